@@ -1,0 +1,60 @@
+"""`firsthand <noun> <verb>`: one table of nouns; a room's commands are imported only when its noun is used."""
+
+import importlib
+import sys
+
+import typer
+import typer.main
+from typer.core import TyperGroup
+
+# noun -> (module whose `app` is a typer.Typer, help line)
+NOUNS = {
+    "toy": ("firsthand.toy.commands", "Build and check the synthetic egocentric week and the tiny models."),
+    "doctor": ("firsthand.doctor.commands", "Check this machine and a recipe before GPUs are booked."),
+    "eval": ("firsthand.evals.commands", "Ask a served model held-out questions and score the answers."),
+    "report": ("firsthand.report.commands", "One self-contained HTML page from a run."),
+    "export": ("firsthand.serving.commands", "Merge an adapter and prove that the merged model is the same model."),
+    "demo": ("firsthand.demo.commands", "SFT, export, GRPO, serving and evaluation on the toy week, end to end."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its nouns by name and imports one only to run it or to print its help."""
+
+    def list_commands(self, ctx):
+        return list(NOUNS)
+
+    def get_command(self, ctx, cmd_name):
+        if cmd_name not in NOUNS:
+            return None
+        module, help_line = NOUNS[cmd_name]
+        if "--help" in sys.argv[1:2] or len(sys.argv) == 1:  # the top-level help needs only the help line
+            command = typer.main.get_command(_placeholder(help_line))
+        else:
+            command = typer.main.get_command(importlib.import_module(module).app)
+        command.name = cmd_name
+        return command
+
+
+def _placeholder(help_line: str) -> typer.Typer:
+    stub = typer.Typer(no_args_is_help=True)
+    stub.callback(help=help_line)(lambda: None)
+    return stub
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Post-training of egocentric-video reasoning models on LLaMA-Factory and veRL.",
+)
+
+
+@app.callback()
+def main() -> None:
+    """Post-training of egocentric-video reasoning models on LLaMA-Factory and veRL."""
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""The row models and their writers."""

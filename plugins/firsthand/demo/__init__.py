@@ -1,0 +1,1 @@
+"""The whole loop on the toy week, stage by stage, resumable."""

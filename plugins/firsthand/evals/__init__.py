@@ -1,0 +1,1 @@
+"""Answer extraction, questions to a served model, scoring with intervals."""

@@ -1,0 +1,1 @@
+"""One static HTML page from a run: curves, tables, traces with their frames."""

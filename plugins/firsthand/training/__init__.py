@@ -1,0 +1,1 @@
+"""Hooks into veRL and LLaMA-Factory."""

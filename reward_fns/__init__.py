@@ -1,0 +1,1 @@
+"""Reward functions: named parts under fixed keys, loadable by path from a veRL recipe."""
