@@ -7,6 +7,8 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
+from firsthand.errors import UserError
+
 # noun -> (module whose `app` is a typer.Typer, help line)
 NOUNS = {
     "toy": ("firsthand.toy.commands", "Build and check the synthetic egocentric week and the tiny models."),
@@ -20,6 +22,13 @@ NOUNS = {
 
 class LazyGroup(TyperGroup):
     """A group that knows its nouns by name and imports one only to run it or to print its help."""
+
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except UserError as error:
+            typer.secho(f"error: {error}", fg="red", err=True)
+            raise typer.Exit(1) from None
 
     def list_commands(self, ctx):
         return list(NOUNS)
