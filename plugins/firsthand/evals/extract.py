@@ -1,0 +1,45 @@
+"""The one reader of a model's answer: rewards, evaluation and submissions all call it, so they cannot disagree.
+
+It is strict and never guesses. The answer stands in the last complete `<answer>...</answer>`: an opening tag and its
+closing tag with no other answer tag between them, in lower case. Inside, after stripping white space, there is one
+letter on its own, with a full stop (`B.`) or in parentheses (`(B)`); anything else is None, and so is a text without
+the tags. A letter buried in a sentence is not an answer, because picking one out of "not A but B" is a coin toss that
+would then be rewarded.
+
+Two leniences, because they leave no doubt about the letter that is meant: a lower-case letter is read as its capital
+(unless the question itself tells the two apart), and the full-width forms of Chinese text (`Ｂ`, `（Ｂ）`, `Ｂ。`) are
+read as their ASCII twins. Everything is linear in the length of the text, whatever the text is.
+"""
+
+import re
+
+_ANSWER_TAG = re.compile(r"(</?answer>)")
+_ANY_TAG = re.compile(r"(</?(?:think|answer)>)")
+_LETTER = re.compile(r"\((\S)\)|(\S)\.?")
+_TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord("。"): "."}
+
+
+def extract_choice(text: str, letters: str = "ABCD") -> str | None:
+    """The one letter of `letters` that `text` answers with, or None when it does not say exactly one."""
+    parts = _ANSWER_TAG.split(text)  # text, tag, text, tag, ..., text
+    tags = parts[1::2]
+    for i in range(len(tags) - 1, 0, -1):
+        if tags[i - 1] == "<answer>" and tags[i] == "</answer>":
+            return _letter(parts[2 * i].strip(), letters)
+    return None
+
+
+def _letter(content: str, letters: str) -> str | None:
+    if len(content) > 3 or not (match := _LETTER.fullmatch(content.translate(_TO_ASCII))):
+        return None
+    letter = match[1] or match[2]
+    if letter not in letters and letter.isascii():  # not beyond ASCII: the capital of a dotless i is a plain I
+        letter = letter.upper()
+    return letter if letter in letters else None
+
+
+def has_format(text: str) -> bool:
+    """Whether `text` is `<think>...</think>` then `<answer>...</answer>`: white space around them, nothing nested."""
+    parts = _ANY_TAG.split(text)
+    tags, outside = parts[1::2], parts[0::4]
+    return tags == ["<think>", "</think>", "<answer>", "</answer>"] and not any(part.strip() for part in outside)
