@@ -1,0 +1,102 @@
+"""One question to one OpenAI-compatible server: what is sent, what comes back, and what counts as a failure.
+
+Connection faults, time-outs, 429 and 5xx are tried again with growing pauses by the openai client; anything else that
+is not an answer (a 4xx, a body that is no JSON, no choices) is a failure of this question alone.
+"""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from openai import APIConnectionError, APIError, AsyncOpenAI
+from pydantic import BaseModel, Field, ValidationError
+
+from firsthand.errors import UserError
+from firsthand.evals.extract import extract_choice
+from firsthand.evals.media import request_body
+from firsthand.evals.rows import Question
+
+
+class Settings(BaseModel):
+    """What, beside the question, decides the answer; stored in every row, and a resumed file must agree with it."""
+
+    model: str
+    temperature: float = 0.0
+    max_tokens: int = 1024
+    seed: int = 0
+
+
+class BadAnswer(Exception):
+    """The server answered with something that is not a chat completion."""
+
+
+def connect(server: str, retries: int = 6, timeout: float = 600.0) -> AsyncOpenAI:
+    base_url = server.rstrip("/")
+    return AsyncOpenAI(
+        base_url=base_url if base_url.endswith("/v1") else f"{base_url}/v1",
+        api_key=os.environ.get("VLLM_API_KEY", "none"),
+        max_retries=retries,
+        timeout=timeout,
+    )
+
+
+async def check_server(client: AsyncOpenAI, model: str) -> None:
+    """Fail before the first question when nobody listens there or the model is not served."""
+    try:
+        served = [entry.id for entry in (await client.models.list()).data]
+    except APIConnectionError:
+        raise UserError(f"no server answers at {client.base_url}; start it, or mend --server") from None
+    except (APIError, ValueError, AttributeError, TypeError) as error:
+        raise UserError(f"{client.base_url}models does not list models ({error}); is this a vLLM server?") from None
+    if model not in served:
+        raise UserError(f"{client.base_url} serves {', '.join(served) or 'nothing'}, not {model}; mend --model")
+
+
+class _Message(BaseModel):
+    content: str | None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class _Completion(BaseModel):
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage
+
+
+async def ask_one(
+    client: AsyncOpenAI, question: Question, settings: Settings, media_root: Path | str
+) -> dict[str, Any]:
+    """The row of one answer; `seconds` includes the tries that failed."""
+    body = await asyncio.to_thread(request_body, question, media_root)
+    messages = body.pop("messages")
+    start = time.perf_counter()
+    response = await client.chat.completions.with_raw_response.create(
+        messages=messages, extra_body=body, **settings.model_dump()
+    )
+    seconds = round(time.perf_counter() - start, 3)
+    try:
+        completion = _Completion.model_validate_json(response.content)
+    except ValidationError as error:
+        raise BadAnswer(f"not a chat completion: {error.errors()[0]['msg']}: {response.content[:200]!r}") from None
+    choice = completion.choices[0]
+    output = choice.message.content or ""
+    return {
+        "id": question.id,
+        "messages_sha256": question.messages_sha256,
+        "settings": settings.model_dump(),
+        "output": output,
+        "letter": extract_choice(output, question.letters),
+        "finish_reason": choice.finish_reason,
+        **completion.usage.model_dump(),
+        "seconds": seconds,
+    }

@@ -1,0 +1,83 @@
+"""Media of a question as a vLLM chat server takes them, byte for byte.
+
+Images travel as `image_url` parts with a base64 data URL of the file as it is on disk: no decoding, no resizing here.
+
+Video frames that were sampled before need more care, because Qwen3-VL writes a time stamp in front of every two frames
+and a wrong one silently teaches or tests something else. What the server of vLLM 0.28 does (multimodal/media/video.py,
+model_executor/models/qwen3_vl.py):
+
+- `data:video/jpeg;base64,<frame>,<frame>,...` in a `video_url` part is read as a list of frames, each opened by its
+  own magic bytes, so that PNG frames need no conversion either. The frames must all have one size.
+- the time of frame i is `frames_indices[i] / fps`, and the stamp of a pair is the mean of its two. Without more, the
+  indices are 0, 1, 2, ... and fps is 1. The true fps goes into the request body as `media_io_kwargs.video.fps`; `fps`
+  in `mm_processor_kwargs` would be taken for a sampling rate and leaves the stamps wrong.
+- only the first 32 frames are read unless `media_io_kwargs.video.num_frames` is -1.
+- frames in this form are never sampled again (`do_sample_frames` is false), and the fps is part of the key of the
+  server's media cache, so one clip asked at two rates is not mixed up.
+- `media_io_kwargs` belongs to the request and not to the part: all videos of one request share one fps.
+"""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+from firsthand.errors import UserError
+from firsthand.evals.rows import Image, Part, Question, Text
+
+_MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
+
+
+def resolve_inside(root: Path | str, path: str) -> Path:
+    """`path` below `root`, links followed; a path that leads out of the root or to no file is an error."""
+    root = Path(root).resolve()
+    try:
+        full = (root / path).resolve()
+        found = full.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a null byte, a loop of links
+        raise UserError(f"{path!r}: not a usable path ({error})") from None
+    if not full.is_relative_to(root):
+        raise UserError(f"{path!r}: outside the media root {root}")
+    if not found:
+        raise UserError(f"{path!r}: no such file below the media root {root}")
+    return full
+
+
+def read_image(root: Path | str, path: str) -> tuple[bytes, str]:
+    """The bytes of a JPEG or PNG file below `root` and its media type."""
+    content = resolve_inside(root, path).read_bytes()
+    for magic, media_type in _MAGIC.items():
+        if content.startswith(magic):
+            return content, media_type
+    raise UserError(f"{path!r}: neither JPEG nor PNG")
+
+
+def request_body(question: Question, root: Path | str) -> dict[str, Any]:
+    """The media-dependent fields of a chat request: `messages` and, with videos, `media_io_kwargs`."""
+    body: dict[str, Any] = {
+        "messages": [
+            {
+                "role": message.role,
+                "content": message.content
+                if isinstance(message.content, str)
+                else [_encoded(part, root) for part in message.content],
+            }
+            for message in question.messages
+        ]
+    }
+    for fps in question.video_fps:
+        body["media_io_kwargs"] = {"video": {"num_frames": -1, "fps": fps}}
+    return body
+
+
+def _encoded(part: Part, root: Path | str) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, Image):
+        content, media_type = read_image(root, part.image)
+        return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{_base64(content)}"}}
+    frames = ",".join(_base64(read_image(root, path)[0]) for path in part.video)
+    return {"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{frames}"}}
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()

@@ -1,0 +1,145 @@
+"""Accuracy that says how sure it is, and whether one run is better than another on the same questions.
+
+A question without a prediction is wrong, and so is an answer that does not parse; both are counted apart. Accuracies
+come with Wilson 95 % intervals, which stay sensible near 0 and 1 and for a handful of questions. Two runs are compared
+question by question: the exact McNemar test asks whether the questions that only one of them got right lean to one
+side, and a paired bootstrap gives the interval of the difference.
+"""
+
+from math import comb, sqrt
+from statistics import NormalDist
+
+import numpy as np
+from pydantic import BaseModel
+
+from firsthand.errors import UserError
+from firsthand.evals.extract import extract_choice
+from firsthand.evals.rows import NO_GROUP, Gold, Prediction
+
+Z95 = NormalDist().inv_cdf(0.975)
+
+
+def wilson(correct: int, n: int, z: float = Z95) -> tuple[float, float]:
+    """The Wilson score interval of a share; the whole of [0, 1] when nothing was asked."""
+    if n == 0:
+        return 0.0, 1.0
+    p = correct / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return (0.0 if correct == 0 else centre - half), (1.0 if correct == n else centre + half)
+
+
+class Tally(BaseModel):
+    n: int = 0
+    correct: int = 0
+    unparsed: int = 0  # answered, but not with one letter
+    missing: int = 0  # never answered
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.n if self.n else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        return wilson(self.correct, self.n)
+
+    def add(self, correct: bool, unparsed: bool, missing: bool) -> None:
+        self.n += 1
+        self.correct += correct
+        self.unparsed += unparsed
+        self.missing += missing
+
+
+class Score(Tally):
+    """One model on all questions, and by the values of one key of their rows; a row of a report's table."""
+
+    model: str
+    by: dict[str, Tally] = {}
+    unknown: int = 0  # predictions for ids that are not among the questions: not scored, only counted
+
+
+def score(model: str, predictions: dict[str, Prediction], answers: dict[str, Gold], by: str | None = None) -> Score:
+    total = Score(model=model, unknown=len(predictions.keys() - answers.keys()))
+    for key, gold in answers.items():
+        prediction = predictions.get(key)
+        letter = extract_choice(prediction.output, gold.letters) if prediction else None
+        tallies = [total] if by is None else [total, total.by.setdefault(gold.group(by), Tally())]
+        for tally in tallies:
+            tally.add(letter == gold.answer, bool(prediction) and letter is None, prediction is None)
+    if list(total.by) == [NO_GROUP]:
+        raise UserError(f"no question has the key {by!r} to group by")
+    total.by = dict(sorted(total.by.items()))
+    return total
+
+
+class Comparison(BaseModel):
+    """Run b against run a on the same questions; `difference` is b's accuracy minus a's."""
+
+    a: str
+    b: str
+    n: int
+    both: int
+    only_a: int
+    only_b: int
+    neither: int
+    difference: float
+    interval: tuple[float, float]
+    p_value: float
+    resamples: int
+    seed: int
+
+    @property
+    def sentence(self) -> str:
+        low, high = (f"{100 * bound:+.1f}" for bound in self.interval)
+        return (
+            f"{self.b} against {self.a}: {100 * self.difference:+.1f} points "
+            f"(95 % bootstrap interval {low} to {high}); {self.only_b} questions right only with {self.b}, "
+            f"{self.only_a} only with {self.a}; exact McNemar p = {self.p_value:.2g}, n = {self.n}"
+        )
+
+
+def compare(
+    a: tuple[str, dict[str, Prediction]],
+    b: tuple[str, dict[str, Prediction]],
+    answers: dict[str, Gold],
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Comparison:
+    right = [_right(predictions, answers) for _, predictions in (a, b)]
+    n, both = len(answers), len(right[0] & right[1])
+    if n == 0:
+        raise UserError("there are no questions to compare two runs on")
+    only_a, only_b = len(right[0]) - both, len(right[1]) - both
+    counts = [both, only_a, only_b, n - both - only_a - only_b]
+    # Drawing n questions with replacement is a multinomial draw over the four ways in which a question can end.
+    draws = np.random.default_rng(seed).multinomial(n, np.array(counts) / n, size=resamples)
+    low, high = np.percentile((draws[:, 2] - draws[:, 1]) / n, [2.5, 97.5])
+    return Comparison(
+        a=a[0],
+        b=b[0],
+        n=n,
+        both=both,
+        only_a=only_a,
+        only_b=only_b,
+        neither=counts[3],
+        difference=(only_b - only_a) / n,
+        interval=(float(low), float(high)),
+        p_value=mcnemar(only_a, only_b),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """The exact two-sided p-value that `only_a` against `only_b` is a fair coin."""
+    n, fewer = only_a + only_b, min(only_a, only_b)
+    return min(1.0, 2 * sum(comb(n, k) for k in range(fewer + 1)) / 2**n)
+
+
+def _right(predictions: dict[str, Prediction], answers: dict[str, Gold]) -> set[str]:
+    return {
+        key
+        for key, gold in answers.items()
+        if key in predictions and extract_choice(predictions[key].output, gold.letters) == gold.answer
+    }

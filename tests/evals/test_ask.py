@@ -1,0 +1,189 @@
+"""Asking a server that fails in every way it can: no answer is lost, doubled or invented."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from firsthand.cli import app
+from firsthand.errors import UserError
+from firsthand.evals.ask import Summary, ask
+from firsthand.evals.client import Settings
+from firsthand.files import read_jsonl
+
+
+def run(questions: Path, server: Any, media: Path, **options: Any) -> tuple[Summary, list[dict[str, Any]]]:
+    out = questions.parent / "out.jsonl"
+    settings = Settings(**options.pop("settings", {"model": "tiny"}))
+    summary = asyncio.run(ask(questions, out, server.url, settings, media_root=media, **options))
+    return summary, list(read_jsonl(out))
+
+
+def test_a_row_says_what_was_asked_and_what_came_back(server, media, make_questions) -> None:
+    summary, rows = run(make_questions("q1"), server, media, settings={"model": "tiny", "temperature": 0.5, "seed": 3})
+    assert summary == Summary(asked=1)
+    [row] = rows
+    assert row["seconds"] >= 0 and len(row.pop("messages_sha256")) == 64
+    assert {key: row[key] for key in row if key != "seconds"} == {
+        "id": "q1",
+        "settings": {"model": "tiny", "temperature": 0.5, "max_tokens": 1024, "seed": 3},
+        "output": "<think>so</think><answer>B</answer>",
+        "letter": "B",
+        "finish_reason": "stop",
+        "prompt_tokens": 7,
+        "completion_tokens": 5,
+    }
+    sent = server.requests[0]
+    assert (sent["model"], sent["temperature"], sent["max_tokens"], sent["seed"]) == ("tiny", 0.5, 1024, 3)
+    assert "media_io_kwargs" not in sent
+
+
+@pytest.mark.parametrize("fault", ["error_500", "hang_up", "truncated"])
+def test_passing_faults_are_tried_again(server, media, make_questions, fault: str) -> None:
+    server.script = {"q2": [fault, fault]}
+    summary, rows = run(make_questions("q1", "q2", "q3"), server, media)
+    assert {row["id"] for row in rows} == {"q1", "q2", "q3"} and not summary.failed
+    assert server.tries == {"q1": 1, "q2": 3, "q3": 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "why", "tries"),
+    [
+        ("error_500", "out of luck", 2),
+        ("hang_up", "Connection error", 2),
+        ("truncated", "Connection error", 2),
+        ("error_400", "the prompt is too long", 1),
+        ("not_json", "gateway", 1),
+        ("no_choices", "not a chat completion", 1),
+    ],
+)
+def test_a_lasting_fault_is_listed_and_stops_nothing(server, media, make_questions, fault, why, tries) -> None:
+    server.script = {"q1": [fault] * 9}
+    summary, rows = run(make_questions("q1", "q2"), server, media, retries=1, concurrency=1)
+    assert [row["id"] for row in rows] == ["q2"]
+    assert list(summary.failed) == ["q1"] and why in summary.failed["q1"]
+    assert server.tries["q1"] == tries
+
+
+def test_a_slow_answer_is_a_time_out(server, media, make_questions) -> None:
+    server.script = {"q1": ["slow"]}
+    summary, _ = run(make_questions("q1"), server, media, retries=0, timeout=0.3)
+    assert "timed out" in summary.failed["q1"]
+
+
+def test_a_failed_question_is_asked_again_by_the_next_run(server, media, make_questions) -> None:
+    server.script = {"q1": ["error_400"]}
+    questions = make_questions("q1", "q2")
+    run(questions, server, media)
+    summary, rows = run(questions, server, media)
+    assert (summary.asked, summary.resumed, summary.failed) == (1, 1, {})
+    assert sorted(row["id"] for row in rows) == ["q1", "q2"]
+
+
+def test_cut_and_silent_answers_are_kept_and_counted(server, media, make_questions) -> None:
+    server.script = {"q1": ["cut"], "q2": ["silent"], "q3": ["odd_characters"]}
+    summary, rows = run(make_questions("q1", "q2", "q3", "q4"), server, media)
+    assert (summary.asked, summary.cut, summary.unparsed) == (4, 1, 2)
+    assert {row["id"]: row["letter"] for row in rows} == {"q1": None, "q2": None, "q3": "B", "q4": "B"}
+
+
+def test_no_more_than_concurrency_in_flight(server, media, make_questions) -> None:
+    server.pause = 0.05
+    run(make_questions(*(f"q{i}" for i in range(12))), server, media, concurrency=3)
+    assert server.most_in_flight == 3
+
+
+def test_a_torn_last_line_is_dropped_and_asked_again(server, media, make_questions) -> None:
+    questions = make_questions("q1", "q2", "q3")
+    run(questions, server, media, concurrency=1)
+    out = questions.parent / "out.jsonl"
+    whole = out.read_bytes()
+    out.write_bytes(whole[:-20])
+    summary, rows = run(questions, server, media)
+    assert summary.torn and (summary.asked, summary.resumed) == (1, 2)
+    assert [row["id"] for row in rows] == ["q1", "q2", "q3"]
+    assert server.tries == {"q1": 1, "q2": 1, "q3": 2}
+
+
+def test_a_finished_file_asks_nothing(server, media, make_questions) -> None:
+    questions = make_questions("q1", "q2")
+    _, before = run(questions, server, media)
+    summary, after = run(questions, server, media)
+    assert (summary.asked, summary.resumed) == (0, 2) and before == after
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"settings": {"model": "tiny", "temperature": 1.0}}, "was begun with"),
+        ({"rows": [{"id": "q1", "messages": [{"role": "user", "content": "another"}]}]}, "has changed since"),
+        ({"rows": ["q2"]}, "not among the questions"),
+    ],
+)
+def test_another_run_may_not_continue_the_file(server, media, make_questions, change, message) -> None:
+    run(make_questions("q1"), server, media)
+    with pytest.raises(UserError, match=message):
+        run(make_questions(*change.pop("rows", ["q1"])), server, media, **change)
+
+
+def test_kill_9_loses_nothing_and_doubles_nothing(server, media, make_questions, tmp_path) -> None:
+    server.pause = 0.03
+    keys = [f"q{i}" for i in range(40)]
+    questions, out = make_questions(*keys), tmp_path / "out.jsonl"
+    command = [sys.executable, "-m", "firsthand.cli", "eval", "ask", str(questions), "--server", server.url]
+    command += ["--model", "tiny", "--out", str(out), "--concurrency", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    while process.poll() is None and (not out.exists() or out.read_bytes().count(b"\n") < 5):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    answered = out.read_bytes().count(b"\n")
+    assert 5 <= answered < 40, "the process was not killed half-way"
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert finished.returncode == 0, finished.stderr
+    ids = [row["id"] for row in read_jsonl(out)]
+    assert sorted(ids) == sorted(keys)
+    assert max(server.tries.values()) <= 2 and sum(server.tries.values()) <= 40 + 2  # only what was in flight
+
+
+def test_two_processes_may_not_share_a_file(server, media, make_questions, tmp_path) -> None:
+    from firsthand.evals.log import RowLog
+
+    with RowLog(tmp_path / "out.jsonl"), pytest.raises(UserError, match="another process"):
+        run(make_questions("q1"), server, media)
+
+
+def cli(*arguments: Any) -> Any:
+    return CliRunner().invoke(app, ["eval", *map(str, arguments)])
+
+
+def test_the_command_lists_failures_and_its_exit_code_says_so(server, media, make_questions, tmp_path) -> None:
+    server.script = {"q1": ["error_400"]}
+    options = ["--server", server.url, "--model", "tiny", "--out", tmp_path / "out.jsonl"]
+    first = cli("ask", make_questions("q1", "q2"), *options)
+    assert first.exit_code == 1 and "failed q1: BadRequestError" in first.output and "1 failed" in first.output
+    second = cli("ask", make_questions("q1", "q2"), *options)
+    assert second.exit_code == 0 and "1 asked, 1 from earlier runs, 0 failed" in second.output
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"--model": "huge"}, "serves tiny, not huge"),
+        ({"--server": "http://127.0.0.1:9"}, "no server answers"),
+        ({"FILE": "none.jsonl"}, "no such file"),
+    ],
+)
+def test_hopeless_runs_fail_before_the_first_question(server, make_questions, tmp_path, changes, message) -> None:
+    file = changes.pop("FILE", make_questions("q1"))
+    options = {"--server": server.url, "--model": "tiny", "--out": tmp_path / "out.jsonl", "--retries": 0} | changes
+    result = cli("ask", file, *(item for pair in options.items() for item in pair))
+    assert result.exit_code == 1 and message in result.output.replace("\n", " ")
+    assert not server.requests
