@@ -1,0 +1,54 @@
+"""`firsthand doctor`: one command, no verbs."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer()
+
+
+@app.callback(invoke_without_command=True)
+def doctor(
+    recipe: list[str] = typer.Option([], help="A recipe, or a folder for all its *.yaml; may be repeated."),
+    as_json: bool = typer.Option(False, "--json", help="Print one JSON object and nothing else."),
+    strict: bool = typer.Option(False, help="Warnings count as errors."),
+    environment: bool | None = typer.Option(
+        None, help="Look at this machine too. By default yes, but torch is imported only without --recipe."
+    ),
+    ignore: list[str] = typer.Option([], help="A rule id to leave out, e.g. RC007; may be repeated."),
+    rules: bool = typer.Option(False, "--rules", help="List every rule as a Markdown table, and end."),
+) -> None:
+    """Check this machine and a recipe before GPUs are booked; exit code 1 when something is wrong.
+
+    Example: firsthand doctor --recipe recipes/sft_qwen3vl.yaml
+    """
+    from firsthand.doctor import machine, output, recipes, versions
+    from firsthand.doctor.findings import RULES
+    from firsthand.errors import UserError
+
+    if rules:
+        typer.echo(output.rules_table())
+        return
+    for name in ignore:
+        if name not in RULES:
+            raise UserError(f"--ignore {name}: no such rule; firsthand doctor --rules lists them")
+    imports = environment if environment is not None else not recipe
+    process = machine.start_probe() if imports else None
+    checked = [recipes.check(path, named) for path, named in recipes.expand(recipe)]
+    found: list = []
+    facts = None
+    if environment is not False:
+        health = machine.finish_probe(process) if imports else None
+        facts = machine.facts(health)
+        found = [*versions.check(), *machine.check(facts, health)]
+    report = output.Report(
+        facts,
+        tuple(finding for finding in found if finding.rule not in ignore),
+        tuple(one.without(ignore) for one in checked),
+        strict,
+    )
+    if as_json:
+        typer.echo(output.as_json(report))
+    else:
+        output.show(report)
+    raise typer.Exit(0 if report.ok else 1)

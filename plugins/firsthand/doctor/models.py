@@ -1,0 +1,46 @@
+"""What a model's name, or the config.json of its folder, says about it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+# config.json model_type -> (name of the family, side of a vision patch in pixels)
+FAMILIES = {
+    "qwen2_vl": ("Qwen2-VL", 14),
+    "qwen2_5_vl": ("Qwen2.5-VL", 14),
+    "qwen3_vl": ("Qwen3-VL", 16),
+    "qwen3_vl_moe": ("Qwen3-VL", 16),
+    "qwen3_5": ("Qwen3.5", 16),
+    "qwen3_5_moe": ("Qwen3.5", 16),
+}
+
+
+def family(model: Any) -> tuple[str, int] | None:
+    """The vision-language family of a hub name or a local folder; None when it is not one of those we know."""
+    if not isinstance(model, str):
+        return None
+    model_type = _model_type(Path(model))
+    if model_type is not None:
+        return FAMILIES.get(model_type)
+    name = re.sub(r"[-_.]", "", model.split("/")[-1].lower())  # a folder is often called qwen3_vl_4b or qwen3vl-sft
+    return next((facts for facts in FAMILIES.values() if re.sub(r"[-_.]", "", facts[0].lower()) in name), None)
+
+
+def _model_type(folder: Path) -> str | None:
+    try:
+        config = json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    found = config.get("model_type") if isinstance(config, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def is_instruct(model: str) -> bool:
+    return "instruct" in model.split("/")[-1].lower()
+
+
+def is_quantised(model: str) -> bool:
+    return bool(re.search(r"(awq|gptq|bnb|int4|int8|fp8|4bit|8bit)", model.split("/")[-1].lower()))

@@ -1,0 +1,104 @@
+"""The findings for a person and for a program: the same list, once as text by file, once as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from firsthand.doctor.findings import LEVELS, RULES, Finding
+from firsthand.doctor.recipes import Checked
+
+COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+
+
+@dataclass(frozen=True)
+class Report:
+    facts: dict[str, Any] | None  # None when the machine was not looked at
+    machine: tuple[Finding, ...]
+    recipes: tuple[Checked, ...]
+    strict: bool
+
+    @property
+    def findings(self) -> list[Finding]:
+        """A base file that several recipes include is reported once."""
+        return list(dict.fromkeys([*self.machine, *(f for recipe in self.recipes for f in recipe.findings)]))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        counted = Counter(finding.level for finding in self.findings)
+        return {level: counted[level] for level in LEVELS}
+
+    @property
+    def ok(self) -> bool:
+        return not self.counts["error"] and not (self.strict and self.counts["warning"])
+
+
+def as_json(report: Report) -> str:
+    content = {
+        "schema": 1,
+        "ok": report.ok,
+        "strict": report.strict,
+        "counts": report.counts,
+        "machine": report.facts,
+        "recipes": [{"file": recipe.file, "kind": recipe.kind} for recipe in report.recipes],
+        "findings": [asdict(finding) for finding in report.findings],
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def show(report: Report) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, soft_wrap=True)
+    if report.facts is not None:
+        console.print("[bold]this machine[/]")
+        for name, value in _lines(report.facts):
+            console.print(f"  {name:<10} {escape(value)}")
+        _group(console, report.machine)
+    seen: set[Finding] = set()
+    for recipe in report.recipes:
+        console.print(f"[bold]{escape(recipe.file)}[/]  ({recipe.kind})")
+        _group(console, [finding for finding in recipe.findings if finding not in seen], recipe.file)
+        seen |= set(recipe.findings)
+    counts = ", ".join(
+        f"{count} {level}{'s' * (count != 1 and level != 'info')}" for level, count in report.counts.items()
+    )
+    console.print(f"[bold {'green' if report.ok else 'red'}]{'ok' if report.ok else 'something is wrong'}[/]: {counts}")
+
+
+def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    gpus = [
+        f"{gpu['name']}, {gpu['memory.free']} of {gpu['memory.total']} free, driver {gpu['driver_version']}"
+        for gpu in facts["gpus"]
+    ]
+    return [
+        ("python", f"{facts['python']} on {facts['system']}"),
+        ("cpu", f"{facts['cpu_cores']} cores, {facts['memory_available_gib']} of {facts['memory_gib']} GiB free"),
+        ("disk", f"{facts['disk_free_gib']} GiB free here, {facts['shm_free_gib']} GiB in /dev/shm"),
+        ("gpu", "; ".join(gpus) or "none"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())),
+    ]
+
+
+def _group(console: Any, findings: Any, file: str | None = None) -> None:
+    from rich.markup import escape
+
+    for finding in findings:
+        where = "" if finding.file == file else f"{finding.file}:" if finding.file else ""
+        line = f"{where}{finding.line}" if finding.line else where.rstrip(":")
+        head = f"  [{COLOURS[finding.level]}]{finding.level:<7}[/] {finding.rule}"
+        console.print(
+            f"{head} {f'line {line}: ' if line and not where else f'{line}: ' if line else ''}{escape(finding.message)}"
+        )
+        console.print(f"          [dim]fix:[/] {escape(finding.fix)}")
+    if not findings:
+        console.print("  nothing found")
+
+
+def rules_table() -> str:
+    """Every rule as the Markdown table of docs/doctor.md."""
+    rows = [f"| {rule.id} | {rule.level} | {rule.title} | {rule.why} |" for _, rule in sorted(RULES.items())]
+    return "\n".join(["| rule | level | what is wrong | why it matters |", "|---|---|---|---|", *rows])
