@@ -104,9 +104,8 @@ def layout(state: State) -> Layout:
     return Layout(palms, state.hand if gripped else None, thing, tilted, guest, region)
 
 
-def joints(state: State) -> list[tuple[float, float, int]]:
+def joints(palms: dict[str, Point]) -> list[tuple[float, float, int]]:
     """The 17 COCO joints as (x, y, visible); the wrists are the palms of `layout`."""
-    palms = layout(state).palms
     places = dict(_FIXED)
     for hand, palm in palms.items():
         places[f"{hand}_wrist"] = palm

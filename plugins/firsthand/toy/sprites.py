@@ -79,8 +79,8 @@ _WALLS: dict[str, tuple[Colour, Colour, str]] = {
 _SLEEVES: dict[str, tuple[Colour, Colour, int]] = {  # guest -> two colours, period of the stripes in pixels
     "mia": (WHITE, WHITE, 8),
     "leo": (LINE, LINE, 8),
-    "noah": (WHITE, LINE, 8),
-    "emma": ((250, 160, 150), LINE, 16),
+    "noah": (WHITE, LINE, 6),
+    "emma": (WHITE, LINE, 20),
 }
 
 

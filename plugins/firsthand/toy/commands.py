@@ -1,0 +1,64 @@
+"""`firsthand toy ...`: the synthetic egocentric week."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+app = typer.Typer(no_args_is_help=True, help="Build and check the synthetic egocentric week and the tiny models.")
+
+
+@app.command()
+def build(
+    out: Annotated[Path, typer.Argument(help="Folder of the week; a stopped build goes on where it was.")],
+    people: Annotated[int, typer.Option(help="Camera wearers, 1 to 6; the last third (at least one) is the test.")] = 2,
+    days: Annotated[int, typer.Option(help="1 to 7; the last day of the other people is the development split.")] = 3,
+    seed: Annotated[int, typer.Option(help="Equal seeds and sizes give equal bytes.")] = 0,
+    sessions: Annotated[int, typer.Option(help="Recordings a day, 1 to 6, more than an hour apart.")] = 4,
+    clips: Annotated[int, typer.Option(help="30-s clips a recording, 1 to 60.")] = 8,
+    questions: Annotated[int, typer.Option(help="Questions a person, equally many of each label.")] = 120,
+) -> None:
+    """Build a week with known truth: clips, boxes, poses, captions, summaries, questions and splits.
+
+    Example: firsthand toy build datasets/toy/week --people 2 --days 3 --seed 0
+    """
+    from firsthand.toy.build import build as build_week
+    from firsthand.toy.report import question_table
+    from firsthand.toy.week import Size
+
+    size = Size(people, days, seed, sessions, clips, questions)
+    with _bar() as bar:
+        task = bar.add_task("clips")
+        counts = build_week(out, size, lambda done, total: bar.update(task, completed=done, total=total))
+    question_table(counts, size)
+    typer.echo(f"the week is in {out}; prove it with: firsthand toy check {out}")
+
+
+@app.command()
+def check(
+    out: Annotated[Path, typer.Argument(help="Folder of a built week.")],
+    all_clips: Annotated[bool, typer.Option("--all", help="Decode every clip instead of a sample of 24.")] = False,
+) -> None:
+    """Prove that files, boxes, captions, labels and splits of a week are what they claim; exit 1 with what is not.
+
+    Example: firsthand toy check datasets/toy/week --all
+    """
+    from firsthand.toy.check import check as check_week
+    from firsthand.toy.report import findings_table
+
+    with _bar() as bar:
+        task = bar.add_task("looking at clips")
+        found = check_week(out, all_clips, lambda done, total: bar.update(task, completed=done, total=total))
+    findings_table(found)
+    if found.failed:
+        raise typer.Exit(1)
+
+
+def _bar() -> "Progress":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn())
