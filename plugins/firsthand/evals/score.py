@@ -10,7 +10,7 @@ from math import comb, sqrt
 from statistics import NormalDist
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, model_validator
 
 from firsthand.errors import UserError
 from firsthand.evals.extract import extract_choice
@@ -30,10 +30,16 @@ def wilson(correct: int, n: int, z: float = Z95) -> tuple[float, float]:
 
 
 class Tally(BaseModel):
-    n: int = 0
-    correct: int = 0
+    n: int = Field(default=0, ge=0)
+    correct: int = Field(default=0, ge=0)
     unparsed: int = 0  # answered, but not with one letter
     missing: int = 0  # never answered
+
+    @model_validator(mode="after")
+    def _countable(self) -> "Tally":
+        if self.correct > self.n:
+            raise ValueError(f"{self.correct} right of {self.n}")
+        return self
 
     @property
     def accuracy(self) -> float:

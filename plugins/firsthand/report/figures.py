@@ -1,0 +1,88 @@
+"""The geometry of one small chart per series, in the units of its SVG view box.
+
+The drawing is made here and not in the browser, so that a page prints and shows its curves without any script; the
+script only adds the reading of values. Shares (everything within [0, 1]) always get the axis 0 to 1, so that charts
+beside each other can be compared and a small wobble does not look like progress.
+"""
+
+from collections.abc import Callable
+from math import ceil, floor, log10
+
+from pydantic import BaseModel
+
+WIDTH, HEIGHT = 340, 180
+LEFT, RIGHT, TOP, BOTTOM = 40, 12, 12, 24
+SMOOTH_FROM = 20  # shorter curves are shown as they are
+
+Point = tuple[float, float]
+
+
+class Tick(BaseModel):
+    at: float
+    text: str
+
+
+class Panel(BaseModel):
+    name: str
+    raw: str  # the path of the values themselves
+    smooth: str  # the path of their moving mean; empty where they are too few
+    x_ticks: list[Tick]
+    y_ticks: list[Tick]
+    points: list[tuple[float, str, float, float]]  # step, value in words, and where that is in the view box
+
+
+def panels(series: dict[str, list[Point]]) -> list[Panel]:
+    """One chart a series, all over the same steps, so that they can be read one above the other."""
+    steps = [step for points in series.values() for step, _ in points]
+    return [_panel(name, sorted(points), min(steps), max(steps)) for name, points in series.items()]
+
+
+def _panel(name: str, points: list[Point], first: float, last: float) -> Panel:
+    steps, values = [step for step, _ in points], [value for _, value in points]
+    ticks = (
+        [0.0, 0.25, 0.5, 0.75, 1.0] if 0 <= min(values) <= max(values) <= 1 else nice_ticks(min(values), max(values))
+    )
+    x = _scale(first, last, LEFT, WIDTH - RIGHT)
+    y = _scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
+    window = len(points) // 12 * 2 + 1
+    return Panel(
+        name=name,
+        raw=_path([(x(step), y(value)) for step, value in points]),
+        smooth=_path([(x(step), y(mean)) for step, mean in zip(steps, moving_mean(values, window), strict=True)])
+        if len(points) >= SMOOTH_FROM
+        else "",
+        x_ticks=[Tick(at=x(step), text=number(step)) for step in dict.fromkeys([first, last])],
+        y_ticks=[Tick(at=y(tick), text=number(tick)) for tick in ticks],
+        points=[(step, number(value), x(step), y(value)) for step, value in points],
+    )
+
+
+def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Round numbers, about `count` steps of 1, 2 or 5 times a power of ten, that enclose low and high."""
+    span = (high - low) or abs(high) or 1.0
+    power = 10.0 ** floor(log10(span / count))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= span / count * (1 - 1e-9))
+    first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
+    return [i * step for i in range(first, max(last, first + 1) + 1)]
+
+
+def moving_mean(values: list[float], window: int) -> list[float]:
+    """The mean of up to `window` values around each one; at the ends of as many as there are on the shorter side."""
+    means = []
+    for i in range(len(values)):
+        half = min(window // 2, i, len(values) - 1 - i)
+        means.append(sum(values[i - half : i + half + 1]) / (2 * half + 1))
+    return means
+
+
+def number(value: float) -> str:
+    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+
+
+def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    span = (high - low) or 1.0
+    return lambda value: round(start + (value - low) / span * (end - start), 2)
+
+
+def _path(points: list[Point]) -> str:
+    return "M" + "L".join(f"{x:g},{y:g}" for x, y in points) + "h0"  # even a single point leaves a dot

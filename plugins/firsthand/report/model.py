@@ -1,0 +1,78 @@
+"""What a run hands to the report: `report.json`, strict, so that a misspelt key is an error and not a missing chart."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from firsthand.errors import UserError
+from firsthand.evals.score import Comparison, Score
+from firsthand.files import read_json
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Stage(_Strict):
+    name: str
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Curves(_Strict):
+    x: str = "step"
+    series: dict[str, Annotated[list[tuple[Number, Number]], Field(min_length=1)]]
+
+
+class Trajectory(_Strict):
+    """One question with what each model wrote, in the order in which the models were trained."""
+
+    id: str
+    label: str = ""
+    question: str
+    options: dict[str, str] = Field(min_length=2)
+    answer: str
+    frames: list[str] = []
+    outputs: dict[str, str] = Field(min_length=1)
+    parts: dict[str, dict[str, Number | None]] = {}  # model -> reward part -> value; None where it was masked
+
+    @field_validator("options")
+    @classmethod
+    def _letters(cls, options: dict[str, str]) -> dict[str, str]:
+        if long := [key for key in options if len(key) != 1]:
+            raise ValueError(f"option keys must be single letters, not {long[0]!r}")
+        return options
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Trajectory":
+        if self.answer not in self.options:
+            raise ValueError(f"answer {self.answer!r} is not one of the options {''.join(self.options)!r}")
+        if strangers := self.parts.keys() - self.outputs.keys():
+            raise ValueError(f"parts of {sorted(strangers)[0]!r}, which has no output")
+        return self
+
+
+class RunReport(_Strict):
+    title: str
+    subtitle: str = ""
+    seed: int | None = None
+    media_root: str = "."  # of frame paths, relative to the folder of the run
+    commands: list[str] = []
+    stages: list[Stage] = []
+    curves: Curves = Curves(series={})
+    table: list[Score] = Field(min_length=1)
+    comparisons: list[Comparison] = []
+    trajectories: list[Trajectory] = []
+    notes: list[str] = []
+
+
+def read_report(run_dir: Path | str) -> RunReport:
+    path = Path(run_dir) / "report.json"
+    content: Any = read_json(path)
+    try:
+        return RunReport.model_validate(content)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}" for item in error.errors()[:5]]
+        raise UserError(f"{path}:\n  " + "\n  ".join(lines)) from None
