@@ -179,6 +179,7 @@ def test_the_command_lists_failures_and_its_exit_code_says_so(server, media, mak
         ({"--model": "huge"}, "serves tiny, not huge"),
         ({"--server": "http://127.0.0.1:9"}, "no server answers"),
         ({"FILE": "none.jsonl"}, "no such file"),
+        ({"--out": "/"}, "cannot be written"),
     ],
 )
 def test_hopeless_runs_fail_before_the_first_question(server, make_questions, tmp_path, changes, message) -> None:

@@ -136,15 +136,15 @@ def test_pointer_keys_and_buttons(browse: Browse, report) -> None:
 def test_nothing_overflows_and_the_scheme_is_followed(browse: Browse, tmp_path, width: int, scheme: int) -> None:
     look = ("--window-size=1400,900", f"--blink-settings=preferredColorScheme={scheme}", "--virtual-time-budget=3000")
     probe = """
-      const width = document.documentElement.clientWidth;
+      const { clientWidth: width, scrollWidth } = document.documentElement;
       const wide = [...document.querySelectorAll('body *')].filter((element) =>
         !element.closest('.frames') && element.getBoundingClientRect().right > width + 0.5
       ).map((element) => element.tagName + '.' + element.className).join(' ');
-      parent.postMessage([width, wide, getComputedStyle(document.body).backgroundColor].join('|'), '*');
+      parent.postMessage([width, scrollWidth, wide, getComputedStyle(document.body).backgroundColor].join('|'), '*');
     """
     dom = browse("", *look, probe=probe, width=width)
     ground = ("rgb(21, 23, 26)", "rgb(251, 250, 248)")[scheme]
-    assert f'data-heard="{width}||{ground}"' in dom
+    assert f'data-heard="{width}|{width}||{ground}"' in dom
     picture = tmp_path / "page.png"
     browse("", *look, f"--screenshot={picture}", width=width)
     with Image.open(picture) as image:

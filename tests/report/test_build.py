@@ -180,3 +180,8 @@ def test_the_command_builds_and_says_what(run_dir, tmp_path) -> None:
 def test_the_command_names_a_missing_run(tmp_path) -> None:
     result = CliRunner().invoke(app, ["report", "build", str(tmp_path / "none")])
     assert result.exit_code == 1 and "report.json: no such file" in result.output
+
+
+def test_an_out_that_is_a_folder_is_one_message(run_dir, tmp_path) -> None:
+    result = CliRunner().invoke(app, ["report", "build", str(run_dir), "--out", str(tmp_path)])
+    assert result.exit_code == 1 and "cannot be written" in result.output

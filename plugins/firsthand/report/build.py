@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from firsthand.errors import UserError
 from firsthand.files import write_text
-from firsthand.report.figures import HEIGHT, WIDTH, number, panels
+from firsthand.report.figures import HEIGHT, WIDTH, draw, number
 from firsthand.report.model import RunReport, read_report
 from firsthand.report.view import cards, colours, duration, groups, percent
 
@@ -28,12 +28,16 @@ def build(run_dir: Path | str, out: Path | str, *, trajectories: int = 10, frame
     root = Path(run_dir) / report.media_root
     if not root.is_dir():
         raise UserError(f"{run_dir}/report.json: media_root: no such folder {root}")
-    write_text(out, render(report, root, trajectories=trajectories, frames=frames))
+    page = render(report, root, trajectories=trajectories, frames=frames)
+    try:
+        write_text(out, page)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror})") from None
     return report
 
 
 def render(report: RunReport, media_root: Path, *, trajectories: int = 10, frames: int = 12) -> str:
-    charts = panels(report.curves.series)
+    charts = draw(report.curves.series)
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     shown = cards(report.trajectories[:trajectories], media_root, frames)
     page = _template().render(

@@ -1,8 +1,8 @@
 """The geometry of one small chart per series, in the units of its SVG view box.
 
 The drawing is made here and not in the browser, so that a page prints and shows its curves without any script; the
-script only adds the reading of values. Shares (everything within [0, 1]) always get the axis 0 to 1, so that charts
-beside each other can be compared and a small wobble does not look like progress.
+script only adds the reading of values. Shares (everything within [0, 1], and not all of it tiny, as a learning rate is)
+get the axis 0 to 1, so that charts beside each other can be compared and a small wobble does not look like progress.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Tick(BaseModel):
     text: str
 
 
-class Panel(BaseModel):
+class Chart(BaseModel):
     name: str
     raw: str  # the path of the values themselves
     smooth: str  # the path of their moving mean; empty where they are too few
@@ -31,35 +31,37 @@ class Panel(BaseModel):
     points: list[tuple[float, str, float, float]]  # step, value in words, and where that is in the view box
 
 
-def panels(series: dict[str, list[Point]]) -> list[Panel]:
+def draw(series: dict[str, list[Point]]) -> list[Chart]:
     """One chart a series, all over the same steps, so that they can be read one above the other."""
     steps = [step for points in series.values() for step, _ in points]
-    return [_panel(name, sorted(points), min(steps), max(steps)) for name, points in series.items()]
+    return [_chart(name, sorted(points), min(steps), max(steps)) for name, points in series.items()]
 
 
-def _panel(name: str, points: list[Point], first: float, last: float) -> Panel:
+def _chart(name: str, points: list[Point], first: float, last: float) -> Chart:
     steps, values = [step for step, _ in points], [value for _, value in points]
-    ticks = (
-        [0.0, 0.25, 0.5, 0.75, 1.0] if 0 <= min(values) <= max(values) <= 1 else nice_ticks(min(values), max(values))
-    )
+    low, high = min(values), max(values)
+    ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if 0 <= low and 0.05 <= high <= 1 else nice_ticks(low, high)
     x = _scale(first, last, LEFT, WIDTH - RIGHT)
     y = _scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
     window = len(points) // 12 * 2 + 1
-    return Panel(
+    return Chart(
         name=name,
         raw=_path([(x(step), y(value)) for step, value in points]),
         smooth=_path([(x(step), y(mean)) for step, mean in zip(steps, moving_mean(values, window), strict=True)])
         if len(points) >= SMOOTH_FROM
         else "",
         x_ticks=[Tick(at=x(step), text=number(step)) for step in dict.fromkeys([first, last])],
-        y_ticks=[Tick(at=y(tick), text=number(tick)) for tick in ticks],
+        y_ticks=[Tick(at=y(tick), text=brief(tick)) for tick in ticks],
         points=[(step, number(value), x(step), y(value)) for step, value in points],
     )
 
 
 def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
     """Round numbers, about `count` steps of 1, 2 or 5 times a power of ten, that enclose low and high."""
-    span = (high - low) or abs(high) or 1.0
+    size = max(abs(low), abs(high))
+    span = high - low
+    if span <= 1e-9 * size or size < 1e-100:  # as good as one value
+        span = size if size > 1e-100 else 1.0
     power = 10.0 ** floor(log10(span / count))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= span / count * (1 - 1e-9))
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
@@ -79,10 +81,18 @@ def number(value: float) -> str:
     return f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
+def brief(value: float) -> str:
+    """A number that fits beside an axis."""
+    for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= max(unit, 1e4):
+            return f"{value / unit:.4g}{letter}"
+    return number(value)
+
+
 def _scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
     span = (high - low) or 1.0
     return lambda value: round(start + (value - low) / span * (end - start), 2)
 
 
 def _path(points: list[Point]) -> str:
-    return "M" + "L".join(f"{x:g},{y:g}" for x, y in points) + "h0"  # even a single point leaves a dot
+    return "M" + "L".join(f"{x:g},{y:g}" for x, y in points)
