@@ -62,9 +62,9 @@ print(json.dumps({"imports": found, "usable": usable, "cuda": cuda}))
 """
 
 
-def start_probe() -> subprocess.Popen[str] | None:
+def start_probe(wanted: tuple[str, ...] = ("torch", "torchvision", "torchaudio")) -> subprocess.Popen[str] | None:
     """None when torch is not installed."""
-    names = [name for name in ("torch", "torchvision", "torchaudio") if package_folder(name)]
+    names = [name for name in wanted if package_folder(name)]
     if not names:
         return None
     command = [sys.executable, "-c", PROBE, *names]

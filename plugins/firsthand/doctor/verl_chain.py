@@ -1,16 +1,16 @@
 """A veRL recipe as Hydra sees it: the files of its defaults list, their order, and the composed result.
 
-Hydra is the judge of the composition, but it forgets where a value came from; so the recipe's own files are followed
-here as well, and a finding can name the file and line that must change. veRL's config folder is given to Hydra as a
-path: `pkg://verl...` would import veRL, and torch and Ray with it.
+Hydra composes veRL's own config, but it forgets where a value came from; so the recipe's own files are followed and
+merged here, and a finding can name the file and line that must change. Hydra gets veRL's config folder as a path:
+`pkg://verl...` would import veRL, and torch and Ray with it.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ NO_DEFAULTS = rule(
     "VR008", "error", "no defaults list", "Without veRL's own config below it, a recipe lacks some 500 values."
 )
 
+MAX_FILES = 50  # lists that include each other multiply
+
 
 @dataclass
 class Chain:
@@ -41,6 +43,7 @@ class Chain:
     recipe: Document
     files: list[tuple[Document, KeyPath]] = field(default_factory=list)  # with the package each is merged under
     base: str | None = None  # the config of veRL underneath, `ppo_trainer`
+    groups: list[str] = field(default_factory=list)  # `model_engine=megatron`: what the recipe chooses inside it
     findings: list[Finding] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
 
@@ -85,10 +88,7 @@ def follow(recipe: Document) -> Chain:
         chain.values = _compose(chain)
     if not chain.values:  # an overlay, a broken list, or no veRL here: what the files themselves say
         for document, package in chain.files:
-            data = document.data
-            for part in reversed(package):
-                data = {part: data}
-            chain.values = _merge(chain.values, data)
+            chain.values = _merge(chain.values, _under(package, document.data))
     return chain
 
 
@@ -106,21 +106,18 @@ def _merge(below: Any, above: Any) -> Any:
 def _follow(chain: Chain, document: Document, package: KeyPath, seen: set[Path]) -> None:
     entries = document.data.get("defaults", [])
     if not isinstance(entries, list):
-        chain.findings.append(
-            BAD_DEFAULTS.at(
-                document.place("defaults"), "`defaults` is no list", "write `defaults: [ppo_trainer, _self_]`"
-            )
-        )
+        place = document.place("defaults")
+        fix = "write `defaults: [ppo_trainer, _self_]`"
+        chain.findings.append(BAD_DEFAULTS.at(place, "`defaults` is no list", fix))
         entries = []
     own_at = None
     for index, entry in enumerate(entries):
-        place = document.place("defaults", index)
-        for group, name, target in _parts(entry):
-            if name == "_self_":
+        for key, name in entry.items() if isinstance(entry, dict) else [("", entry)]:
+            if name == "_self_" and not key:
                 own_at = index
                 chain.files.append((document, package))
-            else:
-                _entry(chain, document, place, group, name, package + target, seen)
+            elif isinstance(name, str):
+                _entry(chain, _Entry(document.place("defaults", index), key, name), package, seen)
     if own_at is None:
         chain.files.append((document, package))
     elif own_at < len(entries) - 1 and document is chain.recipe:
@@ -129,69 +126,125 @@ def _follow(chain: Chain, document: Document, package: KeyPath, seen: set[Path])
         chain.findings.append(BAD_DEFAULTS.at(place, message, "move `_self_` to the end of the list"))
 
 
-def _parts(entry: Any) -> Iterator[tuple[str, str, KeyPath]]:
-    """(group, name, package) of `name`, `{group: name}`, `{override group: name}` and `{group@package: name}`."""
-    for key, value in entry.items() if isinstance(entry, dict) else [("", entry)]:
-        if not isinstance(value, str):
-            continue
-        group, _, package = re.sub(r"^(override|optional)\s+", "", key).partition("@")
-        name, _, own_package = value.partition("@") if not group else (value, "", "")
-        package = package or own_package or group.strip("/").replace("/", ".")
-        yield group.strip("/"), name, () if package in ("", "_global_") else tuple(package.split("."))
+@dataclass(frozen=True)
+class _Entry:
+    """`name`, `{group: name}`, `{override group: name}` or `{group@package: name}` of a defaults list."""
+
+    place: Place
+    key: str
+    name: str
+
+    @property
+    def group(self) -> str:
+        return re.sub(r"^(override|optional)\s+", "", self.key).partition("@")[0].strip("/")
+
+    @property
+    def package(self) -> KeyPath:
+        written = (self.key if self.key else self.name).partition("@")[2]
+        parts = (written or self.group.replace("/", ".")).split(".")
+        return () if parts in ([""], ["_global_"]) else tuple(parts)
+
+    @property
+    def file(self) -> str | None:
+        """Relative to the recipes' folder; None for a name that cannot be one."""
+        name = self.name if self.key else self.name.partition("@")[0]
+        path = f"{self.group}/{name.removesuffix('.yaml')}.yaml".lstrip("/")
+        return path if re.fullmatch(r"[\w./-]{1,200}", path) else None
+
+    @property
+    def override(self) -> str:
+        """The same choice on Hydra's command line."""
+        key = self.key.removeprefix("override ").removeprefix("optional ").strip()
+        return f"{key}={self.name}" if self.key.startswith("override ") else f"+{key}={self.name}"
 
 
-def _entry(
-    chain: Chain, document: Document, place: Place, group: str, name: str, package: KeyPath, seen: set[Path]
-) -> None:
-    folder = chain.recipe.path.parent
-    path = folder / group / f"{name.removesuffix('.yaml').lstrip('/')}.yaml"
-    if path.resolve() in seen:
-        chain.findings.append(BAD_DEFAULTS.at(place, f"`{name}` includes itself", "remove it from the defaults list"))
-    elif path.is_file():
-        included, findings = yaml_lines.load(path)
+def _entry(chain: Chain, entry: _Entry, package: KeyPath, seen: set[Path]) -> None:
+    folder, verl = chain.recipe.path.parent, config_folder()
+    local = folder / entry.file if entry.file else None
+    if local is not None and local.is_file():
+        if local.resolve() in seen or len(chain.files) >= MAX_FILES:
+            message = f"`{entry.name}` includes itself" if local.resolve() in seen else f"over {MAX_FILES} files"
+            chain.findings.append(BAD_DEFAULTS.at(entry.place, message, "remove it from the defaults list"))
+            return
+        included, findings = yaml_lines.load(local)
         chain.findings += findings
         if included is not None and isinstance(included.data, dict):
-            if "searchpath" in (included.data.get("hydra") or {}):
+            hydra = included.data.get("hydra")
+            if isinstance(hydra, dict) and "searchpath" in hydra:
                 message = f"`hydra.searchpath` may stand in the launched recipe only; {chain.recipe.path} includes this"
                 fix = "remove it; `--config-dir` with the recipes' folder keeps veRL's configs on the path"
                 chain.findings.append(REFUSED.at(included.place("hydra", "searchpath"), message, fix))
-            header = re.match(r"(?:\s*#[^\n]*\n)*?\s*#\s*@package\s+(\S+)", included.text)
-            if header:
-                package = () if header[1] == "_global_" else tuple(header[1].split("."))
-            _follow(chain, included, package, seen | {path.resolve()})
-    else:
-        verl = config_folder()
-        if verl is None or (verl / group / f"{name}.yaml").is_file() or "${" in name:
-            chain.base = chain.base if group else name
+            header = _package_header(included.text)
+            inner = package + entry.package if header is None else header
+            _follow(chain, included, inner, seen | {local.resolve()})
+    elif verl is None or (entry.file and (verl / entry.file).is_file()) or "${" in entry.name:
+        if entry.key:
+            chain.groups.append(entry.override)
         else:
-            candidates = [p.stem for p in (*folder.glob("*.yaml"), *(verl / group).glob("*.yaml"))]
-            fix = did_you_mean(name, candidates, f"put {path.name} beside the recipe, or remove the entry")
-            chain.findings.append(BAD_DEFAULTS.at(place, f"no config `{name}` in {folder} nor in veRL", fix))
+            chain.base = entry.name
+    else:
+        beside = [path.stem for path in (*folder.glob("*.yaml"), *(verl / entry.group).glob("*.yaml"))]
+        fix = did_you_mean(entry.name, beside, f"put {entry.file} beside the recipe, or remove the entry")
+        message = f"no config `{entry.name}` in {folder} nor in veRL"
+        chain.findings.append(BAD_DEFAULTS.at(entry.place, message, fix))
+
+
+def _package_header(text: str) -> KeyPath | None:
+    """`# @package a.b` in the comments above the first key."""
+    for line in text.splitlines():
+        if line.strip() and not line.lstrip().startswith("#"):
+            return None
+        if header := re.match(r"\s*#\s*@package\s+(\S+)", line):
+            return () if header[1] == "_global_" else tuple(header[1].split("."))
+    return None
+
+
+@cache
+def _base(name: str, groups: tuple[str, ...]) -> Any:
+    """veRL's own config, composed by Hydra with the groups that the recipe chooses; once for a folder of recipes."""
+    from hydra import compose, initialize_config_dir
+
+    logging.getLogger("hydra").setLevel(logging.ERROR)
+    with initialize_config_dir(str(config_folder()), version_base=None):
+        return compose(name, overrides=list(groups))
 
 
 def _compose(chain: Chain) -> dict[str, Any]:
-    folder = config_folder()
     try:
-        from hydra import compose, initialize_config_dir
         from hydra.errors import HydraException
         from omegaconf import OmegaConf
         from omegaconf.errors import OmegaConfBaseException
     except ImportError:
         return {}
-    if folder is None:
+    if chain.base is None or config_folder() is None:
         return {}
-    logging.getLogger("hydra").setLevel(logging.ERROR)
-    recipe = chain.recipe.path.resolve()
     try:
-        with initialize_config_dir(str(recipe.parent), version_base=None):
-            config = compose(recipe.stem, overrides=[f"hydra.searchpath=[file://{folder}]"])
-        values = OmegaConf.to_container(config, resolve=True)
+        base = _base(chain.base, tuple(chain.groups))
+        OmegaConf.set_struct(base, False)
+        merged = OmegaConf.merge(base, *(OmegaConf.create(_under(package, d.data)) for d, package in chain.files))
+        values = OmegaConf.to_container(merged, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
-        key = getattr(error, "full_key", None)
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        place = chain.place(key) if key else chain.recipe.place("defaults")
-        chain.findings.append(
-            REFUSED.at(place, (lines or [type(error).__name__])[0], "correct the value or the defaults list")
-        )
+        place = _blamed(chain, str(error)) or chain.recipe.place("defaults")
+        message = (lines or [type(error).__name__])[0]
+        chain.findings.append(REFUSED.at(place, message, "correct the value or the defaults list"))
         return {}
     return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
+
+
+def _blamed(chain: Chain, message: str) -> Place | None:
+    """The line whose `${...}` holds a name that the message quotes; Hydra itself names the place that reads it."""
+    for name in re.findall(r"'([^']+)'", message):
+        for document, _ in chain.files:
+            for number, line in enumerate(document.text.splitlines(), 1):
+                if "${" in line and name in line:
+                    return Place(str(document.path), number, name)
+    return None
+
+
+def _under(package: KeyPath, data: dict[str, Any]) -> dict[str, Any]:
+    """The values of a file as they are merged: under their package, without what only Hydra reads."""
+    values = {key: value for key, value in data.items() if key not in ("defaults", "hydra")}
+    for part in reversed(package):
+        values = {str(part): values}
+    return values

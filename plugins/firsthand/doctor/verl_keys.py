@@ -73,7 +73,7 @@ RENAMED = {
 
 
 def check(chain: Chain) -> Iterator[Finding]:
-    engine = str(chain.get("model_engine") or "")
+    engine = next((group.partition("=")[2] for group in chain.groups if group.startswith("model_engine=")), "")
     known = verl_facts.defaults(engine)
     if not known:
         place = chain.recipe.place()

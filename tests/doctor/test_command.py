@@ -1,0 +1,134 @@
+"""`firsthand doctor` from the command line: exit codes, JSON, the rule table and the page about it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from firsthand.cli import app
+from firsthand.doctor.findings import LEVELS, RULES
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def doctor(workshop):
+    def run(*arguments: str):
+        return CliRunner().invoke(app, ["doctor", *arguments])
+
+    return run
+
+
+@pytest.fixture
+def recipe(lint):
+    """Write a recipe with an error, a warning or neither."""
+
+    def write(level: str) -> str:
+        lint(
+            "lf",
+            **{"good": {}, "warning": {"old": "runs/sft", "new": "/home/me/sft"}, "error": {"new": "surprise: 1\n"}}[
+                level
+            ],
+        )
+        return "recipe.yaml"
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("level", "options", "code"), [("good", (), 0), ("error", (), 1), ("warning", (), 0), ("warning", ("--strict",), 1)]
+)
+def test_the_exit_code(doctor, recipe, level, options, code):
+    assert doctor("--no-environment", "--recipe", recipe(level), *options).exit_code == code
+
+
+def test_a_rule_can_be_ignored(doctor, recipe):
+    assert doctor("--no-environment", "--recipe", recipe("error"), "--ignore", "LF001").exit_code == 0
+    unknown = doctor("--no-environment", "--ignore", "XX999")
+    assert unknown.exit_code == 1 and "XX999" in unknown.output and unknown.exception.__class__ is SystemExit
+
+
+def test_json_is_all_there_is_on_stdout(doctor, recipe):
+    result = doctor("--recipe", recipe("error"), "--json")
+    report = json.loads(result.stdout)
+    assert (result.exit_code, report["schema"], report["ok"], report["strict"]) == (1, 1, False, False)
+    assert set(report) == {"schema", "ok", "strict", "counts", "machine", "recipes", "findings"}
+    assert set(report["counts"]) == set(LEVELS)
+    assert report["machine"]["cpu_cores"] >= 1
+    assert report["recipes"] == [{"file": "recipe.yaml", "kind": "llamafactory train"}]
+    [finding] = [finding for finding in report["findings"] if finding["rule"] == "LF001"]
+    line = Path("recipe.yaml").read_text().splitlines().index("surprise: 1") + 1
+    assert finding == {
+        "rule": "LF001",
+        "level": "error",
+        "file": "recipe.yaml",
+        "line": line,
+        "key": "surprise",
+        "message": "`surprise` is not a LLaMA-Factory argument",
+        "fix": "remove it",
+    }
+
+
+def test_the_text_names_rule_line_and_fix(doctor, recipe):
+    output = doctor("--no-environment", "--recipe", recipe("error")).stdout
+    assert "LF001 line 16: `surprise` is not" in output and "fix: remove it" in output and "1 error," in output
+
+
+def test_markup_in_a_recipe_is_printed_as_it_stands(doctor, lint):
+    lint("lf", new="'[/red]': 1\n")
+    result = doctor("--no-environment", "--recipe", "recipe.yaml")
+    assert result.exit_code == 1 and "`[/red]`" in result.stdout
+
+
+def test_a_base_file_of_two_recipes_is_reported_once(doctor, lint, workshop):
+    lint("verl", "    n: 4", "    n: 1")
+    for name in ("one", "two"):
+        (workshop / f"{name}.yaml").write_text("defaults: [recipe, _self_]\n")
+    report = json.loads(doctor("--no-environment", "--recipe", ".", "--json").stdout)
+    assert [(finding["rule"], finding["file"]) for finding in report["findings"]] == [("VR013", "recipe.yaml")]
+    assert len(report["recipes"]) == 3
+
+
+def test_every_rule_is_listed_and_the_page_repeats_the_list(doctor):
+    table = doctor("--rules").stdout.strip()
+    assert [line.split("|")[1].strip() for line in table.splitlines()[2:]] == sorted(RULES)
+    assert table in (ROOT / "docs" / "doctor.md").read_text()
+
+
+def test_the_base_install_says_what_it_could_not_check(doctor, recipe, monkeypatch):
+    from firsthand.doctor import lf_facts, sources, verl_chain, verl_facts, verl_files
+
+    caches = (
+        lf_facts.fields,
+        lf_facts.templates,
+        lf_facts.model_templates,
+        verl_facts.defaults,
+        verl_facts.leaves,
+        verl_files.builtin_loops,
+    )
+    for module in (lf_facts, verl_chain, verl_facts, verl_files, sources):
+        monkeypatch.setattr(module, "package_folder", lambda name: None)
+    for cached in caches:
+        cached.cache_clear()
+    try:
+        recipe("good")
+        assert [
+            f["rule"]
+            for f in json.loads(doctor("--no-environment", "--recipe", "recipe.yaml", "--json").stdout)["findings"]
+        ] == ["LF003"]
+    finally:
+        for cached in caches:
+            cached.cache_clear()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_recipes_of_this_repository_are_clean(monkeypatch, path):
+    """But for what is built or downloaded first."""
+    from firsthand.doctor import recipes
+
+    monkeypatch.chdir(ROOT)
+    built = ("`datasets/", "`runs/", "`models/")
+    found = recipes.check(path.relative_to(ROOT)).findings
+    wrong = [f for f in found if f.level != "info" and not (f.rule == "RC007" and f.message.startswith(built))]
+    assert wrong == []

@@ -1,0 +1,108 @@
+"""What the doctor reads from sources is what the frameworks themselves hold."""
+
+import ast
+import re
+
+import pytest
+
+from firsthand.doctor import (
+    lf_facts,
+    lf_keys,
+    lf_registry,
+    sources,
+    verl_chain,
+    verl_facts,
+    verl_files,
+    verl_keys,
+    verl_settings,
+)
+
+pytestmark = pytest.mark.skipif(
+    sources.package_folder("verl") is None or sources.package_folder("llamafactory") is None,
+    reason="needs LLaMA-Factory and veRL",
+)
+
+
+def paths(tree: dict, prefix: str = "") -> set[str]:
+    inner = [paths(value, f"{prefix}{key}.") for key, value in tree.items() if isinstance(value, dict)]
+    return {f"{prefix}{key}" for key in tree}.union(*inner)
+
+
+def test_the_default_config_is_the_one_that_hydra_composes():
+    from omegaconf import OmegaConf
+
+    composed = OmegaConf.to_container(verl_chain._base("ppo_trainer", ()))
+    assert paths(verl_facts.defaults()) == paths(composed) - {"model_engine"}  # a choice in `defaults`, not a key
+
+
+@pytest.mark.parametrize("old", verl_keys.RENAMED)
+def test_renamed_keys_of_verl(old):
+    known = paths(verl_facts.defaults())
+    new = verl_keys.RENAMED[old].split(" (")[0]
+    legacy_but_parsed = ("custom_reward_function", "reward_model", "sandbox_fusion")
+    assert old not in known or old.startswith(legacy_but_parsed)
+    assert new in known or new.startswith(("nothing:", "a tool in ")) or new.split(" with ")[0] in known
+
+
+@pytest.mark.parametrize("old", lf_keys.RENAMED)
+def test_renamed_keys_of_llamafactory(old):
+    known = lf_facts.fields(lf_facts.TRAIN)
+    new = re.match(r"\w+", lf_keys.RENAMED[old])[0]
+    assert old not in known and (new in known or new == "nothing")
+
+
+def test_the_columns_and_tags_are_those_of_llamafactory():
+    tree = sources.parse(sources.package_folder("llamafactory") / "data" / "parser.py")
+    [attributes] = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == "DatasetAttr"]
+    theirs = {
+        s.target.id: s.value.value for s in attributes.body if isinstance(s, ast.AnnAssign) and s.value is not None
+    }
+    ours = {**lf_registry.COLUMNS, **lf_registry.TAGS}
+    assert {key: theirs[key] for key in ours} == ours
+    named = {s.target.id for s in attributes.body if isinstance(s, ast.AnnAssign)}
+    assert named - set(ours) - {"load_from", "dataset_name"} == set(lf_registry.ENTRY) - set(lf_registry.SOURCES) - {
+        "columns",
+        "tags",
+    }
+
+
+def test_templates_of_models():
+    templates = lf_facts.templates()
+    assert templates["qwen3_vl"].reasoning and not templates["qwen3_vl_nothink"].reasoning
+    assert templates["qwen3_vl"].plugin == templates["qwen3_vl_nothink"].plugin == "qwen3_vl"
+    assert lf_facts.model_templates()["qwen3-vl-4b-instruct"] == "qwen3_vl_nothink"
+
+
+def test_agent_loops_and_cpu_settings_exist():
+    assert {"single_turn_agent", "tool_agent"} <= verl_files.builtin_loops()
+    assert set(verl_settings.ON_CPU) <= paths(verl_facts.defaults())
+
+
+@pytest.mark.e2e
+def test_argument_names_are_those_of_the_real_parser():
+    import dataclasses
+
+    from llamafactory.hparams import parser
+
+    for ours, theirs in ((lf_facts.TRAIN, parser._TRAIN_ARGS), (lf_facts.INFER, parser._INFER_ARGS)):
+        real = {field.name for cls in theirs for field in dataclasses.fields(cls) if field.init}
+        assert set(lf_facts.fields(ours)) == real
+
+
+@pytest.mark.e2e
+def test_llamafactory_passes_an_interpolation_on_literally(tmp_path, monkeypatch):
+    from llamafactory.hparams import parser
+
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("output_dir: ${oc.env:HOME}/runs\n")
+    monkeypatch.setattr("sys.argv", ["llamafactory-cli", str(recipe)])
+    assert parser.read_args() == {"output_dir": "${oc.env:HOME}/runs"}
+
+
+@pytest.mark.e2e
+def test_verl_ignores_the_reward_function_of_a_legacy_key(tmp_path):
+    from omegaconf import OmegaConf
+    from verl.trainer.ppo.reward import get_custom_reward_fn
+
+    legacy = OmegaConf.create({"custom_reward_function": {"path": str(tmp_path / "never_read.py"), "name": "f"}})
+    assert get_custom_reward_fn(OmegaConf.merge(verl_chain._base("ppo_trainer", ()), legacy)) is None
