@@ -17,10 +17,10 @@ from firsthand.report.figures import (
     TOP,
     WIDTH,
     brief,
+    draw,
     moving_mean,
     nice_ticks,
     number,
-    panels,
 )
 
 

@@ -40,7 +40,7 @@ def draw(series: dict[str, list[Point]]) -> list[Chart]:
 def _chart(name: str, points: list[Point], first: float, last: float) -> Chart:
     steps, values = [step for step, _ in points], [value for _, value in points]
     low, high = min(values), max(values)
-    ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if 0 <= low and 0.05 <= high <= 1 else nice_ticks(low, high)
+    ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if low >= 0 and 0.05 <= high <= 1 else nice_ticks(low, high)
     x = _scale(first, last, LEFT, WIDTH - RIGHT)
     y = _scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
     window = len(points) // 12 * 2 + 1
