@@ -21,17 +21,16 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from firsthand import clock, files
+from firsthand import files
 from firsthand.errors import UserError
 from firsthand.toy import captions, video, week, world
 from firsthand.toy.motion import hand_box, joints, layout
-from firsthand.toy.questions import clips_of, questions
+from firsthand.toy.questions import questions
 from firsthand.toy.render import render_frame
-from firsthand.toy.splits import SPLITS, blocks
+from firsthand.toy.splits import assign
 from firsthand.toy.week import Clip, Size
 
 FORMAT = 1  # of the folder; a build never continues a folder of another format
@@ -97,14 +96,7 @@ def _write_texts(out: Path, plan: dict[str, list[Clip]], size: Size) -> Counts:
             files.write_json(out / f"memory/egolife/{identity}/{identity}_{level}.json", records)
         files.write_json(out / f"qa/EgoLifeQA_{identity}.json", asked[identity])
         files.write_json(out / f"truth/{identity}.json", [week.to_json(clip) for clip in clips])
-    splits: dict[str, dict[str, list[Any]]] = {name: {"blocks": [], "clips": [], "questions": []} for name in SPLITS}
-    counts: Counts = Counter()
-    for block in blocks(size):
-        split = splits[block.split]
-        rows = [row for row in asked[block.identity] if clock.day(clock.from_question(row["query_time"])) in block.days]
-        split["blocks"].append({"identity": block.identity, "days": list(block.days)})
-        split["clips"] += [clip.video for clip in clips_of(block, plan)]
-        split["questions"] += [row["ID"] for row in rows]
-        counts.update((block.split, row["answerable_from"]) for row in rows)
+    splits = assign(size, plan, asked)
     files.write_json(out / "splits.json", splits)
-    return counts
+    label = {row["ID"]: row["answerable_from"] for rows in asked.values() for row in rows}
+    return Counter((split, label[name]) for split, parts in splits.items() for name in parts["questions"])

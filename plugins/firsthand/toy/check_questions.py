@@ -21,7 +21,7 @@ from firsthand.toy.memory_questions import AGE
 from firsthand.toy.motion import layout
 from firsthand.toy.questions import LABELS
 from firsthand.toy.render import render_frame
-from firsthand.toy.splits import Block, blocks
+from firsthand.toy.splits import Block, block_at
 from firsthand.toy.week import Clip
 
 TYPES = ("EntityLog", "EventRecall", "HabitInsight", "RelationMap", "TaskMaster")
@@ -29,6 +29,7 @@ KEYS = (
     "ID", "query_time", "type", "need_audio", "need_name", "last_time", "trigger", "question", "choice_a", "choice_b",
     "choice_c", "choice_d", "answer", "target_time", "keywords", "reason", "identity", "answerable_from",
 )  # fmt: skip
+MOST = re.compile(r"(?:which (thing)|in which (room)) did i (.+?)(?: things)? most often on day (\d) so far \?")
 Row = dict[str, Any]
 Deed = tuple[float, float, dict[str, str]]  # start and end of the record, groups of DEED
 
@@ -44,7 +45,7 @@ def check_questions(folder: Folder) -> Findings:
                 _check_schema(row, identity, ids, found, name)
             label = f"label {row.get('answerable_from')}"
             with found.about(label, name):
-                block = block_of(row, folder)
+                block = block_at(folder.size, row["identity"], clock.from_question(row["query_time"]))
                 found.require(block is not None, label, name, "asked on a day that is in no split")
                 if row["answerable_from"] == "prior":
                     _check_prior(row, found, name)
@@ -64,11 +65,6 @@ def targets(row: Row) -> list[float]:
     if target is None:
         return []
     return [clock.at(target["date"], time) for time in target.get("time_list", [target.get("time")])]
-
-
-def block_of(row: Row, folder: Folder) -> Block | None:
-    day = clock.day(clock.from_question(row["query_time"]))
-    return next((b for b in blocks(folder.size) if b.identity == row["identity"] and day in b.days), None)
 
 
 def _check_schema(row: Row, identity: str, ids: Counter, found: Findings, name: str) -> None:
@@ -163,12 +159,11 @@ def _deeds(records: list[Row], block: Block) -> list[Deed]:
 
 def recall(question: str, deeds: list[Deed]) -> str | None:
     """The answer to a memory question by what the captions say, None if they say nothing."""
-    if found := re.fullmatch(r"how many times did i (.+) the (\w+) on day (\d) so far \?", question):
-        verb, thing, day = found.groups()
-        number = sum(
-            d["verb"] == verb and d["thing"] == thing and clock.day(start) == int(day) for start, _, d in deeds
-        )
-        return world.NUMBERS[number] if number < len(world.NUMBERS) else None
+    if most := MOST.fullmatch(question):
+        asked, verb, day = most[1] or most[2], most[3], int(most[4])
+        numbers = Counter(d[asked] for start, _, d in deeds if d["verb"] == verb and clock.day(start) == day)
+        leaders = [value for value, number in numbers.items() if number == max(numbers.values())]
+        return leaders[0] if len(leaders) == 1 else None
     for pattern, subject, value, verb in (
         (r"i need the (\w+) \. in which room did i last put it down \?", "thing", "room", "put down"),
         (r"who did i last hand over the (\w+) to \?", "thing", "guest", "hand over"),

@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from firsthand import clock
-from firsthand.toy.check_questions import block_of, options, targets
+from firsthand.toy.check_questions import options, targets
 from firsthand.toy.findings import Findings
 from firsthand.toy.folder import Folder, Row
-from firsthand.toy.splits import SPLITS, blocks
+from firsthand.toy.splits import SPLITS, block_at, blocks
 
 
 def check_splits(folder: Folder) -> Findings:
@@ -35,8 +35,8 @@ def check_splits(folder: Folder) -> Findings:
         for name in folder.splits[split]["questions"]:
             with found.about("splits", name):
                 row = rows[name]
-                block = block_of(row, folder)
-                found.require(block and block.split == split, "splits", name, f"listed in {split}, asked in another")
+                own = _split_at(folder, row["identity"], clock.from_question(row["query_time"]))
+                found.require(own == split, "splits", name, f"listed in {split}, asked in {own}")
                 for target in targets(row):
                     own = _split_at(folder, row["identity"], target)
                     found.require(own == split, "splits", name, f"its evidence is of {own}")
@@ -68,8 +68,8 @@ def _traces(row: Row) -> list[str]:
 
 
 def _split_at(folder: Folder, identity: str, moment: float) -> str | None:
-    day = clock.day(moment)
-    return next((b.split for b in blocks(folder.size) if b.identity == identity and day in b.days), None)
+    block = block_at(folder.size, identity, moment)
+    return block.split if block else None
 
 
 def _sha256(path: Path) -> str:

@@ -57,6 +57,27 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command()
+def rows(
+    week: Annotated[Path, typer.Argument(help="Folder of a built week; the rows are written beside it.")],
+    scene_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of interaction traces in which the teacher looks at the scene.")
+    ] = 0.65,
+    seed: Annotated[int, typer.Option(help="Seed of the traces.")] = 0,
+) -> None:
+    """Write SFT traces, GRPO prompts and held-out questions of a week, with their frames.
+
+    Example: firsthand toy rows datasets/toy
+    """
+    from firsthand.toy.rows import build_rows
+
+    with _bar() as bar:
+        task = bar.add_task("questions")
+        made = build_rows(week, scene_share, seed, lambda done, total: bar.update(task, completed=done, total=total))
+    for name, count in {**made.counts, **{f"left aside: {why}": n for why, n in made.left_aside.items()}}.items():
+        typer.echo(f"{count:6}  {name}")
+
+
 def _bar() -> "Progress":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 

@@ -53,7 +53,7 @@ class Draft:
         return row
 
     def _target_time(self) -> dict[str, Any] | None:
-        """One moment, or a `time_list` where a count needs several of one day, as EgoLifeQA writes them."""
+        """One moment, or a `time_list` where an answer needs several of one day, as EgoLifeQA writes them."""
         if not self.targets:
             return None
         if len(self.targets) == 1:

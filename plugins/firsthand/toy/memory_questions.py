@@ -1,13 +1,13 @@
-"""Drafts that only memory answers: what was last done, or how often, hours or days before the question.
+"""Drafts that only memory answers: what was last done, or done most often, hours or days before the question.
 
 A draft is made only where the answer later changes within the block, so that whoever looks into the future is wrong,
 and the wrong answer is among the options. Questions are asked at the end of a clip: the 30-s records up to then are
-exactly what may be known.
+exactly what may be known. Options are names, never numbers: small numbers would be a good guess.
 """
 
 import itertools
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,11 +17,12 @@ from firsthand.toy.drafts import Draft
 from firsthand.toy.week import Clip, Event
 
 AGE = clock.HOUR  # a fact is at least so old when it is asked for
+TIMES = 3  # it is asked for at most so often, and again only when every other fact has been asked for
 
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that was true from its clip on, until the next fact of the same kind about the same subject."""
+    """Something that happened, as one kind of question sees it: a value of a subject."""
 
     kind: str
     subject: str
@@ -39,25 +40,39 @@ class Fact:
         return captions.sentence(event.verb, event.thing, event.hand, self.clip.room, event.guest)
 
 
-_LAST = {  # kind -> type of EgoLifeQA, question
+@dataclass(frozen=True)
+class Ask:
+    """A question about a history that may be asked at the end of a clip."""
+
+    truth: str
+    future: str  # the answer with the rest of the history known
+    clip: Clip
+    evidence: tuple[Fact, ...]
+
+
+_TYPES_AND_QUESTIONS = {
     "place": ("TaskMaster", "i need the {} . in which room did i last put it down ?"),
     "guest": ("RelationMap", "who did i last hand over the {} to ?"),
     "used": ("EventRecall", "which thing did i last {} ?"),
+    "most things": ("HabitInsight", "which thing did i {} most often on day {} so far ?"),
+    "most rooms": ("HabitInsight", "in which room did i {} things most often on day {} so far ?"),
 }
 
 
-def memory_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
-    histories: dict[tuple[str, str], list[Fact]] = defaultdict(list)
-    picks: dict[tuple[str, int], list[Fact]] = defaultdict(list)
+def memory_drafts(clips: list[Clip], rng: random.Random) -> list[Draft]:
+    histories: dict[tuple[str, str, int], list[Fact]] = defaultdict(list)
     for fact in _facts(clips):
-        if fact.kind == "pick":
-            picks[fact.subject, clock.day(fact.clip.start)].append(fact)
-        else:
-            histories[fact.kind, fact.subject].append(fact)
-    drafts = [draft for history in histories.values() for draft in _last_drafts(history, clips, rng)]
-    drafts += [draft for history in picks.values() for draft in _count_drafts(history, clips, rng)]
+        day = clock.day(fact.clip.start) if fact.kind.startswith("most") else 0
+        histories[fact.kind, fact.subject, day].append(fact)
+    drafts = []
+    for (kind, subject, day), history in histories.items():
+        options = _options(kind, subject)
+        for asks in _most(history, clips) if day else _last(history, clips):
+            good = [ask for ask in asks if _only_memory_answers(ask, options)]
+            for before, ask in enumerate(rng.sample(good, min(len(good), TIMES))):
+                drafts.append((before, _draft(history, ask, options, rng)))
     rng.shuffle(drafts)
-    yield from drafts
+    return [draft for _, draft in sorted(drafts, key=lambda draft: draft[0])]
 
 
 def _facts(clips: list[Clip]) -> Iterator[Fact]:
@@ -67,72 +82,79 @@ def _facts(clips: list[Clip]) -> Iterator[Fact]:
                 yield Fact("place", event.thing, clip.room, clip, event)
             elif event.verb == "hand over":
                 yield Fact("guest", event.thing, str(event.guest), clip, event)
-            elif event.verb == "pick up":
-                yield Fact("pick", event.thing, "", clip, event)
-            else:
+            elif event.verb in world.USES:
                 yield Fact("used", event.verb, event.thing, clip, event)
+            yield Fact("most things", event.verb, event.thing, clip, event)
+            yield Fact("most rooms", event.verb, clip.room, clip, event)
 
 
-def _last_drafts(history: list[Fact], clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
-    future, options = history[-1], _options(history[0])
-    for fact, following in itertools.pairwise(history):
-        asked_in = [clip for clip in clips if _is_old(fact, clip) and clip.end < following.clip.end]
-        if fact.kind == "place":  # the room in which it is asked gives nothing away
-            asked_in = [clip for clip in asked_in if clip.room != fact.value]
-        if asked_in and future.value != fact.value and {future.value, fact.value} <= options:
-            egolife_type, question = _LAST[fact.kind]
-            rest = sorted(options - {fact.value, future.value})
-            yield Draft(
-                "memory",
-                fact.kind,
-                egolife_type,
-                question.format(fact.subject),
-                fact.value,
-                (future.value, *rng.sample(rest, 2)),
-                rng.choice(asked_in).end,
-                (fact.subject,),
-                fact.line,
-                targets=(fact.moment,),
-                distractor=future.value,
-                last_time=True,
-                need_name=fact.kind == "guest",
-            )
-
-
-def _options(fact: Fact) -> set[str]:
+def _options(kind: str, subject: str) -> set[str]:
     """What the prior cannot tell apart: no room where the thing belongs, only things that allow the verb."""
-    if fact.kind == "place":
-        return set(world.ROOMS) - {world.THINGS[fact.subject].home}
-    return set(world.GUESTS) if fact.kind == "guest" else set(world.USES[fact.subject])
+    return {
+        "place": lambda: set(world.ROOMS) - {world.THINGS[subject].home},
+        "guest": lambda: set(world.GUESTS),
+        "used": lambda: set(world.USES[subject]),
+        "most things": lambda: set(world.USES.get(subject, world.OBJECTS)),
+        "most rooms": lambda: set(world.ROOMS),
+    }[kind]()
 
 
-def _count_drafts(history: list[Fact], clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
-    """How often on one day until now; `history` is all pick-ups of one thing on that day."""
-    day, thing, total = clock.day(history[0].clip.start), history[0].subject, len(history)
-    asked_in = [
-        clip
-        for clip in clips
-        if clock.day(clip.start) == day and _is_old(history[0], clip) and clip.end < history[-1].clip.end
-    ]
-    if asked_in and total + 2 < len(world.NUMBERS):
-        query = rng.choice(asked_in).end
-        known = [fact for fact in history if fact.clip.end <= query]
-        rest = [number for number in range(1, total + 4) if number not in (len(known), total)]
-        truth, future, *others = (world.NUMBERS[n] for n in (len(known), total, *rng.sample(rest, 2)))
-        yield Draft(
-            "memory",
-            "count",
-            "HabitInsight",
-            f"how many times did i pick up the {thing} on day {day} so far ?",
-            truth,
-            (future, *others),
-            query,
-            (thing, "pick up"),
-            " ".join(fact.line for fact in known),
-            targets=tuple(fact.moment for fact in known),
-            distractor=future,
-        )
+def _only_memory_answers(ask: Ask, options: set[str]) -> bool:
+    """The future is wrong, and neither the prior nor the room in which it is asked gives anything away."""
+    return ask.truth != ask.future and {ask.truth, ask.future} <= options and ask.truth != ask.clip.room
+
+
+def _last(history: list[Fact], clips: list[Clip]) -> Iterator[list[Ask]]:
+    """For each fact the clips between it and the next one at whose end it may be asked for."""
+    for fact, following in itertools.pairwise(history):
+        yield [
+            Ask(fact.value, history[-1].value, clip, (fact,))
+            for clip in clips
+            if _is_old(fact, clip) and clip.end < following.clip.end
+        ]
+
+
+def _most(history: list[Fact], clips: list[Clip]) -> Iterator[list[Ask]]:
+    """For a day the clips at whose end one value leads, did not lead in the last hour, and will not lead at last."""
+    asks = []
+    for clip in clips:
+        known = [fact for fact in history if fact.clip.end <= clip.end]
+        truth, future = _leader(known), _leader(history)
+        recent = _leader([fact for fact in known if not _is_old(fact, clip)])
+        if clock.day(clip.start) == clock.day(history[0].clip.start) and truth and future and truth != recent:
+            evidence = tuple(fact for fact in known if fact.value == truth)
+            asks.append(Ask(truth, future, clip, evidence))
+    yield asks
+
+
+def _leader(facts: list[Fact]) -> str | None:
+    """The most common value, None when there is no single one."""
+    ranks = Counter(fact.value for fact in facts).most_common(2)
+    return ranks[0][0] if ranks and (len(ranks) == 1 or ranks[0][1] > ranks[1][1]) else None
 
 
 def _is_old(fact: Fact, asked_in: Clip) -> bool:
     return clock.seconds_between(fact.clip.end, asked_in.end) >= AGE
+
+
+def _draft(history: list[Fact], ask: Ask, options: set[str], rng: random.Random) -> Draft:
+    kind, subject = history[0].kind, history[0].subject
+    egolife_type, question = _TYPES_AND_QUESTIONS[kind]
+    rest = options - {ask.truth, ask.future}
+    likely = rest & {fact.value for fact in history}  # what never happened would be a weak option
+    wrong = [option for pool in (likely, rest - likely) for option in rng.sample(sorted(pool), len(pool))]
+    return Draft(
+        "memory",
+        kind,
+        egolife_type,
+        question.format(subject, clock.day(ask.clip.start)),
+        ask.truth,
+        (ask.future, *wrong[:2]),
+        ask.clip.end,
+        keywords=(subject,),
+        reason=" ".join(fact.line for fact in ask.evidence),
+        targets=tuple(fact.moment for fact in ask.evidence),
+        distractor=ask.future,
+        last_time="last" in question,
+        need_name=kind == "guest",
+    )

@@ -21,7 +21,7 @@ from firsthand import clock
 from firsthand.toy.drafts import LETTERS, Draft
 from firsthand.toy.memory_questions import memory_drafts
 from firsthand.toy.seen_questions import interaction_drafts, prior_drafts, prior_facts, scene_drafts
-from firsthand.toy.splits import Block, blocks
+from firsthand.toy.splits import blocks
 from firsthand.toy.week import Clip, Size
 
 LABELS = ("prior", "scene", "interaction", "memory")
@@ -34,7 +34,7 @@ def questions(week: dict[str, list[Clip]], size: Size) -> dict[str, list[Row]]:
     drafted: dict[str, list[tuple[Draft, str, list[str]]]] = {identity: [] for identity in week}
     for block in blocks(size):
         rng = random.Random(f"{size.seed} questions {block}")
-        clips = clips_of(block, week)
+        clips = [clip for clip in week[block.identity] if clock.day(clip.start) in block.days]
         wanted = round(size.questions * len(block.days) / size.days / len(LABELS))
         for drafts in (
             itertools.islice(prior_drafts(facts, clips, rng), wanted),
@@ -44,10 +44,6 @@ def questions(week: dict[str, list[Clip]], size: Size) -> dict[str, list[Row]]:
         ):
             drafted[block.identity] += _with_letters(_evenly(drafts, wanted), rng)
     return {identity: _rows(identity, drafts) for identity, drafts in drafted.items()}
-
-
-def clips_of(block: Block, week: dict[str, list[Clip]]) -> list[Clip]:
-    return [clip for clip in week[block.identity] if clock.day(clip.start) in block.days]
 
 
 def _evenly(drafts: Iterable[Draft], wanted: int) -> list[Draft]:

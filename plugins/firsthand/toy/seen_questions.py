@@ -48,10 +48,10 @@ def scene_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
             seen, unseen = rng.choice(clip.table), [thing for thing in world.OBJECTS if thing not in clip.table]
             rooms = [room for room in world.ROOMS if room != clip.room]
             room_line, table_line = captions.caption(clip)[:2]
-            for kind, egolife_type, question, truth, others, reason in (
-                ("room", "EventRecall", "which room am i in ?", clip.room, rooms, room_line),
-                ("table", "EntityLog", "which thing lies on the table ?", seen, unseen, table_line),
-            ):
+            kinds = [("room", "EventRecall", "which room am i in ?", clip.room, rooms, room_line)]
+            if world.uses_at(clip.table) == ["shake"]:  # the tables for other uses hold some things more often
+                kinds.append(("table", "EntityLog", "which thing lies on the table ?", seen, unseen, table_line))
+            for kind, egolife_type, question, truth, others, reason in kinds:
                 wrong = tuple(rng.sample(others, 3))
                 yield _seen(clip, rng.choice(rest), "scene", kind, egolife_type, question, truth, wrong, reason)
 

@@ -5,8 +5,10 @@ have their evidence and their distractors inside its own people and days, so no 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from firsthand.toy.week import Size
+from firsthand import clock
+from firsthand.toy.week import Clip, Size
 
 SPLITS = ("train", "dev", "test")
 
@@ -33,3 +35,24 @@ def blocks(size: Size) -> list[Block]:
         else:
             result.append(Block("train", identity, days))
     return result
+
+
+def block_at(size: Size, identity: str, moment: float) -> Block | None:
+    return next((b for b in blocks(size) if b.identity == identity and clock.day(moment) in b.days), None)
+
+
+def assign(
+    size: Size, clips: dict[str, list[Clip]], questions: dict[str, list[dict[str, Any]]]
+) -> dict[str, dict[str, list[Any]]]:
+    """The content of splits.json: blocks, clips and questions of each split."""
+    splits: dict[str, dict[str, list[Any]]] = {name: {"blocks": [], "clips": [], "questions": []} for name in SPLITS}
+    for block in blocks(size):
+        split = splits[block.split]
+        split["blocks"].append({"identity": block.identity, "days": list(block.days)})
+        split["clips"] += [c.video for c in clips[block.identity] if clock.day(c.start) in block.days]
+        split["questions"] += [
+            row["ID"]
+            for row in questions[block.identity]
+            if clock.day(clock.from_question(row["query_time"])) in block.days
+        ]
+    return splits

@@ -56,7 +56,6 @@ USES: dict[str, frozenset[str]] = {
     "open": frozenset({"bottle", "soap", "book", "phone", "can", "box"}),
     "shake": frozenset(OBJECTS),
 }
-NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 _OTHER_WORDS = """
 . , ? : ; ! ( ) - a b c d 0 1 2 3 4 5 6 7 8 9
@@ -65,11 +64,11 @@ am is are was be do did does has have had can will would let need
 which what who where when how why many times often usually last first next now then so far again before after while
 see look watch hold keep lie lies find found search answer question option options correct wrong because therefore
 think know remember show tell ask use call result tool time day hour minute second today yesterday morning evening
-room thing things table hand hands right left up down over frame video clip memory colour interaction scene empty
+room thing things most table hand hands right left up down over frame video clip memory colour interaction scene empty
 both other one two only still already there here good
 """
 WORDS: tuple[str, ...] = tuple(
-    dict.fromkeys(f"{_OTHER_WORDS} {' '.join((*NUMBERS, *VERBS, *ROOMS, *OBJECTS, *COLOURS, *GUESTS))}".split())
+    dict.fromkeys(f"{_OTHER_WORDS} {' '.join((*VERBS, *ROOMS, *OBJECTS, *COLOURS, *GUESTS))}".split())
 )
 
 
