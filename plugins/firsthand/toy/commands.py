@@ -78,6 +78,31 @@ def rows(
         typer.echo(f"{count:6}  {name}")
 
 
+@app.command()
+def model(
+    out: Annotated[Path, typer.Argument(help="Folder that gets one folder a model: tiny_qwen3_vl, ...")],
+    kinds: Annotated[str, typer.Option(help="Which, by comma.")] = "qwen3_vl,qwen2_5_vl,qwen2_5",
+    train: Annotated[bool, typer.Option("--train", help="Train from random weights (tens of minutes each).")] = False,
+) -> None:
+    """Write tiny models in the ordinary Hugging Face layout: with random weights, or trained on captions and drills.
+
+    Example: firsthand toy model runs/random_models --kinds qwen3_vl
+    """
+    from firsthand.errors import UserError
+    from firsthand.toy import base_model
+
+    for kind in kinds.split(","):
+        if kind not in base_model.KINDS:
+            raise UserError(f"--kinds: {kind!r} is none of {', '.join(base_model.KINDS)}")
+        target = out / f"tiny_{kind}"
+        if train:
+            for drill, count in base_model.train(kind, target, Path("runs/tiny_base")).items():
+                typer.echo(f"  {drill:32} {count['right']}/{count['n']}")
+        else:
+            base_model.make_random(kind, target, base_model.draw_rows())
+        typer.echo(f"{target}")
+
+
 def _bar() -> "Progress":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 

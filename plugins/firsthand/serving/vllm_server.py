@@ -1,0 +1,75 @@
+"""Start `vllm serve` as a child, wait until it answers, and leave nothing behind.
+
+The command is the one a user would type (`launch/serve.sh` types it); only the settings that a CPU needs are added, and
+only on a machine without a GPU.
+"""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from firsthand import processes
+from firsthand.errors import UserError
+
+CPU_ENV = {
+    "VLLM_TARGET_DEVICE": "cpu",
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+}
+
+
+def serve_command(model: Path | str, name: str, port: int, max_model_len: int | None, extra: list[str]) -> list[str]:
+    script = Path(sys.executable).with_name("vllm")
+    vllm = str(script) if script.exists() else shutil.which("vllm") or "vllm"
+    command = [vllm, "serve", str(model), "--served-model-name", name, "--host", "127.0.0.1", "--port", str(port)]
+    if max_model_len:
+        command += ["--max-model-len", str(max_model_len)]
+    if not on_gpu():
+        command += ["--enforce-eager", "--dtype", "bfloat16", "--max-num-seqs", "32"]
+    return command + extra
+
+
+def on_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+@contextmanager
+def vllm_server(
+    model: Path | str, name: str, log: Path, max_model_len: int | None = None, extra: list[str] | None = None
+) -> Iterator[str]:
+    """Yields the base URL of a running server; the whole process group ends with the block."""
+    port = free_port()
+    command = serve_command(model, name, port, max_model_len, extra or [])
+    child = processes.start(command, log, {} if on_gpu() else CPU_ENV)
+    try:
+        _wait_ready(child, port, log)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        processes.stop(child)
+
+
+def _wait_ready(child: subprocess.Popen, port: int, log: Path, seconds: int = 600) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if child.poll() is not None:
+            raise UserError(f"vllm serve ended with code {child.returncode}; the end of {log}:\n{processes.tail(log)}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.5)
+    raise UserError(f"vllm serve did not answer within {seconds} s; see {log}")

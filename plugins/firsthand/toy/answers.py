@@ -1,0 +1,60 @@
+"""Ask a tiny model drills one by one, greedily, with transformers alone: the figures on its card."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from firsthand import files
+
+FPS = 2.0
+
+
+def answer_all(model_dir: Path, rows_dir: Path) -> Iterator[tuple[str, str, str]]:
+    """(kind of drill, wanted answer, given answer) of the first drill of every row."""
+    import torch
+    from transformers import AutoProcessor
+
+    from firsthand.serving.verify import load_model
+
+    processor = AutoProcessor.from_pretrained(model_dir)
+    model = load_model(model_dir)
+    for row in files.read_json(rows_dir / "rows.json"):
+        turns = [message for message in row["messages"] if message["role"] != "system"]
+        question, wanted = turns[0]["content"], turns[1]["content"]
+        inputs = _inputs(processor, row, question, rows_dir)
+        with torch.inference_mode():
+            made = model.generate(**inputs, max_new_tokens=64, do_sample=False)
+        tokenizer = getattr(processor, "tokenizer", processor)
+        given = tokenizer.decode(made[0][inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        yield _kind(row, question), wanted, given
+
+
+def _kind(row: dict[str, Any], question: str) -> str:
+    medium = "image: " if row["images"] else "video: " if row["videos"] else "text: "
+    words = question.replace("<image>", "").replace("<video>", "").split("\n")
+    last = words[-1] if words[-1].endswith("?") else words[0]
+    return medium + " ".join(last.split()[:3])
+
+
+def _inputs(processor: Any, row: dict[str, Any], question: str, root: Path) -> Any:
+    import numpy as np
+    from PIL import Image
+
+    if not hasattr(processor, "image_processor"):
+        turn = [{"role": "user", "content": question}]
+        text = processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        return processor(text, return_tensors="pt")
+    content: list[dict[str, str]] = []
+    media: dict[str, Any] = {}
+    if row["images"]:
+        content, media = [{"type": "image"}], {"images": [Image.open(root / path) for path in row["images"]]}
+    if row["videos"]:
+        frames = np.stack([np.asarray(Image.open(root / path)) for path in row["videos"][0]])
+        facts = {"fps": FPS, "total_num_frames": len(frames), "frames_indices": list(range(len(frames)))}
+        content = [{"type": "video"}]
+        media = {"videos": [frames], "video_metadata": [facts], "do_sample_frames": False}
+    content.append({"type": "text", "text": question.replace("<image>", "").replace("<video>", "")})
+    text = processor.apply_chat_template(
+        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+    )
+    return processor(text=[text], return_tensors="pt", **media)

@@ -1,0 +1,103 @@
+"""A tiny base model from random weights: drawn rows, one LLaMA-Factory recipe, figures of what it can do afterwards.
+
+`models/` holds the result, so that a fresh machine starts from something that can learn; this makes it again.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from firsthand import files
+from firsthand.errors import UserError
+from firsthand.rollout.prompt import choice_system
+from firsthand.toy import models, world
+from firsthand.toy.base_rows import build_base_rows
+
+ROWS = Path("datasets/toy_base")
+RECIPE = Path("recipes/tiny_base.yaml")
+KINDS = {"qwen3_vl": "qwen3_vl_nothink", "qwen2_5_vl": "qwen2_vl", "qwen2_5": "qwen"}  # kind -> template
+HELD_OUT = 1000  # seed of the rows that the figures are measured on
+
+
+def corpus(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """What the tokenizer learns its words from; letters never follow `>` here, so `>A` stays two tokens."""
+    for row in rows:
+        for message in row["messages"]:
+            yield message["content"].replace("<image>", "").replace("<video>", "")
+    for word in world.WORDS:
+        yield f" {word} {word}" * 20
+    for role in ("system", "user", "assistant", "tool"):
+        yield from [f"{role}\n"] * 3000
+    call = '<tool>{"name": "rag", "arguments": {"start_time": "DAY1_11094208", "query_time": "DAY1_11094208"}}</tool>'
+    yield from [f"{choice_system()} <answer>\n</answer>\n{call} <information> </information> <0.5 seconds>"] * 200
+
+
+def make_random(kind: str, out: Path, rows: list[dict[str, Any]]) -> int:
+    return models.build(kind, out, corpus(rows[:4000]))
+
+
+def draw_rows(pictures: int = 9000, videos: int = 2000, texts: int = 8000, seed: int = 1) -> list[dict[str, Any]]:
+    if not (ROWS / "rows.json").exists():
+        build_base_rows(ROWS, pictures, videos, texts, seed)
+    return files.read_json(ROWS / "rows.json")
+
+
+def train(kind: str, out: Path, work: Path) -> dict[str, Any]:
+    """Random weights, the recipe, a bfloat16 copy in `out` and its figures."""
+    rows = draw_rows()
+    random_model, trained = work / kind / "random", work / kind / "trained"
+    if not (random_model / "config.json").exists():
+        make_random(kind, random_model, rows)
+    command = [
+        str(Path(sys.executable).with_name("llamafactory-cli")), "train", str(RECIPE),
+        f"model_name_or_path={random_model}", f"output_dir={trained}", f"template={KINDS[kind]}",
+    ]  # fmt: skip
+    if subprocess.run(command).returncode:
+        raise UserError(f"training stopped; run the same command again to resume. The command was: {' '.join(command)}")
+    return finish(kind, trained, random_model, out)
+
+
+def finish(kind: str, trained: Path, random_model: Path, out: Path) -> dict[str, Any]:
+    """Copy the trained weights to `out` in bfloat16 with the tokenizer and processor they began with; measure them."""
+    import shutil
+
+    import torch
+
+    from firsthand.serving.verify import load_model
+
+    model = load_model(trained).to(torch.bfloat16)
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(random_model, out)
+    model.save_pretrained(out)
+    restore_config(random_model, out)
+    figures = measure(out)
+    files.write_json(out / "figures.json", figures)
+    return figures
+
+
+def restore_config(source: Path, out: Path) -> None:
+    """LLaMA-Factory and transformers rewrite config.json; the one the model was made with also serves in vLLM."""
+    for name in ("config.json", "generation_config.json"):
+        (out / name).write_bytes((source / name).read_bytes())
+
+
+def measure(model_dir: Path, rows: int = 150) -> dict[str, Any]:
+    """Share of drills on fresh frames that the model answers exactly, greedily, by kind of drill."""
+    import shutil
+    import tempfile
+    from collections import defaultdict
+
+    from firsthand.toy.answers import answer_all
+
+    folder = Path(tempfile.mkdtemp())
+    try:
+        vision = (model_dir / "processor_config.json").exists()
+        build_base_rows(folder, rows if vision else 0, rows // 2 if vision else 0, rows, HELD_OUT)
+        right: dict[str, list[bool]] = defaultdict(list)
+        for kind, wanted, given in answer_all(model_dir, folder):
+            right[kind].append(wanted == given)
+    finally:
+        shutil.rmtree(folder)
+    return {kind: {"n": len(hits), "right": sum(hits)} for kind, hits in sorted(right.items())}

@@ -1,0 +1,111 @@
+"""What a tiny base model is trained on: naming what it sees, binding options to letters, copying names into a call.
+
+Frames are drawn at random, not taken from a week, so no question of a week is ever seen. A conversation holds several
+drills on one frame (or one short video), because every assistant turn is trained and the picture is paid for once.
+Letters are drilled as look-ups in option lists: from random weights a tiny model does not learn them any other way.
+"""
+
+import json
+import random
+from collections.abc import Callable
+
+from firsthand.rollout.prompt import choice_system
+from firsthand.toy import world
+from firsthand.toy.world import State
+
+LETTERS = "ABCD"
+Turn = tuple[str, str]  # user text, assistant text
+
+
+def listing(things: tuple[str, ...] | list[str]) -> str:
+    named = [f"the {thing}" for thing in things]
+    return " , ".join(named[:-1]) + f" and {named[-1]}" if len(named) > 1 else named[0]
+
+
+def option_lines(options: list[str]) -> str:
+    return "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False))
+
+
+def see_drills(state: State, rng: random.Random) -> list[Turn]:
+    held = f"my {state.hand} hand has the {state.thing} ." if state.thing else "my hands have nothing ."
+    drills = [
+        ("which room am i in ?", f"i am in the {state.room} ."),
+        ("what lies on the table ?", f"the table has {listing(state.table)} ."),
+        ("what do my hands have ?", held),
+        ("what do you see ?", f"i am in the {state.room} . the table has {listing(state.table)} . {held}"),
+    ]
+    return rng.sample(drills, 2)
+
+
+def do_drill(state: State) -> Turn:
+    """Only for videos: what happens needs more than one frame."""
+    if state.verb is None:
+        return ("what do i do ?", "i do nothing .")
+    target = f" to {state.guest}" if state.guest else ""
+    return ("what do i do ?", f"i {state.verb} the {state.thing}{target} .")
+
+
+def letter_drill(options: list[str], rng: random.Random) -> Turn:
+    """Several look-ups in one option list: letters of options, or options of letters."""
+    pairs = list(zip(LETTERS, options, strict=False))
+    asked = rng.choices(pairs, k=rng.choice((1, 4, 6)))
+    if rng.random() < 0.7:
+        question, answer = [option for _, option in asked], [letter for letter, _ in asked]
+        head = "which letter is"
+    else:
+        question, answer = [letter for letter, _ in asked], [option for _, option in asked]
+        head = "which option is"
+    return (f"{head} {' , '.join(question)} ?\n{option_lines(options)}", " , ".join(answer))
+
+
+def fact_drills(rng: random.Random) -> list[Turn]:
+    things = rng.sample(world.OBJECTS, 2)
+    return [
+        (f"where do i keep the {things[0]} ?", f"i keep the {things[0]} in the {world.THINGS[things[0]].home} ."),
+        (f"which colour has the {things[1]} ?", f"the {things[1]} is {world.THINGS[things[1]].colour} ."),
+    ]
+
+
+def call_drill(rng: random.Random) -> Turn:
+    thing, room, level = rng.choice(world.OBJECTS), rng.choice(world.ROOMS), rng.choice(("week", "day", "hour"))
+    words = rng.choice(([thing], [thing, room]))
+    call = {"name": "rag", "arguments": {"level": level, "keywords": words}}
+    return (f"search the {level} for {listing(words)} .", f"<tool_call>\n{json.dumps(call)}\n</tool_call>")
+
+
+def read_drill(rng: random.Random) -> Turn:
+    things = rng.sample(world.OBJECTS, 3)
+    lines = [f"i put down the {thing} in the {rng.choice(world.ROOMS)} ." for thing in things]
+    asked = rng.randrange(3)
+    room = lines[asked].split()[-2]
+    return ("\n".join(lines) + f"\nwhere is the {things[asked]} ?", f"the {things[asked]} is in the {room} .")
+
+
+def text_row(rng: random.Random) -> list[Turn]:
+    pools: list[Callable[[], list[str]]] = [
+        lambda: rng.sample(world.OBJECTS, 4),
+        lambda: rng.sample(world.ROOMS, 4),
+        lambda: [f"the {thing}" for thing in rng.sample(world.OBJECTS, 4)],
+        lambda: [f"the {room}" for room in rng.sample(world.ROOMS, 4)],
+    ]
+    other = rng.choice((fact_drills(rng), [call_drill(rng)], [read_drill(rng)]))
+    return [letter_drill(rng.choice(pools)(), rng), letter_drill(rng.choice(pools)(), rng), *other]
+
+
+def picture_row(state: State, rng: random.Random, video: bool) -> list[Turn]:
+    drills = see_drills(state, rng) + ([do_drill(state)] if video else [])
+    rng.shuffle(drills)
+    options = list(state.table)
+    rng.shuffle(options)
+    if rng.random() < 0.5:
+        options = [f"the {thing}" for thing in options]
+    return [*drills, letter_drill(options, rng)]
+
+
+def chat(turns: list[Turn], rng: random.Random, medium: str = "") -> list[dict[str, str]]:
+    """Some conversations open with the system prompt of the real task, so that it changes nothing later."""
+    messages = [{"role": "system", "content": choice_system()}] if rng.random() < 0.25 else []
+    for number, (user, assistant) in enumerate(turns):
+        messages.append({"role": "user", "content": (medium if number == 0 else "") + user})
+        messages.append({"role": "assistant", "content": assistant})
+    return messages
