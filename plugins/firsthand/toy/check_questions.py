@@ -108,10 +108,10 @@ def _check_seen(row: Row, clip: Clip, found: Findings, name: str) -> None:
     found.require(set(options(row).values()) == set(state.table), check, name, "an option is not on the table")
     found.require(_letter(row, state.thing) == row["answer"], check, name, f"in the hand is the {state.thing}")
     found.require(at_query.thing == state.thing, check, name, "no longer so at query_time")
-    found.require(_only_region_tells(state), check, name, "the frame outside the interaction region tells the thing")
+    found.require(only_region_tells(state), check, name, "the frame outside the interaction region tells the thing")
 
 
-def _only_region_tells(state: world.State) -> bool:
+def only_region_tells(state: world.State) -> bool:
     """With any other thing of the table in the hand, the frame differs inside the region and nowhere else."""
     region = layout(state).region
     if region is None:

@@ -4,6 +4,7 @@ It knows the palette and nothing of the state, so it can prove that the pixels s
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -22,6 +23,7 @@ _PALETTE = np.array(
         sprites.WATER,
     ]
 )
+_STEP = 8  # of a colour channel; finer does not matter
 _SKIN = len(world.OBJECTS)
 _BARE_TABLE = np.s_[66:72, 0:4]  # no hand, thing or sleeve ever covers it; its colour tells the light
 HANDS_ONLY = 66  # below this row lies nothing but what hands hold
@@ -39,8 +41,9 @@ class Seen:
 
 def read(frame: np.ndarray) -> Seen:
     light = np.median(frame[_BARE_TABLE]) / np.median(sprites.TABLE)
-    lit = frame / light
-    names = np.abs(lit[:, :, None, :] - _PALETTE).sum(-1).argmin(-1)  # [h, w], index into the palette
+    lit = np.clip(frame / light, 0, 255)
+    red, green, blue = np.moveaxis(lit.astype(np.uint8) // _STEP, -1, 0)
+    names = _names()[red, green, blue]  # [h, w], index into the palette
     below = names.copy()
     below[:HANDS_ONLY] = -1
     held = _thing(below, _IN_HAND)
@@ -51,6 +54,14 @@ def read(frame: np.ndarray) -> Seen:
         skin=names == _SKIN,
         held_pixels=below == (world.OBJECTS.index(held) if held else -2),
     )
+
+
+@cache
+def _names() -> np.ndarray:
+    """The nearest colour of the palette for every colour, in steps."""
+    steps = np.arange(0, 256, _STEP) + _STEP / 2
+    colours = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1)
+    return np.abs(colours[..., None, :] - _PALETTE).sum(-1).argmin(-1)
 
 
 def _slot(names: np.ndarray, slot: int) -> np.ndarray:
@@ -66,5 +77,9 @@ def _thing(names: np.ndarray, enough: int) -> str | None:
 
 def _room(lit: np.ndarray) -> str:
     mean = lit[:CELL].mean((0, 1))
-    walls = {room: sprites.wall(room)[0][..., :3].mean((0, 1)) for room in world.ROOMS}
-    return min(walls, key=lambda room: float(np.abs(walls[room] - mean).sum()))
+    return min(world.ROOMS, key=lambda room: float(np.abs(_wall(room) - mean).sum()))
+
+
+@cache
+def _wall(room: str) -> np.ndarray:
+    return sprites.wall(room)[0][..., :3].mean((0, 1))
