@@ -1,0 +1,145 @@
+"""The launchers print and run exactly the command that they promise, and hand on what is typed behind it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from firsthand.serving import vllm_server
+
+ROOT = Path(__file__).parents[1]
+GRPO = ["python", "-m", "verl.trainer.main_ppo", "--config-dir", "recipes", "--config-name", "grpo_qwen3vl_choice"]
+LAUNCHERS = ["sft.sh", "grpo.sh", "serve.sh", "slurm_grpo.sbatch"]
+
+
+@pytest.fixture
+def launch(tmp_path: Path):
+    """Runs a launcher with `fake` programs first on the PATH; each prints its own name and arguments, a line each."""
+
+    def run(script: str, *args: str, fake: dict[str, str] | None = None, cwd: Path = ROOT, **env: str):
+        for name, body in (fake or {}).items():
+            program = tmp_path / name
+            program.write_text(f"#!/bin/bash\n{body}\n")
+            program.chmod(0o755)
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM_", "CUDA_", "DRY_"))}
+        return subprocess.run(
+            [ROOT / "launch" / script, *args], cwd=cwd, env=clean | {"PATH": path} | env, capture_output=True, text=True
+        )
+
+    return run
+
+
+NO_GPU = {"nvidia-smi": "exit 9"}
+GPU = {"nvidia-smi": "echo GPU 0"}
+
+
+@pytest.mark.parametrize("script", [*LAUNCHERS, "setup.sh", "common.sh"])
+def test_the_shell_accepts_it(script: str) -> None:
+    subprocess.run(["bash", "-n", ROOT / "launch" / script], check=True)
+
+
+@pytest.mark.parametrize("script", LAUNCHERS)
+def test_usage(launch, script: str) -> None:
+    asked, wrong = launch(script, "--help"), launch(script)
+    assert asked.returncode == 0 and f"launch/{script} " in asked.stdout and "SBATCH" not in asked.stdout
+    assert wrong.returncode == 2 and wrong.stderr == asked.stdout and wrong.stdout == ""
+
+
+@pytest.mark.parametrize("script", ["sft.sh", "grpo.sh", "slurm_grpo.sbatch"])
+def test_a_missing_recipe_is_named(launch, script: str) -> None:
+    done = launch(script, "--dry-run", "recipes/sft_qwen4.yaml")
+    assert done.returncode == 1 and "recipes/sft_qwen4.yaml: no such recipe" in done.stderr and done.stdout == ""
+
+
+@pytest.mark.parametrize(("machine", "torchrun"), [(NO_GPU, []), (GPU, ["FORCE_TORCHRUN=1"])])
+def test_sft(launch, machine, torchrun: list[str]) -> None:
+    done = launch("sft.sh", "recipes/sft_qwen3vl.yaml", "seed=1", fake=machine, DRY_RUN="1")
+    assert done.stdout.split() == [*torchrun, "llamafactory-cli", "train", "recipes/sft_qwen3vl.yaml", "seed=1"]
+
+
+def test_hidden_gpus_are_no_gpus(launch) -> None:
+    done = launch("sft.sh", "--dry-run", "recipes/sft_qwen3vl.yaml", fake=GPU, CUDA_VISIBLE_DEVICES="")
+    assert "FORCE_TORCHRUN" not in done.stdout
+
+
+def test_grpo_from_any_folder(launch) -> None:
+    for cwd, recipe in (
+        (ROOT, "recipes/grpo_qwen3vl_choice.yaml"),
+        (ROOT / "docs", "../recipes/grpo_qwen3vl_choice.yaml"),
+    ):
+        done = launch("grpo.sh", "--dry-run", recipe, "trainer.nnodes=2", "data.seed=3", cwd=cwd)
+        assert done.stdout.split() == [*GRPO, "trainer.nnodes=2", "data.seed=3"]
+
+
+def test_it_runs_what_it_prints_with_arguments_unbroken(launch, tmp_path: Path) -> None:
+    """The program is the one of the repository's environment where there is one."""
+    repository = tmp_path / "repository"
+    (repository / "recipes").mkdir(parents=True)
+    (repository / "recipes/r.yaml").touch()
+    (repository / ".venv/bin").mkdir(parents=True)
+    for name in ("common.sh", "sft.sh"):
+        (repository / "launch").mkdir(exist_ok=True)
+        (repository / "launch" / name).write_text((ROOT / "launch" / name).read_text())
+    program = repository / ".venv/bin/llamafactory-cli"
+    program.write_text('#!/bin/bash\necho "$PWD"; echo "$FORCE_TORCHRUN"; printf "%s\\n" "$@"; exit 7\n')
+    program.chmod(0o755)
+    command = ["bash", repository / "launch/sft.sh", repository / "recipes/r.yaml", "output_dir=a b", "x=$HOME"]
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text("#!/bin/bash\n")
+    smi.chmod(0o755)
+    done = subprocess.run(
+        command, cwd="/", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, capture_output=True, text=True
+    )
+    assert done.stdout.splitlines() == [str(repository), "1", "train", "recipes/r.yaml", "output_dir=a b", "x=$HOME"]
+    assert done.returncode == 7
+
+
+def test_serve_types_what_the_demo_starts(launch, monkeypatch) -> None:
+    monkeypatch.setattr(vllm_server, "on_gpu", lambda: False)
+    extra = ["--max-model-len", "640"]
+    environment = [f"{key}={value}" for key, value in vllm_server.CPU_ENV.items()]
+    _, *command = vllm_server.serve_command("models/tiny", "tiny", 8000, None, extra)
+    done = launch("serve.sh", "--dry-run", "models/tiny", *extra, fake=NO_GPU)
+    assert done.stdout.split() == [*environment, "vllm", *command]
+
+
+def test_serve_on_a_gpu_leaves_vllm_its_own_defaults(launch) -> None:
+    done = launch("serve.sh", "--dry-run", "Qwen/Qwen3-VL-4B-Instruct", fake=GPU, PORT="9000", NAME="policy")
+    name = ["--served-model-name", "policy"]
+    assert done.stdout.split() == [
+        "vllm", "serve", "Qwen/Qwen3-VL-4B-Instruct", *name, "--host", "127.0.0.1", "--port", "9000"
+    ]  # fmt: skip
+
+
+SLURM = dict(SLURM_NNODES="3", SLURM_JOB_NODELIST="n[1-3]", SLURM_JOB_ID="54321", SLURM_GPUS_ON_NODE="4")
+CLUSTER = {
+    "scontrol": "printf 'n1\\nn2\\nn3\\n'",
+    "srun": 'printf "%s\\n" "$RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT" "$@"',
+}
+
+
+def test_slurm_starts_one_ray_cluster_and_grpo_on_its_first_node(launch, tmp_path: Path) -> None:
+    copy = tmp_path / "slurm_script"  # as Slurm runs it: a copy, from the folder of submission
+    copy.write_text((ROOT / "launch/slurm_grpo.sbatch").read_text())
+    copy.chmod(0o755)
+    done = launch(str(copy), "recipes/grpo_qwen3vl_choice.yaml", "data.seed=3", fake=CLUSTER, **SLURM)
+    wait, *srun = done.stdout.splitlines()
+    assert wait == "600"
+    assert srun[:4] == ["--nodes=3", "--ntasks-per-node=1", "ray", "symmetric-run"]
+    ray, inner = srun[4 : srun.index("--")], srun[srun.index("--") + 1 :]
+    assert ray == ["--address", "n1:24321", "--min-nodes", "3"]
+    assert inner[:2] == ["env", "RAY_ADDRESS=n1:24321"]
+    typed = launch(Path(inner[2]).name, "--dry-run", *inner[3:])
+    assert typed.stdout.split() == [*GRPO, "trainer.nnodes=3", "trainer.n_gpus_per_node=4", "data.seed=3"]
+
+
+def test_ray_has_the_command_that_slurm_runs() -> None:
+    text = subprocess.run(
+        [sys.executable, "-m", "ray.scripts.scripts", "symmetric-run", "--help"], capture_output=True, text=True
+    )
+    if text.returncode and "No module named" in text.stderr:
+        pytest.skip("ray is not installed")
+    assert "--min-nodes" in text.stdout and "ENTRYPOINT_COMMAND" in text.stdout
