@@ -13,7 +13,7 @@ from firsthand.doctor import (
     verl_chain,
     verl_facts,
     verl_files,
-    verl_keys,
+    verl_renamed,
     verl_settings,
 )
 
@@ -35,10 +35,10 @@ def test_the_default_config_is_the_one_that_hydra_composes():
     assert paths(verl_facts.defaults()) == paths(composed) - {"model_engine"}  # a choice in `defaults`, not a key
 
 
-@pytest.mark.parametrize("old", verl_keys.RENAMED)
+@pytest.mark.parametrize("old", verl_renamed.RENAMED)
 def test_renamed_keys_of_verl(old):
     known = paths(verl_facts.defaults())
-    new = verl_keys.RENAMED[old].split(" (")[0]
+    new = verl_renamed.RENAMED[old].split(" (")[0]
     legacy_but_parsed = ("custom_reward_function", "reward_model", "sandbox_fusion")
     assert old not in known or old.startswith(legacy_but_parsed)
     assert new in known or new.startswith(("nothing:", "a tool in ")) or new.split(" with ")[0] in known

@@ -40,6 +40,11 @@ EXPECTED = {
     "huge": "RC001",
     "tab": "RC002",
     "two documents": "RC002",
+    "cyclic alias": "RC004",
+    "laughs": "RC004",
+    "merging laughs": "RC004",
+    "python object": "RC004",
+    "list": "RC005",
 }
 
 
@@ -114,7 +119,18 @@ SCALARS = st.one_of(
     st.floats(),
     st.text(max_size=8),
     st.sampled_from(
-        ["choice", "Qwen/Qwen3-VL-4B-Instruct", "qwen3_vl", "rows.json", ".", "${", "${a.b}", "~x/y", "\x00"]
+        [
+            "choice",
+            "Qwen/Qwen3-VL-4B-Instruct",
+            "qwen3_vl",
+            "rows.json",
+            ".",
+            "${",
+            "${a.b}",
+            "~x/y",
+            "\x00",
+            "x" * 5000,
+        ]
     ),
 )
 VALUES = st.recursive(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from firsthand.doctor import lf_media
+from firsthand.doctor import lf_media, paths
 from firsthand.doctor.findings import Finding, rule
 from firsthand.doctor.lf_registry import TAGS, Dataset, datasets
 from firsthand.doctor.rows import Unreadable, first_rows
@@ -50,7 +50,7 @@ def check(document: Document) -> Iterator[Finding]:
         if dataset.file is None:
             yield UNSEEN.at(dataset.place(), f"`{dataset.name}` is not a local file", "none needed")
             continue
-        if not dataset.file.exists():
+        if not paths.exists(str(dataset.file)):
             yield from _without_rows(dataset)
             continue
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 # config.json model_type -> (name of the family, side of a vision patch in pixels)
-FAMILIES = {
+MODEL_TYPES = {
     "qwen2_vl": ("Qwen2-VL", 14),
     "qwen2_5_vl": ("Qwen2.5-VL", 14),
     "qwen3_vl": ("Qwen3-VL", 16),
@@ -18,15 +18,24 @@ FAMILIES = {
 }
 
 
+# how the families are written in hub names and in folders such as qwen3vl_sft
+NAMES = {
+    r"qwen[-_]?2[-_]?vl": MODEL_TYPES["qwen2_vl"],
+    r"qwen[-_]?2[._]?5[-_]?vl": MODEL_TYPES["qwen2_5_vl"],
+    r"qwen[-_]?3[-_]?vl": MODEL_TYPES["qwen3_vl"],
+    r"qwen[-_]?3[._]5(?!\d)": MODEL_TYPES["qwen3_5"],
+}
+
+
 def family(model: Any) -> tuple[str, int] | None:
     """The vision-language family of a hub name or a local folder; None when it is not one of those we know."""
     if not isinstance(model, str):
         return None
     model_type = _model_type(Path(model))
     if model_type is not None:
-        return FAMILIES.get(model_type)
-    name = re.sub(r"[-_.]", "", model.split("/")[-1].lower())  # a folder is often called qwen3_vl_4b or qwen3vl-sft
-    return next((facts for facts in FAMILIES.values() if re.sub(r"[-_.]", "", facts[0].lower()) in name), None)
+        return MODEL_TYPES.get(model_type)
+    name = model.rstrip("/").split("/")[-1].lower()
+    return next((facts for pattern, facts in NAMES.items() if re.search(pattern, name)), None)
 
 
 def _model_type(folder: Path) -> str | None:

@@ -31,15 +31,21 @@ def is_local(value: str) -> bool:
         value.startswith(("/", "./", "../", "~"))
         or value.split("/")[0] in LOCAL_ROOTS
         or value.count("/") > 1
-        or Path(value).exists()
+        or exists(value)
     )
 
 
-def exists(value: str) -> bool:
+def find(value: str) -> Path | None:
+    """The path, if something is there; whatever a recipe holds, this does not raise."""
     try:
-        return Path(value).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):  # a null byte, a name too long, an unknown ~user
-        return False
+        path = Path(value).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # a name too long, a null byte, an unknown ~user
+        return None
+
+
+def exists(value: str) -> bool:
+    return find(value) is not None
 
 
 def missing(place: Place, value: Any, recipe: Path) -> Iterator[Finding]:
@@ -50,9 +56,12 @@ def missing(place: Place, value: Any, recipe: Path) -> Iterator[Finding]:
 
 
 def _how_to_get(value: str, recipe: Path) -> str:
-    for sibling in sorted(recipe.parent.glob("*.yaml")):
-        text = sibling.read_text(errors="replace") if sibling.is_file() and sibling != recipe else ""
-        if any(value == made or value.startswith(made.rstrip("/") + "/") for made in MAKES.findall(text)):
+    for sibling in sorted(set(recipe.parent.glob("*.yaml")) - {recipe}):
+        try:
+            made = MAKES.findall(sibling.read_text(errors="replace"))
+        except OSError:
+            continue
+        if any(value == folder or value.startswith(folder.rstrip("/") + "/") for folder in made):
             return f"run {sibling} first: it writes this"
     parts = Path(value).parts
     if parts[:2] == ("datasets", "toy"):

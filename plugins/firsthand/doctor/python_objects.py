@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from firsthand.doctor import paths
 from firsthand.doctor.findings import Finding, Place, rule
 from firsthand.doctor.sources import definitions, module_file, package_folder, parse
 from firsthand.doctor.values import did_you_mean
@@ -21,6 +22,7 @@ SIGNATURE = rule(
     "a reward function that cannot be called",
     "veRL passes data_source, solution_str, ground_truth and extra_info by name.",
 )
+UNPARSABLE = (SyntaxError, ValueError, OSError, RecursionError, MemoryError)
 REWARD_ARGUMENTS = ("data_source", "solution_str", "ground_truth", "extra_info")
 
 
@@ -28,15 +30,25 @@ def source_of(path: str) -> Path | None:
     """The file behind `some/file.py`, `file://some/file.py` or `pkg://some.module`; None when there is none."""
     if path.startswith("pkg://"):
         return module_file(path.removeprefix("pkg://").replace("/", "."))
-    file = Path(path.removeprefix("file://")).expanduser()
-    return file if file.is_file() else None
+    file = paths.find(path.removeprefix("file://"))
+    return file if file is not None and file.is_file() else None
+
+
+def names_read(file: Path) -> frozenset[str]:
+    """Every attribute and every string in a file: what it may read from a config."""
+    try:
+        nodes = list(ast.walk(parse(file)))
+    except UNPARSABLE:
+        return frozenset()
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    return frozenset(attributes | {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)})
 
 
 def look_up(place: Place, file: Path, name: str) -> tuple[ast.AST | None, Finding | None]:
     """The definition of a name in a file; neither definition nor finding when it cannot be decided."""
     try:
         found = definitions(parse(file))
-    except (SyntaxError, ValueError, OSError, RecursionError) as error:
+    except UNPARSABLE as error:
         broken = Place(str(file), getattr(error, "lineno", None), name)
         return None, NO_OBJECT.at(broken, f"not readable as Python: {error}", "correct the file")
     if found is None or name in found:
@@ -56,11 +68,11 @@ def look_up_dotted(place: Place, dotted: str) -> Finding | None:
     file = module_file(module)
     if file is not None:
         return look_up(place, file, name)[1]
-    if package_folder(module.split(".")[0]) is None and not Path(module.split(".")[0]).is_dir():
-        return NO_OBJECT.at(place, f"the package of `{dotted}` is not installed", "install it, or correct the name")
-    local = Path(*module.split(".")).with_suffix(".py")
-    if local.is_file():
+    local = paths.find(module.replace(".", "/") + ".py")
+    if local is not None:
         return look_up(place, local, name)[1]
+    if package_folder(module.split(".")[0]) is None:
+        return NO_OBJECT.at(place, f"the package of `{dotted}` is not installed", "install it, or correct the name")
     return NO_OBJECT.at(place, f"there is no module `{module}`", "correct the name")
 
 

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.doctor import (
+    lf_conflicts,
     lf_keys,
+    lf_model,
     lf_rows,
-    lf_settings,
     paths,
     verl_chain,
     verl_files,
     verl_keys,
     verl_rows,
     verl_settings,
+    verl_sizes,
     yaml_lines,
 )
 from firsthand.doctor.findings import Finding, Place, rule
@@ -116,15 +118,17 @@ def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
     yield from paths.absolute_paths(document)
     if kind.startswith("llamafactory"):
         verb = kind.split()[1]
-        yield from _each(document, lambda: lf_keys.check(document, verb), lambda: lf_settings.check(document, verb))
+        yield from _each(document, lambda: lf_keys.check(document, verb), lambda: lf_model.check(document, verb))
         if verb == "train":
-            yield from _each(document, lambda: lf_rows.check(document))
+            yield from _each(document, lambda: lf_conflicts.check(document), lambda: lf_rows.check(document))
     elif kind == "verl":
         chain = verl_chain.follow(document)
         yield from chain.findings
         yield from _each(document, lambda: verl_keys.check(chain))
         if chain.base is not None:  # an overlay alone decides nothing
-            yield from _each(document, *(lambda m=m: m.check(chain) for m in (verl_settings, verl_files, verl_rows)))
+            yield from _each(
+                document, *(lambda m=m: m.check(chain) for m in (verl_settings, verl_sizes, verl_files, verl_rows))
+            )
     elif kind == "verl agent loops":
         yield from verl_files.agent_loops(document)
     elif kind == "verl tools":

@@ -24,9 +24,7 @@ def package_folder(name: str) -> Path | None:
     return Path(spec.origin).parent if spec and spec.origin and spec.submodule_search_locations else None
 
 
-@cache
 def parse(path: Path) -> ast.Module:
-    """May raise SyntaxError or OSError."""
     return ast.parse(path.read_bytes())
 
 

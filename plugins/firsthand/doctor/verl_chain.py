@@ -80,6 +80,9 @@ def config_folder() -> Path | None:
 
 def follow(recipe: Document) -> Chain:
     chain = Chain(recipe)
+    if recipe.path.suffix != ".yaml":
+        message = f"Hydra reads *.yaml only, not `{recipe.path.suffix}`"
+        chain.findings.append(REFUSED.at(recipe.place(), message, f"rename it to {recipe.path.stem}.yaml"))
     _follow(chain, recipe, (), {recipe.path.resolve()})
     if chain.base is None and not chain.findings and _is_whole(recipe.data):
         message = "a recipe of its own needs veRL's config underneath"

