@@ -1,0 +1,159 @@
+"""A tiny recipe is its full recipe with another model, other sizes and other paths; the registry is one that
+LLaMA-Factory reads."""
+
+import importlib.util
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+RECIPES = ROOT / "recipes"
+
+LLAMA_FACTORY = {
+    "tiny_sft_qwen3vl": "sft_qwen3vl",
+    "tiny_sft_lora_qwen3vl": "sft_qwen3vl_lora",
+    "tiny_merge_lora_qwen3vl": "merge_qwen3vl_lora",
+}
+VERL = {"tiny_grpo_qwen3vl_choice": "grpo_qwen3vl_choice"}
+TWINS = LLAMA_FACTORY | VERL
+NO_TWIN = {"tiny_base", "cpu"}  # tiny in itself; a list of settings and no recipe
+
+PATHS = {"model_name_or_path", "adapter_name_or_path", "output_dir", "export_dir"}
+SIZES = {
+    "cutoff_len", "lora_rank", "lora_alpha", "learning_rate", "per_device_train_batch_size",
+    "gradient_accumulation_steps", "preprocessing_num_workers", "dataloader_num_workers",
+}  # fmt: skip
+ON_CPU = {"bf16", "use_cpu", "deepspeed"}
+
+VERL_PATHS = {"actor_rollout_ref.model.path", "trainer.experiment_name"}
+VERL_SIZES = {
+    "data.train_batch_size", "data.max_prompt_length", "data.max_response_length", "actor_rollout_ref.actor.optim.lr",
+    "actor_rollout_ref.actor.ppo_mini_batch_size", "actor_rollout_ref.actor.ppo_max_token_len_per_gpu",
+    "actor_rollout_ref.rollout.max_model_len", "actor_rollout_ref.rollout.max_num_seqs",
+    "trainer.total_training_steps", "trainer.save_freq", "trainer.test_freq",
+}  # fmt: skip
+
+
+def read(name: str) -> dict[str, Any]:
+    return yaml.safe_load((RECIPES / f"{name}.yaml").read_text())
+
+
+def leaves(config: Any, prefix: str = "") -> dict[str, Any]:
+    """Dotted keys and their values; a list is one value."""
+    if not isinstance(config, dict):
+        return {prefix: config}
+    return {key: value for name in config for key, value in leaves(config[name], f"{prefix}.{name}".strip(".")).items()}
+
+
+def differing(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
+    absent = object()
+    return {key for key in one.keys() | other.keys() if one.get(key, absent) != other.get(key, absent)}
+
+
+def test_every_recipe_has_a_tiny_twin_and_names_it() -> None:
+    found = {path.stem for path in RECIPES.glob("*.yaml")} - NO_TWIN
+    assert {name for name in found if name.startswith("tiny_")} == set(TWINS)
+    assert {name for name in found if not name.startswith("tiny_")} == set(TWINS.values())
+    for tiny, full in TWINS.items():
+        assert f"recipes/{tiny}.yaml" in (RECIPES / f"{full}.yaml").read_text()
+        assert f"{full}.yaml" in (RECIPES / f"{tiny}.yaml").read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(("tiny", "full"), LLAMA_FACTORY.items())
+def test_a_tiny_llamafactory_recipe_changes_sizes_and_paths_only(tiny: str, full: str) -> None:
+    small, large = read(tiny), read(full)
+    changed = differing(small, large)
+    assert changed <= PATHS | SIZES | ON_CPU
+    assert changed >= PATHS & large.keys(), "both would write to the same place"
+
+
+@pytest.mark.parametrize(("merge", "train"), [
+    ("merge_qwen3vl_lora", "sft_qwen3vl_lora"), ("tiny_merge_lora_qwen3vl", "tiny_sft_lora_qwen3vl"),
+])  # fmt: skip
+def test_a_merge_recipe_continues_its_training_recipe(merge: str, train: str) -> None:
+    made, trained = read(merge), read(train)
+    assert made["adapter_name_or_path"] == trained["output_dir"]
+    assert all(made[key] == trained[key] for key in ("model_name_or_path", "template", "trust_remote_code"))
+
+
+@pytest.fixture(scope="module")
+def compose():
+    """The whole configuration that veRL gets from a recipe, interpolations as they are written."""
+    hydra = pytest.importorskip("hydra")
+    verl = importlib.util.find_spec("verl")
+    if verl is None:
+        pytest.skip("verl is not installed")
+    from omegaconf import OmegaConf
+
+    [package] = verl.submodule_search_locations or []
+
+    @cache
+    def made(name: str) -> dict[str, Any]:
+        with hydra.initialize_config_dir(str(RECIPES), version_base=None):
+            search = f"hydra.searchpath=[file://{package}/trainer/config]"
+            return leaves(OmegaConf.to_container(hydra.compose(name, overrides=[search]), resolve=False))
+
+    return made
+
+
+@pytest.mark.parametrize(("tiny", "full"), VERL.items())
+def test_a_tiny_verl_recipe_changes_sizes_paths_and_cpu_settings_only(compose, tiny: str, full: str) -> None:
+    small, large = compose(tiny), compose(full)
+    changed = differing(small, large)
+    assert changed <= VERL_PATHS | VERL_SIZES | leaves(read("cpu")).keys()
+    assert changed >= VERL_PATHS, "both would write to the same place"
+
+
+def test_the_tiny_verl_recipe_is_what_runs_on_a_cpu(compose) -> None:
+    small, on_cpu = compose("tiny_grpo_qwen3vl_choice"), leaves(read("cpu"))
+    assert {key: small[key] for key in on_cpu} == on_cpu
+
+
+def test_rollouts_fit_their_context(compose) -> None:
+    for name in (*VERL, *VERL.values()):
+        config = compose(name)
+        prompt, response = config["data.max_prompt_length"], config["data.max_response_length"]
+        assert prompt + response <= config["actor_rollout_ref.rollout.max_model_len"]
+
+
+def test_sft_and_grpo_of_one_model_have_one_pixel_budget(compose) -> None:
+    for sft, grpo in (("sft_qwen3vl", "grpo_qwen3vl_choice"), ("tiny_sft_qwen3vl", "tiny_grpo_qwen3vl_choice")):
+        trained, config = read(sft), compose(grpo)
+        for medium in ("image", "video"):
+            assert config[f"data.media.{medium}.max_pixels"] == trained[f"{medium}_max_pixels"]
+        assert config["data.media.root"] == trained["media_dir"]
+
+
+REGISTRY = json.loads((ROOT / "dataset_info.json").read_text())
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_a_registry_entry_is_complete(name: str) -> None:
+    entry = REGISTRY[name]
+    assert entry["formatting"] == "sharegpt"
+    assert entry["columns"].keys() >= {"messages", "images", "videos"}
+    assert entry["tags"].keys() >= {"role_tag", "content_tag", "user_tag", "assistant_tag", "system_tag"}
+    assert Path(entry["file_name"]).parts[0] == "datasets"
+
+
+def test_the_datasets_of_the_recipes_are_registered() -> None:
+    recipes = [read(name) for name in (*LLAMA_FACTORY, *LLAMA_FACTORY.values(), "tiny_base")]
+    named = {recipe["dataset"] for recipe in recipes if "dataset" in recipe}
+    assert named == set(REGISTRY)
+    for recipe in recipes:
+        if "dataset" in recipe:
+            assert Path(REGISTRY[recipe["dataset"]]["file_name"]).parent == Path(recipe["media_dir"])
+
+
+def test_llamafactory_reads_the_registry() -> None:
+    parser = pytest.importorskip("llamafactory.data.parser")
+    read_back = parser.get_dataset_list(list(REGISTRY), str(ROOT))
+    assert len(read_back) == len(REGISTRY)
+    for attributes, entry in zip(read_back, REGISTRY.values(), strict=True):
+        assert (attributes.load_from, attributes.dataset_name) == ("file", entry["file_name"])
+        for key, value in (entry["columns"] | entry["tags"] | {"formatting": entry["formatting"]}).items():
+            assert getattr(attributes, key) == value
