@@ -1,7 +1,6 @@
 """`firsthand <noun> <verb>`: one table of nouns; a room's commands are imported only when its noun is used."""
 
 import importlib
-import sys
 
 import typer
 import typer.main
@@ -21,7 +20,7 @@ NOUNS = {
 
 
 class LazyGroup(TyperGroup):
-    """A group that knows its nouns by name and imports one only to run it or to print its help."""
+    """A group whose own help needs its nouns' help lines only; a noun is imported when it is resolved to be run."""
 
     def invoke(self, ctx):
         try:
@@ -36,13 +35,19 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx, cmd_name):
         if cmd_name not in NOUNS:
             return None
-        module, help_line = NOUNS[cmd_name]
-        if "--help" in sys.argv[1:2] or len(sys.argv) == 1:  # the top-level help needs only the help line
-            command = typer.main.get_command(_placeholder(help_line))
-        else:
-            command = typer.main.get_command(importlib.import_module(module).app)
+        command = typer.main.get_command(_placeholder(NOUNS[cmd_name][1]))
         command.name = cmd_name
         return command
+
+    def resolve_command(self, ctx, args):
+        name, placeholder, rest = super().resolve_command(ctx, args)
+        if placeholder is None:
+            return name, placeholder, rest
+        room = importlib.import_module(NOUNS[name][0]).app
+        room._add_completion = False  # its own --install-completion would be that of another program
+        command = typer.main.get_command(room)
+        command.name = name
+        return name, command, rest
 
 
 def _placeholder(help_line: str) -> typer.Typer:
