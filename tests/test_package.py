@@ -126,7 +126,7 @@ def test_a_user_error_is_one_message(tmp_path: Path) -> None:
 
 # Character classes keep these patterns from finding themselves; /home/me is the made-up home of the tests.
 REGISTRY = rb"py[p]i\.org|python[h]osted|npm[j]s\.(com|org)|anaconda\.(org|com)|(art[i]factory|ne[x]us)[.-]\w"
-LOCAL_PATH = rb"(?<![\w.~$}-])(?!/home/me/)/(home|root|work|Users|mnt)/[\w.]"
+LOCAL_PATH = rb"(?<![\w.~$}-])(?!/home/me\b)/(home|root|work|Users|mnt)/[\w.]"
 
 
 def test_no_tracked_file_names_a_registry_or_a_local_folder() -> None:
