@@ -19,7 +19,7 @@ from firsthand.toy.week import FRAMES, Clip
 from firsthand.toy.world import HEIGHT, WIDTH
 
 LOOK_EVERY = 40  # frames of a sampled clip, besides the moments of its questions
-STRAY = 50  # pixels that blurred outlines may put outside a box
+STRAY = 100  # pixels outside a box: blurred outlines make up to 50, a misplaced hand hundreds
 SKIN_SHARE = 0.2  # of a hand's box over a clip; fingers around a thing show less than an open hand
 _BOXES = ("left", "right", "interaction")
 

@@ -117,11 +117,12 @@ def _last(history: list[Fact], clips: list[Clip]) -> Iterator[list[Ask]]:
 def _most(history: list[Fact], clips: list[Clip]) -> Iterator[list[Ask]]:
     """For a day the clips at whose end one value leads, did not lead in the last hour, and will not lead at last."""
     asks = []
-    for clip in clips:
+    day = clock.day(history[0].clip.start)
+    for clip in (clip for clip in clips if clock.day(clip.start) == day):
         known = [fact for fact in history if fact.clip.end <= clip.end]
         truth, future = _leader(known), _leader(history)
         recent = _leader([fact for fact in known if not _is_old(fact, clip)])
-        if clock.day(clip.start) == clock.day(history[0].clip.start) and truth and future and truth != recent:
+        if truth and future and truth != recent:
             evidence = tuple(fact for fact in known if fact.value == truth)
             asks.append(Ask(truth, future, clip, evidence))
     yield asks
