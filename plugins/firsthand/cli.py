@@ -41,7 +41,7 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx, args):
         name, placeholder, rest = super().resolve_command(ctx, args)
-        if placeholder is None:
+        if name is None or placeholder is None:
             return name, placeholder, rest
         room = importlib.import_module(NOUNS[name][0]).app
         room._add_completion = False  # its own --install-completion would be that of another program

@@ -8,6 +8,9 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
+Split = Literal["train", "dev", "test"]
+
+
 class Question(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -19,7 +22,7 @@ class Question(BaseModel):
     video: list[str] = []  # frames in order
     fps: float | None = None  # true rate of `video`
     data_source: str
-    split: Literal["train", "dev", "test"]
+    split: Split
     identity: str | None = None
     query_time: str | None = None
     label: str | None = None  # what is needed to answer: prior, scene, interaction, memory

@@ -45,17 +45,16 @@ def do_drill(state: State) -> Turn:
     return ("what do i do ?", f"i {state.verb} the {state.thing}{target} .")
 
 
-def letter_drill(options: list[str], rng: random.Random) -> Turn:
-    """Several look-ups in one option list: letters of options, or options of letters."""
-    pairs = list(zip(LETTERS, options, strict=False))
-    asked = rng.choices(pairs, k=rng.choice((1, 4, 6)))
-    if rng.random() < 0.7:
-        question, answer = [option for _, option in asked], [letter for letter, _ in asked]
-        head = "which letter is"
-    else:
-        question, answer = [letter for letter, _ in asked], [option for _, option in asked]
-        head = "which option is"
-    return (f"{head} {' , '.join(question)} ?\n{option_lines(options)}", " , ".join(answer))
+def letter_drill(options: list[str], rng: random.Random, lookups: int = 8) -> Turn:
+    """Look-ups in one option list, each letter right after its option: the order of the options is chance, the letters
+    are not. A question with one far-away answer teaches a tiny model nothing for thousands of steps."""
+    asked = rng.choices(list(zip(LETTERS, options, strict=False)), k=lookups)
+    return (f"which letters ?\n{option_lines(options)}", " , ".join(f"{option} {letter}" for letter, option in asked))
+
+
+def one_letter_drill(options: list[str], rng: random.Random) -> Turn:
+    letter, option = rng.choice(list(zip(LETTERS, options, strict=False)))
+    return (f"which letter is {option} ?\n{option_lines(options)}", f"{option} . {letter}")
 
 
 def fact_drills(rng: random.Random) -> list[Turn]:
@@ -89,7 +88,7 @@ def text_row(rng: random.Random) -> list[Turn]:
         lambda: [f"the {room}" for room in rng.sample(world.ROOMS, 4)],
     ]
     other = rng.choice((fact_drills(rng), [call_drill(rng)], [read_drill(rng)]))
-    return [letter_drill(rng.choice(pools)(), rng), letter_drill(rng.choice(pools)(), rng), *other]
+    return [letter_drill(rng.choice(pools)(), rng), one_letter_drill(rng.choice(pools)(), rng), *other]
 
 
 def picture_row(state: State, rng: random.Random, video: bool) -> list[Turn]:
@@ -99,7 +98,7 @@ def picture_row(state: State, rng: random.Random, video: bool) -> list[Turn]:
     rng.shuffle(options)
     if rng.random() < 0.5:
         options = [f"the {thing}" for thing in options]
-    return [*drills, letter_drill(options, rng)]
+    return [*drills, letter_drill(options, rng, lookups=4)]
 
 
 def chat(turns: list[Turn], rng: random.Random, medium: str = "") -> list[dict[str, str]]:

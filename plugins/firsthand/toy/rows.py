@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from firsthand import clock, files
-from firsthand.data.rows import Question
+from firsthand.data.rows import Question, Split
 from firsthand.rollout import prompt
 from firsthand.toy import folder, world
+from firsthand.toy.splits import SPLITS
 from firsthand.toy.video import frames_at
 
 LETTERS = "ABCD"
@@ -34,7 +35,7 @@ class Written:
 
 def build_rows(week: Path, scene_share: float, seed: int, tick: Callable[[int, int], None]) -> Written:
     built = folder.load(week)
-    split_of = {row_id: split for split, part in built.splits.items() for row_id in part["questions"]}
+    split_of: dict[str, Split] = {id_: split for split in SPLITS for id_ in built.splits[split]["questions"]}
     told = built.all_questions()
     visual = [row for row in told if row["answerable_from"] != "memory"]
     questions: list[tuple[Question, dict[str, Any]]] = []
@@ -65,7 +66,7 @@ def _one_medium_each(questions: Iterable[Question]) -> list[Question]:
     return [pairs[i + (i // 2) % 2] for i in range(0, len(pairs), 2)]
 
 
-def _question(week: Path, row: dict[str, Any], split: str, medium: Literal["image", "video"]) -> Question:
+def _question(week: Path, row: dict[str, Any], split: Split, medium: Literal["image", "video"]) -> Question:
     media: dict[str, Any] = {}
     if "clip" in row:  # what the prior answers needs no picture
         offsets = SPAN if medium == "video" else (0.0,)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from firsthand import clock
+from firsthand.data.rows import Split
 from firsthand.toy.week import Clip, Size
 
-SPLITS = ("train", "dev", "test")
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 
 @dataclass(frozen=True)
