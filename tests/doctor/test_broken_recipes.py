@@ -145,9 +145,32 @@ def test_a_fault_in_an_included_file_is_reported_there(lint, workshop):
     }
 
 
+def test_an_overlay_that_verl_overwrites(lint, workshop):
+    (workshop / "overlay.yaml").write_text("trainer: {nnodes: 2}\n")
+    [finding] = lint("verl", "[ppo_trainer, _self_]", "[overlay, ppo_trainer, _self_]")
+    assert (finding.rule, finding.line) == ("VR007", 1) and "overlay.yaml" in finding.message
+
+
 def test_a_cpu_overlay_that_is_not_complete(lint, workshop):
     (workshop / "cpu.yaml").write_text("trainer: {device: cpu}\nactor_rollout_ref: {rollout: {enforce_eager: true}}\n")
     findings = lint("verl", "[ppo_trainer, _self_]", "[ppo_trainer, cpu, _self_]")
     assert {finding.rule for finding in findings} == {"VR026"}
     assert any("free_cache_engine: false" in finding.fix for finding in findings)
     assert not any("enforce_eager" in finding.fix for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("path", "fix"),
+    [
+        ("datasets/toy/frames", "firsthand toy build"),
+        ("datasets/egolife/frames", "datasets/egolife/README.md"),
+        ("runs/first/checkpoint-10", "run first.yaml first"),
+        ("runs/second", "correct the path"),
+    ],
+)
+def test_a_missing_file_comes_with_the_way_to_get_it(lint, workshop, path, fix):
+    (workshop / "datasets" / "egolife").mkdir(parents=True)
+    (workshop / "datasets" / "egolife" / "README.md").write_text("the card")
+    (workshop / "first.yaml").write_text("output_dir: runs/first  # an adapter\n")
+    [finding] = lint("lf", "media_dir: media", f"media_dir: media\nadapter_name_or_path: {path}")
+    assert finding.rule == "RC007" and fix in finding.fix

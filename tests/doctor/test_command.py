@@ -73,13 +73,22 @@ def test_json_is_all_there_is_on_stdout(doctor, recipe):
 
 def test_the_text_names_rule_line_and_fix(doctor, recipe):
     output = doctor("--no-environment", "--recipe", recipe("error")).stdout
-    assert "LF001 line 16: `surprise` is not" in output and "fix: remove it" in output and "1 error," in output
+    assert "LF001 line 16: `surprise` is not" in output and "fix: remove it" in output and "error 1," in output
 
 
 def test_markup_in_a_recipe_is_printed_as_it_stands(doctor, lint):
     lint("lf", new="'[/red]': 1\n")
     result = doctor("--no-environment", "--recipe", "recipe.yaml")
     assert result.exit_code == 1 and "`[/red]`" in result.stdout
+
+
+@pytest.mark.parametrize("value", [r"\ud800", r"\e[31mred", r"a\nb", "\u4e2d", "x" * 900])
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_no_value_reaches_the_terminal_raw(doctor, lint, value, options):
+    lint("lf", new=f'"{value}": 1\n')
+    result = doctor("--no-environment", "--recipe", "recipe.yaml", *options)
+    assert result.exit_code == 1 and result.exception.__class__ is SystemExit
+    assert "\x1b[31m" not in result.stdout and "LF001" in result.stdout and len(result.stdout) < 4000
 
 
 def test_a_base_file_of_two_recipes_is_reported_once(doctor, lint, workshop):

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -15,8 +16,10 @@ from firsthand.doctor import (
     verl_files,
     verl_renamed,
     verl_settings,
+    yaml_lines,
 )
 
+ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(
     sources.package_folder("verl") is None or sources.package_folder("llamafactory") is None,
     reason="needs LLaMA-Factory and veRL",
@@ -106,3 +109,35 @@ def test_verl_ignores_the_reward_function_of_a_legacy_key(tmp_path):
 
     legacy = OmegaConf.create({"custom_reward_function": {"path": str(tmp_path / "never_read.py"), "name": "f"}})
     assert get_custom_reward_fn(OmegaConf.merge(verl_chain._base("ppo_trainer", ()), legacy)) is None
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("recipe", sorted((ROOT / "recipes").glob("*grpo*.yaml")), ids=lambda path: path.stem)
+def test_a_recipe_is_merged_as_hydra_merges_it(recipe):
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(str(recipe.parent), version_base=None):
+        theirs = compose(recipe.stem, overrides=[f"hydra.searchpath=[file://{verl_chain.config_folder()}]"])
+    document, _ = yaml_lines.load(recipe)
+    assert verl_chain.follow(document).values == OmegaConf.to_container(theirs, resolve=True)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("overlay", "defaults"),
+    [
+        ("# @package _global_\ntrainer: {nnodes: 2}\n", "[ppo_trainer, extra, _self_]"),
+        (
+            "# @package trainer.v1\ntrainer_mode: sync\nsampler: {sampler_kwargs: {a: 1}}\n",
+            "[ppo_trainer, extra, _self_]",
+        ),
+        ("nnodes: 3\n", "[ppo_trainer, extra@trainer, _self_]"),
+        ("a: &a {nnodes: 2}\ntrainer: {<<: *a, save_freq: 1e2}\n", "[ppo_trainer, extra, _self_]"),
+        ("trainer: {nnodes: 2}\n", "[ppo_trainer, extra, {override model_engine: dp}, _self_]"),
+    ],
+)
+def test_packages_and_groups_are_merged_as_hydra_merges_them(tmp_path, overlay, defaults):
+    (tmp_path / "extra.yaml").write_text(overlay)
+    (tmp_path / "recipe.yaml").write_text(f"defaults: {defaults}\nactor_rollout_ref: {{rollout: {{name: vllm}}}}\n")
+    test_a_recipe_is_merged_as_hydra_merges_it(tmp_path / "recipe.yaml")

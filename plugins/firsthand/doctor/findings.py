@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Level = Literal["error", "warning", "info"]
+MAX_TEXT = 600
 LEVELS: tuple[Level, ...] = ("error", "warning", "info")
 
 
@@ -41,7 +42,14 @@ class Rule:
     why: str
 
     def at(self, place: Place, message: str, fix: str, level: Level | None = None) -> Finding:
-        return Finding(self.id, level or self.level, place.file, place.line, place.key, message, fix)
+        file, key = (text and printable(text) for text in (place.file, place.key))
+        return Finding(self.id, level or self.level, file, place.line, key, printable(message), printable(fix))
+
+
+def printable(text: str) -> str:
+    """One short line for any terminal: a recipe may hold escape sequences, half characters and pages of text."""
+    shown = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown)
 
 
 RULES: dict[str, Rule] = {}

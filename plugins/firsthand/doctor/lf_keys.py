@@ -60,10 +60,8 @@ def check(document: Document, kind: str) -> Iterator[Finding]:
     classes = lf_facts.TRAIN if kind == "train" else lf_facts.INFER
     known = lf_facts.fields(classes)
     if not known:
-        place = document.place()
-        yield UNCHECKED.at(
-            place, "LLaMA-Factory is not installed: keys were not checked", 'pip install "firsthand[cpu]"'
-        )
+        message, fix = "LLaMA-Factory is not installed: keys were not checked", 'pip install "firsthand[cpu]"'
+        yield UNCHECKED.at(document.place(), message, fix)
     for key, value in document.data.items():
         place = document.place(key)
         if isinstance(value, str) and "${" in value:
@@ -92,10 +90,7 @@ def _value(document: Document, field: Field, value: Any) -> Iterator[Finding]:
             fix = did_you_mean(str(value), map(str, field.choices), f"one of: {allowed}")
             yield BAD_VALUE.at(place, f"`{field.name}` cannot be `{value}`; it is one of {allowed}", fix)
     elif kind in KINDS and value is not None:
-        fits = (
-            isinstance(value, bool) if kind == "bool" else number(value) is not None and isinstance(value, KINDS[kind])
-        )
-        if not fits:
+        if not isinstance(value, KINDS[kind]) or (kind != "bool" and number(value) is None):
             yield BAD_VALUE.at(place, f"`{field.name}` is a {kind}, not {value!r}", f"write a {kind} without quotes")
     elif field.name == "adapter_name_or_path" and isinstance(value, list):
         yield BAD_VALUE.at(place, "several adapters are one string", "write them as `a,b`")

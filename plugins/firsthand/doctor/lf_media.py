@@ -90,9 +90,8 @@ def _counts(dataset: Dataset, rows: list[dict[str, Any]], placeholders: dict[str
         ]
         if wrong:
             index, written, held = wrong[0]
-            message = (
-                f"row {index} writes {written} {mark} for {held} in `{column or 'no column'}` ({len(wrong)} such rows)"
-            )
+            where = f"in `{column}`" if column else "in no column"
+            message = f"row {index} writes {written} {mark} for {held} {where} ({len(wrong)} such rows)"
             yield MISCOUNTED.at(dataset.place("file_name"), message, f"write one {mark} for each, in a list")
 
 

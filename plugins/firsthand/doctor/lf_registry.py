@@ -111,13 +111,8 @@ def datasets(document: Document) -> tuple[list[Dataset], list[Finding]]:
         return [], []
     registry, problem = _load(Path(folder) / "dataset_info.json")
     if problem:
-        return [], [
-            REGISTRY.at(
-                document.place("dataset_dir"),
-                f"{registry.path}: {problem}",
-                "point `dataset_dir` at the folder of dataset_info.json",
-            )
-        ]
+        fix = "point `dataset_dir` at the folder of dataset_info.json"
+        return [], [REGISTRY.at(document.place("dataset_dir"), f"{registry.path}: {problem}", fix)]
     found, findings = [], []
     for key, name in wanted:
         entry = registry.entries.get(name)
@@ -125,9 +120,8 @@ def datasets(document: Document) -> tuple[list[Dataset], list[Finding]]:
             fix = did_you_mean(name, registry.entries, f"register it in {registry.path}")
             findings.append(UNREGISTERED.at(document.place(key), f"`{name}` is not in {registry.path}", fix))
         elif not isinstance(entry, dict):
-            findings.append(
-                ENTRY_KEY.at(registry.place(name), f"`{name}` is no JSON object", 'write {"file_name": "..."}')
-            )
+            fix = 'write {"file_name": "..."}'
+            findings.append(ENTRY_KEY.at(registry.place(name), f"`{name}` is no JSON object", fix))
         else:
             dataset = Dataset(registry, name, entry, Path(folder))
             found.append(dataset)
@@ -160,17 +154,11 @@ def _entry(dataset: Dataset, recipe: Path) -> Iterator[Finding]:
             continue
         for key in given:
             if key not in known:
-                yield ENTRY_KEY.at(
-                    dataset.place(section, key),
-                    f"`{section}.{key}` is ignored",
-                    did_you_mean(key, known, f"one of: {', '.join(known)}"),
-                )
+                fix = did_you_mean(key, known, f"one of: {', '.join(known)}")
+                yield ENTRY_KEY.at(dataset.place(section, key), f"`{section}.{key}` is ignored", fix)
     if dataset.formatting not in FORMATS:
-        yield ENTRY_KEY.at(
-            dataset.place("formatting"),
-            f"formatting `{dataset.formatting}` does not exist",
-            f"one of: {', '.join(FORMATS)}",
-        )
+        message = f"formatting `{dataset.formatting}` does not exist"
+        yield ENTRY_KEY.at(dataset.place("formatting"), message, f"one of: {', '.join(FORMATS)}")
     if not any(source in entry for source in SOURCES):
         yield ENTRY_KEY.at(dataset.place(), "the entry names no data", 'add "file_name"')
     if dataset.file is not None:

@@ -103,9 +103,8 @@ def _turns(document: Document, dataset: Dataset, rows: list[dict[str, Any]]) -> 
     section = "tags" if "tags" in dataset.entry else "columns"
     if tags["role_tag"] not in first or tags["content_tag"] not in first:
         style = OPENAI_STYLE if "role" in first else {key: value for key, value in TAGS.items() if key in OPENAI_STYLE}
-        message = (
-            f"turns have the keys {', '.join(map(str, first))}, not `{tags['role_tag']}` and `{tags['content_tag']}`"
-        )
+        wanted = f"`{tags['role_tag']}` and `{tags['content_tag']}`"
+        message = f"turns have the keys {', '.join(map(str, first))}, not {wanted}"
         yield WRONG_TAGS.at(dataset.place(section), message, _tags_fix(style))
         return
     known = {value for key, value in tags.items() if key not in ("role_tag", "content_tag")}
@@ -115,14 +114,12 @@ def _turns(document: Document, dataset: Dataset, rows: list[dict[str, Any]]) -> 
     if roles <= known and dataset.formatting == "sharegpt":
         yield from _alternation(dataset, conversations)
     model = {tags["assistant_tag"], tags["function_tag"]}
-    turns_of_model = [
+    most = max(
         sum(str(turn.get(tags["role_tag"])) in model for turn in turns if isinstance(turn, dict))
         for turns in conversations
-    ]
-    if document.data.get("mask_history") is True and max(turns_of_model) > 1:
-        message = (
-            f"rows of `{dataset.name}` have up to {max(turns_of_model)} turns of the model; only the last is learnt"
-        )
+    )
+    if document.data.get("mask_history") is True and most > 1:
+        message = f"rows of `{dataset.name}` have up to {most} turns of the model; only the last is learnt"
         yield MASKED.at(document.place("mask_history"), message, "write `mask_history: false`")
 
 
@@ -137,6 +134,5 @@ def _alternation(dataset: Dataset, conversations: list[list[Any]]) -> Iterator[F
             bad.append(number)
     if bad and not dataset.entry.get("ranking"):
         message = f"{len(bad)} of the first {len(conversations)} rows do not alternate (first: row {bad[0]})"
-        yield SKIPPED.at(
-            dataset.place("file_name"), message, "start with the user and alternate, ending with the model"
-        )
+        fix = "start with the user and alternate, ending with the model"
+        yield SKIPPED.at(dataset.place("file_name"), message, fix)

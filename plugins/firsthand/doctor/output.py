@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,13 +48,15 @@ def as_json(report: Report) -> str:
         "recipes": [{"file": recipe.file, "kind": recipe.kind} for recipe in report.recipes],
         "findings": [asdict(finding) for finding in report.findings],
     }
-    return json.dumps(content, indent=1, ensure_ascii=False)
+    return json.dumps(content, indent=1)
 
 
 def show(report: Report) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows few characters
     console = Console(highlight=False, soft_wrap=True)
     if report.facts is not None:
         console.print("[bold]this machine[/]")
@@ -63,10 +68,8 @@ def show(report: Report) -> None:
         console.print(f"[bold]{escape(recipe.file)}[/]  ({recipe.kind})")
         _group(console, [finding for finding in recipe.findings if finding not in seen], recipe.file)
         seen |= set(recipe.findings)
-    counts = ", ".join(
-        f"{count} {level}{'s' * (count != 1 and level != 'info')}" for level, count in report.counts.items()
-    )
-    console.print(f"[bold {'green' if report.ok else 'red'}]{'ok' if report.ok else 'something is wrong'}[/]: {counts}")
+    verdict = "[bold green]ok[/]" if report.ok else "[bold red]something is wrong[/]"
+    console.print(f"{verdict}: {', '.join(f'{level} {count}' for level, count in report.counts.items())}")
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -83,16 +86,14 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _group(console: Any, findings: Any, file: str | None = None) -> None:
+def _group(console: Any, findings: Sequence[Finding], file: str | None = None) -> None:
     from rich.markup import escape
 
     for finding in findings:
-        where = "" if finding.file == file else f"{finding.file}:" if finding.file else ""
-        line = f"{where}{finding.line}" if finding.line else where.rstrip(":")
-        head = f"  [{COLOURS[finding.level]}]{finding.level:<7}[/] {finding.rule}"
-        console.print(
-            f"{head} {f'line {line}: ' if line and not where else f'{line}: ' if line else ''}{escape(finding.message)}"
-        )
+        line = f" line {finding.line}" if finding.line else ""
+        elsewhere = f" {finding.file}" if finding.file != file else ""
+        head = f"[{COLOURS[finding.level]}]{finding.level:<7}[/] {finding.rule}{escape(elsewhere)}{line}"
+        console.print(f"  {head}: {escape(finding.message)}")
         console.print(f"          [dim]fix:[/] {escape(finding.fix)}")
     if not findings:
         console.print("  nothing found")

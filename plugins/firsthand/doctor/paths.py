@@ -22,6 +22,10 @@ MISSING = rule(
 
 # A first segment that is a folder on disk, never an organisation on a model hub
 LOCAL_ROOTS = ("runs", "outputs", "output", "saves", "checkpoints", "models", "data", "datasets", "recipes")
+BUILT = {
+    "datasets/toy": "firsthand toy build datasets/toy, then firsthand toy rows datasets/toy",
+    "models/tiny_": "make demo makes it; by hand: firsthand toy model models --train",
+}
 MAKES = re.compile(r"^\s*(?:output_dir|export_dir|default_local_dir):\s*['\"]?([^'\"#\s]+)", re.MULTILINE)
 
 
@@ -63,9 +67,10 @@ def _how_to_get(value: str, recipe: Path) -> str:
             continue
         if any(value == folder or value.startswith(folder.rstrip("/") + "/") for folder in made):
             return f"run {sibling} first: it writes this"
+    for start, fix in BUILT.items():
+        if value.startswith(start):
+            return fix
     parts = Path(value).parts
-    if parts[:2] == ("datasets", "toy"):
-        return "build the toy week: firsthand toy build"
     if len(parts) > 1 and parts[0] == "datasets" and exists(f"datasets/{parts[1]}/README.md"):
         return f"datasets/{parts[1]}/README.md says how to get it"
     return f"correct the path; it is looked for from {Path.cwd()}"

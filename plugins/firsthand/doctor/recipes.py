@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,11 @@ def check(path: Path, named: bool = True) -> Checked:
     kind = "unreadable"
     if document is not None:
         kind = detect(document.data)
-        findings = [*findings, *_guarded(lambda: _by_kind(document, kind, named), document)]
-    unique = dict.fromkeys(findings)
-    return Checked(
-        str(path), kind, tuple(sorted(unique, key=lambda f: (f.file != str(path), f.file or "", f.line or 0, f.rule)))
+        findings = [*findings, *_guarded(partial(_by_kind, document, kind, named), document)]
+    own_file_first = sorted(
+        set(findings), key=lambda f: (f.file != str(path), f.file or "", f.line or 0, f.rule, f.fix)
     )
+    return Checked(str(path), kind, tuple(own_file_first))
 
 
 def detect(data: Any) -> str:
@@ -107,28 +108,25 @@ def detect(data: Any) -> str:
     if keys & LLAMAFACTORY:
         return "llamafactory train" if keys & TRAINING else "llamafactory chat"
     tools = data.get("tools")
-    return (
-        "verl tools"
-        if isinstance(tools, list) and any(isinstance(t, dict) and "class_name" in t for t in tools)
-        else "unknown"
-    )
+    is_tools = isinstance(tools, list) and any(isinstance(tool, dict) and "class_name" in tool for tool in tools)
+    return "verl tools" if is_tools else "unknown"
 
 
 def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
     yield from paths.absolute_paths(document)
     if kind.startswith("llamafactory"):
         verb = kind.split()[1]
-        yield from _each(document, lambda: lf_keys.check(document, verb), lambda: lf_model.check(document, verb))
-        if verb == "train":
-            yield from _each(document, lambda: lf_conflicts.check(document), lambda: lf_rows.check(document))
+        for module in (lf_keys, lf_model):
+            yield from _guarded(partial(module.check, document, verb), document)
+        for module in (lf_conflicts, lf_rows) if verb == "train" else ():
+            yield from _guarded(partial(module.check, document), document)
     elif kind == "verl":
         chain = verl_chain.follow(document)
         yield from chain.findings
-        yield from _each(document, lambda: verl_keys.check(chain))
+        yield from _guarded(partial(verl_keys.check, chain), document)
         if chain.base is not None:  # an overlay alone decides nothing
-            yield from _each(
-                document, *(lambda m=m: m.check(chain) for m in (verl_settings, verl_sizes, verl_files, verl_rows))
-            )
+            for module in (verl_settings, verl_sizes, verl_files, verl_rows):
+                yield from _guarded(partial(module.check, chain), document)
     elif kind == "verl agent loops":
         yield from verl_files.agent_loops(document)
     elif kind == "verl tools":
@@ -137,11 +135,6 @@ def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
         message = "no key of LLaMA-Factory or veRL in it"
         fix = "a LLaMA-Factory recipe has `model_name_or_path`, a veRL recipe `defaults: [ppo_trainer, _self_]`"
         yield UNKNOWN_KIND.at(document.place(), message, fix, level="error" if named else "info")
-
-
-def _each(document: Document, *checks: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    for run in checks:
-        yield from _guarded(run, document)
 
 
 def _guarded(run: Callable[[], Iterator[Finding]], document: Document) -> Iterator[Finding]:

@@ -56,20 +56,23 @@ class Chain:
     def sets(self, path: str) -> bool:
         """Whether the recipe itself, not veRL's defaults, says something here."""
         key = tuple(path.split("."))
-        return any(
-            key[: len(package)] == package and key[len(package) :] in document.lines for document, package in self.files
-        )
+        return any(_inside(key, package) in document.lines for document, package in self.files)
 
     def place(self, path: str) -> Place:
         """The line that decides the value: the key, or its nearest ancestor, in the file that is merged last."""
         key: KeyPath = tuple(path.split("."))
         best, depth = self.recipe.place(), 0
         for document, package in self.files:
-            if key[: len(package)] == package and (found := document.depth(key[len(package) :]) + len(package)) >= max(
-                depth, 1
-            ):
-                best, depth = document.place(*key[len(package) :]), found
+            inside = _inside(key, package)
+            found = len(package) + document.depth(inside) if inside else 0
+            if found and found >= depth:
+                best, depth = document.place(*inside), found
         return Place(best.file, best.line, path)
+
+
+def _inside(key: KeyPath, package: KeyPath) -> KeyPath:
+    """The key as it is written in a file that is merged under the package; empty when it cannot stand there."""
+    return key[len(package) :] if key[: len(package)] == package else ()
 
 
 def config_folder() -> Path | None:
@@ -185,6 +188,10 @@ def _entry(chain: Chain, entry: _Entry, package: KeyPath, seen: set[Path]) -> No
             chain.groups.append(entry.override)
         else:
             chain.base = entry.name
+            for document, _ in chain.files:
+                if str(document.path) != entry.place.file:
+                    message = f"`{entry.name}` is merged after {document.path} and overwrites it"
+                    chain.findings.append(BAD_DEFAULTS.at(entry.place, message, f"list `{entry.name}` before it"))
     else:
         beside = [path.stem for path in (*folder.glob("*.yaml"), *(verl / entry.group).glob("*.yaml"))]
         fix = did_you_mean(entry.name, beside, f"put {entry.file} beside the recipe, or remove the entry")

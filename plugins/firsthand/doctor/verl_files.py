@@ -94,14 +94,12 @@ def tools(document: Document) -> Iterator[Finding]:
         here = ("tools", index)
         config = entry.get("config") if isinstance(entry, dict) else None
         if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
-            yield BAD_TOOLS.at(
-                document.place(*here), "a tool without `class_name`", "add `class_name: package.module.Class`"
-            )
+            fix = "add `class_name: package.module.Class`"
+            yield BAD_TOOLS.at(document.place(*here), "a tool without `class_name`", fix)
             continue
         if not isinstance(config, dict) or config.get("type") != "native":
-            yield BAD_TOOLS.at(
-                document.place(*here, "config", "type"), "veRL runs native tools only", "write `config: {type: native}`"
-            )
+            place = document.place(*here, "config", "type")
+            yield BAD_TOOLS.at(place, "veRL runs native tools only", "write `config: {type: native}`")
         if finding := look_up_dotted(document.place(*here, "class_name"), entry["class_name"]):
             yield finding
 

@@ -99,23 +99,18 @@ def check() -> Iterator[Finding]:
         return
     running = ".".join(map(str, sys.version_info[:3]))
     if not satisfies(running, python):
-        yield PYTHON.at(
-            machine, f"Python {running}, supported is {python}", "make a virtual environment with Python 3.11"
-        )
+        fix = "make a virtual environment with Python 3.11"
+        yield PYTHON.at(machine, f"Python {running}, supported is {python}", fix)
     extra = extra_in_use()
     if extra is None:
-        yield BASE_ONLY.at(
-            machine,
-            "LLaMA-Factory and veRL are not installed",
-            'pip install "firsthand[cpu]", or firsthand[cuda] on a GPU machine',
-        )
+        fix = 'pip install "firsthand[cpu]", or firsthand[cuda] on a GPU machine'
+        yield BASE_ONLY.at(machine, "LLaMA-Factory and veRL are not installed", fix)
     for requirement in [*_requirements(None), *(_requirements(extra) if extra else [])]:
         place = Place(key=requirement.name)
         version = installed(requirement.name)
-        wanted = f"{requirement.name}{requirement.specs}"
+        fix = f'pip install "{requirement.name}{requirement.specs}"'
         if version is None:
-            yield ABSENT.at(place, f"{requirement.name} is not installed", f'pip install "{wanted}"')
+            yield ABSENT.at(place, f"{requirement.name} is not installed", fix)
         elif not satisfies(version, requirement.specs):
-            yield VERSION.at(
-                place, f"{requirement.name} {version}, supported is {requirement.specs}", f'pip install "{wanted}"'
-            )
+            message = f"{requirement.name} {version}, supported is {requirement.specs}"
+            yield VERSION.at(place, message, fix)
