@@ -145,6 +145,7 @@ HEALTHY = {"imports": {"torch": None}, "usable": True, "cuda": "13.0"}
     [
         ({}, HEALTHY, []),
         ({}, None, [("EN011", "info")]),
+        ({"extra": None}, None, []),
         ({"gpus": []}, HEALTHY, [("EN007", "info")]),
         ({"torch_sees_gpu": False}, HEALTHY, [("EN006", "error")]),
         ({"torch_sees_gpu": False, "torch_cuda": None}, HEALTHY, [("EN006", "warning")]),

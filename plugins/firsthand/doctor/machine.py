@@ -153,7 +153,7 @@ def _gib(size: int | None) -> float | None:
 
 def check(found: dict[str, Any], probe: dict[str, Any] | None) -> Iterator[Finding]:
     extra = found["extra"] or "cpu"
-    if probe is None:
+    if probe is None and found["extra"]:
         yield NOT_IMPORTED.at(
             Place(key="torch"), "torch was not imported, to be quick", "firsthand doctor, without --recipe"
         )
