@@ -36,12 +36,14 @@ def read_recipe(recipe: Path, overrides: list[str]) -> dict[str, str]:
         config = yaml.safe_load(recipe.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{recipe}: not valid YAML ({error})") from None
+    if not isinstance(config, dict):
+        raise UserError(f"{recipe}: not a recipe; a merge recipe is `key: value` lines with {', '.join(NEEDED)}")
     for item in overrides:
         key, sign, value = item.partition("=")
         if not sign:
             raise UserError(f"override {item!r}: write it as key=value")
         config[key] = value
-    missing = [key for key in NEEDED if not (isinstance(config, dict) and config.get(key))]
+    missing = [key for key in NEEDED if not config.get(key)]
     if missing:
         raise UserError(f"{recipe}: {', '.join(missing)} is missing; a merge recipe needs {', '.join(NEEDED)}")
     return config

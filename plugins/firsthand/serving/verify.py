@@ -1,8 +1,9 @@
 """Proof that a merged model is base + adapter: same keys, same tokenizer and template, same logits on real media.
 
 Users find out months later that a merge lost the adapter, an embedding or the chat template. Each check here names the
-key that is wrong and how to mend it. The logit test is relative: the merge may differ from base + adapter only by
-rounding, that is by a small share of what the adapter itself changes.
+key that is wrong and how to mend it. Two checks look for the adapter itself: how much of it each merged weight holds,
+which also sees an adapter that changes little, and whether the logits of the merge differ from base + adapter by
+rounding only, that is by a small share of what the adapter changes.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from firsthand.errors import UserError
 
 ROUNDING_SHARE = 0.25  # bfloat16 weights of the tiny models; a lost or doubled adapter gives 1.0
 ROUNDING_FLOOR = 2e-2  # mean |difference of log-probabilities| that rounding alone may cause
+WHOLE = (0.5, 1.5)  # share of the adapter in a merged weight: 0 is lost, 2 is doubled; rounding takes a little of it
 
 
 @dataclass
@@ -26,7 +28,8 @@ def verify(base: Path, adapter: Path, merged: Path) -> list[Check]:
     for path, what in ((base, "base model"), (adapter, "adapter"), (merged, "merged model")):
         if not path.is_dir():
             raise UserError(f"{what}: {path} is no folder; verification needs local paths (download the base first)")
-    return [_keys(base, merged), _vision(adapter), *_restored(base, merged), *_logits(base, adapter, merged)]
+    checks = [_keys(base, merged), _vision(adapter), *_restored(base, merged)]
+    return [*checks, *_compared(base, adapter, merged)] if checks[0].ok else checks
 
 
 def _weights(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -100,18 +103,23 @@ def _vocabulary(tokenizer_json: Path) -> set[str]:
     return set(content["model"]["vocab"]) | {token["content"] for token in content["added_tokens"]}
 
 
-def _logits(base: Path, adapter: Path, merged: Path) -> list[Check]:
+def _compared(base: Path, adapter: Path, merged: Path) -> list[Check]:
+    """The weights and the logits of the three models."""
     import torch
     from peft import PeftModel
 
     plain, whole = load_model(base), load_model(merged)
     probes = _probes(merged)
+    highest, rows = max(int(probe["input_ids"].max()) for probe in probes.values()), whole.get_input_embeddings().weight
+    if highest >= len(rows):
+        fix = "train with resize_vocab: true, or restore the base's tokenizer"
+        return [Check("token ids", False, f"the tokenizer gives {highest}, the embedding has {len(rows)} rows: {fix}")]
     with torch.inference_mode():
         of_base = {name: _log_probs(plain, probe) for name, probe in probes.items()}
         of_merged = {name: _log_probs(whole, probe) for name, probe in probes.items()}
         adapted = PeftModel.from_pretrained(plain, adapter).eval()
         of_adapted = {name: _log_probs(adapted, probe) for name, probe in probes.items()}
-    checks = []
+        checks = [_shares(adapted, whole)]
     for name in probes:
         effect = (of_adapted[name] - of_base[name]).abs().mean().item()
         error = (of_adapted[name] - of_merged[name]).abs().mean().item()
@@ -121,6 +129,29 @@ def _logits(base: Path, adapter: Path, merged: Path) -> list[Check]:
         fix = "" if ok else ". The merged weights are not base + adapter: export again, never from a quantised base"
         checks.append(Check(f"logits, {name}", ok, detail + fix))
     return checks
+
+
+def _shares(adapted: Any, whole: Any) -> Check:
+    """How much of the adapter each merged weight holds, by projection: rounding errors cancel out, a loss does not."""
+    from peft.tuners.lora import LoraLayer
+
+    layers = {name: layer for name, layer in adapted.named_modules() if isinstance(layer, LoraLayer)}
+    shares = {}
+    for name, layer in layers.items():
+        if layer.use_dora.get("default") or not (delta := layer.get_delta_weight("default")).any():
+            continue
+        key = f"{name.removeprefix('base_model.model.')}.weight"
+        moved = whole.get_parameter(key) - layer.get_base_layer().weight
+        shares[key] = ((moved * delta).sum() / (delta * delta).sum()).item()
+    left_out = len(layers) - len(shares)
+    note = f"; {left_out} are untrained or DoRA and not compared" if left_out else ""
+    wrong = [f"{share:.2f} in {key}" for key, share in shares.items() if not WHOLE[0] < share < WHOLE[1]]
+    if not wrong:
+        spread = f", {min(shares.values()):.2f} to {max(shares.values()):.2f} of it in each" if shares else ""
+        return Check("adapter in the weights", True, f"found in {len(shares)} weights{spread}{note}")
+    shown = ", ".join(wrong[:3]) + (f" and {len(wrong) - 3} more" if len(wrong) > 3 else "")
+    why = "0 is a lost adapter, 2 a doubled one; in between it was rounded away: export with infer_dtype: float32"
+    return Check("adapter in the weights", False, f"its share should be 1 and is {shown} ({why}){note}")
 
 
 def load_model(folder: Path) -> Any:
