@@ -143,7 +143,7 @@ def test_a_registry_entry_is_complete(name: str) -> None:
 def test_the_datasets_of_the_recipes_are_registered() -> None:
     recipes = [read(name) for name in (*LLAMA_FACTORY, *LLAMA_FACTORY.values(), "tiny_base")]
     named = {recipe["dataset"] for recipe in recipes if "dataset" in recipe}
-    assert named == set(REGISTRY)
+    assert named and named <= REGISTRY.keys()
     for recipe in recipes:
         if "dataset" in recipe:
             assert Path(REGISTRY[recipe["dataset"]]["file_name"]).parent == Path(recipe["media_dir"])
