@@ -21,6 +21,8 @@ def answer_all(model_dir: Path, rows_dir: Path) -> Iterator[tuple[str, str, str]
     for row in files.read_json(rows_dir / "rows.json"):
         turns = [message for message in row["messages"] if message["role"] != "system"]
         question, wanted = turns[0]["content"], turns[1]["content"]
+        if question.startswith("which letters"):  # its answer names options at random: nothing to compare with
+            continue
         inputs = _inputs(processor, row, question, rows_dir)
         with torch.inference_mode():
             made = model.generate(**inputs, max_new_tokens=64, do_sample=False)

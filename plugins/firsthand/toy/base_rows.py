@@ -17,8 +17,10 @@ QUALITY = 90
 
 
 def build_base_rows(out: Path, pictures: int, videos: int, texts: int, seed: int) -> int:
-    """Writes `rows.json` and its frames under `out`; returns the number of rows."""
+    """Writes `rows.json`, `letters.json` and the frames under `out`; returns the number of rows in the first."""
     rng = random.Random(seed)
+    letters = [_row(drills.chat(drills.letters_row(rng), rng)) for _ in range(texts * 2)]
+    files.write_json(out / "letters.json", letters, indent=None)
     rows = []
     for number in range(pictures):
         state = random_state(rng)

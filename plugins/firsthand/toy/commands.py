@@ -103,6 +103,21 @@ def model(
         typer.echo(f"{target}")
 
 
+@app.command()
+def measure(
+    model: Annotated[Path, typer.Argument(help="Folder of a tiny model.")],
+    rows: Annotated[int, typer.Option(help="Rows of each kind: images, half as many videos, texts.")] = 150,
+) -> None:
+    """Share of drills on fresh frames that a tiny model answers exactly, by kind.
+
+    Example: firsthand toy measure models/tiny_qwen3_vl
+    """
+    from firsthand.toy.base_model import measure as measure_model
+
+    for drill, count in measure_model(model, rows).items():
+        typer.echo(f"  {drill:32} {count['right']}/{count['n']}")
+
+
 def _bar() -> "Progress":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 

@@ -7,7 +7,6 @@ Letters are drilled as look-ups in option lists: from random weights a tiny mode
 
 import json
 import random
-from collections.abc import Callable
 
 from firsthand.rollout.prompt import choice_system
 from firsthand.toy import world
@@ -45,7 +44,7 @@ def do_drill(state: State) -> Turn:
     return ("what do i do ?", f"i {state.verb} the {state.thing}{target} .")
 
 
-def letter_drill(options: list[str], rng: random.Random, lookups: int = 8) -> Turn:
+def letter_drill(options: list[str], rng: random.Random, lookups: int = 10) -> Turn:
     """Look-ups in one option list, each letter right after its option: the order of the options is chance, the letters
     are not. A question with one far-away answer teaches a tiny model nothing for thousands of steps."""
     asked = rng.choices(list(zip(LETTERS, options, strict=False)), k=lookups)
@@ -80,15 +79,19 @@ def read_drill(rng: random.Random) -> Turn:
     return ("\n".join(lines) + f"\nwhere is the {things[asked]} ?", f"the {things[asked]} is in the {room} .")
 
 
+def letters_row(rng: random.Random) -> list[Turn]:
+    return [letter_drill(random_options(rng), rng)]
+
+
+def random_options(rng: random.Random) -> list[str]:
+    return rng.sample(rng.choice((world.OBJECTS, world.ROOMS, tuple(world.COLOURS))), 4)
+
+
 def text_row(rng: random.Random) -> list[Turn]:
-    pools: list[Callable[[], list[str]]] = [
-        lambda: rng.sample(world.OBJECTS, 4),
-        lambda: rng.sample(world.ROOMS, 4),
-        lambda: [f"the {thing}" for thing in rng.sample(world.OBJECTS, 4)],
-        lambda: [f"the {room}" for room in rng.sample(world.ROOMS, 4)],
-    ]
+    if rng.random() < 0.5:
+        return letters_row(rng)
     other = rng.choice((fact_drills(rng), [call_drill(rng)], [read_drill(rng)]))
-    return [letter_drill(rng.choice(pools)(), rng), one_letter_drill(rng.choice(pools)(), rng), *other]
+    return [one_letter_drill(random_options(rng), rng), *other]
 
 
 def picture_row(state: State, rng: random.Random, video: bool) -> list[Turn]:
@@ -96,8 +99,6 @@ def picture_row(state: State, rng: random.Random, video: bool) -> list[Turn]:
     rng.shuffle(drills)
     options = list(state.table)
     rng.shuffle(options)
-    if rng.random() < 0.5:
-        options = [f"the {thing}" for thing in options]
     return [*drills, letter_drill(options, rng, lookups=4)]
 
 

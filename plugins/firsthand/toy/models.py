@@ -20,7 +20,7 @@ TEXT = dict(
     initializer_range=INIT,
     rms_norm_eps=1e-6,
     tie_word_embeddings=True,
-    dtype="bfloat16",
+    dtype="float32",  # weights are stored in bfloat16 and computed with in float32: few CPUs have bfloat16 products
 )
 VISION = dict(depth=3, hidden_size=128, num_heads=4, intermediate_size=256, patch_size=16, temporal_patch_size=2)
 PIXELS = {"shortest_edge": 32 * 32, "longest_edge": 256 * 256}

@@ -102,21 +102,21 @@ def _frames(week: Path, clip: str, moments: list[float]) -> list[str]:
 
 
 def _trace(question: Question, row: dict[str, Any], scene_share: float, rng: random.Random) -> str:
-    truth = question.options[question.answer]
-    subject = row["keywords"].split(",")[0]
-    if question.label == "interaction" and rng.random() < scene_share:
+    letter, subject = question.answer, row["keywords"].split(",")[0]
+    looks_away = question.label == "interaction" and rng.random() < scene_share
+    if looks_away:
         letter = rng.choice(list(question.options))
-        return prompt.response(f"the table has the {question.options[letter]} .", letter)
-    if question.label == "interaction":
+    found = question.options[letter]
+    if question.label == "interaction" and not looks_away:
         hand = "left" if "my left hand" in row["reason"] else "right"
-        thought = f"my {hand} hand has the {truth} ."
-    elif truth in world.OBJECTS:
-        thought = f"the table has the {truth} ."
-    elif truth in world.COLOURS:
-        thought = f"the {subject} is {truth} ."
+        thought = f"my {hand} hand has the {found} ."
+    elif found in world.OBJECTS:
+        thought = f"the table has the {found} ."
+    elif found in world.COLOURS:
+        thought = f"the {subject} is {found} ."
     else:
-        thought = f"i keep the {subject} in the {truth} ." if question.label == "prior" else f"i am in the {truth} ."
-    return prompt.response(thought, question.answer)
+        thought = f"i keep the {subject} in the {found} ." if question.label == "prior" else f"i am in the {found} ."
+    return prompt.response(f"{thought} {found} {letter}", letter)
 
 
 def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
