@@ -1,5 +1,6 @@
 """Media are read by LLaMA-Factory's rule of sizes, and what is no image is an error that names it."""
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def test_sizes_are_llamafactorys(plugin, width: int, height: int, max_pixels: in
     given = read_image(image, max_pixels, min_pixels)
     assert (given.size, given.mode) == (expected.size, "RGB")
     assert given.tobytes() == expected.tobytes()
+
+
+def test_budgets_left_out_are_llamafactorys(plugin) -> None:
+    from llamafactory.hparams import ModelArguments
+
+    for reader, medium in ((read_image, "image"), (read_video, "video")):
+        for limit in ("max_pixels", "min_pixels"):
+            default = inspect.signature(reader).parameters[limit].default
+            assert default == ModelArguments.__dataclass_fields__[f"{medium}_{limit}"].default
 
 
 def test_what_lies_within_its_budget_is_not_touched(media: Path) -> None:
