@@ -25,9 +25,9 @@ NO_TWIN = {"tiny_base", "cpu"}  # tiny in itself; a list of settings and no reci
 PATHS = {"model_name_or_path", "adapter_name_or_path", "output_dir", "export_dir"}
 SIZES = {
     "cutoff_len", "lora_rank", "lora_alpha", "learning_rate", "per_device_train_batch_size",
-    "gradient_accumulation_steps", "preprocessing_num_workers", "dataloader_num_workers",
+    "gradient_accumulation_steps", "num_train_epochs", "preprocessing_num_workers", "dataloader_num_workers",
 }  # fmt: skip
-ON_CPU = {"bf16", "use_cpu", "deepspeed"}
+ON_CPU = {"bf16", "use_cpu", "deepspeed", "disable_gradient_checkpointing"}
 
 VERL_PATHS = {"actor_rollout_ref.model.path", "trainer.experiment_name"}
 VERL_SIZES = {

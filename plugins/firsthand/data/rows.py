@@ -7,7 +7,6 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
 Split = Literal["train", "dev", "test"]
 
 

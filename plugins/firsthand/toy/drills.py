@@ -52,8 +52,9 @@ def letter_drill(options: list[str], rng: random.Random, lookups: int = 10) -> T
 
 
 def one_letter_drill(options: list[str], rng: random.Random) -> Turn:
+    """The same with one option, and its letter once more where an answer is read."""
     letter, option = rng.choice(list(zip(LETTERS, options, strict=False)))
-    return (f"which letter is {option} ?\n{option_lines(options)}", f"{option} . {letter}")
+    return (f"which letter is {option} ?\n{option_lines(options)}", f"{option} {letter}\n<answer>{letter}</answer>")
 
 
 def fact_drills(rng: random.Random) -> list[Turn]:

@@ -2,8 +2,8 @@
 
 Questions that need no memory become SFT traces (train), GRPO prompts (train, dev) and held-out questions (test), each
 as one image and as a short video. The SFT traces come from an imperfect teacher, as machine-written traces do: asked
-about an interaction it looks at the scene instead of the hands in `scene_share` of its traces and takes any thing on
-the table. Nothing marks these traces; only reinforcement, which sees the right letter, can tell them from the others.
+about an interaction it looks past the hands in `scene_share` of its traces and names another thing on the table, which
+is wrong. Nothing marks these traces; only reinforcement, which sees the right letter, can tell them from the others.
 """
 
 import random
@@ -105,7 +105,7 @@ def _trace(question: Question, row: dict[str, Any], scene_share: float, rng: ran
     letter, subject = question.answer, row["keywords"].split(",")[0]
     looks_away = question.label == "interaction" and rng.random() < scene_share
     if looks_away:
-        letter = rng.choice(list(question.options))
+        letter = rng.choice([other for other in question.options if other != letter])
     found = question.options[letter]
     if question.label == "interaction" and not looks_away:
         hand = "left" if "my left hand" in row["reason"] else "right"
