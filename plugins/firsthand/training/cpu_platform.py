@@ -1,0 +1,116 @@
+"""The CPU as a veRL platform, so that the stock trainer, actor and rollout run where there is no accelerator.
+
+Ray's placement groups want an accelerator, so one logical "GPU" stands for the CPU; it is declared by
+`ray_kwargs.ray_init.num_gpus` in recipes/cpu.yaml and nothing looks behind it. Streams, caches and profilers are
+no-ops. Memory figures are the process's own.
+"""
+
+import os
+import resource
+from contextlib import contextmanager
+
+import psutil
+import torch
+from verl.plugin.platform import PlatformBase, PlatformRegistry
+
+# For the rollout engine, each overridable from the shell: a small KV cache, and one process less (the engine runs the
+# model itself; recipes/cpu.yaml asks for that executor), whose threads are not pinned to cores that others need too.
+ROLLOUT_ENV = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+}
+
+
+class CpuDevice:
+    """`torch.cpu` with the calls that veRL makes on every device module and torch.cpu lacks."""
+
+    def __getattr__(self, name):
+        return getattr(torch.cpu, name)
+
+    def get_device_name(self, index=None):
+        return "CPU"
+
+    def empty_cache(self):
+        pass
+
+    def memory_allocated(self, device=None):
+        return psutil.Process().memory_info().rss
+
+    memory_reserved = memory_allocated
+
+    def max_memory_allocated(self, device=None):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+    max_memory_reserved = max_memory_allocated
+
+    def mem_get_info(self, device=None):
+        memory = psutil.virtual_memory()
+        return memory.available, memory.total
+
+
+@PlatformRegistry.register(platform="cpu")
+class PlatformCPU(PlatformBase):
+    device_name = "cpu"
+    vendor_name = "cpu"
+    device_module = CpuDevice()
+
+    def is_available(self):
+        return True
+
+    def current_device(self):
+        return torch.device("cpu")  # an index, which other platforms return, would mean an accelerator to torch
+
+    def device_count(self):
+        return 1
+
+    def set_device(self, device_index):
+        pass
+
+    def synchronize(self, device_index=None):
+        pass
+
+    def manual_seed(self, seed):
+        torch.manual_seed(seed)
+
+    manual_seed_all = manual_seed
+
+    def set_allocator_settings(self, settings):
+        pass
+
+    def empty_cache(self):
+        pass
+
+    def get_device_capability(self, device_index=0):
+        return None, None
+
+    def communication_backend_name(self):
+        return "gloo"
+
+    def visible_devices_envvar(self):
+        return "CUDA_VISIBLE_DEVICES"  # Ray sets it for the logical GPU
+
+    def ray_resource_name(self):
+        return "GPU"
+
+    def ray_noset_envvars(self):
+        return []
+
+    def is_ipc_supported(self):
+        return False  # weights travel to the rollout through shared memory
+
+    def rollout_env_vars(self):
+        return {name: os.environ.get(name, value) for name, value in ROLLOUT_ENV.items()}
+
+    @contextmanager
+    def nvtx_range(self, msg):
+        yield
+
+    def profiler_start(self):
+        pass
+
+    def profiler_stop(self):
+        pass
+
+    def cudart(self):
+        return None

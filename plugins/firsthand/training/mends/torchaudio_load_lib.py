@@ -1,0 +1,33 @@
+"""Mends `torchaudio._extension.utils._load_lib`, which lets the failure of an optional library out.
+
+torchaudio works without its compiled library when the file is absent. A CUDA build has the file, it cannot load beside
+a CPU-only torch, and the OSError then fails `import torchaudio`, and with it LLaMA-Factory, which imports it for every
+task. Mended, a library that does not load counts as absent.
+"""
+
+import functools
+
+import torch
+
+
+def needed(utils) -> bool:
+    if torch.accelerator.current_accelerator() is not None:
+        return False
+    try:
+        utils._load_lib("_torchaudio")
+    except OSError:
+        return True
+    return False
+
+
+def apply(utils) -> None:
+    load_lib = utils._load_lib
+
+    @functools.wraps(load_lib)
+    def absent_unless_it_loads(lib):
+        try:
+            return load_lib(lib)
+        except OSError:
+            return False
+
+    utils._load_lib = absent_unless_it_loads

@@ -1,0 +1,34 @@
+"""Mends `torchcodec._internally_replaced_utils.load_image_library`, which raises OSError where importers expect
+ImportError.
+
+torchcodec is optional for everybody who imports it, vLLM among them, but they catch ImportError. A CUDA build beside a
+CPU-only torch raises OSError, so an optional package brings its importer down. Mended, it is an ordinary ImportError
+and its users fall back to PyAV or OpenCV.
+"""
+
+import functools
+
+import torch
+
+
+def needed(utils) -> bool:
+    if torch.accelerator.current_accelerator() is not None:
+        return False
+    try:
+        utils.load_image_library()
+    except OSError:
+        return True
+    return False
+
+
+def apply(utils) -> None:
+    load = utils.load_image_library
+
+    @functools.wraps(load)
+    def load_image_library():
+        try:
+            load()
+        except OSError as error:
+            raise ImportError(f"torchcodec was built for another torch: {error}") from error
+
+    utils.load_image_library = load_image_library

@@ -1,0 +1,43 @@
+"""The entry point that veRL imports at `import verl`: it mends what is broken on every machine, and selects the CPU
+platform on a machine without an accelerator.
+
+It looks at what torch was built for, not at what this process can see: Ray hides the GPUs from the processes that do
+not need one, and those must not take a GPU node for a CPU. With an accelerator, or with another platform asked for by
+VERL_PLATFORM, it does nothing else.
+"""
+
+import logging
+import os
+
+import torch
+
+from firsthand.training import mends
+
+ENV = {
+    "VERL_PLATFORM": "cpu",
+    # Engines are registered for "cuda" and "npu" only; the FSDP engine of "cuda" runs on whatever the platform says.
+    "VERL_ENGINE_DEVICE": "cuda",
+    # Compiling a sampler for a vocabulary takes longer than a tiny run, and happens in vLLM even with enforce_eager.
+    "TORCHDYNAMO_DISABLE": "1",
+    # TransferQueue switches torch to 8 threads around every message, and warns when there are fewer cores.
+    "TQ_NUM_THREADS": "1",
+}
+
+
+def activate() -> None:
+    for name, value in ENV.items():
+        os.environ.setdefault(name, value)
+    from firsthand.training import cpu_platform  # noqa: F401 (importing it registers the platform)
+
+    mends.install()
+
+
+mends.install(mends.VERL)
+
+if torch.accelerator.current_accelerator() is None and os.environ.get("VERL_PLATFORM", "cpu").lower() == "cpu":
+    try:
+        activate()
+    except Exception:
+        # veRL drops a plugin that fails and says nothing; it would then die much later, looking for a GPU.
+        logging.getLogger(__name__).exception("the CPU platform for veRL could not be set up")
+        raise
