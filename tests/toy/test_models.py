@@ -15,6 +15,7 @@ from firsthand.toy import base_model, drills, models, world
 from firsthand.toy.tokenizer import ADDED, SPECIAL
 
 KINDS = list(base_model.KINDS)
+SHIPPED = Path(__file__).parents[2] / "models"
 
 
 @pytest.fixture(scope="session")
@@ -168,6 +169,15 @@ def test_it_loads_by_auto_classes_and_generates(tiny, kind: str) -> None:
         made = model.generate(**inputs, max_new_tokens=3, do_sample=False, eos_token_id=None)
     assert made.shape == (1, inputs["input_ids"].shape[1] + 3)
     assert int(made.max()) < models.VOCAB
+
+
+@pytest.mark.parametrize("folder", sorted(SHIPPED.glob("tiny_*")), ids=lambda folder: folder.name)
+def test_a_model_that_is_shipped_has_this_template_and_letters_of_their_own(folder: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert tokenizer.chat_template == models.chat_template()
+    assert all(letter in pieces(tokenizer, response("so", letter)) for letter in "ABCD")
 
 
 def test_equal_seeds_give_equal_weights(tiny, tmp_path: Path) -> None:

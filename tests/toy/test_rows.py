@@ -198,12 +198,9 @@ def test_the_teacher_looks_at_the_scene_as_often_as_asked(in_memory, tmp_path, m
     assert len(looked) == 40 and abs(len(scene) / len(looked) - share) < (0.2 if 0 < share < 1 else 1e-9)
     for thought, letter, question in looked:
         thing = question[f"choice_{letter.lower()}"]
-        if thought.startswith("the table"):
-            assert thought == f"the table has the {thing} ."
-        else:
-            assert letter == question["answer"] and thought.endswith(f"hand has the {thing} .")
-    right = sum(letter == question["answer"] for _, letter, question in scene)
-    assert right < max(len(scene), 1) * 0.6  # any of four
+        table, hand = f"the table has the {thing} . {thing} {letter}", f"hand has the {thing} . {thing} {letter}"
+        right = letter == question["answer"]
+        assert thought.endswith(hand) if right else thought == table
     for label in ("prior", "scene"):
         other = traces(tmp_path, asked, label)
         assert len(other) == 40 and all(letter == question["answer"] for _, letter, question in other)
