@@ -104,3 +104,9 @@ def test_the_commands_build_count_and_prove(tmp_path):
 def test_the_command_reports_a_wrong_option(tmp_path):
     result = CliRunner().invoke(app, ["toy", "build", str(tmp_path / "week"), "--people", "9"])
     assert result.exit_code == 1 and "--people 9: from 1 to 6" in result.output
+
+
+def test_the_card_of_the_data_set_may_lie_there_already_and_stays(tmp_path):
+    (tmp_path / "README.md").write_text("card")
+    toy_build.build(tmp_path, Size(people=1, days=1, seed=0, sessions=1, clips=1, questions=8))
+    assert (tmp_path / "README.md").read_text() == "card"

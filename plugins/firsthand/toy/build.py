@@ -33,6 +33,7 @@ from firsthand.toy.render import render_frame
 from firsthand.toy.splits import assign
 from firsthand.toy.week import Clip, Size
 
+CARD = "README.md"  # the data card lies beside the week that is built
 FORMAT = 1  # of the folder; a build never continues a folder of another format
 VERBS = ("hold", *world.VERBS)  # what `verb` in the boxes' files counts
 Counts = Counter[tuple[str, str]]  # (split, label) -> questions
@@ -61,7 +62,7 @@ def _claim(out: Path, size: Size) -> None:
         if different:
             says = ", ".join(f"{key} {found.get(key)} instead of {wanted[key]}" for key in different)
             raise UserError(f"{out} holds another week ({says}); choose another folder or delete this one")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif out.exists() and (not out.is_dir() or any(path.name != CARD for path in out.iterdir())):
         raise UserError(f"{out} is not empty and not a toy week (no manifest.json); choose another folder")
     else:
         files.write_json(manifest, wanted)
