@@ -95,6 +95,7 @@ def demo_stages(run: Path, seed: int) -> list[Stage]:
                 "--config-name", GRPO.stem, f"actor_rollout_ref.model.path={merged}",
                 f"trainer.default_local_dir={grpo}", f"trainer.rollout_data_dir={grpo}/rollouts",
                 f"data.seed={seed}", f"actor_rollout_ref.rollout.seed={seed}", "trainer.logger=[console,file]",
+                "trainer.val_before_train=False", "trainer.test_freq=-1",  # the held-out questions are asked below
             ],
             reads=[GRPO, Path("recipes/grpo_qwen3vl_choice.yaml"), Path("recipes/cpu.yaml"), REWARD, rows[1]],
             makes=[grpo / f"global_step_{steps}"],
