@@ -59,13 +59,14 @@ def run_stages(run: Path, stages: list[Stage], console: Console) -> dict[str, fl
             seconds[stage.name] = files.read_json(stamp)["seconds"]
             console.print(f"{head}  reused (took {seconds[stage.name]:.0f} s)")
             continue
-        console.print(f"{head}  {stage.says}")
+        console.print(f"{head}  {stage.says}", soft_wrap=True)
         stamp.unlink(missing_ok=True)
         began = time.monotonic()
         if callable(stage.command):
             stage.command()
         else:
-            console.print(f"  [dim]$ {shlex.join(stage.command)}[/dim]", highlight=False)
+            shown = shlex.join([Path(stage.command[0]).name, *stage.command[1:]])
+            console.print(f"  [dim]$ {shown}[/dim]", highlight=False, soft_wrap=True)
             _run(stage, run / "logs" / f"{stage.name}.log", console)
         missing = [str(path) for path in stage.makes if not path.exists()]
         if missing:

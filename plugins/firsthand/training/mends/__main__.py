@@ -25,10 +25,11 @@ class FirsthandMends:
                 pass
 sys.meta_path.insert(0, FirsthandMends)
 """
+LINE = f"import sys; exec({AT_START!r}, {{}})"
 
 
 def install() -> None:
-    files.write_text(PTH, f"import sys; exec({AT_START!r}, {{}})\n")
+    files.write_text(PTH, LINE + "\n")
     print(f"wrote {PTH}")
 
 
