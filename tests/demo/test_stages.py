@@ -55,7 +55,7 @@ def test_a_finished_stage_is_reused_and_keeps_its_seconds(work: Path) -> None:
     text = io.StringIO()
     seconds = run_stages(work / "run", two(work), Console(file=text))
     assert not text.getvalue().count("$") and text.getvalue().count("reused") == 2
-    assert seconds.keys() == {"copy", "count"} and all(value > 0 for value in seconds.values())
+    assert seconds.keys() == {"copy", "count"} and all(value >= 0 for value in seconds.values())
 
 
 @pytest.mark.parametrize(("change", "again"), [
