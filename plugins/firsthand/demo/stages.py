@@ -66,7 +66,7 @@ def run_stages(run: Path, stages: list[Stage], console: Console) -> dict[str, fl
             stage.command()
         else:
             shown = shlex.join([Path(stage.command[0]).name, *stage.command[1:]])
-            console.print(f"  [dim]$ {shown}[/dim]", highlight=False, soft_wrap=True)
+            console.print(f"  $ {shown}", style="dim", markup=False, highlight=False, soft_wrap=True)
             _run(stage, run / "logs" / f"{stage.name}.log", console)
         missing = [str(path) for path in stage.makes if not path.exists()]
         if missing:
