@@ -1,17 +1,14 @@
-"""The entry point that veRL imports at `import verl`: it mends what is broken on every machine, and selects the CPU
-platform on a machine without an accelerator.
+"""The entry point that veRL imports at `import verl`: on a machine without an accelerator it selects the CPU platform.
 
 It looks at what torch was built for, not at what this process can see: Ray hides the GPUs from the processes that do
 not need one, and those must not take a GPU node for a CPU. With an accelerator, or with another platform asked for by
-VERL_PLATFORM, it does nothing else.
+VERL_PLATFORM, it does nothing at all.
 """
 
 import logging
 import os
 
 import torch
-
-from firsthand.training import mends
 
 ENV = {
     "VERL_PLATFORM": "cpu",
@@ -27,12 +24,10 @@ ENV = {
 def activate() -> None:
     for name, value in ENV.items():
         os.environ.setdefault(name, value)
-    from firsthand.training import cpu_platform  # noqa: F401 (importing it registers the platform)
+    from firsthand.training import cpu_platform, mends  # noqa: F401 (importing the platform registers it)
 
     mends.install()
 
-
-mends.install(mends.VERL)
 
 if torch.accelerator.current_accelerator() is None and os.environ.get("VERL_PLATFORM", "cpu").lower() == "cpu":
     try:

@@ -4,9 +4,10 @@ A mend file has `needed(module)`, which looks at upstream and is False once upst
 `apply(module)`. The import hook below runs the two the moment the upstream module has been imported, in whatever
 process that happens, so a mend never imports a framework by itself and costs one dictionary lookup an import.
 
-Two doors lead here. On a machine without an accelerator the veRL and vLLM plugins call `install()` in every process of
-theirs. Programs that load neither plugin (`llamafactory-cli`, `vllm serve`) get WHEELS from a `.pth` file, written by
-`python -m firsthand.training.mends install`. FIRSTHAND_MENDS=off switches all of them off.
+Three doors lead here. On a machine without an accelerator the veRL and vLLM plugins call `install()` in every process
+of theirs. On any other machine a recipe asks for VERL by naming firsthand.training.video_prompts. Programs that load no
+plugin (`llamafactory-cli`, `vllm serve`) get WHEELS from a `.pth` file, written by `python -m firsthand.training.mends
+install`. FIRSTHAND_MENDS=off switches all of them off.
 """
 
 import importlib
@@ -22,7 +23,7 @@ WHEELS = {  # needed where these wheels were built for another torch than the in
     "torchaudio_load_lib": "torchaudio._extension.utils",
     "torchcodec_load_image_library": "torchcodec._internally_replaced_utils",
 }
-VERL = {"verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server"}  # on any machine
+VERL = {"verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server"}  # needed on every machine
 VERL_ON_CPU = {
     "transformers_merge_kwargs": "transformers.processing_utils",
     "verl_initialize_global_process_group_ray": "verl.utils.distributed",
