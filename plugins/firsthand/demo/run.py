@@ -44,6 +44,8 @@ def demo_stages(run: Path, seed: int) -> list[Stage]:
     firsthand, llamafactory = str(bin_dir / "firsthand"), str(bin_dir / "llamafactory-cli")
     sft, merged, grpo, final = run / "sft", run / "sft_merged", run / "grpo", run / "grpo_merged"
     steps = grpo_steps()
+    metrics = grpo / "metrics" / f"{time.time():.0f}.jsonl"  # veRL begins its file anew at every start
+    metrics.parent.mkdir(parents=True, exist_ok=True)
     rows = [WEEK / "choice_sft.json", WEEK / "choice_grpo_train.parquet", WEEK / "choice_test.jsonl"]
     export = [str(MERGE), f"adapter_name_or_path={sft}", f"export_dir={merged}"]
     return [
@@ -101,7 +103,7 @@ def demo_stages(run: Path, seed: int) -> list[Stage]:
             makes=[grpo / f"global_step_{steps}"],
             says="veRL: reinforcement by right letters and format, rollouts by vLLM",
             watch=_rollout_files(grpo / "rollouts", steps),
-            env={"VERL_FILE_LOGGER_PATH": str(grpo / "metrics" / f"{time.time():.0f}.jsonl")},
+            env={"VERL_FILE_LOGGER_PATH": str(metrics)},
         ),
         Stage(
             "merge",
