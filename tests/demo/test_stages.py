@@ -123,11 +123,12 @@ def gone(pid_file: Path) -> bool:
 
 
 RUNNER = """
-    import sys
+    import signal, sys
     from pathlib import Path
     from rich.console import Console
     from firsthand.demo.stages import Stage, one_at_a_time, run_stages
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     script = "echo slow >> ran; echo $$ > pid.part; mv pid.part pid; [ -e go ] || exec sleep 1000; touch made"
     stages = [
         Stage("first", ["bash", "-c", "echo first >> ran"]),
