@@ -22,6 +22,7 @@ WHEELS = {  # needed where these wheels were built for another torch than the in
     "torchvision_nms": "torchvision.extension",
     "torchaudio_load_lib": "torchaudio._extension.utils",
     "torchcodec_load_image_library": "torchcodec._internally_replaced_utils",
+    "vllm_cli_main": "vllm.entrypoints.cli.main",
 }
 VERL = {"verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server"}  # needed on every machine
 VERL_ON_CPU = {
