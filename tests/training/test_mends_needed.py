@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -149,3 +150,11 @@ def test_the_platform_is_the_cpu_and_complete():
     assert torch.zeros(1, device=get_device_id()).device.type == "cpu"
     assert device.max_memory_allocated() > 2**20 and device.get_device_name() == "CPU"
     assert platform.rollout_env_vars()["VLLM_CPU_KVCACHE_SPACE"]
+
+
+def test_the_command_vllm_still_needs_the_name_of_its_wheel():
+    vllm = [str(Path(sys.executable).with_name("vllm")), "--version"]
+    mended = subprocess.run(vllm, capture_output=True, text=True)
+    assert mended.returncode == 0, mended.stderr
+    failed = subprocess.run(vllm, capture_output=True, text=True, env=_without_mends())
+    assert failed.returncode != 0, "upstream no longer needs it: delete mends/vllm_cli_main.py and its line in WHEELS"

