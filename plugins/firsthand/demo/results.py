@@ -125,8 +125,9 @@ def write_seeds_table(folders: dict[int, Path], results: Path) -> None:
         for name in MODELS:
             columns[name].append(100 * table[name].accuracy)
         columns["gain"].append(gain)
-    means = [f"{statistics.fmean(values):.1f} ± {_spread(values):.1f}" for values in columns.values()]
-    lines.append(f"| mean ± sd | | {' | '.join(means)} | | | |")
+    if len(folders) > 1:
+        means = [f"{statistics.fmean(values):.1f} ± {statistics.stdev(values):.1f}" for values in columns.values()]
+        lines.append(f"| mean ± sd | | {' | '.join(means)} | | | |")
     before, after = _around(results)
     note = "Accuracy in % on held-out people, with Wilson 95 % intervals; written by `make demo-seeds`."
     files.write_text(results, "\n".join([before + MARKS[0], "", note, "", *lines, "", MARKS[1] + after]))
@@ -135,10 +136,6 @@ def write_seeds_table(folders: dict[int, Path], results: Path) -> None:
 def _percent(tally: Any) -> str:
     low, high = tally.interval
     return f"{100 * tally.accuracy:.1f} ({100 * low:.0f}-{100 * high:.0f})"
-
-
-def _spread(values: list[float]) -> float:
-    return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 def _around(path: Path) -> tuple[str, str]:
