@@ -31,6 +31,9 @@ class CpuDevice:
     def get_device_name(self, index=None):
         return "CPU"
 
+    def set_rng_state(self, state):
+        torch.set_rng_state(state)
+
     def empty_cache(self):
         pass
 
