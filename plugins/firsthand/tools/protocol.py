@@ -1,0 +1,101 @@
+"""What a tool is, what it is told, and how every call ends.
+
+A model chooses a tool and its arguments; everything else comes from the row that is being answered. So a `Context` is
+never built from model output, and arguments can only narrow it: another person's week, or a moment after the question
+was asked, is out of reach whatever a model writes.
+
+A tool may fail in any way it likes. `toolbox.Toolbox.call` is the only caller, and turns whatever happens into one of
+five typed outcomes, because each asks for something else: the model gets a correction for `user_error` and
+`blocked_by_time`, while `timeout` and `infra_error` are nobody's mistake and must never become a reward of 0.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel
+
+Status = Literal["ok", "user_error", "blocked_by_time", "timeout", "infra_error"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the answer to one call may cost the conversation."""
+
+    seconds: float = 60.0  # deadline of the whole call, retries included
+    tokens: int = 1024  # of text, as `text.count_tokens` estimates them
+    images: int = 8
+    pixels: int = 512 * 512  # of each image
+
+
+@dataclass(frozen=True)
+class Context:
+    """The row's own facts."""
+
+    source: str  # whose week, or which video: A1_JAKE, or a video id
+    query_time: float | None  # seconds of `clock`; nothing that ends later may be seen. None: the whole video may
+    media_root: str | None = None  # a folder inside the environment's own root; None: that root
+    budget: Budget = Budget()
+
+
+@dataclass(frozen=True)
+class Image:
+    jpeg: bytes
+    moment: float  # seconds of `clock`
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: Status
+    text: str  # what the model reads
+    images: tuple[Image, ...] = ()
+    spans: tuple[tuple[float, float], ...] = ()  # of `clock`: what the answer rests on, for evidence rewards and audits
+    data: dict[str, Any] = field(default_factory=dict)  # the answer in the form of its HTTP route, if it has one
+    seconds: float = 0.0
+    cost: float = 0.0  # US dollars
+    tries: int = 1
+    replayed: bool = False  # came from a cassette
+
+    @property
+    def is_fault(self) -> bool:
+        """Nobody's mistake: a rollout that met it is masked or replaced, not punished."""
+        return self.status in ("timeout", "infra_error")
+
+
+class WrongArguments(Exception):
+    """The model's mistake; the message is the correction it reads."""
+
+
+class BlockedByTime(Exception):
+    """The model asked for what lies after the query time; the message is the correction it reads."""
+
+
+class Unavailable(Exception):
+    """A fault of a service that a second try may mend; `retry_after` is the service's own wish in seconds."""
+
+    def __init__(self, message: str, retry_after: float | None = None):
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Tool(Protocol):
+    """`arguments` is both the schema that the model is shown and the check of what it writes."""
+
+    name: str
+    description: str
+    arguments: type[BaseModel]
+
+    async def run(self, arguments: Any, context: Context) -> Outcome:
+        """An `ok` outcome, or one of the exceptions above; `arguments` is a valid instance of `self.arguments`."""
+        ...
+
+
+def schema(tool: Tool) -> dict[str, Any]:
+    """The OpenAI function schema: shown to models, listed by MCP, written into veRL's tool file."""
+    parameters = tool.arguments.model_json_schema()
+    parameters.pop("title", None)
+    for field_schema in parameters.get("properties", {}).values():
+        field_schema.pop("title", None)
+    return {
+        "type": "function",
+        "function": {"name": tool.name, "description": tool.description, "parameters": parameters},
+    }
