@@ -69,12 +69,20 @@ class BlockedByTime(Exception):
     """The model asked for what lies after the query time; the message is the correction it reads."""
 
 
-class Unavailable(Exception):
+class Failed(Exception):
+    """A fault that a second try will not mend. The message is shown; that of any other exception is only logged."""
+
+
+class Unavailable(Failed):
     """A fault of a service that a second try may mend; `retry_after` is the service's own wish in seconds."""
 
     def __init__(self, message: str, retry_after: float | None = None):
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Busy(Unavailable):
+    """Our own rate limit has no room for `retry_after` seconds; it says nothing against the service."""
 
 
 class Tool(Protocol):

@@ -1,0 +1,101 @@
+"""API keys: read from the environment only, used in turns, and never written anywhere.
+
+Every key that is read is remembered, and `redact` takes it out of any text: outcomes, cassettes, and, once
+`redact_logs` was called, every log record of the process, whichever library writes it.
+"""
+
+import hashlib
+import logging
+import os
+import re
+import threading
+import traceback
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from firsthand.errors import UserError
+from firsthand.tools.limits import RateLimit
+from firsthand.tools.protocol import Busy
+
+MARK = "[key]"
+_KEY = re.compile(r"[A-Za-z0-9_\-.:/+=~]{8,4096}")  # no shorter, or redacting it would tear ordinary words
+_LOOKS_LIKE_KEY = re.compile(r"\b(?:sk-[\w-]{16,}|AIza[\w-]{30,})|(?<=Bearer )[\w\-.:/+=~]{8,}")
+_known: set[str] = set()
+_pattern = _LOOKS_LIKE_KEY
+
+
+def read(variables: Sequence[str]) -> tuple[str, ...]:
+    """The keys of environment variables, each of which may hold several with commas between."""
+    keys: list[str] = []
+    for variable in variables:
+        found = [key.strip() for key in os.environ.get(variable, "").split(",") if key.strip()]
+        if not found:
+            raise UserError(f"the environment variable {variable} is not set; put an API key into it")
+        if not all(_KEY.fullmatch(key) for key in found):
+            raise UserError(
+                f"the environment variable {variable} does not hold an API key (8 or more plain characters)"
+            )
+        keys += found
+    remember(keys)
+    return tuple(dict.fromkeys(keys))
+
+
+def remember(keys: Sequence[str]) -> None:
+    """From now on `redact` knows them."""
+    global _pattern
+    _known.update(keys, map(quote, keys), (quote(key, safe="") for key in keys))
+    longest_first = sorted(_known, key=len, reverse=True)
+    _pattern = re.compile("|".join([*map(re.escape, longest_first), _LOOKS_LIKE_KEY.pattern]))
+
+
+def redact(text: str) -> str:
+    return _pattern.sub(MARK, text)
+
+
+def redact_logs() -> None:
+    """Records are redacted as they are made, so that no handler, formatter or file of any library sees a key."""
+    make = logging.getLogRecordFactory()
+    if getattr(make, "redacts", False):
+        return
+
+    def make_redacted(*args, **kwargs) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        try:
+            record.msg, record.args = redact(record.getMessage()), ()
+        except Exception:  # a wrong format string is the logging module's to report
+            return record
+        if record.exc_info and record.exc_info[0]:
+            record.exc_text = redact("".join(traceback.format_exception(*record.exc_info))).rstrip()
+            record.exc_info = None
+        return record
+
+    make_redacted.redacts = True  # type: ignore[attr-defined]
+    logging.setLogRecordFactory(make_redacted)
+
+
+class KeyPool:
+    """Hands out the next key that may be used now; all processes count and rest a key together."""
+
+    def __init__(self, name: str, keys: Sequence[str], limit: RateLimit):
+        self._name, self._keys, self._limit = name, list(keys), limit
+        self._lock = threading.Lock()
+        self._why = ""
+
+    def lease(self) -> str:
+        with self._lock:
+            waits = []
+            for key in self._keys:
+                wait = self._limit.take(self._label(key))
+                if not wait:
+                    self._keys.remove(key)
+                    self._keys.append(key)  # the others come first next time
+                    return key
+                waits.append(wait)
+        raise Busy(f"{self._name} has no room for {min(waits):.1f} seconds{self._why}", min(waits))
+
+    def rest(self, key: str, seconds: float, why: str) -> None:
+        self._why = f" ({why})"
+        self._limit.rest(self._label(key), seconds)
+
+    def _label(self, key: str) -> str:
+        return f"{self._name} {hashlib.sha256(key.encode()).hexdigest()[:16]}"

@@ -1,0 +1,143 @@
+"""What stands between a tool and a service that is slow, broken or counts our calls.
+
+All waiting happens in `Guard.run`, which knows the deadline: whatever has no room raises `Busy` at once and says when
+to come again, and a wait that would pass the deadline is not begun.
+"""
+
+import asyncio
+import random
+import sqlite3
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from firsthand.tools.protocol import Busy, Unavailable
+
+T = TypeVar("T")
+
+
+class Paused(Unavailable):
+    """The breaker is open: the service failed so often that it is left alone for a while."""
+
+
+@dataclass
+class Breaker:
+    """Opens after `faults` in a row; after `seconds` one call may probe, and closes it again if it succeeds."""
+
+    faults: int = 5
+    seconds: float = 30.0
+    now: Callable[[], float] = time.monotonic
+    _count: int = field(default=0, init=False)
+    _closed_again: float | None = field(default=None, init=False)  # None: never opened, or a probe succeeded
+    _probing: bool = field(default=False, init=False)
+
+    @property
+    def is_open(self) -> bool:
+        return self._closed_again is not None
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        probe = self.is_open
+        if probe:
+            self._refuse_unless_due()
+        self._probing |= probe
+        try:
+            yield
+        except Busy:
+            raise
+        except (Unavailable, TimeoutError):
+            self._count += 1
+            if probe or self._count >= self.faults:
+                self._closed_again = self.now() + self.seconds
+            raise
+        else:
+            self._count, self._closed_again = 0, None
+        finally:
+            if probe:
+                self._probing = False
+
+    def _refuse_unless_due(self) -> None:
+        wait = (self._closed_again or 0.0) - self.now()
+        if wait > 0 or self._probing:
+            raise Paused(f"paused after {self._count} faults in a row", max(wait, 0.0))
+
+
+@dataclass
+class Guard:
+    """Deadline, bounded retries with jitter, and a breaker around one tool."""
+
+    retries: int = 2
+    backoff: float = 0.5  # seconds before the first retry; doubled for each further one
+    breaker: Breaker = field(default_factory=Breaker)
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def run(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
+        deadline, faults = self.now() + seconds, 0
+        while True:
+            try:
+                with self.breaker.watch():
+                    async with asyncio.timeout(deadline - self.now()):
+                        return await work()
+            except Paused:
+                raise
+            except Busy as busy:
+                wait = (busy.retry_after or 0.0) * random.uniform(1.0, 1.2)
+                if self.now() + wait >= deadline:
+                    raise
+            except Unavailable as fault:
+                faults += 1
+                wait = max(fault.retry_after or 0.0, self.backoff * 2 ** (faults - 1) * random.uniform(0.5, 1.5))
+                if faults > self.retries or self.now() + wait >= deadline:
+                    raise
+            await self.sleep(wait)
+
+
+class RateLimit:
+    """So many calls a minute for every name, counted together with all processes that use the same file.
+
+    A name has one number, the moment at which its calls so far are paid for (a leaky bucket); resting a name moves it
+    into the future. One short transaction a call: a process that is killed holds nothing.
+    """
+
+    def __init__(self, path: Path | str, per_minute: float, burst: int = 1, now: Callable[[], float] = time.time):
+        self.path, self.interval, self.burst, self.now = Path(path), 60.0 / per_minute, burst, now
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._transaction() as database:
+            database.execute("CREATE TABLE IF NOT EXISTS paid (name TEXT PRIMARY KEY, until REAL NOT NULL)")
+
+    def take(self, name: str) -> float:
+        """0.0: the call may be made now, and is counted. Else the seconds after which asking again makes sense."""
+        now = self.now()
+        with self._transaction() as database:
+            until = max(self._until(database, name), now)
+            wait = until - (self.burst - 1) * self.interval - now
+            if wait <= 0:
+                self._set(database, name, until + self.interval)
+        return max(wait, 0.0)
+
+    def rest(self, name: str, seconds: float) -> None:
+        """No call of this name for so long, whatever its burst."""
+        with self._transaction() as database:
+            rested = self.now() + seconds + (self.burst - 1) * self.interval
+            self._set(database, name, max(self._until(database, name), rested))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        # A connection a call: it costs a fraction of a millisecond and survives forks, threads and loops.
+        with closing(sqlite3.connect(self.path, timeout=10.0, isolation_level=None)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            yield database
+            database.execute("COMMIT")
+
+    @staticmethod
+    def _until(database: sqlite3.Connection, name: str) -> float:
+        row = database.execute("SELECT until FROM paid WHERE name = ?", [name]).fetchone()
+        return row[0] if row else 0.0
+
+    @staticmethod
+    def _set(database: sqlite3.Connection, name: str, until: float) -> None:
+        database.execute("INSERT OR REPLACE INTO paid VALUES (?, ?)", [name, until])

@@ -1,0 +1,157 @@
+"""The only caller of tools: whatever a model writes and whatever a tool does, one `Outcome` comes out.
+
+Arguments are checked before a tool sees them. The answer is checked after it: its text is cleaned and cut to the
+budget, its pictures are shrunk, and an image or a span from after the query time turns the whole answer into a fault,
+although every tool refuses the future itself. A tool that leaks is a bug; training on what it leaked would be worse.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from firsthand.tools import pictures, text
+from firsthand.tools.counters import Counters
+from firsthand.tools.keys import redact
+from firsthand.tools.limits import Guard, Paused
+from firsthand.tools.protocol import BlockedByTime, Context, Failed, Outcome, Status, Tool, WrongArguments, schema
+
+log = logging.getLogger(__name__)
+UNKNOWN = "unknown"  # the label of all tools that do not exist, so that a model cannot invent labels
+_LONGEST_ARGUMENTS = 65_536  # characters
+
+
+class Toolbox:
+    """Safe for any number of concurrent calls; one instance a process."""
+
+    def __init__(self, tools: Iterable[Tool], guards: dict[str, Guard] | None = None):
+        self.tools = {tool.name: tool for tool in tools}
+        self.counters = Counters()
+        self._guards = {name: (guards or {}).get(name) or Guard() for name in self.tools}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.tools)
+
+    @property
+    def paused(self) -> tuple[str, ...]:
+        """Tools whose breaker is open."""
+        return tuple(name for name, guard in self._guards.items() if guard.breaker.is_open)
+
+    def schemas(self) -> list[dict[str, Any]]:
+        return [schema(tool) for tool in self.tools.values()]
+
+    async def call(self, name: str, arguments: dict[str, Any] | str, context: Context) -> Outcome:
+        """Never raises, but for its own cancellation."""
+        start = time.perf_counter()
+        tool = self.tools.get(name) if isinstance(name, str) else None
+        if tool is None:
+            message = f"There is no tool {text.shorten(name)!r}; the tools are {', '.join(self.names)}."
+            outcome = Outcome("user_error", message)
+        else:
+            outcome = await self._run(tool, arguments, context)
+        try:
+            outcome = self._checked(tool, outcome, context)
+        except Exception as error:
+            outcome = _fault(UNKNOWN if tool is None else tool.name, error)
+        outcome = replace(outcome, seconds=time.perf_counter() - start)
+        self.counters.add(tool.name if tool else UNKNOWN, outcome)
+        return outcome
+
+    async def close(self) -> None:
+        for tool in self.tools.values():
+            if close := getattr(tool, "close", None):
+                await close()
+
+    async def _run(self, tool: Tool, arguments: dict[str, Any] | str, context: Context) -> Outcome:
+        tries = 0
+
+        async def run() -> Outcome:
+            nonlocal tries
+            tries += 1
+            outcome = await tool.run(checked, context)
+            if not isinstance(outcome, Outcome):
+                raise TypeError(f"returned {type(outcome).__name__} and no Outcome")
+            return outcome
+
+        status: Status
+        try:
+            checked = check(tool, arguments)
+            outcome = await self._guards[tool.name].run(run, context.budget.seconds)
+        except WrongArguments as error:
+            status, message = "user_error", str(error)
+        except BlockedByTime as error:
+            status, message = "blocked_by_time", str(error)
+        except TimeoutError:
+            status, message = "timeout", f"{tool.name} took longer than {context.budget.seconds:g} seconds."
+            log.warning(message)
+        except Exception as error:
+            self.counters.events[tool.name, "paused"] += isinstance(error, Paused)
+            return replace(_fault(tool.name, error), tries=max(tries, 1))
+        else:
+            return replace(outcome, tries=max(tries, 1))
+        return Outcome(status, message, tries=max(tries, 1))
+
+    def _checked(self, tool: Tool | None, outcome: Outcome, context: Context) -> Outcome:
+        name, budget, latest = tool.name if tool else UNKNOWN, context.budget, context.query_time
+        moments = [*(image.moment for image in outcome.images), *(end for _, end in outcome.spans)]
+        if latest is not None and not all(moment <= latest for moment in moments):  # `not all`: NaN leaks as well
+            self.counters.events[name, "leak_prevented"] += 1
+            log.error("%s answered with %s, after the query time %s", name, max(moments), latest)
+            return Outcome("infra_error", f"{name} failed and its answer was dropped.", tries=outcome.tries)
+
+        def safe(written: str) -> str:
+            whole = text.clean(redact(written))
+            cut = text.fit(whole, budget.tokens)
+            self.counters.events[name, "text_cut"] += cut != whole
+            return cut
+
+        images = outcome.images[: budget.images]
+        self.counters.events[name, "images_cut"] += len(outcome.images) - len(images)
+        return replace(
+            outcome,
+            text=safe(outcome.text),
+            data=text.every_string(outcome.data, safe),
+            images=tuple(replace(image, jpeg=pictures.shrink(image.jpeg, budget.pixels)) for image in images),
+        )
+
+
+def check(tool: Tool, arguments: dict[str, Any] | str) -> BaseModel:
+    """A valid instance of the tool's arguments, or `WrongArguments` with a short correction and the right form."""
+    if isinstance(arguments, str):
+        if len(arguments) > _LONGEST_ARGUMENTS:
+            raise WrongArguments(f"{tool.name}: the arguments are {len(arguments)} characters long. {_form(tool)}")
+        try:
+            arguments = json.loads(arguments)
+        except (ValueError, RecursionError):
+            raise WrongArguments(f"{tool.name}: the arguments are not valid JSON. {_form(tool)}") from None
+    if not isinstance(arguments, dict):
+        raise WrongArguments(f"{tool.name}: the arguments must be one JSON object. {_form(tool)}")
+    try:
+        return tool.arguments.model_validate(arguments)
+    except (ValidationError, RecursionError) as error:
+        what = _problem(error) if isinstance(error, ValidationError) else "nested too deeply"
+        raise WrongArguments(f"{tool.name}: {what}. {_form(tool)}") from None
+
+
+def _problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(text.shorten(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
+
+
+def _form(tool: Tool) -> str:
+    """The call written out with the first example of every argument."""
+    fields = tool.arguments.model_fields.items()
+    form = {name: (field.examples or ["..."])[0] for name, field in fields if field.is_required()}
+    return f"The right form is {json.dumps(form)}."
+
+
+def _fault(name: str, error: Exception) -> Outcome:
+    log.warning("%s failed: %s", name, redact(str(error)), exc_info=None if isinstance(error, Failed) else error)
+    reason = str(error) if isinstance(error, Failed) else type(error).__name__
+    return Outcome("infra_error", f"{name} is not available now: {reason}.")
