@@ -25,7 +25,7 @@ def answer_all(model_dir: Path, rows_dir: Path) -> Iterator[tuple[str, str, str]
             continue
         inputs = _inputs(processor, row, question, rows_dir)
         with torch.inference_mode():
-            made = model.generate(**inputs, max_new_tokens=64, do_sample=False)
+            made = model.generate(**inputs, max_new_tokens=128, do_sample=False)
         tokenizer = getattr(processor, "tokenizer", processor)
         given = tokenizer.decode(made[0][inputs["input_ids"].shape[1] :], skip_special_tokens=True)
         yield _kind(row, question), wanted, given

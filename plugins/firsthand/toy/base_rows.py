@@ -17,10 +17,14 @@ QUALITY = 90
 
 
 def build_base_rows(out: Path, pictures: int, videos: int, texts: int, seed: int) -> int:
-    """Writes `rows.json`, `letters.json` and the frames under `out`; returns the number of rows in the first."""
+    """Writes `rows.json` with the frames, `letters.json` and, for a model without eyes, `texts.json` under `out`.
+
+    Returns the number of rows in the first.
+    """
     rng = random.Random(seed)
-    letters = [_row(drills.chat(drills.letters_row(rng), rng)) for _ in range(texts * 2)]
-    files.write_json(out / "letters.json", letters, indent=None)
+    for name, draw, count in (("letters", drills.letters_row, texts * 2), ("texts", drills.text_row, texts * 4)):
+        drawn = [_row(drills.chat(draw(rng), rng)) for _ in range(count)]
+        files.write_json(out / f"{name}.json", drawn, indent=None)
     rows = []
     for number in range(pictures):
         state = random_state(rng)

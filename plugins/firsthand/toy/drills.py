@@ -8,6 +8,7 @@ Letters are drilled as look-ups in option lists: from random weights a tiny mode
 import json
 import random
 
+from firsthand import clock
 from firsthand.rollout.prompt import choice_system
 from firsthand.toy import world
 from firsthand.toy.world import State
@@ -66,18 +67,26 @@ def fact_drills(rng: random.Random) -> list[Turn]:
 
 
 def call_drill(rng: random.Random) -> Turn:
+    """Names and times copied into a call, in the form of Hermes or in Ego-R1's."""
+    form, frame = rng.choice((("tool_call", "<tool_call>\n{}\n</tool_call>"), ("tool", "<tool>{}</tool>")))
     thing, room, level = rng.choice(world.OBJECTS), rng.choice(world.ROOMS), rng.choice(("week", "day", "hour"))
     words = rng.choice(([thing], [thing, room]))
-    call = {"name": "rag", "arguments": {"level": level, "keywords": words}}
-    return (f"search the {level} for {listing(words)} .", f"<tool_call>\n{json.dumps(call)}\n</tool_call>")
+    start, end = sorted(rng.randrange(clock.midnight(1), clock.midnight(8)) for _ in range(2))
+    arguments = {"level": level, "keywords": words, "start_time": clock.stamp(start), "query_time": clock.stamp(end)}
+    asked = f"{form} : search the {level} for {listing(words)} from {clock.stamp(start)} to {clock.stamp(end)} ."
+    return (asked, frame.format(json.dumps({"name": "rag", "arguments": arguments})))
 
 
 def read_drill(rng: random.Random) -> Turn:
+    """A fact out of a few sentences, such as a search gives back."""
     things = rng.sample(world.OBJECTS, 3)
     lines = [f"i put down the {thing} in the {rng.choice(world.ROOMS)} ." for thing in things]
     asked = rng.randrange(3)
     room = lines[asked].split()[-2]
-    return ("\n".join(lines) + f"\nwhere is the {things[asked]} ?", f"the {things[asked]} is in the {room} .")
+    text = "\n".join(lines)
+    if rng.random() < 0.5:
+        text = f"<information>{text}</information>"
+    return (f"{text}\nwhere is the {things[asked]} ?", f"the {things[asked]} is in the {room} .")
 
 
 def letters_row(rng: random.Random) -> list[Turn]:
@@ -92,7 +101,9 @@ def text_row(rng: random.Random) -> list[Turn]:
     if rng.random() < 0.5:
         return letters_row(rng)
     other = rng.choice((fact_drills(rng), [call_drill(rng)], [read_drill(rng)]))
-    return [one_letter_drill(random_options(rng), rng), *other]
+    drills = [one_letter_drill(random_options(rng), rng), *other]
+    rng.shuffle(drills)
+    return drills
 
 
 def picture_row(state: State, rng: random.Random, video: bool) -> list[Turn]:
