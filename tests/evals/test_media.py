@@ -8,8 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firsthand.errors import UserError
-from firsthand.evals.media import request_body, resolve_inside
+from firsthand.evals.media import request_body
 from firsthand.evals.rows import Question, read_rows
+from firsthand.media.paths import inside
 
 
 def body(media: Path, *parts: dict[str, Any]) -> dict[str, Any]:
@@ -67,14 +68,14 @@ def test_only_images_inside_the_root(media: Path, path: str, message: str) -> No
 
 def test_a_link_that_stays_inside_is_followed(media: Path) -> None:
     (media / "alias.jpg").symlink_to("a.jpg")
-    assert resolve_inside(media, "alias.jpg") == (media / "a.jpg").resolve()
+    assert inside(media, "alias.jpg") == (media / "a.jpg").resolve()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.lists(st.sampled_from(["..", ".", "/", "a.jpg", "sub", "", "~", "\0", "é"]) | st.text(max_size=3)))
 def test_no_path_leads_out_of_the_root(media: Path, path: list[str]) -> None:
     try:
-        found = resolve_inside(media, "/".join(path))
+        found = inside(media, "/".join(path))
     except UserError:
         return
     assert found.is_relative_to(media.resolve()) and found.is_file()

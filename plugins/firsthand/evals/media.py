@@ -1,6 +1,7 @@
 """Media of a question as a vLLM chat server takes them, byte for byte.
 
-Images travel as `image_url` parts with a base64 data URL of the file as it is on disk: no decoding, no resizing here.
+Images travel as `image_url` parts, by default with a base64 data URL of the file as it is on disk: no decoding, no
+resizing here.
 
 Video frames that were sampled before need more care, because Qwen3-VL writes a time stamp in front of every two frames
 and a wrong one silently teaches or tests something else. What the server of vLLM 0.28 does (multimodal/media/video.py,
@@ -23,43 +24,33 @@ from typing import Any
 
 from firsthand.errors import UserError
 from firsthand.evals.rows import Image, Part, Question, Text
+from firsthand.media.paths import inside
 
 _MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 
 
-def resolve_inside(root: Path | str, path: str) -> Path:
-    """`path` below `root`, links followed; a path that leads out of the root or to no file is an error."""
-    root = Path(root).resolve()
-    try:
-        full = (root / path).resolve()
-        found = full.is_file()
-    except (OSError, ValueError, RuntimeError) as error:  # too long, a null byte, a loop of links
-        raise UserError(f"{path!r}: not a usable path ({error})") from None
-    if not full.is_relative_to(root):
-        raise UserError(f"{path!r}: outside the media root {root}")
-    if not found:
-        raise UserError(f"{path!r}: no such file below the media root {root}")
-    return full
-
-
 def read_image(root: Path | str, path: str) -> tuple[bytes, str]:
     """The bytes of a JPEG or PNG file below `root` and its media type."""
-    content = resolve_inside(root, path).read_bytes()
+    content = inside(root, path).read_bytes()
     for magic, media_type in _MAGIC.items():
         if content.startswith(magic):
             return content, media_type
     raise UserError(f"{path!r}: neither JPEG nor PNG")
 
 
-def request_body(question: Question, root: Path | str) -> dict[str, Any]:
-    """The media-dependent fields of a chat request: `messages` and, with videos, `media_io_kwargs`."""
+def request_body(question: Question, root: Path | str, by_path: bool = False) -> dict[str, Any]:
+    """The media-dependent fields of a chat request: `messages` and, with videos, `media_io_kwargs`.
+
+    By path, images are `file://` URLs, for a server on this machine with `--allowed-local-media-path`; frames of videos
+    travel as bytes all the same, since a URL names one file.
+    """
     body: dict[str, Any] = {
         "messages": [
             {
                 "role": message.role,
                 "content": message.content
                 if isinstance(message.content, str)
-                else [_encoded(part, root) for part in message.content],
+                else [_encoded(part, root, by_path) for part in message.content],
             }
             for message in question.messages
         ]
@@ -69,9 +60,11 @@ def request_body(question: Question, root: Path | str) -> dict[str, Any]:
     return body
 
 
-def _encoded(part: Part, root: Path | str) -> dict[str, Any]:
+def _encoded(part: Part, root: Path | str, by_path: bool) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
+    if isinstance(part, Image) and by_path:
+        return {"type": "image_url", "image_url": {"url": inside(root, part.image).as_uri()}}
     if isinstance(part, Image):
         content, media_type = read_image(root, part.image)
         return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{_base64(content)}"}}

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from firsthand.errors import UserError
-from firsthand.evals.media import resolve_inside
+from firsthand.media.paths import inside
 
 MAX_EDGE = 480
 
@@ -20,7 +20,7 @@ def spread(frames: list[str], most: int) -> list[str]:
 
 
 def data_url(root: Path | str, path: str) -> str:
-    full = resolve_inside(root, path)
+    full = inside(root, path)
     try:
         with Image.open(full) as image:
             small = image.convert("RGB")
