@@ -1,35 +1,91 @@
-"""veRL's replay buffer, with the reward's named parts in the log and its constructor's options in the recipe.
+"""veRL's replay buffer where the whole group is known: rewards that need it, telemetry, a trace of every trajectory.
 
-The stock trainer logs the total score of a training batch only, so a run that earns its reward by format alone looks
-like a run that learns. And the stock buffer looks for finished rollouts every two seconds, which is most of a small
-step. In a recipe:
+The stock trainer logs the total score of a training batch only, so that a run which earns its reward by format alone
+looks like a run that learns; its reward function sees one sample; and it looks for finished rollouts every two seconds,
+which is most of a small step. In a recipe:
 
-    trainer.v1.sampler.custom_sampler: {path: pkg://firsthand.training.replay_buffer, name: PartsReplayBuffer}
-    trainer.v1.sampler.sampler_kwargs: {poll_interval: 0.1}
+    trainer.v1.sampler.custom_sampler: {path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}
+    trainer.v1.sampler.sampler_kwargs: {poll_interval: 0.1, traces: runs/grpo/traces, group_reward: null}
+
+`group_reward` is `path/to/file.py:function`; it is given the rollouts of one question (`training/telemetry.Rollout`)
+and changes their scores and parts. Afterwards a rollout whose tools failed gets the mean of the others, so that its
+advantage is nothing. Groups that veRL filters by reward (DAPO) are filtered before, on the rewards of single samples.
 """
 
+import importlib.util
 from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
 
-import numpy as np
+import torch
 import transfer_queue as tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
+from verl.utils.tensordict_utils import list_of_dict_to_tensordict
+
+from firsthand import files
+from firsthand.training.telemetry import Rollout, metrics_of, settle_faults
+
+GroupReward = Callable[[list[Rollout]], None]
 
 
-class PartsReplayBuffer(ReplayBuffer):
+class GroupReplayBuffer(ReplayBuffer):
     def __init__(self, sampler_kwargs, **kwargs):
-        super().__init__(sampler_kwargs=sampler_kwargs, **kwargs, **sampler_kwargs)
+        options = dict(sampler_kwargs)
+        self.traces = options.pop("traces", None)
+        named = options.pop("group_reward", None)
+        self.group_reward = _load(named) if named else None
+        super().__init__(sampler_kwargs=sampler_kwargs, **kwargs, **options)
 
     def sample(self, global_steps, partition_id, batch_size):
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
         if partition_id == "train":  # the trainer logs the parts of a validation batch itself
-            metrics |= self._parts(batch)
+            rollouts, given = self._read(batch)
+            for group in _by_question(rollouts).values():
+                if self.group_reward:
+                    self.group_reward(group)
+                settle_faults(group)
+            self._write_back(batch, rollouts, given)
+            metrics |= metrics_of(list(_by_question(rollouts).values()))
+            if self.traces:
+                path = Path(self.traces) / f"{global_steps:06d}.jsonl"
+                files.write_jsonl(path, [rollout.as_row(global_steps) for rollout in rollouts])
         return batch, metrics
 
-    def _parts(self, batch) -> dict[str, float]:
-        """The mean of each named part over the batch, and how many trajectories it stands for."""
-        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=["extra_fields"])
-        parts = defaultdict(list)
-        for fields in list(data["extra_fields"]):
-            for name, value in getattr(fields, "data", fields).get("reward_extra_info", {}).items():
-                parts[name].append(float(value))
-        return {f"reward/{name}": float(np.mean(values)) for name, values in parts.items()}
+    def _read(self, batch) -> tuple[list[Rollout], list[torch.Tensor]]:
+        fields = ["extra_fields", "rm_scores", "extra_info"]
+        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+        given = list(data["rm_scores"].unbind())
+        rollouts = []
+        for key, scores, extra, info in zip(batch.keys, given, data["extra_fields"], data["extra_info"], strict=True):
+            extra, info = getattr(extra, "data", extra), getattr(info, "data", info)
+            parts = {name: float(value) for name, value in extra.get("reward_extra_info", {}).items()}
+            facts = {name: info.get(name) for name in ("id", "identity", "query_time", "label", "index")}
+            rollouts.append(Rollout(key, float(scores.sum()), parts, extra.get("trace"), facts))
+        return rollouts, given
+
+    def _write_back(self, batch, rollouts: list[Rollout], given: list[torch.Tensor]) -> None:
+        keys, rows = [], []
+        for rollout, scores in zip(rollouts, given, strict=True):
+            if rollout.score != float(scores.sum()):
+                scores = torch.zeros_like(scores)
+                scores[-1] = rollout.score
+                keys.append(rollout.key)
+                rows.append({"rm_scores": scores})
+        if keys:
+            tq.kv_batch_put(keys=keys, partition_id=batch.partition_id, fields=list_of_dict_to_tensordict(rows))
+
+
+def _by_question(rollouts: list[Rollout]) -> dict[str, list[Rollout]]:
+    groups = defaultdict(list)
+    for rollout in rollouts:
+        groups[rollout.key.rsplit("_", 2)[0]].append(rollout)  # {question}_{session}_{index}
+    return groups
+
+
+def _load(named: str) -> GroupReward:
+    path, _, function = named.rpartition(":")
+    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    assert spec and spec.loader, f"group_reward: {named!r}; write path/to/file.py:function"
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, function)

@@ -1,0 +1,108 @@
+"""The one reader of an agent's turn: what the model wants to do, in either dialect, or why that cannot be read.
+
+Ego-R1's dialect is what its released agents write, `<think>..</think> <tool>{..}</tool>` or `.. <answer>B</answer>`;
+the call is JSON, or (in the data that they were fine-tuned on) a Python dictionary whose arguments are a JSON string.
+The native dialect is Hermes' `<tool_call>`, which Qwen's chat templates and vLLM's parsers know.
+
+A turn is hostile input. It holds exactly one action; a turn that also writes the environment's part, a role header or a
+placeholder of an image is refused as a whole, because whatever follows such a token is no longer the model's to say.
+The reason is the correction that the model reads. Every check is linear in the length of the turn.
+"""
+
+import ast
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from firsthand.evals.extract import extract_choice
+
+Dialect = Literal["ego_r1", "native"]
+CALL_TAG: dict[Dialect, str] = {"ego_r1": "tool", "native": "tool_call"}
+LONGEST_CALL = 8192  # characters of one call; a sane one has a few hundred
+
+FORBIDDEN = (
+    "<information>", "</information>", "<tool_response>", "</tool_response>", "<|im_start|>",
+    "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
+)  # fmt: skip
+_TAGS = re.compile(r"</?(?:think|tool|tool_call|answer)>")
+_FORMS: dict[Dialect, str] = {
+    "ego_r1": '<think>...</think> <tool>{"name": ..., "arguments": {...}}</tool> or '
+    "<think>...</think> <answer>...</answer>",
+    "native": '<think>...</think> <tool_call>{"name": ..., "arguments": {...}}</tool_call> or '
+    "<think>...</think> <answer>...</answer>",
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    name: str
+    arguments: dict[str, Any]
+    thought: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    letter: str | None  # None: an answer tag whose content is no letter of the question
+    content: str
+    thought: str = ""
+
+
+@dataclass(frozen=True)
+class Invalid:
+    correction: str
+
+
+Action = Call | Answer | Invalid
+
+
+def read_action(turn: str, dialect: Dialect, letters: str = "ABCD") -> Action:
+    """The one action of a turn. `<|im_end|>` and what a server leaves of it may stand at the end."""
+    turn = turn.removesuffix("<|endoftext|>").strip().removesuffix("<|im_end|>").strip()
+    if wrong := next((token for token in FORBIDDEN if token in turn), None):
+        return Invalid(f"a turn must not contain {wrong.strip('<|>')!r}: the environment writes that itself")
+    call_tag = CALL_TAG[dialect]
+    tags = [(found.group(), found.span()) for found in _TAGS.finditer(turn)]
+    names = [tag for tag, _ in tags]
+    for action in (call_tag, "answer"):
+        if names == ["<think>", "</think>", f"<{action}>", f"</{action}>"]:
+            (_, opened), (_, closed), (_, begun), (_, ended) = tags
+            outside = turn[: opened[0]] + turn[closed[1] : begun[0]] + turn[ended[1] :]
+            if outside.strip():
+                return Invalid(f"nothing may stand outside the tags; write {_FORMS[dialect]}")
+            thought, content = turn[opened[1] : closed[0]].strip(), turn[begun[1] : ended[0]].strip()
+            if action == "answer":
+                return Answer(extract_choice(f"<answer>{content}</answer>", letters), content, thought)
+            return _call(content, thought)
+    if names.count(f"<{call_tag}>") > 1:
+        return Invalid(f"one call a turn; write {_FORMS[dialect]}")
+    return Invalid(f"no action could be read; write {_FORMS[dialect]}")
+
+
+def _call(content: str, thought: str) -> Call | Invalid:
+    if len(content) > LONGEST_CALL:
+        return Invalid(f"the call has {len(content)} characters; the most is {LONGEST_CALL}")
+    body = _mapping(content)
+    if body is None:
+        return Invalid('the call is not valid JSON; write {"name": ..., "arguments": {...}}')
+    name, arguments = body.get("name"), body.get("arguments")
+    if isinstance(arguments, str):
+        arguments = _mapping(arguments)
+    if not isinstance(name, str) or not isinstance(arguments, dict) or body.keys() - {"name", "arguments"}:
+        return Invalid('a call has a "name" (text) and "arguments" (an object), nothing else')
+    return Call(name, arguments, thought)
+
+
+def _mapping(text: str) -> dict[str, Any] | None:
+    """JSON, or the printed Python dictionary of Ego-R1's data; NaN and infinities are neither."""
+    for read in (lambda: json.loads(text, parse_constant=_refuse), lambda: ast.literal_eval(text)):
+        try:
+            value = read()
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            continue
+        return value if isinstance(value, dict) and all(isinstance(key, str) for key in value) else None
+    return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)

@@ -1,0 +1,28 @@
+"""What the two dialects of an agent differ in: where the tools are described, how a turn ends, who brings the result.
+
+`ego_r1` is the dialect of Ego-R1's released agents: tools are described in the system prompt, the result of a call
+comes as a user turn, and a turn ends with its tag. `native` is what Qwen's chat template and vLLM's parsers know: the
+template describes the tools and wraps results, and a turn ends with the end-of-turn token alone.
+"""
+
+from typing import Any
+
+from firsthand.rollout.actions import Dialect
+
+Message = dict[str, Any]
+
+
+def chat_tools(dialect: Dialect, schemas: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """What the chat template is given as `tools`."""
+    return schemas if dialect == "native" else None
+
+
+def stop_strings(dialect: Dialect) -> list[str]:
+    return ["</tool>", "</answer>"] if dialect == "ego_r1" else []
+
+
+def observation(text: str, dialect: Dialect) -> Message:
+    """What the environment says; tags and role headers in `text` are stripped by the tools already."""
+    if dialect == "ego_r1":
+        return {"role": "user", "content": f"<information>{text}</information>"}
+    return {"role": "tool", "content": text}

@@ -1,0 +1,146 @@
+"""The agent loop in veRL's rollout: the turns of `rollout/agent.py` on token ids, one coroutine a trajectory.
+
+In a recipe:
+
+    actor_rollout_ref.rollout.agent: {agent_loop_config_path: recipes/agent_toy.yaml, default_agent_loop: firsthand}
+
+and in that file one entry for each dialect or set of tools:
+
+    - {name: firsthand, _target_: firsthand.training.agent_loop.ToolLoop, toolbox: recipes/tools_toy.yaml,
+       dialect: ego_r1, turns: 6, turn_tokens: 256}
+
+Token in, token out: what the model sampled is what is trained, never text that was encoded again. Every token that the
+model did not sample (observations, role headers, the end of a turn that a stop string cut) has mask 0. Whose week it is
+and when the question was asked come from the row's `extra_info`. A rollout whose tools failed has mask 0 all over, and
+`training/replay_buffer.py` gives it the mean reward of its group: it teaches nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from functools import cache
+from io import BytesIO
+from typing import Any
+from uuid import uuid4
+
+from PIL import Image as PilImage
+from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopMetrics, AgentLoopOutput
+
+from firsthand import clock
+from firsthand.rollout.actions import Dialect
+from firsthand.rollout.agent import Limits, Message, Reply, Trace, run_episode
+from firsthand.rollout.dialects import chat_tools, stop_strings
+from firsthand.tools.config import load
+from firsthand.tools.protocol import Context, Image
+from firsthand.tools.toolbox import Toolbox
+
+SHORTEST_TURN = 16  # tokens; an observation that leaves less than this for the model's next turn is not appended
+
+
+@cache
+def shared_toolbox(path: str) -> Toolbox:
+    """One for all trajectories of a worker: its caches, limits and counters are shared."""
+    return load(path)
+
+
+class ToolLoop(AgentLoopBase):
+    def __init__(self, *args: Any, toolbox: str, dialect: Dialect, turn_tokens: int = 512, **options: Any):
+        limits = {field.name: options.pop(field.name) for field in fields(Limits) if field.name in options}
+        super().__init__(*args, **options)
+        self.dialect, self.turn_tokens, self.limits = dialect, turn_tokens, Limits(**limits)
+        self.toolbox = shared_toolbox(toolbox)
+
+    async def run(self, sampling_params: dict[str, Any], **row: Any) -> AgentLoopOutput:
+        facts = row["extra_info"]
+        query_time = facts.get("query_time")
+        context = Context(facts["identity"], None if query_time is None else clock.parse(query_time))
+        policy = TokenPolicy(self, list(row["raw_prompt"]), sampling_params)
+        await policy.start()
+        letters = facts.get("letters") or "ABCD"
+        trace = await run_episode(policy, self.toolbox, context, self.dialect, letters, self.limits)
+        return policy.output(trace)
+
+
+class TokenPolicy:
+    """The conversation as veRL trains it: the prompt, then sampled tokens (mask 1) and all others (mask 0)."""
+
+    def __init__(self, loop: ToolLoop, messages: list[Message], sampling_params: dict[str, Any]):
+        self.loop, self.messages = loop, messages
+        self.tools = chat_tools(loop.dialect, loop.toolbox.schemas())
+        self.sampling = {**sampling_params, "stop": stop_strings(loop.dialect), "include_stop_str_in_output": True}
+        self.end = loop.tokenizer.convert_tokens_to_ids("<|im_end|>")
+        self.request = uuid4().hex
+        self.ids: list[int] = []
+        self.mask: list[int] = []
+        self.logprobs: list[float] | None = [] if sampling_params.get("logprobs") else None
+        self.media: dict[str, Any] = {}
+        self.images: list[PilImage.Image] = []
+        self.versions: dict[str, Any] = {}  # of the weights, first and last
+
+    async def start(self) -> None:
+        self.media = await self.loop.process_multi_modal_info(self.messages)
+        self.images = list(self.media.get("images") or [])
+        self.ids = await self.loop.ct_build_initial_tokens(
+            self.messages, tools=self.tools, images=self.images or None, videos=self.media.get("videos")
+        )
+        self.prompt_length = len(self.ids)
+
+    @property
+    def room(self) -> int:
+        return self.loop.rollout_config.response_length - len(self.mask)
+
+    async def generate(self) -> Reply:
+        most = min(self.loop.turn_tokens, self.room)
+        output = await self.loop.server_manager.generate(
+            request_id=self.request,
+            prompt_ids=self.ids,
+            sampling_params={**self.sampling, "max_tokens": most},
+            image_data=self.images or None,
+            video_data=self.media.get("videos"),
+        )
+        self.versions = {**output.extra_fields, **{k: v for k, v in self.versions.items() if k != "max_global_steps"}}
+        merged, self.mask, self.logprobs = await self.loop.ct_merge_assistant_token(
+            self.ids, output.token_ids, self.mask, self.logprobs, assistant_logprobs=output.log_probs or None
+        )
+        self.ids = merged.token_ids
+        text = self.loop.tokenizer.decode(output.token_ids, skip_special_tokens=False)
+        self.messages.append({"role": "assistant", "content": text.removesuffix("<|im_end|>")})
+        used = len(output.token_ids)
+        return Reply(text, used, cut=used >= most and output.token_ids[-1] != self.end)
+
+    async def append(self, message: Message, images: Sequence[Image]) -> bool:
+        opened = [PilImage.open(BytesIO(image.jpeg)).convert("RGB") for image in images]
+        if opened:
+            parts = [{"type": "image", "image": image} for image in opened]
+            message = {**message, "content": [*parts, {"type": "text", "text": message["content"]}]}
+        ids, mask, logprobs = self._ended()
+        merged, mask, logprobs = await self.loop.ct_merge_context_msg(
+            self.messages, [*self.messages, message], ids, mask, logprobs, tools=self.tools
+        )
+        if len(mask) + SHORTEST_TURN > self.loop.rollout_config.response_length:
+            return False
+        self.ids, self.mask, self.logprobs = merged.token_ids, mask, logprobs
+        self.messages.append(message)
+        self.images += opened
+        return True
+
+    def _ended(self) -> tuple[list[int], list[int], list[float] | None]:
+        """The conversation with its last turn closed: a stop string ends a turn before the model could."""
+        if self.ids[-1] == self.end:
+            return self.ids, self.mask, self.logprobs
+        return [*self.ids, self.end], [*self.mask, 0], None if self.logprobs is None else [*self.logprobs, 0.0]
+
+    def output(self, trace: Trace) -> AgentLoopOutput:
+        media = {"images": self.images or None, "videos": self.media.get("videos")}
+        return AgentLoopOutput(
+            prompt_ids=self.ids[: self.prompt_length],
+            response_ids=self.ids[self.prompt_length :],
+            response_mask=[0] * len(self.mask) if trace.faults else self.mask,
+            response_logprobs=self.logprobs,
+            multi_modal_data={name: value for name, value in media.items() if value},
+            num_turns=2 * len(trace.turns),
+            metrics=AgentLoopMetrics(
+                generate_sequences=sum(turn.seconds for turn in trace.turns),
+                tool_calls=sum(turn.tool_seconds for turn in trace.turns),
+            ),
+            extra_fields={**self.versions, "trace": trace.as_dict()},
+        )

@@ -1,0 +1,69 @@
+"""Reward of an agent with tools: the right letter, well-formed turns, few calls, evidence that was really looked at.
+
+It reads the trace that the agent loop hands over (`extra_info["trace"]`), turn by turn, not one decoded string: what
+the environment wrote can then never be taken for the model's answer. Every part is returned for every sample under a
+fixed name.
+
+`preset` names the constants; `weights` in the recipe overrides them one by one:
+
+- `paper`: 1 for the right letter, else 0.1 for well-formed turns, as Ego-R1 describes its reward.
+- `released`: the right letter alone. In Ego-R1's published code the part for the form compares a string that always
+  begins with a chat header, so that it is never paid; this preset pays what that code pays.
+- `firsthand`: `paper` with a little for evidence and for economy, both only when the letter is right.
+"""
+
+from typing import Any
+
+from firsthand import clock
+
+PRESETS: dict[str, dict[str, float]] = {
+    "paper": {"accuracy": 1.0, "format": 0.1, "evidence": 0.0, "economy": 0.0},
+    "released": {"accuracy": 1.0, "format": 0.0, "evidence": 0.0, "economy": 0.0},
+    "firsthand": {"accuracy": 1.0, "format": 0.1, "evidence": 0.2, "economy": 0.1},
+}
+CALLS = 8  # calls that leave nothing of the part for economy
+
+
+def compute_score(
+    data_source: str,
+    solution_str: str,
+    ground_truth: str,
+    extra_info: dict[str, Any],
+    *,
+    preset: str = "paper",
+    weights: dict[str, float] | None = None,
+) -> dict[str, float]:
+    if preset not in PRESETS:
+        raise ValueError(f"preset {preset!r} is none of {', '.join(PRESETS)}")
+    if unknown := set(weights or {}) - set(PRESETS[preset]):
+        raise ValueError(f"weights: {', '.join(sorted(unknown))} is none of {', '.join(PRESETS[preset])}")
+    weight = {**PRESETS[preset], **(weights or {})}
+    trace = extra_info["trace"]
+    calls = [turn for turn in trace["turns"] if turn["action"] == "call"]
+    correct = float(trace["letter"] is not None and trace["letter"] == ground_truth)
+    shape = float(trace["letter"] is not None and all(turn["action"] != "invalid" for turn in trace["turns"]))
+    evidence = correct * _share_seen(extra_info.get("target_time") or [], calls)
+    economy = correct * max(0.0, 1 - len(calls) / CALLS)
+    return {
+        "score": weight["accuracy"] * correct
+        + weight["format"] * shape * (1 - correct)
+        + weight["evidence"] * evidence
+        + weight["economy"] * economy,
+        "accuracy": correct,
+        "format": shape,
+        "evidence": evidence,
+        "economy": economy,
+        "unreadable": float(trace["letter"] is None),
+        "calls": float(len(calls)),
+        "invalid_turns": float(sum(turn["action"] == "invalid" for turn in trace["turns"])),
+        "tool_faults": float(trace["faults"]),
+    }
+
+
+def _share_seen(targets: list[str], calls: list[dict[str, Any]]) -> float:
+    """The share of the target moments (`DAY1_11210217`) or ranges that a retrieved record or frame overlaps."""
+    if not targets:
+        return 0.0
+    spans = [span for call in calls for span in call["spans"]] + [(at, at) for call in calls for at in call["images"]]
+    ranges = [clock.parse_range(text) if "-" in text else (clock.parse(text),) * 2 for text in targets]
+    return sum(any(s <= end and start <= e for s, e in spans) for start, end in ranges) / len(ranges)
