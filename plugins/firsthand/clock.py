@@ -7,9 +7,15 @@ against a query time is exact. Outside there are three spellings of it:
 - `DAY1_11210217`, the stamp HHMMSSFF: hour, minute, second, frame (00 to 19);
 - `{"date": "DAY1", "time": "11210217"}` in questions;
 - `{"date": 1, "start_time": 9300000}` in memory records, whole numbers that have lost their leading zeros.
+
+What people wrote into annotations by hand is read by two functions only, `query_time` and `target_spans`, by rules that
+stand there; what no rule reads is an error that shows it. A video without a date has elapsed time on the same scale:
+it begins at DAY1_00000000, for every tool alike.
 """
 
+import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from firsthand.errors import UserError
@@ -19,8 +25,11 @@ DAY = 86400
 CLIP = 30  # seconds in a clip of EgoLife
 HOUR = 3600
 LEVELS = {"30s": CLIP, "10min": 600, "1hour": HOUR, "1day": DAY}  # memory level -> seconds it covers at most
+SEARCHES = ("week", "day", "hour")  # what an agent may search
 
-_STAMP = re.compile(r"DAY(\d+)_(\d{8}|\d{6})", re.IGNORECASE)
+_STAMP = re.compile(r"DAY(\d{1,4})_(\d{8}|\d{6})", re.IGNORECASE | re.ASCII)
+_WRITTEN = r"(?:DAY\s*(\d{1,4})[\s_]*)?(\d{6,})"
+_WRITTEN_SPAN = re.compile(rf"{_WRITTEN}(?:\s*[-–—~～]\s*{_WRITTEN})?[\s,，、;；]*", re.IGNORECASE | re.ASCII)
 
 
 def parse(stamp: str) -> float:
@@ -34,7 +43,7 @@ def parse(stamp: str) -> float:
 def at(date: int | str, time: int | str) -> float:
     """A day (1, "1" or "DAY1") and HHMMSSFF, as a number or as text, with or without its leading zeros."""
     day, digits = str(date).upper().removeprefix("DAY"), str(time).zfill(8)
-    if not (day.isdecimal() and digits.isdecimal() and len(digits) == 8):
+    if not (day.isdecimal() and len(day) <= 4 and digits.isdecimal() and len(digits) == 8):
         raise UserError(f"date {date!r} with time {time!r} is not a time; write DAY1 and HHMMSSFF")
     hour, minute, second, frame = (int(digits[i : i + 2]) for i in (0, 2, 4, 6))
     if int(day) < 1 or hour > 23 or minute > 59 or second > 59 or frame >= FPS:
@@ -88,6 +97,66 @@ def from_question(value: dict[str, Any]) -> float:
     return at(value["date"], value["time"])
 
 
+def query_time(value: Any) -> float:
+    """When a question was asked, however it was written: the later end of a range, the first time of a list."""
+    return target_spans(value)[0][1]
+
+
+def target_spans(value: Any) -> list[tuple[float, float]]:
+    """Every (start, end) that an annotation names, as it was written; a moment is a span without length.
+
+    `value` is text, a number, or any nesting of lists and of `{"date": ..., <any other keys>: times}`. In text a dash
+    makes a range; other separators, or none at all, make a list. A time without its own day has the one before it in
+    its range, or that of its `date`. Reversed ends are exchanged. Of a run of digits every eight are one time, and the
+    few left over a slip of the pen; six have no frame, seven lost a leading zero, and a frame above 19 counts as 0.
+    """
+    try:
+        spans = list(_spans(value, None))
+    except UserError as error:
+        raise UserError(f"{str(value)[:200]!r} is not a time: {error}") from None
+    if not spans:
+        raise UserError(f'{str(value)[:200]!r} holds no time; write {{"date": "DAY1", "time": "11210217"}}')
+    return spans
+
+
+def _spans(value: Any, date: Any) -> Iterator[tuple[float, float]]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if key != "date":
+                yield from _spans(part, value.get("date", date))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _spans(part, date)
+    else:
+        yield from _written_spans(str(value).zfill(8) if isinstance(value, int) else str(value).strip(), date)
+
+
+def _written_spans(text: str, date: Any) -> Iterator[tuple[float, float]]:
+    position = 0
+    while position < len(text):
+        found = _WRITTEN_SPAN.match(text, position)
+        if not found:
+            raise UserError(f"cannot read {text[position:]!r}")
+        position = found.end()
+        day, digits, end_day, end_digits = found.groups()
+        moments = _written_times(day or date, digits)
+        if end_digits is None:
+            yield from ((moment, moment) for moment in moments)
+        else:
+            ends = sorted(moments + _written_times(end_day or day or date, end_digits))
+            if len(ends) != 2:
+                raise UserError(f"more than two ends in {found[0]!r}")
+            yield ends[0], ends[1]
+
+
+def _written_times(date: Any, digits: str) -> list[float]:
+    if date is None:
+        raise UserError(f"{digits} has no day")
+    whole = {6: f"{digits}00", 7: f"0{digits}"}.get(len(digits), digits)
+    times = (whole[i : i + 8] for i in range(0, len(whole) - 7, 8))
+    return [at(str(date).strip(), time if int(time[6:]) < FPS else f"{time[:6]}00") for time in times]
+
+
 def to_record(start: float, end: float) -> dict[str, int]:
     """The time fields of a memory record. It lies within one day, so one that ends at midnight ends a frame earlier."""
     if day(end) > day(start):
@@ -122,6 +191,42 @@ def frame_at(start: float, moment: float) -> int:
 def window(moment: float, level: str) -> float:
     """The start of the window of a level that holds a moment: windows begin at multiples of their length in a day."""
     return _grid(moment // LEVELS[level] * LEVELS[level])
+
+
+def search_window(level: str, start: float | None, query: float | None) -> tuple[float, float]:
+    """What a search of a level may look at: (start, end), the end never after `query`; empty when end < start.
+
+    A week is everything from the first day on; a day is the whole day of `start` (or else of `query`); an hour is the
+    one that begins at `start`, over the full hour and over midnight.
+    """
+    if level not in SEARCHES:
+        raise UserError(f"{level!r} is no level of search; choose one of {', '.join(SEARCHES)}")
+    latest = math.inf if query is None else query
+    if level == "week":
+        return midnight(1), latest
+    if level == "hour":
+        if start is None:
+            raise UserError("a search of an hour needs its start_time, as DAYx_HHMMSSFF")
+        return start, min(plus(start, HOUR), latest)
+    first = query if start is None else start
+    if first is None:
+        raise UserError("a search of a day needs a start_time in that day, as DAYx_HHMMSSFF")
+    return midnight(day(first)), min(midnight(day(first) + 1), latest)
+
+
+def of_elapsed(seconds: float) -> float:
+    """The moment of a video without a date: its first frame is at DAY1_00000000."""
+    return plus(midnight(1), seconds)
+
+
+def to_elapsed(moment: float) -> float:
+    """Seconds since the beginning of a video without a date."""
+    return seconds_between(midnight(1), moment)
+
+
+def not_before(moment: float) -> float:
+    """The first moment of the grid that is not before a time between its points; so nothing is dated too early."""
+    return _grid(math.ceil(round(moment * FPS, 3)) / FPS)
 
 
 def midnight(day_number: int) -> float:
