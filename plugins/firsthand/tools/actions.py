@@ -1,0 +1,43 @@
+"""The one tool call in what a model wrote, for clients that send raw text.
+
+Three spellings: Ego-R1's `<tool>{…}</tool>`, Hermes' `<tool_call>{…}</tool_call>`, and bare JSON. verl-tool cuts the
+text at the closing tag and keeps what stands before, so that tag may be missing. Ego-R1's training data has arguments
+as a JSON string and the call as a Python literal; both are read, as data, never evaluated as code.
+"""
+
+import ast
+import json
+import re
+from typing import Any
+
+from firsthand.tools.protocol import WrongArguments
+
+_TAGS = re.compile(r"<(tool|tool_call)>")
+FORM = 'write one call: <tool>{"name": "…", "arguments": {…}}</tool>'
+MAX_LENGTH = 100_000  # characters of a call; a literal is parsed in C, and nested deeply it could exhaust the stack
+
+
+def parse(text: str) -> tuple[str, Any]:
+    """Name and arguments; the arguments are checked later, against the schema of the tool."""
+    found = _TAGS.findall(text)
+    if len(found) > 1:
+        raise WrongArguments(f"{len(found)} calls at once; {FORM}")
+    if found:
+        text = text.partition(f"<{found[0]}>")[2].partition(f"</{found[0]}>")[0]
+    call = _read(text.strip())
+    if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+        raise WrongArguments(f"no tool call found; {FORM}")
+    return call["name"], call.get("arguments", {})
+
+
+def _read(text: str) -> Any:
+    if len(text) > MAX_LENGTH:
+        raise WrongArguments(f"a call of {len(text)} characters is too long; {FORM}")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None

@@ -1,0 +1,27 @@
+"""Where the calls of all transports arrive: so many at work at once, the others wait their turn."""
+
+import asyncio
+from typing import Any
+
+from firsthand.tools.protocol import Context, Outcome
+from firsthand.tools.toolbox import UNKNOWN, Toolbox
+
+
+class Desk:
+    def __init__(self, toolbox: Toolbox, at_work: int):
+        self.toolbox, self.in_flight = toolbox, 0
+        self._places = asyncio.Semaphore(at_work)
+
+    async def call(self, name: str, arguments: Any, context: Context) -> Outcome:
+        self.in_flight += 1
+        try:
+            async with self._places:
+                return await self.toolbox.call(name, arguments, context)
+        finally:
+            self.in_flight -= 1
+
+    def refuse(self, correction: str) -> Outcome:
+        """What a model wrote is no call of any tool."""
+        outcome = Outcome("user_error", correction)
+        self.toolbox.counters.add(UNKNOWN, outcome)
+        return outcome

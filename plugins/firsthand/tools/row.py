@@ -1,0 +1,72 @@
+"""What a request says about the row that is being answered: whose week it is, and when the question was asked.
+
+The client program knows this, the model must not choose it. So it never comes from a tool's arguments but from the
+parts of a request that a program writes: the options the server was started with, a prefix of the path, headers, and
+the fields that Ego-R1's and verl-tool's clients add to their bodies. All parts that are there must name the same
+source, and the earliest of their query times holds: whoever speaks can only narrow what another has said.
+
+A request that leaves the query time unsaid is refused. Where the whole video may be seen (EgoSchema, Video-MME, or a
+client that cannot say when), this is said in so many words: `end`.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from firsthand import clock
+from firsthand.errors import UserError
+from firsthand.tools.protocol import Context
+
+END = "end"
+HOW = "send the headers X-Source and X-Query-Time, or use a path like /A1_JAKE@DAY3_12000000/query"
+# Ego-R1's visual tools call a person A1, its memories A1_JAKE.
+PEOPLE = {"A1": "A1_JAKE", "A2": "A2_ALICE", "A3": "A3_TASHA", "A4": "A4_LUCIA", "A5": "A5_KATRINA", "A6": "A6_SHURE"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is known so far; None is unsaid."""
+
+    source: str | None = None
+    query_time: float | None = None  # seconds of `clock`; infinite: the whole video may be seen
+
+    @classmethod
+    def of(cls, source: str | None = None, query_time: str | None = None) -> "Row":
+        time = math.inf if query_time == END else clock.parse(query_time) if query_time else None
+        return cls(PEOPLE.get(source, source) if source else None, time)
+
+    @classmethod
+    def of_fields(cls, fields: Mapping[str, Any]) -> "Row":
+        """Of what a client program adds to a body: source, identity or vid_id, and query_time."""
+        values = {key: fields[key] for key in ("source", "identity", "vid_id", "query_time") if fields.get(key)}
+        for key, value in values.items():
+            if not isinstance(value, str):
+                raise UserError(f"{key} must be text")
+        row = cls.of(query_time=values.pop("query_time", None))
+        for name in values.values():
+            row = row.narrowed(cls.of(name))
+        return row
+
+    def narrowed(self, other: "Row") -> "Row":
+        if self.source and other.source and self.source != other.source:
+            raise UserError(f"this request is about {self.source}, not about {other.source}")
+        times = [time for time in (self.query_time, other.query_time) if time is not None]
+        return Row(self.source or other.source, min(times, default=None))
+
+    def context(self) -> Context:
+        if self.source is None:
+            raise UserError(f"whose week is it, or which video? {HOW}")
+        if self.query_time is None:
+            raise UserError(f"when was the question asked (DAYx_HHMMSSFF, or `{END}`)? {HOW}")
+        return Context(self.source, None if self.query_time == math.inf else self.query_time)
+
+
+def of_request(request: Request, pinned: Row) -> Row:
+    """All that a request says outside its body: the server's options, the path's prefix, the headers."""
+    source, at, time = request.path_params.get("row", "").rpartition("@")
+    prefix = Row.of(source, time) if at else Row.of(time)
+    headers = Row.of(request.headers.get("x-source"), request.headers.get("x-query-time"))
+    return pinned.narrowed(prefix).narrowed(headers)
