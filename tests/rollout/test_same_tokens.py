@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from firsthand import files
-from firsthand.data.rows import Question
+from firsthand.rows import Question
 from firsthand.evals.media import request_body
 from firsthand.evals.rows import Question as Asked
 from firsthand.rollout import prompt

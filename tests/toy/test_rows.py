@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from firsthand import clock, files
-from firsthand.data.rows import Question
+from firsthand.rows import Question
 from firsthand.evals.rows import Gold, read_rows
 from firsthand.evals.rows import Question as Asked
 from firsthand.rollout import prompt

@@ -2,35 +2,111 @@
 
 Whatever a framework needs is a change of container, never of words: LLaMA-Factory and veRL get `<image>` / `<video>`
 placeholders, an OpenAI-compatible server gets content parts. A test proves that the token ids are equal in all of them.
+
+How a question is asked and answered is its style: one row of `STYLES`, with its words in prompts/*.txt.
 """
 
+import json
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from firsthand.data.rows import Question
+from firsthand.rows import Question, StyleName, Trajectory
 
 Message = dict[str, Any]
+Tool = dict[str, Any]  # name, description and parameters (a JSON schema)
+
+TYPED_ASKS = {
+    "multiple choice": "ask_letter.txt",
+    "numerical": "ask_number.txt",
+    "regression": "ask_number.txt",
+    "OCR": "ask_transcription.txt",
+    "free-form": "ask_text.txt",
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    system: str  # file of the system prompt; {tools} in it stands for the tools' schemas
+    reply: str  # what the assistant is taught to write in the end
+    asks: dict[str, str] = field(default_factory=dict)  # problem type -> file of the last line of the question
+    stamped: bool = False  # the question carries its query time
+    agent: str = "single_turn_agent"  # veRL's agent loop
+
+
+STYLES: dict[StyleName, Style] = {
+    "choice": Style("choice.txt", "<think>{thought}</think>\n<answer>{answer}</answer>"),
+    "egocross": Style("egocross.txt", "{answer}"),
+    "ego_r1": Style("ego_r1.txt", "<think>{thought}</think> <answer>{answer}</answer>", stamped=True, agent="ego_r1"),
+    "video_r1": Style("video_r1.txt", "<think>{thought}</think>\n<answer>{answer}</answer>", asks=TYPED_ASKS),
+}
+
+
+def system(style: StyleName, tools: list[Tool] | None = None) -> str:
+    text = _prompt(STYLES[style].system)
+    if "{tools}" not in text:
+        return text
+    return text.replace("{tools}", "\n".join(map(json.dumps, ego_r1_tools() if tools is None else tools)))
+
+
+def choice_system() -> str:
+    return system("choice")
 
 
 @cache
-def choice_system() -> str:
-    return Path(__file__).with_name("choice_system.txt").read_text().strip()
+def ego_r1_tools() -> list[Tool]:
+    """The three tools that Ego-R1's agents know, by their names and arguments."""
+    return json.loads(_prompt("ego_r1_tools.json"))
 
 
-def messages(row: Question) -> list[Message]:
+@cache
+def _prompt(name: str) -> str:
+    return (Path(__file__).parent / "prompts" / name).read_text().strip()
+
+
+def messages(row: Question, tools: list[Tool] | None = None) -> list[Message]:
     """System and user message; media first, as content parts `{"type": "image"|"video", ...}`."""
-    content: list[Message] = [{"type": "image", "image": path} for path in row.images]
+    content: list[Message] = []
+    for number, path in enumerate(row.images):
+        if row.times:
+            content.append({"type": "text", "text": f"<{row.times[number]:.1f} seconds>"})
+        content.append({"type": "image", "image": path})
     if row.video:
         content.append({"type": "video", "video": row.video, "fps": row.fps})
-    options = "\n".join(f"{letter}. {text}" for letter, text in row.options.items())
-    content.append({"type": "text", "text": f"{row.question}\n{options}"})
-    return [{"role": "system", "content": choice_system()}, {"role": "user", "content": content}]
+    if row.video_file:
+        content.append({"type": "video", "video": row.video_file})
+    content.append({"type": "text", "text": question_text(row)})
+    return [{"role": "system", "content": system(row.style, tools)}, {"role": "user", "content": content}]
 
 
-def response(thought: str, letter: str) -> str:
-    """What the assistant is taught to write."""
-    return f"<think>{thought}</think>\n<answer>{letter}</answer>"
+def question_text(row: Question) -> str:
+    style = STYLES[row.style]
+    stamp = f" <timestamp>{row.query_time}</timestamp>" if style.stamped and row.query_time else ""
+    options = [f"{letter}. {text}" for letter, text in row.options.items()]
+    ask = style.asks.get(row.labels.get("problem_type") or "")
+    return "\n".join([f"{row.question}{stamp}", *options, *([_prompt(ask)] if ask else [])])
+
+
+def response(thought: str, answer: str, style: StyleName = "choice") -> str:
+    """What the assistant is taught to write at the end."""
+    return STYLES[style].reply.format(thought=thought, answer=answer)
+
+
+def call(thought: str, tool: str, arguments: dict[str, Any]) -> str:
+    """A turn of the assistant that calls a tool, in Ego-R1's dialect."""
+    body = json.dumps({"name": tool, "arguments": arguments}, ensure_ascii=False)
+    return f"<think>{thought}</think> <tool>{body}</tool>"
+
+
+def solution(row: Trajectory) -> list[Message]:
+    """The turns after the question: calls, what came back, the answer."""
+    turns: list[Message] = []
+    for step in row.steps:
+        turns.append({"role": "assistant", "content": call(step.thought, step.tool, step.arguments)})
+        turns.append({"role": "user", "content": f"<information>{step.observation}</information>"})
+    answer = response(row.thought, row.question.answer or "", row.question.style)
+    return [*turns, {"role": "assistant", "content": answer}]
 
 
 def with_placeholders(turns: list[Message]) -> list[Message]:
@@ -44,19 +120,28 @@ def _plain(content: str | list[Message]) -> str:
     return "".join(part["text"] if part["type"] == "text" else f"<{part['type']}>" for part in content)
 
 
-def sharegpt_row(row: Question, answer: str) -> Message:
-    """A LLaMA-Factory row (role/content tags); videos are frame lists."""
-    turns = [*with_placeholders(messages(row)), {"role": "assistant", "content": answer}]
-    return {"messages": turns, "images": row.images, "videos": [row.video] if row.video else []}
+def sharegpt_row(row: Question, reply: str | list[Message]) -> Message:
+    """A LLaMA-Factory row (role/content tags); videos are frame lists or files. `reply` is one answer or all turns."""
+    turns = [{"role": "assistant", "content": reply}] if isinstance(reply, str) else reply
+    return {
+        "messages": [*with_placeholders(messages(row)), *turns],
+        "images": row.images,
+        "videos": [video] if (video := row.video or row.video_file) else [],
+    }
 
 
 def verl_row(row: Question, index: int) -> Message:
     """A veRL parquet row: paths, never bytes; `index` is unique over the whole file."""
+    videos: list[Message] = []
+    if row.video:
+        videos = [{"video": row.video, "sample_fps": row.fps, "raw_fps": row.fps}]
+    elif row.video_file:
+        videos = [{"video": row.video_file}]
     return {
         "data_source": row.data_source,
         "prompt": with_placeholders(messages(row)),
         "images": row.images,
-        "videos": [{"video": row.video, "sample_fps": row.fps, "raw_fps": row.fps}] if row.video else [],
+        "videos": videos,
         "ability": "video-reasoning",
         "reward_model": {"style": "rule", "ground_truth": row.answer},
         "extra_info": {
@@ -67,15 +152,21 @@ def verl_row(row: Question, index: int) -> Message:
             "query_time": row.query_time,
             "label": row.label,
             "letters": "".join(row.options),
+            "choices": list(row.options.values()),
+            **row.labels,
         },
+        "agent_name": STYLES[row.style].agent,
     }
 
 
 def eval_row(row: Question) -> Message:
-    """A row for `firsthand eval ask`."""
-    keep = ("id", "answer", "label", "identity", "query_time", "options", "question")
-    return {
-        **row.model_dump(include=set(keep)),
-        "letters": "".join(row.options),
-        "messages": messages(row),
-    }
+    """A row for `firsthand eval ask`: the question as it is, what it is grouped by, and the rendered messages."""
+    fields = row.model_dump(exclude={"labels"}, exclude_defaults=True)
+    return {**row.labels, **fields, "letters": "".join(row.options), "messages": messages(row)}
+
+
+def question_of(row: Message) -> Question:
+    """The question of which `eval_row` made this row."""
+    fields = {key: value for key, value in row.items() if key in Question.model_fields}
+    rest = row.keys() - Question.model_fields.keys() - {"letters", "messages"}
+    return Question(**fields, labels={key: row[key] for key in row if key in rest})

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from firsthand import clock, files
-from firsthand.data.rows import Question, Split
+from firsthand.rows import Question, Split
 from firsthand.rollout import prompt
 from firsthand.toy import folder, world
 from firsthand.toy.splits import SPLITS

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from firsthand import clock
-from firsthand.data.rows import Split
+from firsthand.rows import Split
 from firsthand.toy.week import Clip, Size
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")

@@ -1,0 +1,85 @@
+"""The row models: a question about first-person video, whatever data set it came from, and a solved one.
+
+Media are paths relative to a media root, never bytes. A pre-sampled video is a list of frames with its true rate, or
+images with the time of each; a video file is sampled as the recipe says.
+"""
+
+from itertools import pairwise
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Split = Literal["train", "dev", "test"]
+StyleName = Literal["choice", "egocross", "ego_r1", "video_r1"]  # a row of rollout.prompt.STYLES
+
+
+class Question(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    question: str = Field(min_length=1)
+    options: dict[str, str] = {}  # letter -> text, in the order shown; none: the answer is free text
+    answer: str | None  # a letter of `options`, or the text; None: its owner keeps it
+    images: list[str] = []
+    times: list[float] = []  # seconds of each image, where the images are frames of one video
+    video: list[str] = []  # frames in order
+    fps: float | None = None  # true rate of `video`
+    video_file: str | None = None  # a video that is not sampled yet
+    style: StyleName = "choice"
+    data_source: str
+    split: Split
+    identity: str | None = None
+    query_time: str | None = None
+    label: str | None = None  # what is needed to answer: prior, scene, interaction, memory
+    labels: dict[str, str | None] = {}  # whatever else scores are grouped by, as its owner names it
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(self.options) == 1:
+            raise ValueError("a question has no options or at least two")
+        if self.options and self.answer is not None and self.answer not in self.options:
+            raise ValueError(f"answer {self.answer!r} is not among the options {list(self.options)}")
+        if self.answer == "":
+            raise ValueError("the answer is empty")
+        if bool(self.video) != (self.fps is not None):
+            raise ValueError("video and fps go together: a frame list needs the rate it was sampled at")
+        if self.fps is not None and self.fps <= 0:
+            raise ValueError(f"fps is {self.fps}")
+        if self.times and len(self.times) != len(self.images):
+            raise ValueError(f"{len(self.times)} times for {len(self.images)} images")
+        if any(later <= earlier for earlier, later in pairwise(self.times)):
+            raise ValueError(f"the times of the images do not rise: {self.times}")
+        return self
+
+    def as_video(self) -> Self | None:
+        """The same question with its images as one frame list; None if no rate gives the images their times."""
+        if not self.times:
+            return None
+        gaps = {round(later - earlier, 3) for earlier, later in pairwise(self.times)}
+        if len(gaps) > 1 or self.times[0] != 0:
+            return None
+        fps = round(1 / gaps.pop(), 4) if gaps else 1.0
+        return self.model_copy(update={"images": [], "times": [], "video": self.images, "fps": fps})
+
+
+class Step(BaseModel):
+    """One call of a tool, with the thought before it and what came back."""
+
+    thought: str = ""
+    tool: str = Field(min_length=1)
+    arguments: dict[str, Any]
+    observation: str
+
+
+class Trajectory(BaseModel):
+    """A question with the way to its answer: what supervised fine-tuning learns from."""
+
+    question: Question
+    steps: list[Step] = []
+    thought: str = ""  # the last one, before the answer
+
+    @model_validator(mode="after")
+    def _answered(self) -> Self:
+        if self.question.answer is None:
+            raise ValueError("the answer of this question is not public: it cannot be learnt from")
+        return self
