@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firsthand.evals.extract import extract_choice, has_format
+from firsthand.evals.extract import extract_choice, extract_letter, has_format
 
 
 @pytest.mark.parametrize(
@@ -163,3 +163,31 @@ def test_a_hostile_megabyte_is_read_in_linear_time(unit: str) -> None:
     assert extract_choice(f"{text}<answer>{text}") is None
     assert not has_format(text)
     assert not has_format(f"<think>{text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("B", "B"),
+        (" b.\n", "B"),
+        ("B:", "B"),
+        ("(C)", "C"),
+        ("B. the red cup", "B"),
+        ("D: the red cup", "D"),
+        ("(A) the red cup", "A"),
+        ('{"prediction": "C", "reason": "A and B are out"}', "C"),
+        ('```json\n{"reason": "so", "prediction" : "d"}\n```', "D"),
+        ("<think>B?</think><answer>C</answer>", "C"),
+        ('<answer>no</answer> {"prediction": "A"}', None),
+        ('{"prediction": "A or B"}', None),
+        ("", None),
+        ("E", None),
+        ("A cup", None),
+        ("AB", None),
+        ("A. yes\nB. no", None),
+        ("I think B", None),
+        ("The answer is B.", None),
+    ],
+)
+def test_a_bare_letter_where_the_prompt_asks_for_one(text: str, letter: str | None) -> None:
+    assert extract_letter(text) == letter

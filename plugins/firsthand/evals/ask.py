@@ -1,9 +1,11 @@
 """Ask a served model every question of a file: bounded concurrency, resumable, and one failure never stops the rest."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
-from openai import APIError
+from openai import APIError, AsyncOpenAI
 from pydantic import BaseModel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -22,6 +24,16 @@ class Summary(BaseModel):
     failed: dict[str, str] = {}  # id -> why
 
 
+class Asked(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def messages_sha256(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=Asked)
+
+
 async def ask(
     questions_path: Path | str,
     out: Path | str,
@@ -33,7 +45,33 @@ async def ask(
     retries: int = 6,
     timeout: float = 600.0,
 ) -> Summary:
+    """Every question of a file, one request each."""
     questions = read_rows(questions_path, Question)
+
+    def answer(client: AsyncOpenAI, question: Question) -> Awaitable[dict[str, Any]]:
+        return ask_one(client, question, settings, media_root)
+
+    return await ask_all(
+        questions, answer, out, server, settings, concurrency=concurrency, retries=retries, timeout=timeout
+    )
+
+
+async def ask_all(
+    questions: Mapping[str, Item],
+    answer: Callable[[AsyncOpenAI, Item], Awaitable[dict[str, Any]]],
+    out: Path | str,
+    server: str,
+    settings: Settings,
+    *,
+    concurrency: int,
+    retries: int,
+    timeout: float,
+) -> Summary:
+    """Whatever `answer` does to get the row of a question.
+
+    At most `concurrency` questions are open, and the media of no other are read: a slow server slows us down instead
+    of filling our memory and its queue.
+    """
     with RowLog(out) as log:
         summary = Summary(resumed=len(log.rows), torn=log.torn)
         _same_run(log, questions, settings)
@@ -45,7 +83,7 @@ async def ask(
                 async def worker() -> None:
                     for question in waiting:  # shared by the workers: each takes the next one
                         try:
-                            row = await ask_one(client, question, settings, media_root)
+                            row = await answer(client, question)
                         except (APIError, BadAnswer, UserError) as error:
                             summary.failed[question.id] = f"{type(error).__name__}: {error}"
                         else:
@@ -59,7 +97,7 @@ async def ask(
     return summary
 
 
-def _same_run(log: RowLog, questions: dict[str, Question], settings: Settings) -> None:
+def _same_run(log: RowLog, questions: Mapping[str, Asked], settings: Settings) -> None:
     """A file holds the answers of one model to one set of questions; continuing it with another would mix two runs."""
     for row in log.rows.values():
         question = questions.get(row["id"])

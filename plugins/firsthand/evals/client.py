@@ -58,9 +58,23 @@ class _Message(BaseModel):
     content: str | None
 
 
+class _Token(BaseModel):
+    token: str
+    logprob: float
+
+
+class _Position(BaseModel):
+    top_logprobs: list[_Token] = []
+
+
+class _Logprobs(BaseModel):
+    content: list[_Position] | None = None
+
+
 class _Choice(BaseModel):
     message: _Message
     finish_reason: str | None = None
+    logprobs: _Logprobs | None = None
 
 
 class _Usage(BaseModel):
@@ -73,15 +87,22 @@ class _Completion(BaseModel):
     usage: _Usage
 
 
-async def ask_one(
-    client: AsyncOpenAI, question: Question, settings: Settings, media_root: Path | str
-) -> dict[str, Any]:
-    """The row of one answer; `seconds` includes the tries that failed."""
-    body = await asyncio.to_thread(request_body, question, media_root)
-    messages = body.pop("messages")
+class Reply(BaseModel):
+    output: str
+    finish_reason: str | None
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float  # includes the tries that failed
+    first_token: list[tuple[str, float]] = Field([], exclude=True)  # its likeliest tokens with their log-probabilities
+
+
+async def complete(client: AsyncOpenAI, body: dict[str, Any], settings: Settings) -> Reply:
+    """One request; `body` holds `messages` and whatever else the server is told beside the settings."""
+    extra = {key: value for key, value in body.items() if key != "messages"}
+    sampling = {key: getattr(settings, key) for key in Settings.model_fields} | extra
     start = time.perf_counter()
     response = await client.chat.completions.with_raw_response.create(
-        messages=messages, extra_body=body, **settings.model_dump()
+        messages=body["messages"], model=sampling.pop("model"), extra_body=sampling
     )
     seconds = round(time.perf_counter() - start, 3)
     try:
@@ -89,14 +110,26 @@ async def ask_one(
     except ValidationError as error:
         raise BadAnswer(f"not a chat completion: {error.errors()[0]['msg']}: {response.content[:200]!r}") from None
     choice = completion.choices[0]
-    output = choice.message.content or ""
+    positions = (choice.logprobs and choice.logprobs.content) or [_Position()]
+    return Reply(
+        output=choice.message.content or "",
+        finish_reason=choice.finish_reason,
+        **completion.usage.model_dump(),
+        seconds=seconds,
+        first_token=[(token.token, token.logprob) for token in positions[0].top_logprobs],
+    )
+
+
+async def ask_one(
+    client: AsyncOpenAI, question: Question, settings: Settings, media_root: Path | str
+) -> dict[str, Any]:
+    """The row of one answer."""
+    body = await asyncio.to_thread(request_body, question, media_root)
+    reply = await complete(client, body, settings)
     return {
         "id": question.id,
         "messages_sha256": question.messages_sha256,
         "settings": settings.model_dump(),
-        "output": output,
-        "letter": extract_choice(output, question.letters),
-        "finish_reason": choice.finish_reason,
-        **completion.usage.model_dump(),
-        "seconds": seconds,
+        "letter": extract_choice(reply.output, question.letters),
+        **reply.model_dump(),
     }

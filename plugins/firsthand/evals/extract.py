@@ -9,6 +9,9 @@ would then be rewarded.
 Two leniences, because they leave no doubt about the letter that is meant: a lower-case letter is read as its capital
 (unless the question itself tells the two apart), and the full-width forms of Chinese text (`Ｂ`, `（Ｂ）`, `Ｂ。`) are
 read as their ASCII twins. Everything is linear in the length of the text, whatever the text is.
+
+Some benchmarks ask for a bare letter and no tags. `extract_letter` reads those: the tag where there is one, else a JSON
+object with a `prediction`, else one line that is a letter or an option copied whole (`B. the cup`).
 """
 
 import re
@@ -16,6 +19,8 @@ import re
 _ANSWER_TAG = re.compile(r"(</?answer>)")
 _ANY_TAG = re.compile(r"(</?(?:think|answer)>)")
 _LETTER = re.compile(r"\((\S)\)|(\S)\.?")
+_PREDICTION = re.compile(r'"prediction"\s*:\s*"([^"]*)"')
+_WHOLE_OPTION = re.compile(r"(?:\((\S)\)|(\S)[.:)])\s[^\n]+|(\S)[.:)]?")
 _TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord("。"): "."}
 
 
@@ -27,6 +32,16 @@ def extract_choice(text: str, letters: str = "ABCD") -> str | None:
         if tags[i - 1] == "<answer>" and tags[i] == "</answer>":
             return _letter(parts[2 * i].strip(), letters)
     return None
+
+
+def extract_letter(text: str, letters: str = "ABCD") -> str | None:
+    """The letter of an answer to a prompt that asks for a bare one, or None when it does not say exactly one."""
+    if "<answer>" in text:
+        return extract_choice(text, letters)
+    if predictions := _PREDICTION.findall(text):
+        return _letter(predictions[-1].strip(), letters)
+    match = _WHOLE_OPTION.fullmatch(text.strip().translate(_TO_ASCII))
+    return _letter(next(filter(None, match.groups())), letters) if match else _letter(text.strip(), letters)
 
 
 def _letter(content: str, letters: str) -> str | None:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from firsthand.errors import UserError
+from firsthand.evals.extract import extract_choice
 from firsthand.files import read_jsonl
 
 NO_GROUP = "(none)"
@@ -98,8 +99,15 @@ class Gold(BaseModel):
 
 
 class Prediction(BaseModel):
+    """What a model said; a run that decides otherwise than by reading one output (a vote, say) stores its `decided`."""
+
     id: str
     output: str
+    decided: bool = False  # then `letter` is the answer, and None is no answer
+    letter: str | None = None
+
+    def choice(self, letters: str) -> str | None:
+        return self.letter if self.decided else extract_choice(self.output, letters)
 
 
 Row = TypeVar("Row", Question, Gold, Prediction)

@@ -13,7 +13,6 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from firsthand.errors import UserError
-from firsthand.evals.extract import extract_choice
 from firsthand.evals.rows import NO_GROUP, Gold, Prediction
 
 Z95 = NormalDist().inv_cdf(0.975)
@@ -68,7 +67,7 @@ def score(model: str, predictions: dict[str, Prediction], answers: dict[str, Gol
     total = Score(model=model, unknown=len(predictions.keys() - answers.keys()))
     for key, gold in answers.items():
         prediction = predictions.get(key)
-        letter = extract_choice(prediction.output, gold.letters) if prediction else None
+        letter = prediction.choice(gold.letters) if prediction else None
         tallies = [total] if by is None else [total, total.by.setdefault(gold.group(by), Tally())]
         for tally in tallies:
             tally.add(letter == gold.answer, bool(prediction) and letter is None, prediction is None)
@@ -147,5 +146,5 @@ def _right(predictions: dict[str, Prediction], answers: dict[str, Gold]) -> set[
     return {
         key
         for key, gold in answers.items()
-        if key in predictions and extract_choice(predictions[key].output, gold.letters) == gold.answer
+        if key in predictions and predictions[key].choice(gold.letters) == gold.answer
     }
