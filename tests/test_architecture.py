@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE, REWARDS = ROOT / "plugins/firsthand", ROOT / "reward_fns"
 PAGE = (ROOT / "docs/architecture.md").read_text()
-FRAMEWORKS = {"verl": {"training"}, "llamafactory": {"toy"}, "vllm": set()}
+FRAMEWORKS = {"verl": {"tools", "training"}, "llamafactory": {"toy"}, "vllm": set()}
 
 
 def documented() -> dict[str, set[str]]:

@@ -15,6 +15,7 @@ NOUNS = {
     "eval": ("firsthand.evals.commands", "Ask a served model held-out questions and score the answers."),
     "report": ("firsthand.report.commands", "One self-contained HTML page from a run."),
     "export": ("firsthand.serving.commands", "Merge an adapter and prove that the merged model is the same model."),
+    "tools": ("firsthand.tools.commands", "The tools over week-long video: serve them, call one, list schemas."),
     "demo": ("firsthand.demo.commands", "SFT, export, GRPO, serving and evaluation on the toy week, end to end."),
 }
 

@@ -31,8 +31,6 @@ from firsthand.tools.protocol import Outcome
 from firsthand.tools.row import Row
 from firsthand.tools.toolbox import Toolbox
 
-CLASS_NAME = f"{__name__}.Tool"
-
 
 class Property(OpenAIFunctionPropertySchema):
     model_config = ConfigDict(extra="allow")
@@ -95,13 +93,3 @@ class Tool(BaseTool):
 
     async def release(self, instance_id: str, **kwargs: Any) -> None:
         self._rows.pop(instance_id, None)
-
-
-def tool_config(path: str) -> dict[str, Any]:
-    """The content of veRL's tool file for a toolbox."""
-    names = toolbox_of(path).names
-    return {
-        "tools": [
-            {"class_name": CLASS_NAME, "config": {"type": "native", "toolbox": path, "name": name}} for name in names
-        ]
-    }

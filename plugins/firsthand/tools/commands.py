@@ -1,0 +1,155 @@
+"""`firsthand tools`: the environment's tools for programs (HTTP, MCP, veRL) and for people."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firsthand.errors import UserError
+
+app = typer.Typer(no_args_is_help=True, help="Serve, list and call the tools over week-long video.")
+
+TOKEN = "FIRSTHAND_TOOLS_TOKEN"
+Config = Annotated[Path, typer.Argument(help="YAML of tools, for example recipes/tools_toy.yaml.")]
+Source = Annotated[str | None, typer.Option(help="Whose week, or which video: A1_JAKE, or a video id.")]
+QueryTime = Annotated[
+    str | None, typer.Option(help="When the question is asked, DAYx_HHMMSSFF; `end`: the whole video may be seen.")
+]
+
+
+@app.command()
+def serve(
+    config: Config,
+    host: Annotated[str, typer.Option(help=f"Address to listen on; another one needs a token in {TOKEN}.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8001,
+    source: Source = None,
+    query_time: QueryTime = None,
+    calls: Annotated[int, typer.Option(min=1, help="Tool calls at work at once; more wait.")] = 256,
+) -> None:
+    """One server for all people and videos: /query /video_llm /vlm (Ego-R1), /get_observation (verl-tool), /mcp.
+
+    Every request says whose week it is and when the question was asked (headers X-Source and X-Query-Time, or a path
+    like /A1_JAKE@DAY3_12000000/query). --source and --query-time say it for all; requests can then only narrow it.
+
+    Example: firsthand tools serve recipes/tools_toy.yaml --port 8001
+    """
+    import os
+
+    from firsthand.tools import config as tools_config
+    from firsthand.tools import keys, server
+    from firsthand.tools.row import Row
+
+    keys.redact_logs()
+    token = keys.read([TOKEN])[0] if os.environ.get(TOKEN) else None
+    pinned, limits = Row.of(source, query_time), server.Limits(calls=calls)
+    server.serve(tools_config.load(config), pinned, host, port, token, limits)
+
+
+@app.command()
+def mcp(config: Config, source: Source = None, query_time: QueryTime = None) -> None:
+    """An MCP server on stdin and stdout, for one row.
+
+    Example: firsthand tools mcp recipes/tools_toy.yaml --source A1_JAKE --query-time DAY3_12000000
+    """
+    import asyncio
+
+    from firsthand.tools import config as tools_config
+    from firsthand.tools import keys, mcp
+    from firsthand.tools.desk import Desk
+    from firsthand.tools.row import Row
+
+    keys.redact_logs()
+    context = Row.of(source, query_time).context()
+    toolbox = tools_config.load(config)
+
+    async def run() -> None:
+        try:
+            await mcp.serve_stdio(mcp.build(Desk(toolbox, at_work=16), lambda _: context))
+        finally:
+            await toolbox.close()
+
+    asyncio.run(run())
+
+
+@app.command()
+def call(
+    config: Config,
+    name: Annotated[str, typer.Argument(help="A tool: see `firsthand tools list`.")],
+    arguments: Annotated[str, typer.Argument(help="JSON, as a model would write it.")],
+    source: Source = None,
+    query_time: QueryTime = None,
+    images: Annotated[Path | None, typer.Option(help="Folder for the images that come back.")] = None,
+) -> None:
+    """Call one tool and print what a model would read; exit code 1 unless it ends well.
+
+    Example: firsthand tools call recipes/tools_toy.yaml rag '{"level": "week", "keywords": ["cup"]}'
+    --source A1_JAKE --query-time DAY3_12000000
+    """
+    import asyncio
+
+    from rich.console import Console
+
+    from firsthand import clock
+    from firsthand.files import write_bytes
+    from firsthand.tools import config as tools_config
+    from firsthand.tools import keys
+    from firsthand.tools.protocol import Context, Outcome
+    from firsthand.tools.row import Row
+    from firsthand.tools.toolbox import Toolbox
+
+    async def once(toolbox: Toolbox, context: Context) -> Outcome:
+        try:
+            return await toolbox.call(name, arguments, context)
+        finally:
+            await toolbox.close()
+
+    keys.redact_logs()
+    context = Row.of(source, query_time).context()
+    outcome = asyncio.run(once(tools_config.load(config), context))
+    typer.echo(outcome.text)
+    for image in outcome.images if images else ():
+        write_bytes(images / f"{clock.stamp(image.moment)}.jpg", image.jpeg)
+    note = f"{outcome.status} after {outcome.seconds:.3f} s, {len(outcome.images)} images"
+    Console(stderr=True, highlight=False).print(f"{note} -> {images}" if images else note, style="dim")
+    if outcome.status != "ok":
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_tools(config: Config) -> None:
+    """Print the schemas that models are shown, as JSON in OpenAI's form.
+
+    Example: firsthand tools list recipes/tools_toy.yaml
+    """
+    from json import dumps
+
+    from firsthand.tools import config as tools_config
+
+    typer.echo(dumps(tools_config.load(config).schemas(), indent=1, ensure_ascii=False))
+
+
+@app.command()
+def verl(
+    config: Config,
+    out: Annotated[Path, typer.Option(help="YAML for veRL's `multi_turn.tool_config_path`.")],
+) -> None:
+    """Write veRL's tool file: one native tool for each tool of CONFIG.
+
+    Example: firsthand tools verl recipes/tools_toy.yaml --out recipes/tools_toy_verl.yaml
+    """
+    import yaml
+
+    from firsthand.files import write_text
+    from firsthand.tools import config as tools_config
+
+    names = tools_config.load(config).names
+    entries = [
+        {
+            "class_name": "firsthand.tools.verl_adapter.Tool",
+            "config": {"type": "native", "toolbox": str(config), "name": name},
+        }
+        for name in names
+    ]
+    head = f"# Written by `firsthand tools verl {config}`; the schemas come from the tools themselves.\n"
+    write_text(out, head + yaml.safe_dump({"tools": entries}, sort_keys=False))
+    typer.echo(f"{len(names)} tools -> {out}")
