@@ -1,0 +1,92 @@
+"""The policy of an agent that a server runs: any OpenAI-compatible chat server, for evaluation, traces and chat.
+
+An agent that we trained writes its calls as text, in its dialect; the conversation then has the token ids of training,
+because the server applies the same chat template to the same words. A model of another maker is asked for function
+calls in the API's own form (`functions=True`); they are written down in the native dialect, so that the loop, the
+traces and everything after them meet one form only.
+"""
+
+import base64
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from openai import AsyncOpenAI
+
+from firsthand.rollout.actions import Dialect
+from firsthand.rollout.agent import Message, Reply
+from firsthand.rollout.dialects import stop_strings
+from firsthand.tools.protocol import Image
+
+
+class ChatPolicy:
+    def __init__(
+        self,
+        client: AsyncOpenAI,
+        model: str,
+        messages: Sequence[Message],
+        dialect: Dialect,
+        tools: list[dict[str, Any]] | None = None,
+        functions: bool = False,
+        **sampling: Any,
+    ):
+        self.client, self.model, self.messages = client, model, list(messages)
+        self.functions, self.sampling = functions, sampling
+        self.request: dict[str, Any] = {"tools": tools} if tools else {}
+        if tools and not functions:
+            # The chat template describes the tools; the server must not parse the calls that the loop reads itself.
+            self.request["tool_choice"] = "none"
+        if stops := stop_strings(dialect):
+            self.request |= {"stop": stops, "extra_body": {"include_stop_str_in_output": True}}
+        self.prompt_tokens = self.completion_tokens = 0
+        self._call_id: str | None = None
+
+    async def generate(self) -> Reply:
+        response = await self.client.chat.completions.create(
+            model=self.model, messages=self.messages, **self.request, **self.sampling
+        )
+        choice = response.choices[0]
+        if response.usage:
+            self.prompt_tokens += response.usage.prompt_tokens
+            self.completion_tokens += response.usage.completion_tokens
+        tokens = response.usage.completion_tokens if response.usage else 0
+        text = choice.message.content or ""
+        if self.functions and choice.message.tool_calls:
+            call = choice.message.tool_calls[0]
+            self.messages.append(choice.message.model_dump(exclude_none=True) | {"tool_calls": [call.model_dump()]})
+            self._call_id = call.id
+            text = as_native(text, call.function.name, call.function.arguments)
+        else:
+            self.messages.append({"role": "assistant", "content": text})
+            self._call_id = None
+        return Reply(text, tokens, cut=choice.finish_reason == "length")
+
+    async def append(self, message: Message, images: Sequence[Image]) -> bool:
+        if self.functions:
+            role = {"role": "tool", "tool_call_id": self._call_id} if self._call_id else {"role": "user"}
+            message = {**role, "content": message["content"]}
+        if not images:
+            self.messages.append(message)
+            return True
+        parts = [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in images]
+        if self.functions and self._call_id:  # the API takes pictures from users only
+            self.messages += [message, {"role": "user", "content": parts}]
+        else:
+            self.messages.append({**message, "content": [*parts, {"type": "text", "text": message["content"]}]})
+        return True
+
+
+def data_url(image: Image) -> str:
+    return f"data:image/jpeg;base64,{base64.b64encode(image.jpeg).decode()}"
+
+
+def as_native(thought: str, name: str, arguments: str) -> str:
+    """A function call of the API as the text of the native dialect; `terminate` is the answer."""
+    try:
+        value = json.loads(arguments)
+    except ValueError:
+        value = arguments
+    if name == "terminate" and isinstance(value, dict):
+        return f"<think>{thought}</think>\n<answer>{value.get('answer', '')}</answer>"
+    body = json.dumps({"name": name, "arguments": value}, ensure_ascii=False)
+    return f"<think>{thought}</think>\n<tool_call>\n{body}\n</tool_call>"
