@@ -11,6 +11,7 @@ from firsthand.errors import UserError
 # noun -> (module whose `app` is a typer.Typer, help line)
 NOUNS = {
     "toy": ("firsthand.toy.commands", "Build and check the synthetic egocentric week and the tiny models."),
+    "data": ("firsthand.data.commands", "Data sets: built from their releases, checked, compared and shown."),
     "doctor": ("firsthand.doctor.commands", "Check this machine and a recipe before GPUs are booked."),
     "eval": ("firsthand.evals.commands", "Ask a served model held-out questions and score the answers."),
     "report": ("firsthand.report.commands", "One self-contained HTML page from a run."),

@@ -1,0 +1,95 @@
+"""A look at a medium from outside: is it there, inside the root, and what does its header say? Nothing is decoded."""
+
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from firsthand.data.check.kinds import Found, kind
+from firsthand.errors import UserError
+from firsthand.media.paths import inside
+
+OUTSIDE = kind(
+    "media-outside", "error", "paths that lead out of the media root", "name media relative to --root, below it"
+)
+MISSING = kind("media-missing", "error", "media that are not there", "put the files below --root, or correct the paths")
+UNREADABLE = kind("media-unreadable", "error", "media that cannot be opened", "download or extract the files again")
+MAX_SIDE = 20_000
+
+
+@dataclass(frozen=True)
+class Look:
+    """Size as stored; a video file has frames, seconds and fps too."""
+
+    width: int = 0
+    height: int = 0
+    frames: int = 0
+    seconds: float = 0.0
+    fps: float = 0.0
+    problem: Found | None = None
+
+    @property
+    def pixels(self) -> int:
+        return self.width * self.height
+
+
+@lru_cache(maxsize=1 << 16)
+def image(root: Path, path: str) -> Look:
+    full = _find(root, path)
+    return full if isinstance(full, Look) else _image(full, path)
+
+
+def embedded(content: bytes) -> Look:
+    return _image(io.BytesIO(content), "an embedded image")
+
+
+@lru_cache(maxsize=1 << 16)
+def video(root: Path, path: str) -> Look:
+    full = _find(root, path)
+    return full if isinstance(full, Look) else _video(full, path)
+
+
+def _find(root: Path, path: str) -> Path | Look:
+    try:
+        full = inside(root, path)
+    except UserError as error:
+        missing = "no such file" in str(error)
+        return Look(problem=(MISSING if missing else OUTSIDE, str(error)))
+    if not full.stat().st_size:
+        return Look(problem=(UNREADABLE, f"{path} has 0 bytes"))
+    return full
+
+
+def _image(file: Any, path: str) -> Look:
+    import warnings
+
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file) as opened:
+                return Look(*opened.size)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return Look(problem=(UNREADABLE, f"{path} is no readable image ({error})"))
+
+
+def _video(file: Path, path: str) -> Look:
+    import av
+
+    try:
+        with av.open(str(file)) as container:
+            if not container.streams.video:
+                return Look(problem=(UNREADABLE, f"{path} holds no pictures, only {_streams(container)}"))
+            stream = container.streams.video[0]
+            if not stream.duration or not stream.time_base or not stream.average_rate:
+                return Look(problem=(UNREADABLE, f"{path} does not say how long it is"))
+            seconds = float(stream.duration * stream.time_base)
+            return Look(stream.width, stream.height, stream.frames, seconds, float(stream.average_rate))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        return Look(problem=(UNREADABLE, f"{path} is no readable video ({error})"))
+
+
+def _streams(container: Any) -> str:
+    return ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"

@@ -1,0 +1,90 @@
+"""The report for a person and for a program: counts by kind, the first rows of each, lengths, memory."""
+
+import json
+from typing import Any
+
+from firsthand.data.check.kinds import KINDS, LEVELS
+from firsthand.data.check.run import Report
+
+COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+QUANTILES = {"least": 0.0, "median": 0.5, "p95": 0.95, "most": 1.0}
+
+
+def as_json(report: Report) -> str:
+    source, memory = report.source, report.memory
+    content = {
+        "schema": 1,
+        "file": str(source.file),
+        "form": source.form,
+        "root": str(source.root),
+        "rows": report.rows,
+        "ok": report.ok,
+        "counts": {level: report.count(level) for level in LEVELS},
+        "kinds": [
+            {
+                "kind": name,
+                "level": KINDS[name].level,
+                "title": KINDS[name].title,
+                "fix": KINDS[name].fix,
+                "rows": tally.rows,
+                "count": tally.count,
+                "first": [{"row": number, "message": message} for number, message in tally.first],
+            }
+            for name, tally in _ordered(report)
+        ],
+        "tokens": _tokens(report),
+        "memory": memory and {"peak": memory.peak, "disk": memory.disk, "available": memory.available},
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def show(report: Report) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console, source = Console(highlight=False, soft_wrap=True), report.source
+    known = f" as `{source.entry.name}`" if source.entry and source.entry.registry.entries else ""
+    console.print(
+        f"[bold]{escape(str(source.file))}[/]{known}: {report.rows:,} rows of {source.form}, media in {source.root}"
+    )
+    for name, tally in _ordered(report):
+        kind = KINDS[name]
+        console.print(f"  [{COLOURS[kind.level]}]{kind.level:<7}[/] {tally.rows:>7,} rows  {kind.title} ({name})")
+        for number, message in tally.first:
+            where = f"row {number}: " if number else ""
+            console.print(f"            {where}{escape(message)}")
+        if tally.count > len(tally.first):
+            console.print(f"            ... {tally.count - len(tally.first):,} more")
+        console.print(f"            [dim]fix:[/] {escape(kind.fix)}")
+    if tokens := _tokens(report):
+        limit = f", {source.limits.key} {source.limits.tokens}" if source.limits.tokens else ""
+        console.print(
+            f"  tokens of a row: {tokens['least']} to {tokens['most']} (row {tokens['longest']}), "
+            f"half below {tokens['median']}, 95 % below {tokens['p95']}{limit}; {tokens['sum']:,} in all"
+        )
+    if memory := report.memory:
+        gib, workers = 2**30, source.limits.workers
+        console.print(
+            f"  preprocessing by LLaMA-Factory: about {memory.peak / gib:.1f} GiB at the peak of {workers} workers, "
+            f"{memory.disk / gib:.2f} GiB on disk; {memory.available / gib:.1f} GiB are free here"
+        )
+    verdict = "[bold green]ok[/]" if report.ok else "[bold red]something is wrong[/]"
+    console.print(f"{verdict}: {', '.join(f'{level} {report.count(level):,}' for level in LEVELS)}")
+
+
+def _ordered(report: Report) -> list[tuple[str, Any]]:
+    return sorted(report.kinds.items(), key=lambda item: (LEVELS.index(KINDS[item[0]].level), -item[1].rows))
+
+
+def _tokens(report: Report) -> dict[str, int] | None:
+    if not report.lengths:
+        return None
+    lengths, rows = sorted(report.lengths.items()), sum(report.lengths.values())
+    found, below = [], 0
+    wanted = [max(1, round(share * rows)) for share in QUANTILES.values()]
+    for tokens, count in lengths:
+        below += count
+        found += [tokens for rank in wanted if below - count < rank <= below]
+    total = sum(tokens * count for tokens, count in lengths)
+    named = dict(zip(QUANTILES, found, strict=True))
+    return {"rows": rows, "sum": total, **named, "longest": report.longest}

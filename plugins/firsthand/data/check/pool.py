@@ -1,0 +1,41 @@
+"""A function over many items in several processes: results in order, few items in flight, no child outlives us."""
+
+import ctypes
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+from firsthand.processes import PR_SET_PDEATHSIG
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+AHEAD = 4  # items a worker has before it
+
+
+def mapped(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+    """What `function` reads from module globals is inherited: set them before."""
+    if workers == 1:
+        yield from map(function, items)
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _begin) as pool:
+        waiting: deque = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _begin() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+
+def default_workers() -> int:
+    return min(len(os.sched_getaffinity(0)), 8)

@@ -1,0 +1,64 @@
+"""The right letter against the options: a letter that is not there makes the answer wrong whatever the model says."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from firsthand.data.check.kinds import Found, kind
+from firsthand.data.check.samples import Sample
+from firsthand.evals.extract import extract_choice
+
+LETTER = kind(
+    "answer-letter",
+    "error",
+    "an answer that is not among the options",
+    "correct the answer, or the letters of the options",
+)
+NONE = kind(
+    "answer-none",
+    "warning",
+    "options, but an answer that names no letter",
+    "end it with the letter alone, or with <answer>letter</answer>",
+)
+OPTIONS = kind(
+    "options", "warning", "options that repeat or skip", "give every option its own text, and letters without gaps"
+)
+OPTION = re.compile(r"^[ \t]*\(?([A-Z])[.:)：．][ \t]*(.*?)[ \t]*$", re.MULTILINE)
+BARE = re.compile(r"\s*\(?([A-Za-z])[.:)]?\s*")
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def check(sample: Sample) -> Iterator[Found]:
+    asked = next((turn.text for turn in reversed(sample.turns) if turn.role == "user"), "")
+    options = OPTION.findall(asked)
+    written = "".join(letter for letter, _ in options)
+    if not written.startswith("AB"):
+        written, options = "", []
+    letters = sample.letters or written
+    if not letters:
+        return
+    said = sample.answer if sample.form != "llamafactory" else _last_words(sample)
+    if said is None:
+        return
+    letter = _letter(said)
+    if letter is None:
+        yield NONE, f"the answer is {said[-40:]!r}, the options are {letters}"
+    elif letter not in letters or (written and letter not in written):
+        yield LETTER, f"the answer is {letter}, the options are {written or letters}"
+    if written and sample.letters and set(written) != set(sample.letters):
+        yield OPTIONS, f"the text offers {written}, the row says {sample.letters}"
+    elif written != ALPHABET[: len(written)]:
+        yield OPTIONS, f"the letters are {written}"
+    for text, count in Counter(text for _, text in options).items():
+        if count > 1:
+            yield OPTIONS, f"{count} options say {text[:40]!r}"
+
+
+def _last_words(sample: Sample) -> str | None:
+    return sample.turns[-1].text if sample.turns[-1].role == "assistant" else None
+
+
+def _letter(said: str) -> str | None:
+    found = extract_choice(said, ALPHABET)
+    bare = BARE.fullmatch(said)
+    return found or (bare[1].upper() if bare else None)

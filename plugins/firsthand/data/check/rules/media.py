@@ -1,0 +1,64 @@
+"""Media of a row: there, inside the root, readable by their headers, and of a size that a photo or a frame has."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+
+from firsthand.data.check.kinds import Found, kind
+from firsthand.data.check.looks import MAX_SIDE, Look
+from firsthand.data.check.samples import Sample
+
+ABSOLUTE = kind(
+    "media-absolute", "warning", "absolute paths", "write them relative to --root: the file then moves with its media"
+)
+EMBEDDED = kind(
+    "media-embedded",
+    "warning",
+    "images inside the data file",
+    "write paths: every worker keeps the bytes of its rows in memory",
+)
+SIZE = kind(
+    "media-size",
+    "error",
+    "media of a size that no processor takes",
+    "remove them and extract again",
+)
+ODD = kind(
+    "media-odd-size",
+    "warning",
+    "media of a size that no camera makes",
+    "look at them: a broken extraction makes such files",
+)
+FRAMES = kind("frames-differ", "error", "frames of one video that differ in size", "extract them again at one size")
+SMALLEST, NARROWEST = 28, 200
+
+
+def check(sample: Sample, images: Sequence[Look], videos: Sequence[Sequence[Look]]) -> Iterator[Found]:
+    named = [*zip(sample.images, images, strict=True)]
+    for video, looks in zip(sample.videos, videos, strict=True):
+        named += zip(video.paths, looks, strict=True)
+        sizes = {(look.width, look.height) for look in looks if look.problem is None}
+        if len(sizes) > 1:
+            shown = ", ".join(f"{width} x {height}" for width, height in sorted(sizes)[:3])
+            yield FRAMES, f"{video.paths[0]} and the frames after it: {shown}"
+    if any(isinstance(name, bytes) for name in sample.images):
+        yield EMBEDDED, f"{sum(len(name) for name in sample.images if isinstance(name, bytes)):,} bytes"
+    seen: set[str | bytes] = set()
+    for name, look in named:
+        if name in seen:
+            continue
+        seen.add(name)
+        if look.problem:
+            yield look.problem
+            continue
+        if isinstance(name, str) and PurePath(name).is_absolute():
+            yield ABSOLUTE, name
+        yield from _size(name if isinstance(name, str) else "an embedded image", look)
+
+
+def _size(name: str, look: Look) -> Iterator[Found]:
+    shown = f"{name} is {look.width} x {look.height}"
+    short, long = sorted((look.width, look.height))
+    if not short or long / short > NARROWEST:
+        yield SIZE, f"{shown}: a processor takes no side {NARROWEST} times the other"
+    elif short < SMALLEST or long > MAX_SIDE:
+        yield ODD, shown

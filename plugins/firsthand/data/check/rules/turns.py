@@ -1,0 +1,42 @@
+"""Who speaks when: frameworks drop, or stop at, what does not alternate."""
+
+from collections.abc import Iterator
+
+from firsthand.data.check.kinds import Found, kind
+from firsthand.data.check.samples import Sample
+from firsthand.data.check.vision import calls_of
+
+ORDER = kind(
+    "turns",
+    "error",
+    "turns that do not alternate",
+    "begin with the user (or one system prompt) and alternate; training rows end with the model, prompts without it",
+)
+EMPTY = kind("empty", "error", "turns without text", "fill them in, or drop the row")
+CALL = kind(
+    "tool-call", "error", "tool calls that are no calls", 'write {"name": ..., "arguments": {...}} as JSON in that turn'
+)
+MODEL = ("assistant", "call")
+
+
+def check(sample: Sample) -> Iterator[Found]:
+    turns = sample.turns[1:] if sample.turns[0].role == "system" else sample.turns
+    for number, (role, text) in enumerate(sample.turns, 1):
+        if not text.strip():
+            yield EMPTY, f"turn {number} ({role}) is empty"
+        elif role == "call":
+            try:
+                calls_of(text)
+            except ValueError as error:
+                yield CALL, f"turn {number}: {error}"
+    for number, turn in enumerate(turns):
+        if turn.role == "system":
+            yield ORDER, "a system prompt after the first turn"
+            return
+        if (turn.role in MODEL) != bool(number % 2) and (sample.form == "llamafactory" or turn.role != "tool"):
+            yield ORDER, f"{turn.role} speaks where {'the model' if number % 2 else 'the user'} should"
+            return
+    trains = sample.form == "llamafactory" and not sample.ranking
+    last = turns[-1].role if turns else "nobody"
+    if (last in MODEL) != trains:
+        yield ORDER, f"{last} speaks last; {'the model' if trains else 'the user'} should"

@@ -1,0 +1,219 @@
+"""The checks over a whole file: rows in, counts by kind with their first rows out, in constant memory.
+
+Workers read, check and count chunks of rows; the parent only adds up what they found and looks for repetitions.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from firsthand.data.check import looks
+from firsthand.data.check.decode import Decoded
+from firsthand.data.check.kinds import KINDS, LEVELS, Found
+from firsthand.data.check.memory import MEMORY, Memory, estimate
+from firsthand.data.check.pool import mapped
+from firsthand.data.check.rules import answers, budget, length, media, placeholders, turns
+from firsthand.data.check.rules.repeated import Repeated
+from firsthand.data.check.samples import FORM, Sample, Unreadable
+from firsthand.data.check.source import Source
+from firsthand.data.check.stream import Broken, Rows
+from firsthand.data.check.vision import Counter, Frames, Prompt, sampled
+
+CHUNK = 200
+Numbered = tuple[int, Any]
+
+
+class Seen(NamedTuple):
+    """What the parent must know of a row beside its problems."""
+
+    number: int
+    id: str | None
+    index: int | None
+    digest: bytes
+    tokens: int | None
+    pixels: int
+
+
+@dataclass
+class Part:
+    """What a worker found in a chunk."""
+
+    rows: int = 0
+    problems: list[tuple[str, int, str]] = field(default_factory=list)  # name of the kind, row, message
+    seen: list[Seen] = field(default_factory=list)
+    media: list[tuple[str, bool, int]] = field(default_factory=list)  # path, is it a video, row
+
+    def add(self, number: int, found: Iterable[Found]) -> None:
+        self.problems += [(kind.name, number, message) for kind, message in found]
+
+
+@dataclass
+class Tally:
+    """One kind over the whole file."""
+
+    rows: int = 0
+    count: int = 0
+    first: list[tuple[int, str]] = field(default_factory=list)
+    last: int = 0
+
+
+@dataclass
+class Report:
+    source: Source
+    shown: int  # rows of a kind that are kept
+    rows: int = 0
+    kinds: dict[str, Tally] = field(default_factory=dict)
+    lengths: dict[int, int] = field(default_factory=dict)  # tokens -> rows
+    longest: int = 0
+    pixels: int = 0  # most of one row
+    memory: Memory | None = None
+
+    def add(self, name: str, number: int, message: str) -> None:
+        tally = self.kinds.setdefault(name, Tally())
+        tally.count += 1
+        tally.rows += number != tally.last
+        tally.last = number
+        if len(tally.first) < self.shown:
+            tally.first.append((number, message))
+
+    def count(self, level: str) -> int:
+        return sum(tally.count for name, tally in self.kinds.items() if KINDS[name].level == level)
+
+    @property
+    def ok(self) -> bool:
+        return not self.count(LEVELS[0])
+
+
+def check(
+    source: Source,
+    counter: Counter | None,
+    workers: int = 1,
+    shown: int = 5,
+    decoded: Decoded | None = None,
+    tick: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Report:
+    """With a `counter` rows are counted in tokens; with `decoded` every medium is decoded too."""
+    global _job
+    _job = _Job(source, counter, decoded is not None)
+    report, repeated, rows = Report(source, shown), Repeated(), Rows(source.file)
+    for part in mapped(_part, _chunks(rows), workers):
+        report.rows += part.rows
+        for seen in part.seen:
+            part.add(seen.number, repeated.check(seen.number, seen.id, seen.index, seen.digest))
+            report.pixels = max(report.pixels, seen.pixels)
+            if seen.tokens is not None:
+                report.lengths[seen.tokens] = report.lengths.get(seen.tokens, 0) + 1
+                if seen.tokens >= max(report.lengths):
+                    report.longest = seen.number
+        for problem in sorted(part.problems, key=lambda problem: problem[1]):
+            report.add(*problem)
+        if decoded:
+            decoded.want(part.media)
+        tick("rows", rows.done, rows.total)
+    if decoded:
+        for problem in decoded.run(source.root, workers, lambda done, total: tick("decoding", done, total)):
+            report.add(*problem)
+    if source.form == "llamafactory" and report.lengths:
+        tokens = sum(tokens * count for tokens, count in report.lengths.items())
+        report.memory = estimate(report.rows, tokens, report.pixels, source.limits)
+        if not report.memory.fits:
+            gib = report.memory.peak / 2**30, report.memory.available / 2**30
+            report.add(MEMORY.name, 0, f"about {gib[0]:.1f} GiB at the peak, {gib[1]:.1f} GiB are free on this machine")
+    return report
+
+
+def _chunks(rows: Iterable[Numbered]) -> Iterator[list[Numbered]]:
+    chunk: list[Numbered] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+@dataclass
+class _Job:
+    source: Source
+    counter: Counter | None
+    decode: bool
+
+
+_job: _Job  # what the workers inherit
+
+
+def _part(chunk: list[Numbered]) -> Part:
+    part, prompts, places = Part(len(chunk)), [], []
+    for number, row in chunk:
+        if isinstance(row, Broken):
+            part.add(number, [(FORM, row.why)])
+            continue
+        try:
+            sample = _job.source.read(row)
+        except Unreadable as why:
+            part.add(number, [(FORM, str(why))])
+            continue
+        prompt, pixels = _check(sample, number, part)
+        part.seen.append(Seen(number, sample.id, sample.index, sample.digest, None, pixels))
+        if prompt:
+            prompts.append(prompt)
+            places.append(len(part.seen) - 1)
+    if _job.counter:
+        for place, tokens in zip(places, _job.counter.lengths(prompts), strict=True):
+            seen = part.seen[place] = part.seen[place]._replace(tokens=tokens)
+            part.add(seen.number, length.check(tokens, _job.source.limits, _job.counter.context))
+    return part
+
+
+def _check(sample: Sample, number: int, part: Part) -> tuple[Prompt | None, int]:
+    """Its prompt, unless there is none or it cannot be counted, and the pixels of its media."""
+    root, counter = _job.source.root, _job.counter
+    images = [looks.embedded(x) if isinstance(x, bytes) else looks.image(root, x) for x in sample.images]
+    videos = [[_look(root, path, video.frames is not None) for path in video.paths] for video in sample.videos]
+    found = [*placeholders.check(sample), *turns.check(sample), *answers.check(sample)]
+    found += media.check(sample, images, videos)
+    pixels = sum(look.pixels * max(1, look.frames) for look in [*images, *(look for one in videos for look in one)])
+    if _job.decode:
+        part.media += _readable(sample, images, videos, number)
+    prompt = None
+    if not any(KINDS[kind.name].level == "error" for kind, _ in found):
+        prompt, more = _prompt(sample, images, videos)
+        found += more
+    elif counter:
+        found.append((length.UNCOUNTED, "something else is wrong with the row"))
+    part.add(number, found)
+    return prompt, pixels
+
+
+def _prompt(
+    sample: Sample, images: list[looks.Look], videos: list[list[looks.Look]]
+) -> tuple[Prompt | None, list[Found]]:
+    limits, counter = _job.source.limits, _job.counter
+    if sample.form != "llamafactory" and any(video.frames is None for video in sample.videos):
+        return None, [(length.UNCOUNTED, "a video file: frames are sampled by the server or by veRL")]
+    frames: list[Frames] = [sampled(video, look, limits) for video, look in zip(sample.videos, videos, strict=True)]
+    found = list(budget.check(sample, images, frames, limits, bool(counter and counter.stamps)))
+    if counter is None:
+        return None, found
+    try:
+        return counter.prompt(sample, images, frames, limits), found
+    except ValueError as error:
+        return None, [*found, (length.REFUSED, str(error))]
+
+
+def _look(root: Path, path: str, frame: bool) -> looks.Look:
+    return looks.image(root, path) if frame else looks.video(root, path)
+
+
+def _readable(
+    sample: Sample, images: list[looks.Look], videos: list[list[looks.Look]], number: int
+) -> Iterator[tuple[str, bool, int]]:
+    for name, look in zip(sample.images, images, strict=True):
+        if isinstance(name, str) and not look.problem:
+            yield name, False, number
+    for video, one in zip(sample.videos, videos, strict=True):
+        for name, look in zip(video.paths, one, strict=True):
+            if not look.problem:
+                yield name, video.frames is None, number

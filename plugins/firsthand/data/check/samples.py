@@ -1,0 +1,121 @@
+"""A row as its reader understands it, whoever the reader is: LLaMA-Factory, veRL or `firsthand eval`.
+
+The rules look at samples only. What cannot be understood at all is a problem of the kind `form`, and no rule sees it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from firsthand.data.check.kinds import kind
+
+FORM = kind("form", "error", "rows that their reader cannot read", "give every row the columns and tags of the others")
+
+Form = Literal["llamafactory", "verl", "eval"]
+Role = Literal["system", "user", "assistant", "tool", "call"]  # a call is an assistant's turn that is JSON
+Row = dict[str, Any]
+
+
+class Turn(NamedTuple):
+    role: Role
+    text: str  # with `<image>`, `<video>` and `<audio>` where media stand
+
+
+@dataclass(frozen=True)
+class Video:
+    """A file, or frames that were sampled already at `fps` (None: the recipe says it)."""
+
+    frames: list[str] | None = None
+    file: str | None = None
+    fps: float | None = None
+
+    @property
+    def paths(self) -> list[str]:
+        return self.frames if self.frames is not None else [self.file or ""]
+
+
+@dataclass
+class Sample:
+    form: Form
+    turns: list[Turn]
+    images: list[str | bytes] = field(default_factory=list)
+    videos: list[Video] = field(default_factory=list)
+    tools: list[Any] | None = None
+    id: str | None = None
+    index: int | None = None  # veRL's extra_info.index
+    letters: str | None = None  # of the options, where the row names them
+    answer: str | None = None  # where the row names it outside its turns
+    ranking: bool = False  # pairs of answers: the turns end with the user's
+
+    @property
+    def digest(self) -> bytes:
+        """Equal for two rows that ask the same about the same media."""
+        asked = [turn for turn in self.turns if turn.role == "user"]
+        return hashlib.blake2b(repr((asked, self.images, self.videos)).encode(), digest_size=8).digest()
+
+
+class Unreadable(Exception):
+    """Why a row is no sample."""
+
+
+def images_of(value: Any, column: str) -> Iterator[str | bytes]:
+    for item in listed(value, column):
+        if isinstance(item, dict):
+            item = item.get("image") or item.get("bytes") or item.get("path")
+        if not isinstance(item, str | bytes) or not item:
+            raise Unreadable(f"`{column}` holds {shown(item)}, not a path")
+        yield item.removeprefix("file://") if isinstance(item, str) else item
+
+
+def videos_of(value: Any, column: str) -> Iterator[Video]:
+    for item in listed(value, column):
+        fps = None
+        if isinstance(item, dict):
+            fps, item = item.get("raw_fps"), item.get("video") or item.get("path")
+        if isinstance(item, str) and item:
+            yield Video(file=item.removeprefix("file://"))
+        elif isinstance(item, list) and item and all(isinstance(frame, str) and frame for frame in item):
+            yield Video(frames=item, fps=fps)
+        else:
+            raise Unreadable(f"`{column}` holds {shown(item)}, neither a path nor a list of frames")
+
+
+def listed(value: Any, column: str) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise Unreadable(f"`{column}` is {shown(value)}, not a list; its length would be counted in letters")
+    return value
+
+
+def text_of(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise Unreadable(f"{where} is {shown(value)}, not text")
+    return value
+
+
+def tools_of(value: Any) -> list[Any] | None:
+    if not value:
+        return None
+    try:
+        tools = json.loads(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise Unreadable(f"`tools` is no valid JSON ({error})") from None
+    return tools if isinstance(tools, list) else [tools]
+
+
+def name_of(row: Row) -> str | None:
+    """The identity of a question, under any of its usual names."""
+    inner = row.get("extra_info") if isinstance(row.get("extra_info"), dict) else {}
+    for source in (row, inner):
+        for key in ("id", "question_id", "ID", "problem_id"):
+            if isinstance(source, dict) and source.get(key) not in (None, ""):
+                return str(source[key])
+    return None
+
+
+def shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
