@@ -16,6 +16,7 @@ NOUNS = {
     "eval": ("firsthand.evals.commands", "Ask a served model held-out questions and score the answers."),
     "report": ("firsthand.report.commands", "One self-contained HTML page from a run."),
     "export": ("firsthand.serving.commands", "Merge an adapter and prove that the merged model is the same model."),
+    "memory": ("firsthand.memory.commands", "Written memories of weeks and videos: build, import, search, show."),
     "tools": ("firsthand.tools.commands", "The tools over week-long video: serve them, call one, list schemas."),
     "demo": ("firsthand.demo.commands", "SFT, export, GRPO, serving and evaluation on the toy week, end to end."),
 }

@@ -1,0 +1,72 @@
+"""What an agent's level searches, and how time bounds it.
+
+An agent says "week", "day" or "hour". In a life log they mean the days so far, the hours of one day, and the ten
+minutes of one hour. A video is shorter: "week" means its ten minutes, "day" and "hour" mean the clips of ten minutes,
+and up to ten minutes everything is searched at once.
+
+`tiles` is the one place that decides what a search may see. It covers a stretch that ends at the query time with the
+coarsest records that lie within it, and what they leave uncovered with finer ones. So a summary that reaches past the
+query time is never read, and the part of it that had happened is found in the records it was made from; and nothing
+that ends later has any influence on the outcome.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from firsthand import clock
+from firsthand.errors import UserError
+from firsthand.memory.records import COARSE_TO_FINE
+from firsthand.memory.store import Span, Store
+
+LEVELS = {"week": COARSE_TO_FINE, "day": COARSE_TO_FINE[1:], "hour": COARSE_TO_FINE[2:]}  # the agent's -> records'
+_SHORT = clock.LEVELS["10min"]
+
+
+class Window(NamedTuple):
+    """Where to look: records of these levels, coarsest first, between these moments."""
+
+    levels: Sequence[str]
+    start: float = -math.inf
+    end: float = math.inf
+
+
+def windows(store: Store, source: str, level: str, start_time: float | None, query_time: float | None) -> list[Window]:
+    """Where to look, and where else when nothing is there."""
+    if level not in LEVELS:
+        raise UserError(f"level {level!r} is none of {', '.join(LEVELS)}")
+    held = store.levels(source)
+    first, last = min(one.start for one in held.values()), max(one.end for one in held.values())
+    if clock.seconds_between(first, last) <= _SHORT:
+        return [Window(COARSE_TO_FINE)]
+    start = start_time
+    if start is None and query_time is not None:
+        start = clock.plus(query_time, -clock.HOUR) if level == "hour" else query_time
+    if level == "week" or start is None:
+        return [Window(LEVELS[level])]
+    today, tomorrow = clock.midnight(clock.day(start)), clock.midnight(clock.day(start) + 1)
+    if not held.keys() & {"1day", "1hour"} and clock.day(last) == 1:
+        return [Window(["30s"], start, clock.plus(start, _SHORT)), Window(["30s"], today, tomorrow)]
+    if level == "day":
+        return [Window(LEVELS["day"], today, tomorrow)]
+    return [Window(LEVELS["hour"], start, clock.plus(start, clock.HOUR)), Window(LEVELS["day"], today, tomorrow)]
+
+
+def tiles(store: Store, source: str, window: Window, query_time: float | None) -> dict[str, list[Span]]:
+    """level -> the records that may be seen, in order of time."""
+    end = window.end if query_time is None else min(window.end, query_time)
+    holes = [(window.start, end)] if window.start < end else []
+    found = {}
+    for level in window.levels:
+        uncovered = []
+        for start, end in holes:
+            spans = store.spans(source, level, start, end)
+            found.setdefault(level, []).extend(spans)
+            for span in spans:
+                if start < span.start:
+                    uncovered.append((start, span.start))
+                start = max(start, span.end)
+            if start < end:
+                uncovered.append((start, end))
+        holes = uncovered
+    return found

@@ -1,0 +1,43 @@
+"""A language model's order of the best candidates: optional, at temperature 0, every reply kept for the next time."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from firsthand import clock
+from firsthand.memory.records import Record
+from firsthand.memory.replies import ReplyCache, connect, key_of
+
+PROMPT = Path(__file__).with_name("rerank.txt")
+
+
+class Reranker:
+    """A server that fails raises openai's own error: an order that was not asked for is no answer."""
+
+    def __init__(self, server: str, model: str, cache: Path | str, depth: int = 10) -> None:
+        self.model, self.depth = model, depth
+        self.unread = 0  # replies that were no list of numbers; the order stayed as it was
+        self._client, self._cache = connect(server), ReplyCache(cache)
+
+    def order(self, keywords: Sequence[str], records: Sequence[Record]) -> list[int]:
+        """Places of `records`, best first, each once."""
+        pieces = [f"[{i}] {clock.format_range(one.start, one.end)}\n{one.text}" for i, one in enumerate(records)]
+        question = "Keywords: " + ", ".join(keywords) + "\n\n" + "\n\n".join(pieces)
+        messages = [{"role": "system", "content": PROMPT.read_text()}, {"role": "user", "content": question}]
+        body = {"model": self.model, "messages": messages, "temperature": 0.0, "max_tokens": 200}
+        key = key_of(body)
+        if (reply := self._cache.get(key)) is None:
+            answer = self._client.chat.completions.create(**body)  # type: ignore[call-overload]
+            reply = {"text": answer.choices[0].message.content or ""}
+            self._cache.put(key, reply)
+        return self._read(reply["text"], len(records))
+
+    def _read(self, text: str, count: int) -> list[int]:
+        found = re.search(r"\[[\d,\s]*\]", text)
+        try:
+            named = [place for place in json.loads(found[0]) if place < count] if found else []
+        except json.JSONDecodeError:
+            named = []
+        self.unread += not named
+        return list(dict.fromkeys([*named, *range(count)]))

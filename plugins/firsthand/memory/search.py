@@ -1,0 +1,116 @@
+"""Search as an agent asks for it, causal by construction: what may be seen is settled before anything is ranked.
+
+`query_time` comes from the environment, never from the model. A search is a function of its arguments and of what had
+happened by then: the same question gives the same records, whatever was recorded later.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, get_args
+
+from firsthand import clock
+from firsthand.errors import UserError
+from firsthand.memory import ranking as ranks
+from firsthand.memory.dense import Embedder
+from firsthand.memory.levels import tiles, windows
+from firsthand.memory.records import Record
+from firsthand.memory.rerank import Reranker
+from firsthand.memory.store import Span, Store
+from firsthand.memory.synonyms import Synonyms
+from firsthand.memory.words import MAX_CHARACTERS, MAX_TERMS, Analyser
+
+Ranking = Literal["lexical", "dense", "hybrid"]
+
+
+@dataclass(frozen=True)
+class Found:
+    records: tuple[Record, ...]  # best first
+    exact: bool  # they match the keywords and lie where the level looks; else the nearest that there is, or nothing
+
+
+class Searcher:
+    """Searches one store, and remembers its latest answers; safe for many threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        ranking: Ranking = "lexical",
+        *,
+        limit: int = 5,
+        synonyms: Path | str | None = None,
+        embedder: Embedder | None = None,
+        reranker: Reranker | None = None,
+    ) -> None:
+        if ranking not in get_args(Ranking):
+            raise UserError(f"ranking {ranking!r} is none of {', '.join(get_args(Ranking))}")
+        if ranking != "lexical" and (embedder is None or store.embedding_model != embedder.model):
+            needs = store.embedding_model or "vectors: `firsthand memory embed` adds them"
+            raise UserError(f"{ranking} search of {store.path} needs {needs}")
+        self.store, self.ranking, self.limit = store, ranking, limit
+        self.embedder, self.reranker = embedder if ranking != "lexical" else None, reranker
+        self._analyser = Analyser()
+        self._synonyms = Synonyms(synonyms, self._analyser) if synonyms else None
+        self._search = lru_cache(maxsize=4096)(self._search_now)  # a store never changes, so neither does an answer
+
+    def search(
+        self,
+        level: str,
+        keywords: Sequence[str],
+        start_time: float | None,
+        query_time: float | None,
+        source: str,
+    ) -> Found:
+        """Records for keywords; `level` is "week", "day" or "hour", times are seconds of `clock`.
+
+        Nothing returned ends after `query_time`. Without `start_time`, "day" is the day of the query time and "hour"
+        the hour before it.
+        """
+        short = tuple(keyword[:MAX_CHARACTERS] for keyword in keywords[:MAX_TERMS])
+        return self._search(level, short, start_time, query_time, source)
+
+    def _search_now(
+        self, level: str, keywords: tuple[str, ...], start: float | None, query: float | None, source: str
+    ) -> Found:
+        if start is not None and query is not None and start > query:
+            return Found((), exact=False)
+        where, *elsewhere = windows(self.store, source, level, start, query)
+        runs = list(tiles(self.store, source, where, query).values())
+        spans = {span.id: span for run in runs for span in run}
+        if ranked := self._rank(runs, spans, keywords):
+            records = self.store.fetch(ranked[: self.limit])
+            return Found(tuple(records), exact=True)
+        if spans:
+            latest = max(spans.values(), key=lambda span: (span.end, span.start, span.id))
+            return Found(tuple(self.store.fetch([latest.id])), exact=False)
+        around = [one for other in elsewhere for run in tiles(self.store, source, other, query).values() for one in run]
+        nearest = sorted(around, key=lambda span: (abs(clock.seconds_between(where.start, span.start)), span.id))[:1]
+        return Found(tuple(self.store.fetch(span.id for span in nearest)), exact=False)
+
+    def _rank(self, runs: list[list[Span]], spans: dict[int, Span], keywords: tuple[str, ...]) -> list[int]:
+        """Ids of the records that fit the keywords, best first."""
+        if not spans:
+            return []
+        rankings = []
+        if self.ranking != "dense":
+            rankings.append(ranks.bm25(self.store, runs, self._terms(keywords)))
+        if self.embedder is not None:
+            rankings.append(
+                ranks.cosine(
+                    self.store,
+                    runs,
+                    self.embedder.embed([", ".join(keywords)])[0],
+                )
+            )
+        ordered = [ranks.best_first(scores, spans) for scores in rankings]
+        ranked = ordered[0] if len(ordered) == 1 else ranks.best_first(ranks.fuse(ordered), spans)
+        if self.reranker is None or len(ranked) < 2:
+            return ranked
+        first = ranked[: self.reranker.depth]
+        order = self.reranker.order(keywords, self.store.fetch(first))
+        return [first[place] for place in order]
+
+    def _terms(self, keywords: tuple[str, ...]) -> list[str]:
+        terms = self._analyser.terms(keywords)
+        return list(self._synonyms.widen(terms) if self._synonyms else terms)[:MAX_TERMS]

@@ -1,0 +1,46 @@
+"""Text to index terms, by the tokenizer and the Porter stemmer of sqlite's FTS5.
+
+The same two tables split records when a store is built and keywords when it is searched, so "boxes" finds "box". They
+hold text only: keywords are never read as an FTS5 query, so there is no syntax to inject.
+"""
+
+import sqlite3
+import threading
+from functools import lru_cache
+
+from firsthand.memory.records import storable
+
+MAX_CHARACTERS, MAX_TERMS = 500, 64  # of a keyword, of a search: they come from a model, and may be anything
+
+_TABLES = """
+CREATE VIRTUAL TABLE temp.texts USING fts5(text, tokenize = "porter unicode61 remove_diacritics 2", content = '');
+CREATE VIRTUAL TABLE temp.occurrences USING fts5vocab('temp', 'texts', 'instance');
+"""
+
+
+def open_tables(db: sqlite3.Connection) -> None:
+    """`temp.texts` to insert into, and `temp.occurrences` (term, doc, offset) of what is in it."""
+    db.executescript(_TABLES)
+
+
+def clear_tables(db: sqlite3.Connection) -> None:
+    db.execute("INSERT INTO texts(texts) VALUES ('delete-all')")
+
+
+class Analyser:
+    """The terms of keywords, safe for many threads."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        open_tables(self._db)
+        self._lock = threading.Lock()
+        self.terms = lru_cache(maxsize=4096)(self._terms)
+
+    def _terms(self, keywords: tuple[str, ...]) -> tuple[str, ...]:
+        """Distinct terms in order of appearance."""
+        text = storable(" ".join(keywords))
+        with self._lock:
+            self._db.execute("INSERT INTO texts(rowid, text) VALUES (1, ?)", (text,))
+            rows = self._db.execute("SELECT term FROM occurrences ORDER BY offset").fetchall()
+            clear_tables(self._db)
+        return tuple(dict.fromkeys(term for (term,) in rows))[:MAX_TERMS]

@@ -1,0 +1,190 @@
+"""What each level searches, what is found in it, and in which order."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firsthand import clock
+from firsthand.errors import UserError
+from firsthand.memory.records import Record
+from firsthand.memory.search import Found, Searcher
+from firsthand.memory.store import Store
+
+HOSTILE = ['"', "a OR b", "NEAR(x y)", "text:lamp", "lamp*", "^lamp", "';--", "\x00", "\ud800", "", "-", "x" * 100_000]
+
+
+def look(store: Store, level: str, start: str | None, query: str | None, *keywords: str, **options) -> Found:
+    times = [clock.parse(one) if one else None for one in (start, query)]
+    return Searcher(store, limit=1000, **options).search(level, keywords or ["lamp"], *times, "A1_JAKE")
+
+
+def levels(found: Found) -> dict[str, int]:
+    names = [one.level for one in found.records]
+    return {name: names.count(name) for name in dict.fromkeys(sorted(names))}
+
+
+def test_week_finds_days_and_what_has_happened_of_today(build, week) -> None:
+    store = build(week)
+    assert levels(look(store, "week", None, None)) == {"1day": 2}
+    found = look(store, "week", None, "DAY2_12114500")  # one hour, one part, three clips and half a clip into DAY2
+    assert levels(found) == {"1day": 1, "1hour": 1, "10min": 1, "30s": 3}
+    assert max(one.end for one in found.records) == clock.parse("DAY2_12113000")
+
+
+def test_day_finds_the_hours_of_the_day_of_start_time(build, week) -> None:
+    found = look(build(week), "day", "DAY1_23000000", "DAY2_23000000")
+    assert [one.start for one in found.records] == [clock.parse("DAY1_12000000"), clock.parse("DAY1_11000000")]
+
+
+def test_hour_finds_ten_minutes_within_an_hour_of_start_time_over_the_hour(build, week) -> None:
+    found = look(build(week), "hour", "DAY1_11300000", "DAY2_23000000")
+    assert levels(found) == {"10min": 5}
+    assert {one.text[:6] for one in found.records} == {f"part {part}" for part in (3, 4, 5, 6, 7)}
+
+
+def test_ten_minutes_that_only_overlap_the_hour_are_seen_in_their_clips(build, week) -> None:
+    found = look(build(week), "hour", "DAY1_11050000", "DAY2_23000000")
+    assert levels(found) == {"10min": 5, "30s": 20}
+    assert min(one.start for one in found.records) == clock.parse("DAY1_11050000")
+    assert max(one.end for one in found.records) == clock.parse("DAY1_12050000")
+
+
+def test_an_hour_goes_over_midnight(build, record) -> None:
+    parts = [record("10min", start, 600, start) for start in ("DAY1_23300000", "DAY1_23500000", "DAY2_00000000")]
+    far = record("1day", "DAY5_10000000", 600, "another day")
+    assert {one.text for one in look(build([*parts, far]), "hour", "DAY1_23300000", None, "day1", "day2").records} == {
+        one.text for one in parts
+    }
+
+
+def test_without_start_time_the_query_time_tells_the_day_and_the_hour(build, week) -> None:
+    store = build(week)
+    assert look(store, "day", None, "DAY1_23000000") == look(store, "day", "DAY1_10000000", "DAY1_23000000")
+    assert look(store, "hour", None, "DAY1_12000000") == look(store, "hour", "DAY1_11000000", "DAY1_12000000")
+
+
+def test_an_hour_without_records_falls_back_to_the_nearest_hour_before_the_query_time(build, week) -> None:
+    found = look(build(week), "hour", "DAY1_15000000", "DAY1_18000000")
+    assert [one.start for one in found.records] == [clock.parse("DAY1_12000000")] and not found.exact
+    assert found.records[0].level == "1hour"
+    early = look(build(week), "hour", "DAY1_10000000", "DAY1_11003000")
+    assert [one.text for one in early.records] == ["clip DAY1_11000000 with a lamp"]
+
+
+def test_a_start_after_the_query_time_or_an_empty_day_finds_nothing(build, week) -> None:
+    store = build(week)
+    assert look(store, "day", "DAY2_11000000", "DAY1_12000000") == Found((), exact=False)
+    assert look(store, "day", "DAY4_11000000", "DAY5_12000000") == Found((), exact=False)
+    assert look(store, "week", None, "DAY1_10000000") == Found((), exact=False)
+
+
+def test_keywords_that_match_nothing_give_the_latest_record(build, week) -> None:
+    found = look(build(week), "day", "DAY1_11000000", "DAY2_23000000", "screwdriver")
+    assert [one.start for one in found.records] == [clock.parse("DAY1_12000000")] and not found.exact
+
+
+def test_a_level_that_a_memory_lacks_is_replaced_by_the_next_finer(build, week) -> None:
+    store = build([one for one in week if one.level in ("1hour", "30s")])
+    assert levels(look(store, "week", None, "DAY1_12010000")) == {"1hour": 1, "30s": 2}
+    assert levels(look(store, "hour", "DAY1_11000000", "DAY1_11050000")) == {"30s": 10}
+
+
+def test_a_video_is_searched_by_tens_of_minutes_and_clips(build, record) -> None:
+    parts = [record("10min", f"DAY1_00{ten}0000", 600, "a lamp in a part") for ten in ("00", "10", "20")]
+    clips = [record("30s", clock.stamp(86400 + 30 * i), 30, "a lamp in a clip") for i in range(60)]
+    store = build([*parts, *clips])
+    assert levels(look(store, "week", None, None)) == {"10min": 3}
+    for level in ("day", "hour"):
+        found = look(store, level, "DAY1_00055500", None)  # Ego-R1 adds to the digits, and loses what is over the hour
+        assert levels(found) == {"30s": 19}
+        assert min(one.start for one in found.records) == clock.parse("DAY1_00060000")
+    late = look(store, "hour", "DAY1_12000000", None)
+    assert [one.start for one in late.records] == [clips[-1].start] and not late.exact
+
+
+def test_a_short_video_is_searched_as_a_whole(build, record) -> None:
+    clips = [record("30s", clock.stamp(86400 + 30 * i), 30, "C takes a lamp") for i in range(6)]
+    for level in ("week", "day", "hour"):
+        assert levels(look(build(clips), level, "DAY1_12000000", None)) == {"30s": 6}
+
+
+def test_best_first_by_bm25_and_of_equals_the_later(build, record) -> None:
+    texts = ["a red box", "a box and a lamp", "lamps and a lamp", "nothing", "a red box"]
+    store = build(record("1hour", f"DAY1_1{i}000000", 3600, text) for i, text in enumerate(texts))
+    found = look(store, "day", "DAY1_11000000", None, "lamp", "Boxes")
+    assert [one.text for one in found.records] == [texts[1], texts[2], texts[4], texts[0]] and found.exact
+    assert [one.start for one in found.records][2:] == [clock.parse("DAY1_14000000"), clock.parse("DAY1_10000000")]
+    assert (
+        len(Searcher(store, limit=2).search("day", ["box"], clock.parse("DAY1_11000000"), None, "A1_JAKE").records) == 2
+    )
+
+
+def test_synonyms_widen_a_search(build, tmp_path, record) -> None:
+    (tmp_path / "synonyms.txt").write_text("cell phone, mobile\n\nbox, crate\n")
+    store = build(record("1hour", f"DAY1_1{i}000000", 3600, text) for i, text in enumerate(["a mobile", "crates"]))
+    assert not look(store, "day", "DAY1_11000000", None, "boxes").exact
+    for keywords, text in ((["boxes"], "crates"), (["cell", "phone"], "a mobile"), (["Mobile"], "a mobile")):
+        found = look(store, "day", "DAY1_11000000", None, *keywords, synonyms=tmp_path / "synonyms.txt")
+        assert [one.text for one in found.records] == [text]
+    assert not look(store, "day", "DAY1_11000000", None, "cell", synonyms=tmp_path / "synonyms.txt").exact
+    with pytest.raises(UserError, match="missing"):
+        Searcher(store, synonyms=tmp_path / "missing.txt")
+
+
+@pytest.mark.parametrize("keyword", HOSTILE, ids=lambda keyword: repr(keyword[:12]))
+def test_hostile_keywords_are_words_like_any_other(build, week, keyword: str) -> None:
+    found = look(build(week), "week", None, None, keyword, "lamp")
+    assert levels(found) == {"1day": 2} and found.exact
+
+
+def test_wrong_settings_are_named(build, week) -> None:
+    store = build(week)
+    with pytest.raises(UserError, match="'year' is none of week, day, hour"):
+        look(store, "year", None, None)
+    with pytest.raises(UserError, match="holds no 'B'"):
+        Searcher(store).search("week", ["x"], None, None, "B")
+    with pytest.raises(UserError, match="'best' is none of"):
+        Searcher(store, "best")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="firsthand memory embed"):
+        Searcher(store, "dense")
+
+
+moments = st.integers(0, 40).map(lambda i: 86400.0 * 2 - 600 + 30 * i)  # around a midnight
+texts = st.lists(st.sampled_from(["lamp", "box", "boxes", "red", "pick"]), max_size=4).map(" ".join)
+durations = st.sampled_from([0, 30, 60, 90, 300, 600])
+
+
+@st.composite
+def some_records(draw) -> list[Record]:
+    """Any records at all: overlapping, of no length, summaries that fit nothing."""
+    spans = draw(st.lists(st.tuples(moments, durations, st.sampled_from(list(clock.LEVELS)), texts), max_size=25))
+    return [Record("A1_JAKE", level, start, start + length, text) for start, length, level, text in spans]
+
+
+SENTINELS = [Record("A1_JAKE", level, 10 * 86400.0, 10 * 86400.0 + 30, "lamp box") for level in clock.LEVELS]
+
+
+@given(
+    past=some_records(),
+    future=some_records(),
+    level=st.sampled_from(["week", "day", "hour"]),
+    keywords=st.lists(st.one_of(st.sampled_from(["lamp", "box", "pick red"]), st.text(max_size=8)), max_size=3),
+    start=st.one_of(st.none(), moments),
+    query=moments,
+)
+def test_no_future_in_what_is_found_nor_in_how_it_is_found(
+    tmp_path_factory, past, future, level, keywords, start, query
+) -> None:
+    """Everything that ends after the query time may be dropped or rewritten, and no answer changes."""
+    folder = tmp_path_factory.mktemp("memory")
+    ended = [one for one in past if one.end <= query]
+    rewritten = [one for one in future if one.end > query]
+    with_past = Store.build(folder / "a", [*past, *SENTINELS])
+    with_other_future = Store.build(folder / "b", [*ended, *rewritten, *SENTINELS])
+    found = Searcher(with_past).search(level, keywords, start, query, "A1_JAKE")
+    assert all(one.end <= query for one in found.records)
+    assert set(found.records) <= set(ended)
+    assert found == Searcher(with_other_future).search(level, keywords, start, query, "A1_JAKE")
+    for store in (with_past, with_other_future):
+        store.close()
+        store.path.unlink()
