@@ -48,6 +48,12 @@ def remember(keys: Sequence[str]) -> None:
     _pattern = re.compile("|".join([*map(re.escape, longest_first), _LOOKS_LIKE_KEY.pattern]))
 
 
+def remember_environment() -> None:
+    """Also the keys that other rooms and libraries use."""
+    secrets = {value for name, value in os.environ.items() if name.upper().endswith(("KEY", "KEYS", "TOKEN", "SECRET"))}
+    remember([key for value in secrets for key in value.split(",") if _KEY.fullmatch(key)])
+
+
 def redact(text: str) -> str:
     return _pattern.sub(MARK, text)
 

@@ -90,7 +90,9 @@ class Tool(Protocol):
 
     name: str
     description: str
-    arguments: type[BaseModel]
+
+    @property
+    def arguments(self) -> type[BaseModel]: ...
 
     async def run(self, arguments: Any, context: Context) -> Outcome:
         """An `ok` outcome, or one of the exceptions above; `arguments` is a valid instance of `self.arguments`."""

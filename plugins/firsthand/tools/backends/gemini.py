@@ -1,0 +1,90 @@
+"""Gemini through Google's own client (`pip install google-genai`), with as many keys as there are.
+
+Frames travel inline with their times, so nothing is uploaded that would have to be deleted while others use it.
+"""
+
+from typing import Any
+
+from firsthand import clock
+from firsthand.errors import UserError
+from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, Sight
+from firsthand.tools.backends.openai import Price
+from firsthand.tools.keys import KeyPool
+from firsthand.tools.protocol import Failed, Unavailable
+
+_PAUSE = {429: 30.0, 401: 3600.0, 403: 3600.0}  # seconds a key rests
+
+
+def require_client() -> None:
+    try:
+        import google.genai  # noqa: F401
+    except ImportError:
+        raise UserError("the Gemini backend needs Google's client; pip install google-genai") from None
+
+
+class GeminiBackend:
+    def __init__(self, model: str, keys: KeyPool, *, max_tokens: int, price: Price, base_url: str | None = None):
+        self.settings: dict[str, Any] = {
+            "backend": "gemini",
+            "model": model,
+            "system": SYSTEM_PROMPT,
+            "temperature": 0.0,
+            "max_tokens": max_tokens,
+        }
+        self._keys, self._price, self._base_url = keys, price, base_url
+        self._clients: dict[str, Any] = {}
+
+    async def answer(self, sight: Sight) -> Answer:
+        import aiohttp
+        import httpx
+        from google.genai import errors
+
+        key = self._keys.lease()
+        try:
+            response = await self._client(key).aio.models.generate_content(
+                model=self.settings["model"], contents=self._contents(sight), config=self._config()
+            )
+        except errors.APIError as error:
+            if error.code in _PAUSE:
+                self._keys.rest(key, _PAUSE[error.code], f"HTTP {error.code}")
+            if error.code in _PAUSE or error.code >= 500:
+                raise Unavailable(f"HTTP {error.code}") from None
+            raise Failed(f"HTTP {error.code}: {str(error.message)[:200]}") from None
+        except (httpx.HTTPError, aiohttp.ClientError, ValueError, errors.UnknownApiResponseError) as error:
+            raise Unavailable(f"no answer ({type(error).__name__})") from None
+        if not response.text:
+            raise Unavailable("an empty answer")
+        usage = response.usage_metadata
+        prompt, completion = (usage.prompt_token_count or 0, usage.candidates_token_count or 0) if usage else (0, 0)
+        cost = prompt * self._price.prompt + completion * self._price.completion
+        return Answer(response.text.strip(), cost / 1e6)
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.aio.aclose()
+            client.close()
+        self._clients.clear()
+
+    def _client(self, key: str) -> Any:
+        if key not in self._clients:
+            from google import genai
+
+            options = genai.types.HttpOptions(base_url=self._base_url)
+            self._clients[key] = genai.Client(api_key=key, http_options=options)
+        return self._clients[key]
+
+    def _config(self) -> Any:
+        from google.genai.types import GenerateContentConfig
+
+        return GenerateContentConfig(
+            system_instruction=SYSTEM_PROMPT, temperature=0.0, max_output_tokens=self.settings["max_tokens"]
+        )
+
+    def _contents(self, sight: Sight) -> list[Any]:
+        from google.genai.types import Part
+
+        parts = []
+        for image in sight.images:
+            parts.append(Part.from_text(text=clock.stamp(image.moment)))
+            parts.append(Part.from_bytes(data=image.jpeg, mime_type="image/jpeg"))
+        return [*parts, Part.from_text(text=sight.question)]

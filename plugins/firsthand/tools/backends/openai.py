@@ -1,0 +1,135 @@
+"""Any OpenAI-compatible chat server that sees images: vLLM with Qwen3-VL or LLaVA-Video, GPT, and others.
+
+The client's own retries are off: retries, deadline and breaker are the toolbox's. A body is read in pieces and only so
+far, and whatever is not a chat completion with text in it counts as a fault of the service, whatever its status says.
+"""
+
+import asyncio
+import base64
+import math
+from typing import Any
+
+from openai import APIConnectionError, APIStatusError, AsyncOpenAI
+from pydantic import BaseModel, Field, ValidationError
+
+from firsthand import clock
+from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, Sight
+from firsthand.tools.keys import KeyPool
+from firsthand.tools.protocol import Failed, Unavailable
+
+_LARGEST_BODY = 1 << 20
+_LONGEST_REST = 3600.0  # seconds, whatever a server asks for
+_BUSY, _REFUSED = (408, 409, 425, 429), (401, 403)
+_PAUSE = {429: 10.0, 401: _LONGEST_REST, 403: _LONGEST_REST}  # how long a key rests if the server does not say
+
+
+class Price(BaseModel):
+    """US dollars for a million tokens."""
+
+    prompt: float = 0.0
+    completion: float = 0.0
+
+
+class _Message(BaseModel):
+    content: str
+
+
+class _Choice(BaseModel):
+    message: _Message
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class _Completion(BaseModel):
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+class OpenAIBackend:
+    def __init__(self, base_url: str, model: str, keys: KeyPool, *, max_tokens: int, price: Price):
+        self.settings: dict[str, Any] = {
+            "backend": "openai",
+            "model": model,
+            "system": SYSTEM_PROMPT,
+            "temperature": 0.0,
+            "max_tokens": max_tokens,
+        }
+        self._base_url, self._keys, self._price = base_url.rstrip("/"), keys, price
+        self._client: tuple[asyncio.AbstractEventLoop, AsyncOpenAI] | None = None
+
+    async def answer(self, sight: Sight) -> Answer:
+        key = self._keys.lease()
+        try:
+            body = await self._post(key, messages(sight))
+        except APIStatusError as error:
+            raise self._fault(key, error) from None
+        except APIConnectionError as error:  # refused, reset, timed out, an answer that is not HTTP
+            raise Unavailable(f"no answer ({error.__cause__ or error})") from None
+        try:
+            completion = _Completion.model_validate_json(body)
+        except ValidationError:
+            raise Unavailable(f"not a chat completion: {bytes(body[:80])!r}") from None
+        text = completion.choices[0].message.content.strip()
+        if not text or text.lower().startswith("error:"):
+            raise Unavailable(f"an empty answer or an error in its place: {text[:80]!r}")
+        usage = completion.usage or _Usage()
+        cost = usage.prompt_tokens * self._price.prompt + usage.completion_tokens * self._price.completion
+        return Answer(text, cost / 1e6)
+
+    async def close(self) -> None:
+        if self._client and self._client[0] is asyncio.get_running_loop():
+            await self._client[1].close()
+        self._client = None
+
+    async def _post(self, key: str, conversation: list[dict[str, Any]]) -> bytes:
+        options = {name: self.settings[name] for name in ("model", "temperature", "max_tokens")}
+        body = bytearray()
+        create = self._connected().with_options(api_key=key).chat.completions.with_streaming_response.create
+        async with create(messages=conversation, **options) as response:
+            async for piece in response.iter_bytes(65536):
+                body += piece
+                if len(body) > _LARGEST_BODY:
+                    raise Unavailable(f"an answer of more than {_LARGEST_BODY >> 20} MiB")
+        return bytes(body)
+
+    def _connected(self) -> AsyncOpenAI:
+        """One client a loop: connections cannot be shared between loops."""
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._client[0] is not loop:
+            client = AsyncOpenAI(base_url=self._base_url, api_key="none", max_retries=0, timeout=None)
+            self._client = (loop, client)
+        return self._client[1]
+
+    def _fault(self, key: str, error: APIStatusError) -> Failed:
+        code = error.status_code
+        if code in _PAUSE:
+            wish = retry_after(error.response.headers.get("retry-after"))
+            self._keys.rest(key, wish or _PAUSE[code], f"HTTP {code}")
+            return Unavailable(f"HTTP {code}")  # the key rests; the next try takes another or waits
+        if code in _BUSY or code >= 500:
+            return Unavailable(f"HTTP {code}", retry_after(error.response.headers.get("retry-after")))
+        return Failed(f"HTTP {code}: {error.message[:200]}")
+
+
+def messages(sight: Sight) -> list[dict[str, Any]]:
+    content: list[dict[str, Any]] = []
+    for image in sight.images:
+        url = f"data:image/jpeg;base64,{base64.b64encode(image.jpeg).decode()}"
+        content += [
+            {"type": "text", "text": clock.stamp(image.moment)},
+            {"type": "image_url", "image_url": {"url": url}},
+        ]
+    content.append({"type": "text", "text": sight.question})
+    return [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": content}]
+
+
+def retry_after(header: str | None) -> float | None:
+    """Whole seconds, as every API of this kind writes them; anything else is no wish."""
+    try:
+        seconds = float(header or "nan")
+    except ValueError:
+        return None
+    return min(max(seconds, 0.0), _LONGEST_REST) if math.isfinite(seconds) else None

@@ -1,0 +1,78 @@
+"""`frames` and `crop`: pictures that go into the conversation, for models that look for themselves."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from firsthand import clock
+from firsthand.tools import pictures
+from firsthand.tools.arguments import Arguments, Range, Timestamp, moment, span
+from firsthand.tools.environment import Environment
+from firsthand.tools.protocol import Context, Image, Outcome, WrongArguments
+
+THINNEST = 20  # thousandths of a side; a thinner part has a shape that no processor takes
+
+
+class FramesArguments(Arguments):
+    range: Range
+    n: int | None = Field(None, ge=1, le=1024, description="How many frames, evenly spread.", examples=[4])
+    fps: float | None = Field(None, gt=0, le=30, description="Frames a second, instead of n.")
+
+
+class Frames:
+    name = "frames"
+    description = Path(__file__).with_suffix(".txt").read_text().strip()
+    arguments = FramesArguments
+
+    def __init__(self, environment: Environment):
+        self._environment = environment
+
+    async def run(self, arguments: FramesArguments, context: Context) -> Outcome:
+        if arguments.n and arguments.fps:
+            raise WrongArguments("frames: give n or fps, not both")
+        start, end = span(arguments.range)
+        most = min(arguments.n or context.budget.images, context.budget.images)
+        images = await asyncio.to_thread(self._images, context, start, end, arguments.fps, most)
+        times = "\n".join(f"image {number}: {clock.stamp(image.moment)}" for number, image in enumerate(images, 1))
+        return Outcome("ok", times, images, spans=tuple((image.moment, image.moment) for image in images))
+
+    def _images(self, context: Context, start: float, end: float, fps: float | None, most: int) -> tuple[Image, ...]:
+        found = self._environment.frames(context, start, end, fps=fps or clock.FPS, most=most)
+        return tuple(Image(frame.jpeg(context.budget.pixels), frame.moment) for frame in found)
+
+
+Corner = Annotated[float, Field(ge=0, le=1000)]
+
+
+class CropArguments(Arguments):
+    timestamp: Timestamp
+    box: list[Corner] = Field(
+        min_length=4,
+        max_length=4,
+        description="left, top, right, bottom in thousandths of the frame's width and height",
+        examples=[[250, 250, 750, 750]],
+    )
+
+
+class Crop:
+    name = "crop"
+    description = Path(__file__).with_name("crop.txt").read_text().strip()
+    arguments = CropArguments
+
+    def __init__(self, environment: Environment):
+        self._environment = environment
+
+    async def run(self, arguments: CropArguments, context: Context) -> Outcome:
+        left, top, right, bottom = arguments.box
+        if right - left < THINNEST or bottom - top < THINNEST:
+            raise WrongArguments(f"crop: the box must be at least {THINNEST} wide and high, left < right, top < bottom")
+        asked = moment(arguments.timestamp)
+        image = await asyncio.to_thread(self._image, context, asked, (left, top, right, bottom))
+        text = f"image 1: {clock.stamp(image.moment)}, box {arguments.box}"
+        return Outcome("ok", text, (image,), spans=((image.moment, image.moment),))
+
+    def _image(self, context: Context, asked: float, box: tuple[float, float, float, float]) -> Image:
+        frame = self._environment.frame(context, asked)
+        return Image(pictures.crop(frame.jpeg(), box, context.budget.pixels), frame.moment)

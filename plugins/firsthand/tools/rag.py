@@ -1,0 +1,82 @@
+"""`rag`: search the written memory of days, hours and ten-minute stretches, as Ego-R1's agents call it."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from firsthand import clock
+from firsthand.memory.records import Record
+from firsthand.memory.search import Searcher
+from firsthand.tools.arguments import Arguments, Timestamp, moment
+from firsthand.tools.environment import refuse_future
+from firsthand.tools.protocol import Context, Outcome, WrongArguments
+
+
+class RagArguments(Arguments):
+    level: Literal["week", "day", "hour"] = Field(
+        description="week: finds a day. day: finds an hour of the day of start_time. "
+        "hour: finds ten minutes of the hour that begins at start_time.",
+        examples=["day"],
+    )
+    keywords: list[Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        min_length=1, max_length=32, description="Things, people, places, actions.", examples=[["screwdriver", "table"]]
+    )
+    start_time: Timestamp | None = Field(
+        None, description="The day, or the begin of the hour, to search.", examples=["DAY1_11210217"]
+    )
+    query_time: Timestamp | None = Field(
+        None, description="When the question is asked: nothing later is found.", examples=["DAY2_09300000"]
+    )
+
+
+class Rag:
+    name = "rag"
+    description = Path(__file__).with_suffix(".txt").read_text().strip()
+    arguments = RagArguments
+
+    def __init__(self, searcher: Searcher, results: int = 1):
+        self._searcher, self._results = searcher, results
+
+    async def run(self, arguments: RagArguments, context: Context) -> Outcome:
+        start, latest = _window(arguments, context)
+        found = await asyncio.to_thread(
+            self._searcher.search, arguments.level, arguments.keywords, start, latest, context.source
+        )
+        records = found.records[: self._results]
+        if not records:
+            text = "The memory holds nothing of that time."
+            return Outcome("ok", text, data={**_answer(arguments.level, text), "exact_match": False})
+        return Outcome(
+            "ok",
+            "\n".join(f"{clock.format_range(record.start, record.end)}: {record.text}" for record in records),
+            spans=tuple((record.start, record.end) for record in records),
+            data={**_when(arguments.level, records[0]), **_answer(arguments.level, records[0].text)}
+            | {"exact_match": found.exact},
+        )
+
+
+def _window(arguments: RagArguments, context: Context) -> tuple[float | None, float | None]:
+    """Where the search starts, what it may not pass: the row's query time, or an earlier one the model asks for."""
+    latest = context.query_time
+    if arguments.query_time is not None:
+        asked = moment(arguments.query_time)
+        latest = asked if latest is None else min(asked, latest)
+    if arguments.start_time is None:
+        return None, latest
+    start = moment(arguments.start_time)
+    refuse_future(context, start)
+    if latest is not None and start > latest:
+        raise WrongArguments(f"rag: start_time {arguments.start_time} lies after query_time {arguments.query_time}")
+    return start, latest
+
+
+def _when(level: str, record: Record) -> dict[str, Any]:
+    if level == "week":
+        return {"day_label": clock.date(record.start)}
+    return {"date": clock.day(record.start), "start_time": int(clock.time(record.start))}
+
+
+def _answer(level: str, text: str) -> dict[str, Any]:
+    return {"relevant_content": text, "level": level}
