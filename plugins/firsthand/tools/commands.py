@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-from firsthand.errors import UserError
-
 app = typer.Typer(no_args_is_help=True, help="Serve, list and call the tools over week-long video.")
 
 TOKEN = "FIRSTHAND_TOOLS_TOKEN"
@@ -20,11 +18,14 @@ QueryTime = Annotated[
 @app.command()
 def serve(
     config: Config,
-    host: Annotated[str, typer.Option(help=f"Address to listen on; another one needs a token in {TOKEN}.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help=f"Address to listen on; another one needs a token in {TOKEN}.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8001,
     source: Source = None,
     query_time: QueryTime = None,
     calls: Annotated[int, typer.Option(min=1, help="Tool calls at work at once; more wait.")] = 256,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Deadline of one call, retries included.")] = 60.0,
 ) -> None:
     """One server for all people and videos: /query /video_llm /vlm (Ego-R1), /get_observation (verl-tool), /mcp.
 
@@ -37,11 +38,11 @@ def serve(
 
     from firsthand.tools import config as tools_config
     from firsthand.tools import keys, server
+    from firsthand.tools.protocol import Budget
     from firsthand.tools.row import Row
 
-    keys.redact_logs()
     token = keys.read([TOKEN])[0] if os.environ.get(TOKEN) else None
-    pinned, limits = Row.of(source, query_time), server.Limits(calls=calls)
+    pinned, limits = Row.of(source, query_time), server.Limits(calls, Budget(seconds=seconds))
     server.serve(tools_config.load(config), pinned, host, port, token, limits)
 
 
@@ -54,17 +55,17 @@ def mcp(config: Config, source: Source = None, query_time: QueryTime = None) -> 
     import asyncio
 
     from firsthand.tools import config as tools_config
-    from firsthand.tools import keys, mcp
+    from firsthand.tools import mcp
     from firsthand.tools.desk import Desk
+    from firsthand.tools.protocol import Budget
     from firsthand.tools.row import Row
 
-    keys.redact_logs()
     context = Row.of(source, query_time).context()
     toolbox = tools_config.load(config)
 
     async def run() -> None:
         try:
-            await mcp.serve_stdio(mcp.build(Desk(toolbox, at_work=16), lambda _: context))
+            await mcp.serve_stdio(mcp.build(Desk(toolbox, at_work=16, budget=Budget()), lambda _: context))
         finally:
             await toolbox.close()
 
@@ -92,7 +93,6 @@ def call(
     from firsthand import clock
     from firsthand.files import write_bytes
     from firsthand.tools import config as tools_config
-    from firsthand.tools import keys
     from firsthand.tools.protocol import Context, Outcome
     from firsthand.tools.row import Row
     from firsthand.tools.toolbox import Toolbox
@@ -103,7 +103,6 @@ def call(
         finally:
             await toolbox.close()
 
-    keys.redact_logs()
     context = Row.of(source, query_time).context()
     outcome = asyncio.run(once(tools_config.load(config), context))
     typer.echo(outcome.text)
@@ -137,16 +136,19 @@ def verl(
 
     Example: firsthand tools verl recipes/tools_toy.yaml --out recipes/tools_toy_verl.yaml
     """
+    from dataclasses import asdict
+
     import yaml
 
     from firsthand.files import write_text
     from firsthand.tools import config as tools_config
+    from firsthand.tools.protocol import Budget
 
     names = tools_config.load(config).names
     entries = [
         {
             "class_name": "firsthand.tools.verl_adapter.Tool",
-            "config": {"type": "native", "toolbox": str(config), "name": name},
+            "config": {"type": "native", "toolbox": str(config), "name": name, "budget": asdict(Budget())},
         }
         for name in names
     ]

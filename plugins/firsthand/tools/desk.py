@@ -1,22 +1,23 @@
 """Where the calls of all transports arrive: so many at work at once, the others wait their turn."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
-from firsthand.tools.protocol import Context, Outcome
+from firsthand.tools.protocol import Budget, Context, Outcome
 from firsthand.tools.toolbox import UNKNOWN, Toolbox
 
 
 class Desk:
-    def __init__(self, toolbox: Toolbox, at_work: int):
-        self.toolbox, self.in_flight = toolbox, 0
+    def __init__(self, toolbox: Toolbox, at_work: int, budget: Budget):
+        self.toolbox, self.budget, self.in_flight = toolbox, budget, 0
         self._places = asyncio.Semaphore(at_work)
 
     async def call(self, name: str, arguments: Any, context: Context) -> Outcome:
         self.in_flight += 1
         try:
             async with self._places:
-                return await self.toolbox.call(name, arguments, context)
+                return await self.toolbox.call(name, arguments, replace(context, budget=self.budget))
         finally:
             self.in_flight -= 1
 

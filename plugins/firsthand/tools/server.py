@@ -6,7 +6,7 @@ prefix that names the row (`row.py`), for clients that can be given nothing but 
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -22,6 +22,7 @@ from firsthand.tools import mcp, routes
 from firsthand.tools.desk import Desk
 from firsthand.tools.gate import Gate
 from firsthand.tools.metrics import scrape
+from firsthand.tools.protocol import Budget
 from firsthand.tools.row import Row, of_request
 from firsthand.tools.toolbox import Toolbox
 
@@ -31,6 +32,7 @@ LOOPBACK = ("127.0.0.1", "localhost")
 @dataclass(frozen=True)
 class Limits:
     calls: int = 256  # tool calls at work at once; more wait
+    budget: Budget = field(default_factory=Budget)  # of one call
     connections: int = 2048  # more are answered 503 at once
     body_bytes: int = 1 << 20
     body_seconds: float = 30.0
@@ -38,7 +40,7 @@ class Limits:
 
 
 def build(toolbox: Toolbox, pinned: Row, limits: Limits, token: str | None = None, host: str = LOOPBACK[0]) -> FastAPI:
-    desk = Desk(toolbox, limits.calls)
+    desk = Desk(toolbox, limits.calls, limits.budget)
     server = mcp.build(desk, lambda request: of_request(request, pinned).context())
     sessions = StreamableHTTPSessionManager(server, stateless=True, json_response=True)
 

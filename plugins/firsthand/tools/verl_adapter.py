@@ -9,6 +9,7 @@ a call and drops a tool's metrics, so what an agent loop needs to mask a fault i
 `agent_data.extra_fields["tool_outcomes"]`: one entry a call. The reward of a call is always 0.0, never a judgement.
 """
 
+from dataclasses import replace
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -27,7 +28,7 @@ from verl.tools.schemas import (
 
 from firsthand.errors import UserError
 from firsthand.tools import config as tools_config
-from firsthand.tools.protocol import Outcome
+from firsthand.tools.protocol import Budget, Outcome
 from firsthand.tools.row import Row
 from firsthand.tools.toolbox import Toolbox
 
@@ -57,7 +58,7 @@ def toolbox_of(path: str) -> Toolbox:
 
 
 class Tool(BaseTool):
-    """`config` is `{type: native, toolbox: recipes/tools_toy.yaml, name: rag}`."""
+    """`config` is `{type: native, toolbox: recipes/tools_toy.yaml, name: rag, budget: {seconds: 60}}`."""
 
     def __init__(self, config: dict[str, Any], tool_schema: OpenAIFunctionToolSchema | None = None):
         self.toolbox = toolbox_of(config["toolbox"])
@@ -67,6 +68,7 @@ class Tool(BaseTool):
         # Not through BaseTool.__init__, which prints every schema in every worker.
         self.config, self.name = config, config["name"]
         self.tool_schema = Schema.model_validate(schemas[self.name])
+        self.budget = Budget(**config.get("budget", {}))
         self._rows: dict[str, dict[str, Any]] = {}
 
     async def create(self, instance_id: str | None = None, **kwargs: Any) -> tuple[str, ToolResponse]:
@@ -89,7 +91,7 @@ class Tool(BaseTool):
             context = Row.of_fields(row).context()
         except UserError as error:  # of whoever wrote the data: the model must not pay for it
             return Outcome("infra_error", str(error))
-        return await self.toolbox.call(self.name, arguments, context)
+        return await self.toolbox.call(self.name, arguments, replace(context, budget=self.budget))
 
     async def release(self, instance_id: str, **kwargs: Any) -> None:
         self._rows.pop(instance_id, None)
