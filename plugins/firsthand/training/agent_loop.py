@@ -29,7 +29,6 @@ from firsthand import clock
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Limits, Message, Reply, Trace, run_episode
 from firsthand.rollout.dialects import chat_tools, stop_strings
-from firsthand.tools.config import load
 from firsthand.tools.protocol import Context, Image
 from firsthand.tools.toolbox import Toolbox
 
@@ -39,6 +38,8 @@ SHORTEST_TURN = 16  # tokens; an observation that leaves less than this for the 
 @cache
 def shared_toolbox(path: str) -> Toolbox:
     """One for all trajectories of a worker: its caches, limits and counters are shared."""
+    from firsthand.tools.config import load
+
     return load(path)
 
 
