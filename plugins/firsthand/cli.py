@@ -13,7 +13,11 @@ NOUNS = {
     "toy": ("firsthand.toy.commands", "Build and check the synthetic egocentric week and the tiny models."),
     "data": ("firsthand.data.commands", "Data sets: built from their releases, checked, compared and shown."),
     "doctor": ("firsthand.doctor.commands", "Check this machine and a recipe before GPUs are booked."),
-    "eval": ("firsthand.evals.commands", "Ask a served model held-out questions and score the answers."),
+    "eval": (
+        "firsthand.benchmarks.commands",
+        "Ask a model held-out questions and score the answers.",
+    ),
+    "submit": ("firsthand.benchmarks.submit_commands", "The file that a benchmark's server takes, checked."),
     "report": ("firsthand.report.commands", "One self-contained HTML page from a run."),
     "export": ("firsthand.serving.commands", "Merge an adapter and prove that the merged model is the same model."),
     "memory": ("firsthand.memory.commands", "Written memories of weeks and videos: build, import, search, show."),

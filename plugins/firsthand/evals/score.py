@@ -4,8 +4,12 @@ A question without a prediction is wrong, and so is an answer that does not pars
 come with Wilson 95 % intervals, which stay sensible near 0 and 1 and for a handful of questions. Two runs are compared
 question by question: the exact McNemar test asks whether the questions that only one of them got right lean to one
 side, and a paired bootstrap gives the interval of the difference.
+
+Questions about one video are right or wrong together, which makes Wilson's intervals too narrow. Where the video of
+each question is known, whole videos are resampled instead.
 """
 
+from collections.abc import Sequence
 from math import comb, sqrt
 from statistics import NormalDist
 
@@ -33,6 +37,7 @@ class Tally(BaseModel):
     correct: int = Field(default=0, ge=0)
     unparsed: int = 0  # answered, but not with one letter
     missing: int = 0  # never answered
+    bootstrap: tuple[float, float] | None = None  # over clusters, where questions are not independent
 
     @model_validator(mode="after")
     def _countable(self) -> "Tally":
@@ -63,18 +68,47 @@ class Score(Tally):
     unknown: int = 0  # predictions for ids that are not among the questions: not scored, only counted
 
 
-def score(model: str, predictions: dict[str, Prediction], answers: dict[str, Gold], by: str | None = None) -> Score:
+def score(
+    model: str,
+    predictions: dict[str, Prediction],
+    answers: dict[str, Gold],
+    by: str | Sequence[str] | None = None,
+    cluster: str | None = None,
+) -> Score:
+    """`by` one key, or several, whose groups are then named `key: value`; `cluster` is the key of what to resample."""
+    keys = [by] if isinstance(by, str) else list(by or [])
     total = Score(model=model, unknown=len(predictions.keys() - answers.keys()))
+    right: dict[str, list[tuple[str, bool]]] = {}  # group -> cluster and outcome of each question
     for key, gold in answers.items():
         prediction = predictions.get(key)
         letter = prediction.choice(gold.letters) if prediction else None
-        tallies = [total] if by is None else [total, total.by.setdefault(gold.group(by), Tally())]
-        for tally in tallies:
+        groups = [gold.group(name) if isinstance(by, str) else f"{name}: {gold.group(name)}" for name in keys]
+        for group, tally in [("", total), *((group, total.by.setdefault(group, Tally())) for group in groups)]:
             tally.add(letter == gold.answer, bool(prediction) and letter is None, prediction is None)
+            right.setdefault(group, []).append((gold.group(cluster) if cluster else key, letter == gold.answer))
     if list(total.by) == [NO_GROUP]:
         raise UserError(f"no question has the key {by!r} to group by")
     total.by = dict(sorted(total.by.items()))
+    if cluster:
+        for group, tally in [("", total), *total.by.items()]:
+            tally.bootstrap = bootstrap(right.get(group, []))
     return total
+
+
+def bootstrap(right: list[tuple[str, bool]], resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """The 95 % interval of accuracy when whole clusters (all questions of a video) are drawn again with replacement."""
+    if not right:
+        return 0.0, 1.0
+    counts: dict[str, list[int]] = {}
+    for name, correct in right:
+        count = counts.setdefault(name, [0, 0])
+        count[0] += correct
+        count[1] += 1
+    table = np.array(list(counts.values()))
+    draws = np.random.default_rng(seed).multinomial(len(table), np.full(len(table), 1 / len(table)), size=resamples)
+    drawn = draws @ table
+    low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
+    return float(low), float(high)
 
 
 class Comparison(BaseModel):

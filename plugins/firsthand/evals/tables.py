@@ -8,7 +8,8 @@ from firsthand.evals.score import Comparison, Score, Tally
 
 def print_scores(scores: list[Score], comparisons: list[Comparison]) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    table = Table(title="accuracy in %, with Wilson 95 % intervals")
+    kind = "bootstrap over videos" if scores[0].bootstrap else "Wilson"
+    table = Table(title=f"accuracy in %, with 95 % intervals ({kind})")
     table.add_column("")
     table.add_column("n", justify="right")
     for score in scores:
@@ -28,7 +29,7 @@ def print_scores(scores: list[Score], comparisons: list[Comparison]) -> None:
 
 
 def _cell(tally: Tally) -> str:
-    low, high = tally.interval
+    low, high = tally.bootstrap or tally.interval
     return f"{100 * tally.accuracy:.1f}  {100 * low:.1f}–{100 * high:.1f}"
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks as a competitor uses them: answered within a budget, submitted, scored, and never tuned on."""
