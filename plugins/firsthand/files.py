@@ -4,24 +4,33 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from firsthand.errors import UserError
 
 
-def write_bytes(path: Path | str, content: bytes) -> None:
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """A file to write beside `path`; it takes the place of `path` when all went well, and is gone when it did not."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(fd)
+    tmp = Path(name)
     try:
-        with os.fdopen(fd, "wb") as handle:
-            handle.write(content)
-        Path(tmp).chmod(0o644)  # mkstemp makes 0600, which other users of a shared folder could not read
-        Path(tmp).replace(path)
+        yield tmp
+        tmp.chmod(0o644)  # mkstemp makes 0600, which other users of a shared folder could not read
+        tmp.replace(path)
     except BaseException:
-        Path(tmp).unlink(missing_ok=True)
+        tmp.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: Path | str, content: bytes) -> None:
+    with replacing(path) as tmp:
+        tmp.write_bytes(content)
 
 
 def write_text(path: Path | str, content: str) -> None:
@@ -36,13 +45,19 @@ def write_jsonl(path: Path | str, rows: Iterable[Any]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def read_json(path: Path | str) -> Any:
-    path = Path(path)
+def read_text(path: Path | str) -> str:
     try:
-        return json.loads(path.read_text())
+        return Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read as text ({error})") from None
+
+
+def read_json(path: Path | str) -> Any:
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
         raise UserError(f"{path}: not valid JSON ({error})") from None
 
 

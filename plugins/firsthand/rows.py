@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Split = Literal["train", "dev", "test"]
 StyleName = Literal["choice", "egocross", "ego_r1", "video_r1"]  # a row of rollout.prompt.STYLES
+ROUNDING = 0.0021  # seconds; times are written with three decimals
 
 
 class Question(BaseModel):
@@ -26,6 +27,7 @@ class Question(BaseModel):
     fps: float | None = None  # true rate of `video`
     video_file: str | None = None  # a video that is not sampled yet
     style: StyleName = "choice"
+    system: str | None = None  # replaces the system prompt of the style
     data_source: str
     split: Split
     identity: str | None = None
@@ -35,6 +37,8 @@ class Question(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if clash := self.labels.keys() & type(self).model_fields.keys():
+            raise ValueError(f"the labels {sorted(clash)} are names of fields")
         if len(self.options) == 1:
             raise ValueError("a question has no options or at least two")
         if self.options and self.answer is not None and self.answer not in self.options:
@@ -53,12 +57,12 @@ class Question(BaseModel):
 
     def as_video(self) -> Self | None:
         """The same question with its images as one frame list; None if no rate gives the images their times."""
-        if not self.times:
+        if not self.times or self.times[0] != 0:
             return None
-        gaps = {round(later - earlier, 3) for earlier, later in pairwise(self.times)}
-        if len(gaps) > 1 or self.times[0] != 0:
+        gaps = [later - earlier for earlier, later in pairwise(self.times)]
+        if gaps and max(gaps) - min(gaps) > ROUNDING:
             return None
-        fps = round(1 / gaps.pop(), 4) if gaps else 1.0
+        fps = round(len(gaps) / self.times[-1], 4) if gaps else 1.0
         return self.model_copy(update={"images": [], "times": [], "video": self.images, "fps": fps})
 
 

@@ -1,13 +1,78 @@
-"""`firsthand data ...`: data sets and what is wrong with them."""
+"""`firsthand data ...`: data sets, from their owners' files to checked and registered rows."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from firsthand.data.commands_check import check
+from firsthand.data.commands_check import check, leaks, show
 
-app = typer.Typer(no_args_is_help=True, help="Data sets: checked before they cost GPU hours.")
-app.command()(check)
+app = typer.Typer(no_args_is_help=True, help="Data sets: built from their releases, checked, compared and shown.")
 
 
 @app.callback()
 def main() -> None:
-    """Data sets: checked before they cost GPU hours."""
+    """Data sets: built from their releases, checked, compared and shown."""
+
+
+@app.command("list")
+def list_() -> None:
+    """Every data set that can be built, with its licence and where its owner keeps it.
+
+    Example: firsthand data list
+    """
+    from firsthand.data.catalogue import RELEASES
+    from firsthand.data.output import show_releases
+
+    show_releases(RELEASES.values())
+
+
+@app.command()
+def build(
+    name: Annotated[str, typer.Argument(help="A name of `firsthand data list`.")],
+    src: Annotated[Path, typer.Option(help="The release's folder as its owner distributes it.")],
+    out: Annotated[Path | None, typer.Option(help="Where the rows go (default: datasets/NAME).")] = None,
+    purposes: Annotated[
+        list[str] | None, typer.Option("--for", help="sft, rl or eval; may be given again (default: all it has).")
+    ] = None,
+    video: Annotated[
+        bool, typer.Option("--video", help="rl and eval: frames as one video with its true rate, not as timed images.")
+    ] = False,
+    system: Annotated[
+        Path | None, typer.Option(help="A text file that replaces the system prompt in all rows.")
+    ] = None,
+    pattern: Annotated[
+        str | None, typer.Option("--files", help="Other files below the folder, for example 'cot10_*.json'.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Read this many rows of each file.")] = None,
+) -> None:
+    """Convert a release into rows for LLaMA-Factory, veRL and evaluation.
+
+    Rows that cannot be converted are listed in OUT/dropped.jsonl with file, row and reason; the others are kept, and
+    the exit code is 1.
+
+    Example: firsthand data build egocross_support --src ~/EgoCross_support_set --for sft
+    """
+    from firsthand import files
+    from firsthand.data import build as building
+    from firsthand.data.catalogue import release
+    from firsthand.data.output import progress, show_built
+    from firsthand.errors import UserError
+
+    chosen = release(name)
+    for purpose in purposes or []:
+        if purpose not in building.FILES:
+            raise UserError(f"--for {purpose}: choose {', '.join(building.FILES)}")
+    text = files.read_text(system).strip() if system else None
+    options = building.Options(limit, video, pattern, text)
+    out = out or Path("datasets") / name
+    with progress() as tick:
+        built = building.build(chosen, src, out, tuple(purposes or ()), options, tick)  # type: ignore[arg-type]
+    show_built(chosen, out, built)
+    raise typer.Exit(1 if any(part.dropped for part in built.values()) else 0)
+
+
+for checking in (check, leaks, show):
+    app.command()(checking)
+app.command()(leaks)
+app.command()(show)

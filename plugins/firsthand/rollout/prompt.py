@@ -77,7 +77,8 @@ def messages(row: Question, tools: list[Tool] | None = None) -> list[Message]:
     if row.video_file:
         content.append({"type": "video", "video": row.video_file})
     content.append({"type": "text", "text": question_text(row)})
-    return [{"role": "system", "content": system(row.style, tools)}, {"role": "user", "content": content}]
+    told = row.system or system(row.style, tools)
+    return [{"role": "system", "content": told}, {"role": "user", "content": content}]
 
 
 def question_text(row: Question) -> str:

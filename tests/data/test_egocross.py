@@ -1,0 +1,204 @@
+"""EgoCross in the exact format of its release, with the irregularities of its files."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from firsthand import files
+from firsthand.data.build import Built, Options, build
+from firsthand.data.catalogue import release
+from firsthand.errors import UserError
+from firsthand.rollout.prompt import question_of, system
+
+
+def frame(dataset: str, video: str, folder: str, name: str) -> str:
+    return f"frames/{dataset}/{video}/frames/{folder}/{name}"
+
+
+def support_row(domain: str, images: list[str], separator: str = ".", answer: str = "B") -> dict[str, Any]:
+    options = "\n".join(f"{letter}{separator} thing {letter}" for letter in "ABCD")
+    return {
+        "messages": [
+            {"role": "user", "content": "<image>" * len(images) + f"What is held?\n{options}"},
+            {"role": "assistant", "content": answer},
+        ],
+        "images": images,
+        "domain": domain,
+    }
+
+
+ANIMAL = [frame("EgoPet", "dog_1", "ii_q3", f"frame_{number}.jpg") for number in (100, 137, 174)]
+SURGERY = [frame("CholecTrack20", "VID103", "oc_q1", f"frame_{number}.png") for number in (5000, 5025, 5050)]
+EGOSURGERY = [frame("EgoSurgery", "15", "dhoi_q2", f"15_1_{number}.jpg") for number in (640, 641)]
+INDUSTRY = [frame("ENIGMA", "v7", "nip_q4", f"frame_{number}.jpg") for number in (0, 60, 120)]
+SUPPORT = [
+    support_row("animal", ANIMAL, "."),
+    support_row("surgery", SURGERY, ":"),
+    support_row("surgery", EGOSURGERY, ")"),
+    support_row("industry", INDUSTRY, "."),
+]
+
+
+def run(name: str, src: Path, out: Path, *purposes: Any, **options: Any) -> dict[Any, Built]:
+    return build(release(name), src, out, purposes, Options(**options), lambda *_: None)
+
+
+def built_support(tmp_path: Path, rows: list[dict[str, Any]], *purposes: Any, **options: Any) -> dict[Any, Built]:
+    files.write_json(tmp_path / "src/train.json", rows)
+    return run("egocross_support", tmp_path / "src", tmp_path / "out", *purposes, **options)
+
+
+def test_the_three_ways_of_writing_options_become_one(tmp_path: Path) -> None:
+    built_support(tmp_path, SUPPORT, "sft", "eval")
+    for row in files.read_jsonl(tmp_path / "out/sft.jsonl"):
+        assert row["messages"][1]["content"].endswith("What is held?\nA. thing A\nB. thing B\nC. thing C\nD. thing D")
+        assert row["messages"][2] == {"role": "assistant", "content": "B"}
+        assert row["messages"][0] == {"role": "system", "content": system("egocross")}
+
+
+def test_frames_carry_the_times_of_the_original_video(tmp_path: Path) -> None:
+    """25 frames a second in surgery, 30 elsewhere; EgoSurgery's frames are a second apart."""
+    built = built_support(tmp_path, SUPPORT, "sft")["sft"]
+    times = [row["messages"][1]["content"].split("What")[0] for row in files.read_jsonl(tmp_path / "out/sft.jsonl")]
+    assert times == [
+        "<0.0 seconds><image><1.2 seconds><image><2.5 seconds><image>",
+        "<0.0 seconds><image><1.0 seconds><image><2.0 seconds><image>",
+        "<0.0 seconds><image><1.0 seconds><image>",
+        "<0.0 seconds><image><2.0 seconds><image><4.0 seconds><image>",
+    ]
+    assert built.rows == {"sft.jsonl": 4, "sft_video_0.5fps.jsonl": 1, "sft_video_1fps.jsonl": 2}
+    [row] = files.read_jsonl(tmp_path / "out/sft_video_0.5fps.jsonl")
+    assert (row["videos"], row["images"]) == ([INDUSTRY], [])
+    assert row["messages"][1]["content"].startswith("<video>What is held?")
+    assert built.notes == {"frames at a rate of their own: only in sft.jsonl": 1}
+
+
+def test_rl_and_eval_rows(tmp_path: Path) -> None:
+    built_support(tmp_path, SUPPORT)
+    rows = pq.read_table(tmp_path / "out/rl_train.parquet").to_pylist()
+    assert [row["extra_info"]["index"] for row in rows] == [0, 1, 2, 3]
+    assert rows[1]["extra_info"]["choices"] == ["thing A", "thing B", "thing C", "thing D"]
+    assert rows[1]["extra_info"]["question_type"] == "object counting"
+    assert (rows[1]["reward_model"]["ground_truth"], rows[1]["agent_name"]) == ("B", "single_turn_agent")
+    assert (rows[0]["images"], rows[0]["videos"]) == (ANIMAL, [])
+    questions = [question_of(row) for row in files.read_jsonl(tmp_path / "out/eval.jsonl")]
+    assert [question.id for question in questions] == ["animal-01", "surgery-01", "surgery-02", "industry-01"]
+    assert [question.labels["primary_category"] for question in questions] == [
+        "Identification", "Counting", "Identification", "Prediction",
+    ]  # fmt: skip
+    assert (tmp_path / "out/media").resolve() == (tmp_path / "src").resolve()
+
+
+def test_frames_as_video_for_rl_and_eval(tmp_path: Path) -> None:
+    built = built_support(tmp_path, SUPPORT, "rl", video=True)["rl"]
+    rows = pq.read_table(tmp_path / "out/rl_train.parquet").to_pylist()
+    assert [row["videos"][0]["raw_fps"] for row in rows] == [pytest.approx(30 / 37, abs=1e-3), 1.0, 1.0, 0.5]
+    assert not built.notes
+
+
+BAD = {
+    "3 <image> tags for 2 images": support_row("animal", ANIMAL) | {"images": ANIMAL[:2]},
+    "the roles are": {**support_row("animal", ANIMAL), "messages": [{"role": "user", "content": "x"}]},
+    "'content' is missing": {**support_row("animal", ANIMAL), "messages": [{"role": "user"}, {"role": "assistant"}]},
+    "must be a list of paths": support_row("animal", ANIMAL) | {"images": ANIMAL[0]},
+    "answer 'E' is not among the options": support_row("animal", ANIMAL, answer="E"),
+    "no options": support_row("animal", ANIMAL, separator="-"),
+    "is no frame of the domain 'industry'": support_row("industry", ANIMAL),
+    "'domain' is missing": {key: value for key, value in support_row("animal", ANIMAL).items() if key != "domain"},
+    "no JSON object": "a text",
+}
+
+
+def test_a_row_that_cannot_be_converted_is_listed_and_the_others_are_kept(tmp_path: Path) -> None:
+    built = built_support(tmp_path, [*BAD.values(), *SUPPORT], "sft")["sft"]
+    assert (built.dropped, built.rows["sft.jsonl"]) == (len(BAD), 4)
+    dropped = list(files.read_jsonl(tmp_path / "out/dropped.jsonl"))
+    assert [row["row"] for row in dropped] == list(range(1, len(BAD) + 1))
+    for reason, row in zip(BAD, dropped, strict=True):
+        assert row["file"] == "train.json"
+        assert reason in row["reason"]
+
+
+def test_frames_whose_numbers_do_not_rise_have_no_times(tmp_path: Path) -> None:
+    built = built_support(tmp_path, [support_row("animal", ANIMAL[::-1])], "sft")["sft"]
+    [row] = files.read_jsonl(tmp_path / "out/sft.jsonl")
+    assert row["messages"][1]["content"].startswith("<image><image><image>What")
+    assert built.notes == {"times unknown: the numbers of the frames do not rise": 1}
+
+
+def test_a_domain_has_a_file_of_its_own(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "src/train_animal.json", SUPPORT[:1])
+    built = run("egocross_support_animal", tmp_path / "src", tmp_path / "out", "sft")
+    assert built["sft"].rows["sft.jsonl"] == 1
+
+
+def a_test_row(id: int, dataset: str, video: str) -> dict[str, Any]:
+    folder = f"/egocross_testbed/{dataset}/generated/{video}/frames/oc_q{id}"
+    return {
+        "id": id,
+        "dataset": dataset,
+        "primary_category": "Counting",
+        "question_type": "object counting",
+        "question_text": "How many tools?",
+        "options": [f"{letter}: {number}" for number, letter in enumerate("ABCD")],
+        "original_video_fps": 25.0,
+        "video_path": [f"{folder}/frame_{number:05}.jpg" for number in range(3)],
+    }
+
+
+TEST = [
+    a_test_row(1, "CholecTrack20", "VID25"),
+    a_test_row(2, "CholecTrack20", "VID12"),
+    a_test_row(200, "EgoPet", "cat"),
+    a_test_row(400, "EgoSurgery", "04_1"),
+    a_test_row(900, "ExtrameSportFPV", "VID006"),
+]
+
+
+def test_the_test_set(tmp_path: Path) -> None:
+    """No question_id, no answers, a slash before every path, two rates."""
+    files.write_json(tmp_path / "src/egocross_testbed/egocross_testbed_imgs.json", TEST)
+    built = run("egocross_test", tmp_path / "src", tmp_path / "out")["eval"]
+    assert (built.rows, built.dropped) == ({"eval.jsonl": 5}, 0)
+    questions = {row["id"]: question_of(row) for row in files.read_jsonl(tmp_path / "out/eval.jsonl")}
+    assert {id: question.times for id, question in questions.items()} == {
+        "1": [0, 1, 2], "2": [0, 2, 4], "200": [0, 2, 4], "400": [0, 1, 2], "900": [0, 2, 4],
+    }  # fmt: skip
+    first = questions["1"]
+    assert (first.answer, first.split, first.options["C"]) == (None, "test", "2")
+    assert first.images[0] == "egocross_testbed/CholecTrack20/generated/VID25/frames/oc_q1/frame_00000.jpg"
+    assert [question.labels["domain"] for question in questions.values()] == [
+        "surgery", "surgery", "animal", "surgery", "xsports",
+    ]  # fmt: skip
+
+
+def test_the_folder_may_be_named_from_inside_or_from_above(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "a/src/egocross_testbed/egocross_testbed_imgs.json", TEST)
+    for src in (tmp_path / "a", tmp_path / "a/src", tmp_path / "a/src/egocross_testbed"):
+        run("egocross_test", src, tmp_path / "out")
+        assert (tmp_path / "out/media").resolve() == (tmp_path / "a/src").resolve()
+
+
+@pytest.mark.parametrize(
+    "changes, reason",
+    [
+        ({"dataset": "ExtremeSportFPV"}, "none of CholecTrack20"),
+        ({"video_path": ["/elsewhere/EgoPet/x.jpg"]}, "do not lie in /egocross_testbed/EgoPet/"),
+        ({"options": ["A: x", "B: y", "C z", "D: w"]}, "4 options carry the letters A, B, D"),
+        ({"id": 200}, "is that of row 1 of egocross_testbed/egocross_testbed_imgs.json too"),
+        ({"options": []}, ""),
+    ],
+)
+def test_a_bad_test_row(tmp_path: Path, changes: dict[str, Any], reason: str) -> None:
+    rows = [a_test_row(200, "EgoPet", "cat"), a_test_row(201, "EgoPet", "cat") | changes]
+    files.write_json(tmp_path / "src/egocross_testbed/egocross_testbed_imgs.json", rows)
+    built = run("egocross_test", tmp_path / "src", tmp_path / "out")["eval"]
+    assert built.dropped == 1 and reason in built.examples[0]
+
+
+@pytest.mark.parametrize("purpose", ["sft", "rl"])
+def test_the_test_set_gives_no_rows_to_learn_from(tmp_path: Path, purpose: str) -> None:
+    with pytest.raises(UserError, match="choose --for eval"):
+        run("egocross_test", tmp_path, tmp_path / "out", purpose)
