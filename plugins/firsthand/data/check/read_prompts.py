@@ -45,7 +45,7 @@ def read_verl(row: Row) -> Sample:
 def read_eval(row: Row) -> Sample:
     if not row.get("id"):
         raise Unreadable("no `id`; answers are matched to questions by it")
-    sample = Sample("eval", [], id=str(row["id"]), letters=_letters(row) or "ABCD", answer=row.get("answer"))
+    sample = Sample("eval", [], id=str(row["id"]), letters=_letters(row), answer=row.get("answer"))
     for role, content, number in _messages(row, "messages"):
         if not isinstance(content, list):
             sample.turns.append(Turn(role, text_of(content, f"the content of turn {number}")))
@@ -89,6 +89,6 @@ def _messages(row: Row, column: str) -> list[tuple[Role, Any, int]]:
 
 def _letters(row: Row) -> str | None:
     if isinstance(row.get("letters"), str):
-        return row["letters"] or None
+        return row["letters"] or None  # a question without options has none
     options = row.get("options")
     return "".join(options) if isinstance(options, dict) else None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firsthand.data.check.source import Limits
+from firsthand.data.check.source import Budget, Limits
 from firsthand.doctor import recipes, verl_chain, yaml_lines
 from firsthand.doctor.values import number
 from firsthand.errors import UserError
@@ -33,31 +33,31 @@ def read(path: Path) -> Recipe:
 
 
 def _llamafactory(values: dict[str, Any]) -> Recipe:
-    def at(key: str, default: float) -> float:
-        return number(values.get(key)) or default
+    def at(key: str, default: int) -> int:
+        return int(number(values.get(key)) or default)
 
     folder = values.get("dataset_dir", "data")
     limits = Limits(
         image=(at("image_min_pixels", 32 * 32), at("image_max_pixels", 768 * 768)),
         video=(at("video_min_pixels", 16 * 16), at("video_max_pixels", 256 * 256)),
-        video_fps=at("video_fps", DEFAULTS.video_fps),
-        video_maxlen=int(at("video_maxlen", DEFAULTS.video_maxlen)),
-        tokens=int(at("cutoff_len", 2048)),
+        video_fps=number(values.get("video_fps")) or DEFAULTS.video_fps,
+        video_maxlen=at("video_maxlen", DEFAULTS.video_maxlen),
+        tokens=at("cutoff_len", 2048),
         key="cutoff_len",
-        workers=int(at("preprocessing_num_workers", 1)),
-        batch=int(at("preprocessing_batch_size", DEFAULTS.batch)),
+        workers=at("preprocessing_num_workers", 1),
+        batch=at("preprocessing_batch_size", DEFAULTS.batch),
     )
     return Recipe(limits, Path(values.get("media_dir", folder)), Path(folder), values.get("model_name_or_path"))
 
 
 def _verl(chain: verl_chain.Chain) -> Recipe:
-    def budget(kind: str, default: tuple[float, float]) -> tuple[float, float]:
+    def budget(kind: str, default: Budget) -> Budget:
         low, high = (number(chain.get(f"data.media.{kind}.{end}_pixels")) for end in ("min", "max"))
-        return low or default[0], high or default[1]
+        return default and (int(low or default[0]), int(high or default[1]))
 
     limits = Limits(
-        image=budget("image", (32 * 32, 768 * 768)),
-        video=budget("video", (16 * 16, 256 * 256)),
+        image=budget("image", DEFAULTS.image),
+        video=budget("video", DEFAULTS.video),
         tokens=int(number(chain.get("data.max_prompt_length")) or 1024),
         key="data.max_prompt_length",
     )

@@ -15,7 +15,7 @@ from firsthand.data.check.stream import Rows
 from firsthand.doctor.lf_registry import Dataset, Registry
 from firsthand.errors import UserError
 
-Budget = tuple[float, float] | None  # fewest and most pixels of an image or a frame; None: only the processor's own
+Budget = tuple[int, int] | None  # fewest and most pixels of an image or a frame; None: only the processor's own
 
 
 @dataclass(frozen=True)

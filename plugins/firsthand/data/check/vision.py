@@ -43,14 +43,19 @@ def within(width: int, height: int, budget: Budget) -> tuple[int, int]:
     if budget is None:
         return width, height
     fewest, most = budget
-    for limit, outside in ((most, width * height > most), (fewest, width * height < fewest)):
-        if outside:
-            factor = math.sqrt(limit / (width * height))
-            width, height = int(width * factor), int(height * factor)
+    if width * height > most:
+        width, height = _scaled(width, height, most)
+    if width * height < fewest:
+        width, height = _scaled(width, height, fewest)
     width, height = max(width, SHORTEST), max(height, SHORTEST)
     if width / height > NARROWEST:
         return height * NARROWED, height
     return (width, width * NARROWED) if height / width > NARROWEST else (width, height)
+
+
+def _scaled(width: int, height: int, pixels: float) -> tuple[int, int]:
+    factor = math.sqrt(pixels / (width * height))
+    return int(width * factor), int(height * factor)
 
 
 class Counter:
