@@ -17,6 +17,18 @@ LLAMA_FACTORY = {
     "tiny_sft_qwen3vl": "sft_qwen3vl",
     "tiny_sft_lora_qwen3vl": "sft_qwen3vl_lora",
     "tiny_merge_lora_qwen3vl": "merge_qwen3vl_lora",
+    "tiny_sft_egocross_full": "sft_egocross_full",
+    "tiny_sft_egocross_lora": "sft_egocross_lora",
+    "tiny_sft_egocross_video": "sft_egocross_video",
+    "tiny_merge_egocross_lora": "merge_egocross_lora",
+    "tiny_sft_ego_cott": "sft_ego_cott",
+    "tiny_sft_ego_cott_lora": "sft_ego_cott_lora",
+    "tiny_sft_video_r1": "sft_video_r1",
+}
+VARIANTS = {  # the same recipe on another data set, which shares its tiny twin
+    f"sft_egocross_{domain}_{kind}": f"sft_egocross_{kind}"
+    for domain in ("animal", "industry", "surgery", "xsports")
+    for kind in ("full", "lora")
 }
 VERL = {"tiny_grpo_qwen3vl_choice": "grpo_qwen3vl_choice"}
 TWINS = LLAMA_FACTORY | VERL
@@ -27,7 +39,7 @@ SIZES = {
     "cutoff_len", "lora_rank", "lora_alpha", "learning_rate", "per_device_train_batch_size",
     "gradient_accumulation_steps", "num_train_epochs", "preprocessing_num_workers", "dataloader_num_workers",
 }  # fmt: skip
-ON_CPU = {"bf16", "use_cpu", "deepspeed", "disable_gradient_checkpointing"}
+ON_CPU = {"bf16", "use_cpu", "deepspeed", "disable_gradient_checkpointing", "enable_liger_kernel"}
 
 VERL_PATHS = {"actor_rollout_ref.model.path", "trainer.experiment_name"}
 VERL_SIZES = {
@@ -55,7 +67,7 @@ def differing(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
 
 
 def test_every_recipe_has_a_tiny_twin_and_names_it() -> None:
-    found = {path.stem for path in RECIPES.glob("*.yaml")} - NO_TWIN
+    found = {path.stem for path in RECIPES.glob("*.yaml")} - NO_TWIN - VARIANTS.keys()
     assert {name for name in found if name.startswith("tiny_")} == set(TWINS)
     assert {name for name in found if not name.startswith("tiny_")} == set(TWINS.values())
     for tiny, full in TWINS.items():
@@ -71,8 +83,32 @@ def test_a_tiny_llamafactory_recipe_changes_sizes_and_paths_only(tiny: str, full
     assert changed >= PATHS & large.keys(), "both would write to the same place"
 
 
+@pytest.mark.parametrize(("variant", "original"), VARIANTS.items())
+def test_a_variant_is_its_original_on_another_data_set(variant: str, original: str) -> None:
+    assert differing(read(variant), read(original)) == {"dataset", "media_dir", "output_dir"}
+    assert f"recipes/tiny_{original}.yaml" in (RECIPES / f"{variant}.yaml").read_text()
+
+
+@pytest.mark.parametrize("name", [*LLAMA_FACTORY, *LLAMA_FACTORY.values(), *VARIANTS])
+def test_a_recipe_begins_with_its_launch_line_and_names_no_absolute_path(name: str) -> None:
+    text = (RECIPES / f"{name}.yaml").read_text()
+    assert f"recipes/{name}.yaml" in text.splitlines()[1]
+    assert not [value for value in read(name).values() if isinstance(value, str) and value.startswith(("/", "~"))]
+    if not name.startswith(("tiny_", "merge_")):
+        assert "# Hardware: " in text and "not measured" in text.lower().replace("\n#", "")
+
+
+@pytest.mark.parametrize("name", [*LLAMA_FACTORY, *LLAMA_FACTORY.values(), *VARIANTS])
+def test_the_template_is_that_of_the_model(name: str) -> None:
+    model, template = read(name)["model_name_or_path"].lower().replace("_", "."), read(name)["template"]
+    kinds = {"qwen3-vl-4b-instruct": "qwen3_vl_nothink", "qwen3.vl": "qwen3_vl_nothink", "qwen2.5-vl": "qwen2_vl",
+             "qwen2.5.vl": "qwen2_vl", "qwen2.5": "qwen"}  # fmt: skip
+    assert template == next(kind for key, kind in kinds.items() if key in model)
+
+
 @pytest.mark.parametrize(("merge", "train"), [
     ("merge_qwen3vl_lora", "sft_qwen3vl_lora"), ("tiny_merge_lora_qwen3vl", "tiny_sft_lora_qwen3vl"),
+    ("merge_egocross_lora", "sft_egocross_lora"), ("tiny_merge_egocross_lora", "tiny_sft_egocross_lora"),
 ])  # fmt: skip
 def test_a_merge_recipe_continues_its_training_recipe(merge: str, train: str) -> None:
     made, trained = read(merge), read(train)
@@ -142,12 +178,13 @@ def test_a_registry_entry_is_complete(name: str) -> None:
 
 
 def test_the_datasets_of_the_recipes_are_registered() -> None:
-    recipes = [read(name) for name in (*LLAMA_FACTORY, *LLAMA_FACTORY.values(), "tiny_base")]
+    recipes = [read(name) for name in (*LLAMA_FACTORY, *LLAMA_FACTORY.values(), *VARIANTS, "tiny_base")]
     named = {recipe["dataset"] for recipe in recipes if "dataset" in recipe}
     assert named and named <= REGISTRY.keys()
     for recipe in recipes:
         if "dataset" in recipe:
-            assert Path(REGISTRY[recipe["dataset"]]["file_name"]).parent == Path(recipe["media_dir"])
+            folder = Path(REGISTRY[recipe["dataset"]]["file_name"]).parent
+            assert Path(recipe["media_dir"]) in (folder, folder / "media")  # beside the rows, or a link to a release
 
 
 def test_llamafactory_reads_the_registry() -> None:
