@@ -18,6 +18,7 @@ NOUNS = {
         "Ask a model held-out questions and score the answers.",
     ),
     "submit": ("firsthand.benchmarks.submit_commands", "The file that a benchmark's server takes, checked."),
+    "media": ("firsthand.media.commands", "Take frames out of videos into a store with true times."),
     "report": ("firsthand.report.commands", "One self-contained HTML page from a run."),
     "export": ("firsthand.serving.commands", "Merge an adapter and prove that the merged model is the same model."),
     "memory": ("firsthand.memory.commands", "Written memories of weeks and videos: build, import, search, show."),

@@ -1,4 +1,4 @@
-"""The path guard: a path that comes from a row, a model or a request leads to a file inside the root, or to an error."""
+"""The path guard: a path out of a row, a model or a request leads to a file inside the root, or to an error."""
 
 import re
 from pathlib import Path, PurePosixPath

@@ -1,0 +1,44 @@
+"""Whose video a file is and when it begins, from its name."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from firsthand import clock
+from firsthand.errors import UserError
+
+ENDINGS = re.compile(r"\.(mp4|m4v|mov|mkv|webm|avi|m?ts|m2ts|mpe?g|3gp|wmv|flv|ogv)", re.IGNORECASE)  # of videos
+_EGOLIFE = re.compile(r"(DAY\d+)_(.+)_(\d+)", re.IGNORECASE)  # DAY1_A1_JAKE_11094208
+_ELAPSED = re.compile(r"\d{8}")  # abc/00003000: 30 seconds into video abc
+
+
+@dataclass(frozen=True)
+class Recording:
+    source: str  # whose week, or which video
+    start: float  # clock seconds
+
+
+def recording(path: PurePath) -> Recording:
+    """The recording that a path, relative to the folder of all videos, names.
+
+    `.../DAY1_A1_JAKE_11094208.mp4` is A1_JAKE at that time; `.../abc/00003000.mp4` is video abc, 30 seconds into it;
+    every other file is a video of its own, named as the file and with elapsed time.
+    """
+    if found := _EGOLIFE.fullmatch(path.stem):
+        made = Recording(found[2], clock.at(found[1], found[3]))
+    elif _ELAPSED.fullmatch(path.stem) and path.parent.name:
+        made = Recording(path.parent.name, clock.at(1, path.stem))
+    else:
+        made = Recording(path.stem, clock.of_elapsed(0.0))
+    if made.source.startswith("."):
+        raise UserError(f"{path}: {made.source!r} cannot name a source; rename the file")
+    return made
+
+
+def videos_below(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Paths of videos relative to the folder, and of all files that are not taken for videos, both sorted."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; name the folder that holds the videos")
+    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    taken = [path for path in files if ENDINGS.fullmatch(path.suffix) and not path.name.startswith("._")]
+    return taken, sorted(set(files) - set(taken))
