@@ -10,7 +10,6 @@ query time is never read, and the part of it that had happened is found in the r
 that ends later has any influence on the outcome.
 """
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -27,8 +26,8 @@ class Window(NamedTuple):
     """Where to look: records of these levels, coarsest first, between these moments."""
 
     levels: Sequence[str]
-    start: float = -math.inf
-    end: float = math.inf
+    start: float
+    end: float
 
 
 def windows(store: Store, source: str, level: str, start_time: float | None, query_time: float | None) -> list[Window]:
@@ -37,19 +36,20 @@ def windows(store: Store, source: str, level: str, start_time: float | None, que
         raise UserError(f"level {level!r} is none of {', '.join(LEVELS)}")
     held = store.levels(source)
     first, last = min(one.start for one in held.values()), max(one.end for one in held.values())
+    everything = clock.search_window("week", None, None)
     if clock.seconds_between(first, last) <= _SHORT:
-        return [Window(COARSE_TO_FINE)]
+        return [Window(COARSE_TO_FINE, *everything)]
     start = start_time
     if start is None and query_time is not None:
         start = clock.plus(query_time, -clock.HOUR) if level == "hour" else query_time
     if level == "week" or start is None:
-        return [Window(LEVELS[level])]
-    today, tomorrow = clock.midnight(clock.day(start)), clock.midnight(clock.day(start) + 1)
+        return [Window(LEVELS[level], *everything)]
+    today = clock.search_window("day", start, None)
     if not held.keys() & {"1day", "1hour"} and clock.day(last) == 1:
-        return [Window(["30s"], start, clock.plus(start, _SHORT)), Window(["30s"], today, tomorrow)]
+        return [Window(["30s"], start, clock.plus(start, _SHORT)), Window(["30s"], *today)]
     if level == "day":
-        return [Window(LEVELS["day"], today, tomorrow)]
-    return [Window(LEVELS["hour"], start, clock.plus(start, clock.HOUR)), Window(LEVELS["day"], today, tomorrow)]
+        return [Window(LEVELS["day"], *today)]
+    return [Window(LEVELS["hour"], *clock.search_window("hour", start, None)), Window(LEVELS["day"], *today)]
 
 
 def tiles(store: Store, source: str, window: Window, query_time: float | None) -> dict[str, list[Span]]:

@@ -109,7 +109,7 @@ class Searcher:
             return ranked
         first = ranked[: self.reranker.depth]
         order = self.reranker.order(keywords, self.store.fetch(first))
-        return [first[place] for place in order]
+        return [first[place] for place in order] + ranked[len(first) :]
 
     def _terms(self, keywords: tuple[str, ...]) -> list[str]:
         terms = self._analyser.terms(keywords)

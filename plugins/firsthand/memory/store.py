@@ -60,6 +60,10 @@ class Store:
         write(Path(path), records)
         return cls(path)
 
+    @property
+    def count(self) -> int:
+        return sum(one.count for held in self._holdings.values() for one in held.values())
+
     def sources(self) -> list[str]:
         return list(self._holdings)
 

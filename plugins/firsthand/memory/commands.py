@@ -1,0 +1,226 @@
+"""`firsthand memory`: make the written memory of weeks and videos, and look into it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from firsthand.memory.dense import Embedder
+
+app = typer.Typer(no_args_is_help=True, help="Written memories of weeks and videos: build, import, search, show.")
+
+Database = Annotated[Path, typer.Argument(help="A memory: the file that `build` or `import` wrote.")]
+EmbedModel = Annotated[str | None, typer.Option(help="Embedding model: of sentence-transformers, or of the server.")]
+EmbedServer = Annotated[str | None, typer.Option(help="Base URL of an OpenAI-compatible server of embeddings.")]
+
+
+@app.command()
+def build(
+    out: Annotated[Path, typer.Option(help="The memory to write.")],
+    server: Annotated[str, typer.Option(help="Base URL of the OpenAI-compatible server of --model.")],
+    model: Annotated[str, typer.Option(help="Language model that merges notes into longer ones.")],
+    captions: Annotated[Path | None, typer.Option(help="Given 30-s captions: a folder that `import` reads.")] = None,
+    frames: Annotated[Path | None, typer.Option(help="A frame store, whose clips a vision model captions.")] = None,
+    caption_model: Annotated[str | None, typer.Option(help="That vision model; by default --model.")] = None,
+    caption_server: Annotated[str | None, typer.Option(help="Base URL of its server; by default --server.")] = None,
+    source: Annotated[list[str] | None, typer.Option(help="Only this person or video; may be repeated.")] = None,
+    work: Annotated[Path | None, typer.Option(help="Folder that keeps all replies; by default OUT.replies.")] = None,
+    fps: Annotated[float, typer.Option(help="Frames a second that the vision model sees.")] = 1.0,
+    pixels: Annotated[int, typer.Option(help="Pixels of each frame at most.")] = 448 * 448,
+    concurrency: Annotated[int, typer.Option(min=1, help="Calls at once; with --ray, of each source.")] = 8,
+    retries: Annotated[int, typer.Option(min=0, help="Tries again after connection faults, 429 and 5xx.")] = 6,
+    timeout: Annotated[float, typer.Option(min=1.0, help="Seconds to wait for one reply.")] = 300.0,
+    price: Annotated[list[str] | None, typer.Option(help="MODEL=IN,OUT in US dollars a million tokens.")] = None,
+    ray: Annotated[bool, typer.Option("--ray", help="Build each source as a task of Ray Data.")] = False,
+) -> None:
+    """Make a memory: captions of 30 s, then ten minutes, hours and days, each written from the level below.
+
+    Start it again after any interruption: what a model has answered is not asked again. Exit code 1 when something is
+    missing in the memory. The key is read from OPENAI_API_KEY.
+
+    Example: firsthand memory build --captions datasets/toy/memory --server http://localhost:8000 --model qwen
+    --out runs/memory.sqlite
+    """
+    from firsthand.errors import UserError
+    from firsthand.memory import building, usage
+    from firsthand.memory.jobs import find_jobs
+    from firsthand.memory.store import Store
+
+    if (captions is None) == (frames is None):
+        raise UserError("give either --captions (files) or --frames (a frame store)")
+    prices = usage.read_prices(price or [])
+    jobs, unread = find_jobs(captions, frames, source or [])
+    settings = building.Settings(
+        writer=building.Model(model, server),
+        captioner=building.Model(caption_model or model, caption_server or server),
+        work=(work or Path(f"{out}.replies")).resolve(),
+        fps=fps,
+        pixels=pixels,
+        concurrency=concurrency,
+        retries=retries,
+        timeout=timeout,
+    )
+    if ray:
+        built = building.build_on_ray(jobs, settings)
+    else:
+        with _texts_bar() as advance:
+            built = building.build(jobs, settings, advance)
+    for line in usage.report((one.usage for one in built), prices):
+        typer.echo(line)
+    records = [record for one in built if not one.faults for record in one.records]
+    faults = [line for one in built for line in one.faults]
+    if records:
+        store = Store.build(out, records)
+        typer.echo(f"{store.count} records of {len(store.sources())} sources -> {out}")
+    else:
+        typer.echo(f"no source is whole; {out} is not written")
+    missing = [*unread, *(line for one in built for line in one.left_out), *faults]
+    _list_and_exit("pieces are missing; run it again to ask what failed", missing)
+
+
+@app.command("import")
+def import_(
+    folder: Annotated[Path, typer.Argument(help="Folder with egolife/, videomme/ or egoschema/, or one of these.")],
+    out: Annotated[Path, typer.Option(help="The memory to write.")],
+) -> None:
+    """Make a memory of Ego-R1's database files; exit code 1 when a file or record could not be read.
+
+    Example: firsthand memory import datasets/toy/memory --out runs/memory.sqlite
+    """
+    from firsthand.errors import UserError
+    from firsthand.memory.readers import Problems, find, read
+    from firsthand.memory.store import Store
+
+    problems = Problems()
+    files = find(folder, problems)
+    if not files:
+        raise UserError("\n".join([f"{folder}: no memory file below it", *problems.lines()]))
+    store = Store.build(out, read(files, problems))
+    typer.echo(f"{len(files)} files, {store.count} records of {len(store.sources())} sources -> {out}")
+    _list_and_exit("files or records could not be read", list(problems.lines()))
+
+
+@app.command()
+def show(database: Database) -> None:
+    """List the sources of a memory with their levels, counts and spans.
+
+    Example: firsthand memory show runs/memory.sqlite
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from firsthand import clock
+    from firsthand.memory.records import COARSE_TO_FINE
+    from firsthand.memory.store import Store
+
+    store = Store(database)
+    table = Table("source", "level", "records", "from", "to", title=f"{store.count} records, {store.digest[:12]}")
+    for source in store.sources():
+        held = store.levels(source)
+        for one in (held[level] for level in COARSE_TO_FINE if level in held):
+            table.add_row(source, one.level, str(one.count), clock.stamp(one.start), clock.stamp(one.end))
+    Console(highlight=False).print(table)
+
+
+@app.command()
+def search(
+    database: Database,
+    keywords: Annotated[list[str], typer.Argument(help="What to look for.")],
+    source: Annotated[str, typer.Option(help="Whose week, or which video.")],
+    level: Annotated[str, typer.Option(help="week finds days, day finds hours, hour finds ten minutes.")] = "week",
+    start: Annotated[str | None, typer.Option(help="Where a day or an hour begins: DAYx_HHMMSSFF.")] = None,
+    query_time: Annotated[str | None, typer.Option(help="Nothing that ends later is seen: DAYx_HHMMSSFF.")] = None,
+    ranking: Annotated[str, typer.Option(help="lexical, dense or hybrid.")] = "lexical",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many records.")] = 5,
+    synonyms: Annotated[Path | None, typer.Option(help="Lines of words that mean the same: phone, mobile")] = None,
+    embed_model: EmbedModel = None,
+    embed_server: EmbedServer = None,
+    rerank_server: Annotated[str | None, typer.Option(help="Let a language model order the best, at this URL.")] = None,
+    rerank_model: Annotated[str, typer.Option(help="Name of that model.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Search a memory as an agent does, seeing nothing that ends after the query time.
+
+    Example: firsthand memory search runs/memory.sqlite lamp --source A1_JAKE --level day --start DAY2_11000000
+    """
+    from dataclasses import asdict
+    from json import dumps
+
+    from firsthand import clock
+    from firsthand.memory.rerank import Reranker
+    from firsthand.memory.search import Searcher
+    from firsthand.memory.store import Store
+
+    store = Store(database)
+    found = Searcher(
+        store,
+        ranking,  # type: ignore[arg-type]
+        limit=limit,
+        synonyms=synonyms,
+        embedder=_embedder(embed_model or store.embedding_model, embed_server) if ranking != "lexical" else None,
+        reranker=Reranker(rerank_server, rerank_model, f"{database}.replies") if rerank_server else None,
+    ).search(level, keywords, start and clock.parse(start), query_time and clock.parse(query_time), source)
+    if json:
+        typer.echo(dumps(asdict(found), ensure_ascii=False, indent=1))
+        return
+    if not found.exact:
+        typer.secho("nothing there matches; the nearest:" if found.records else "nothing there", err=True)
+    for record in found.records:
+        typer.secho(f"{clock.format_range(record.start, record.end)} {record.level}", bold=True)
+        typer.echo(record.text)
+
+
+@app.command()
+def embed(
+    database: Database,
+    model: Annotated[str, typer.Option(help="Embedding model: of sentence-transformers, or of the server.")],
+    server: EmbedServer = None,
+) -> None:
+    """Give every record of a memory a vector, for dense and hybrid search.
+
+    Example: firsthand memory embed runs/memory.sqlite --model BAAI/bge-small-en-v1.5
+    """
+    from firsthand.memory.dense import add_vectors
+
+    store = add_vectors(database, _embedder(model, server))
+    typer.echo(f"{store.count} vectors of {model} -> {database}")
+
+
+def _embedder(model: str | None, server: str | None) -> "Embedder":
+    from firsthand.errors import UserError
+    from firsthand.memory.dense import open_embedder
+
+    if model is None:
+        raise UserError("this memory has no vectors; `firsthand memory embed` adds them")
+    return open_embedder(model, server)
+
+
+@contextmanager
+def _texts_bar() -> "Iterator[Callable[[int, int], None]]":
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("texts"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"))
+    with Progress(*columns, TimeRemainingColumn()) as bar:
+        task = bar.add_task("texts", total=0)
+
+        def advance(done: int, more: int) -> None:
+            bar.update(task, advance=done, total=(bar.tasks[0].total or 0) + more)
+
+        yield advance
+
+
+def _list_and_exit(what: str, lines: Sequence[str]) -> None:
+    """Every drop, and the exit code that tells of them."""
+    if lines:
+        typer.secho("\n".join([*lines, f"{len(lines)} {what}"]), fg="red", err=True)
+        raise typer.Exit(1)
