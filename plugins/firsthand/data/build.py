@@ -29,6 +29,7 @@ from firsthand.rollout import prompt
 from firsthand.rows import Question, Trajectory
 
 FILES: dict[Purpose, str] = {"sft": "sft.jsonl", "rl": "rl_train.parquet", "eval": "eval.jsonl"}
+DEV = "rl_dev.parquet"  # beside rl_train.parquet, where the release or --hold-out has such a split
 UNREADABLE = (UserError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 TICK, EXAMPLES = 500, 5  # rows
 Tick = Callable[[str, int, int], None]  # what is read, done and total
@@ -40,6 +41,7 @@ class Options:
     video: bool = False  # frames as one video with its rate, not as images with times
     pattern: str | None = None  # other files than the release's own
     system: str | None = None  # replaces the system prompt
+    hold_out: tuple[str, ...] = ()  # people whose questions become the development split
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Built:
     """What became of the rows of one purpose."""
 
     rows: dict[str, int] = field(default_factory=dict)  # by file
+    folded: int = 0  # rows that another row holds too
     dropped: int = 0
     left_aside: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
@@ -100,8 +103,9 @@ class _Build:
         return self.built
 
     def _names(self) -> list[str]:
-        rates = self.release.video_rates if self.purpose == "sft" else ()
-        return [FILES[self.purpose], *map(video_file, rates)]
+        """Files that may get rows; those that get none are not left behind."""
+        views = map(video_file, self.release.video_rates)
+        return [FILES[self.purpose], *{"sft": views, "rl": [DEV], "eval": []}[self.purpose]]
 
     def _writer(self, name: str) -> AbstractContextManager[writers.Writer]:
         path = self.out / name
@@ -120,7 +124,10 @@ class _Build:
                     raise ValueError(row.why)
                 if not isinstance(row, dict):
                     raise ValueError(f"the row is no JSON object but {type(row).__name__}")
-                self._write(self.converter.convert(row, place), place)
+                if made := self.converter.convert(row, place):
+                    self._write(made, place)
+                else:
+                    self.built.folded += 1
             except LeftAside as why:
                 self.built.left_aside[str(why)] += 1
                 self.dropped.add({**vars(place), "left_aside": str(why)})
@@ -135,6 +142,8 @@ class _Build:
         if (first := self.ids.setdefault(question.id, place)) != place:
             raise ValueError(f"its id {question.id!r} is that of row {first.row} of {first.file} too")
         question.system = self.options.system
+        if question.identity in self.options.hold_out:
+            question.split = "dev"
         for name, row in self._rendered(question, made):
             self.open[name].add(row)
 
@@ -156,7 +165,7 @@ class _Build:
         if self.purpose == "eval":
             yield name, prompt.eval_row(question)
         else:
-            yield name, prompt.verl_row(question, self.open[name].rows)
+            yield (DEV if question.split == "dev" else name), prompt.verl_row(question, len(self.ids) - 1)
 
     def _drop(self, place: Place, reason: str) -> None:
         self.built.dropped += 1

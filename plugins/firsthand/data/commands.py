@@ -44,6 +44,9 @@ def build(
     pattern: Annotated[
         str | None, typer.Option("--files", help="Other files below the folder, for example 'cot10_*.json'.")
     ] = None,
+    hold_out: Annotated[
+        list[str] | None, typer.Option(help="rl: this person's questions go into rl_dev.parquet; may be given again.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Read this many rows of each file.")] = None,
 ) -> None:
     """Convert a release into rows for LLaMA-Factory, veRL and evaluation.
@@ -64,7 +67,7 @@ def build(
         if purpose not in building.FILES:
             raise UserError(f"--for {purpose}: choose {', '.join(building.FILES)}")
     text = files.read_text(system).strip() if system else None
-    options = building.Options(limit, video, pattern, text)
+    options = building.Options(limit, video, pattern, text, tuple(hold_out or ()))
     out = out or Path("datasets") / name
     with progress() as tick:
         built = building.build(chosen, src, out, tuple(purposes or ()), options, tick)  # type: ignore[arg-type]
@@ -74,5 +77,3 @@ def build(
 
 for checking in (check, leaks, show):
     app.command()(checking)
-app.command()(leaks)
-app.command()(show)

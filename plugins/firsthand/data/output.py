@@ -43,9 +43,11 @@ def show_built(release: Release, out: Path, built: Mapping[Purpose, Built]) -> N
     for purpose, part in built.items():
         for name, rows in part.rows.items():
             console.print(f"{rows:8}  {escape(str(out / name))}")
-        taken = sum(part.left_aside.values()) + part.dropped + next(iter(part.rows.values()))
+        taken = part.folded + sum(part.left_aside.values()) + part.dropped + next(iter(part.rows.values()))
         if release.rows and taken != release.rows:
             console.print(f"{'':8}  [yellow]{purpose}: {taken} rows were read, the release has {release.rows}[/yellow]")
+        if part.folded:
+            console.print(f"{part.folded:8}  rows are parts of other rows")
         for reason, count in {**part.left_aside, **part.notes}.items():
             console.print(f"{count:8}  {escape(reason)}")
         if part.dropped:

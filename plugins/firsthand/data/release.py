@@ -1,8 +1,8 @@
 """What a release of data is: where its owner keeps it, under which terms, which of its files hold rows, who reads them.
 
 A converter gets the rows of the release one by one and makes one of our rows of each. What it cannot read it raises,
-and the row is listed with the reason; a row that is whole but not wanted (a wrong answer, a step that its trajectory
-holds already) is `LeftAside`, which is listed apart and is no failure.
+and the row is listed with the reason. A row that is whole but not wanted (a wrong answer) is `LeftAside`: it is listed
+too, and is no failure. None says that another row holds all of this one.
 """
 
 from collections import Counter
@@ -37,7 +37,7 @@ class Converter:
         self.notes: Counter[str] = Counter()  # what a user should know about rows that were kept
         self.texts: dict[str, str] = {}  # small files to write beside the rows
 
-    def convert(self, row: dict[str, Any], place: Place) -> Question | Trajectory:
+    def convert(self, row: dict[str, Any], place: Place) -> Question | Trajectory | None:
         raise NotImplementedError
 
     def finish(self) -> Iterator[tuple[Place, str]]:
