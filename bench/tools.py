@@ -1,0 +1,128 @@
+"""Load on a served `rag`: many callers at once for a while; errors, latency, throughput, and memory over time.
+
+    python bench/tools.py [--callers 256] [--seconds 60] [--records 32000]
+
+The server is a process of its own, started as a user would; the callers share another one, on the same machine.
+"""
+
+import argparse
+import asyncio
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import numpy as np
+
+from firsthand import clock
+from firsthand.memory.records import Record
+from firsthand.memory.store import Store
+from firsthand.serving.vllm_server import free_port
+
+SOURCES = ("A1_JAKE", "A2_ALICE", "A3_TASHA", "A4_LUCIA", "A5_KATRINA", "A6_SHURE")
+WORDS = [f"{first}{second}" for first in ("lamp", "cup", "knife", "shelf", "tea") for second in range(200)]
+CONFIG = "memory: {{store: {0}/memory.sqlite}}\nstate: {0}/state\ntools: {{rag: }}\n"
+
+
+def records(count: int) -> Iterator[Record]:
+    """Thirty seconds after thirty seconds, 14 hours a day, of 60 words each, and their ten minutes and hours."""
+    rng = random.Random(0)
+    each = count // len(SOURCES)
+    for source in SOURCES:
+        for number in range(each):
+            day, place = divmod(number, 14 * 120)
+            start = clock.plus(clock.midnight(day + 1), 8 * 3600 + 30 * place)
+            for level, seconds in (("30s", 30), ("10min", 600), ("1hour", 3600)):
+                if 30 * place % seconds == 0:
+                    yield Record(source, level, start, clock.plus(start, seconds), " ".join(rng.choices(WORDS, k=60)))
+
+
+async def caller(session: aiohttp.ClientSession, until: float, seed: int, took: list[float], ends: Counter) -> None:
+    rng = random.Random(seed)
+    while time.monotonic() < until:
+        start = f"DAY{rng.randint(1, 2)}_{rng.randint(8, 18):02}000000"
+        body = {"level": rng.choice(["week", "day", "hour"]), "keywords": rng.choices(WORDS, k=4), "start_time": start}
+        says = {"X-Source": rng.choice(SOURCES), "X-Query-Time": f"DAY3_{rng.randint(8, 20):02}300000"}
+        begun = time.perf_counter()
+        try:
+            async with session.post("/query", json=body, headers=says) as reply:
+                await reply.read()
+                ends[reply.headers.get("X-Outcome", f"HTTP {reply.status}")] += 1
+        except (aiohttp.ClientError, TimeoutError) as error:
+            ends[type(error).__name__] += 1
+        took.append(time.perf_counter() - begun)
+
+
+async def memory(session: aiohttp.ClientSession) -> float:
+    """Resident MiB of the server."""
+    async with session.get("/metrics") as reply:
+        lines = (await reply.text()).splitlines()
+    [value] = [line.split()[1] for line in lines if line.startswith("process_resident_memory_bytes ")]
+    return float(value) / (1 << 20)
+
+
+async def load(url: str, callers: int, seconds: float) -> None:
+    took, ends = list[float](), Counter[str]()
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(url, connector=connector, timeout=aiohttp.ClientTimeout(60)) as session:
+        await asyncio.gather(*(caller(session, time.monotonic() + 5, seed, [], Counter()) for seed in range(callers)))
+        resident, begun = [await memory(session)], time.monotonic()
+        until = begun + seconds
+        work = [asyncio.create_task(caller(session, until, seed, took, ends)) for seed in range(callers)]
+        while time.monotonic() < until:
+            await asyncio.sleep(seconds / 6)
+            resident.append(await memory(session))
+        await asyncio.gather(*work)
+        spent = time.monotonic() - begun
+    p50, p99 = np.percentile(took, [50, 99]) * 1000
+    print(f"{callers} callers, {spent:.0f} s: {len(took)} calls, {len(took) / spent:.0f} a second, {dict(ends)}")
+    print(f"latency p50 {p50:.0f} ms, p99 {p99:.0f} ms, max {max(took) * 1000:.0f} ms")
+    print("server memory, MiB: " + " ".join(f"{value:.0f}" for value in resident))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--callers", type=int, default=256)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--records", type=int, default=32_000, help="of thirty seconds")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder, port = Path(name), free_port()
+        Store.build(folder / "memory.sqlite", records(options.records))
+        (folder / "tools.yaml").write_text(CONFIG.format(folder))
+        command = [
+            sys.executable,
+            "-m",
+            "firsthand.cli",
+            "tools",
+            "serve",
+            str(folder / "tools.yaml"),
+            "--port",
+            str(port),
+        ]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            asyncio.run(_when_ready(f"http://127.0.0.1:{port}", options.callers, options.seconds))
+        finally:
+            server.terminate()
+            print(f"the server ended with code {server.wait(60)}")
+
+
+async def _when_ready(url: str, callers: int, seconds: float) -> None:
+    async with aiohttp.ClientSession(url) as session:
+        for _ in range(600):
+            try:
+                async with session.get("/health"):
+                    break
+            except aiohttp.ClientError:
+                await asyncio.sleep(0.2)
+    await load(url, callers, seconds)
+
+
+if __name__ == "__main__":
+    main()
