@@ -17,9 +17,7 @@ def cli(*arguments: Any) -> Any:
 
 
 def log(path: Path, letters: dict[int, str | None]) -> Path:
-    rows = [
-        {"id": f"egocross_test/{n}", "output": "", "decided": True, "letter": letter} for n, letter in letters.items()
-    ]
+    rows = [{"id": str(n), "output": "", "decided": True, "letter": letter} for n, letter in letters.items()]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 

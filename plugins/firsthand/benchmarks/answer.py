@@ -14,11 +14,12 @@ from typing import Any, Literal
 from openai import APIStatusError, AsyncOpenAI
 
 from firsthand.benchmarks import ballots
-from firsthand.benchmarks.frames import Policy, count, fit
+from firsthand.benchmarks.frames import Budget, Policy, count, fit
 from firsthand.errors import UserError
 from firsthand.evals import rows as evals_rows
 from firsthand.evals.client import Reply, Settings, complete
 from firsthand.evals.media import request_body
+from firsthand.media.paths import inside
 from firsthand.rollout.prompt import messages
 from firsthand.rows import Question
 
@@ -39,9 +40,15 @@ class Plan(Settings):
     prompts: Literal["plain", "typed"] = "plain"
     frames: Policy = "uniform"
     max_frames: int = 16
-    max_image_tokens: int = 16384
-    factor: int = 32
+    max_image_tokens: int = 16384  # of all frames
+    max_pixels: int = 360_000  # of a frame, as in training
+    min_pixels: int = 50_176
+    factor: int = 32  # pixels along a token
     video: bool = False  # frames as one video, where a rate gives them their times, instead of images
+
+    @property
+    def budget(self) -> Budget:
+        return Budget(self.max_image_tokens, self.max_pixels, self.min_pixels, self.factor)
 
 
 class Task:
@@ -57,7 +64,9 @@ async def answer(client: AsyncOpenAI, task: Task, plan: Plan, root: Path, by_pat
     letters = "".join(question.options)
     policy, limit, halved = plan.frames, plan.max_frames, []
     while True:
-        fitted = fit(question, root, policy, limit, plan.max_image_tokens, plan.factor)
+        fitted = fit(question, root, policy, limit, plan.budget)
+        if by_path and (big := [path for path in fitted.images if not plan.budget.holds(inside(root, path))]):
+            raise UserError(f"{big[0]}: outside the pixel budget, so it cannot be sent by path; leave --by-path out")
         try:
             asked = [
                 await _ask(client, fitted, order, letters, plan, root, by_path)
@@ -127,7 +136,7 @@ async def _ask(
 ) -> tuple[ballots.Ballot, Reply]:
     shown = ballots.reordered(question, order)
     rendered = evals_rows.Question.model_validate({"id": question.id, "messages": messages(shown), "letters": letters})
-    body = await asyncio.to_thread(request_body, rendered, root, by_path)
+    body = await asyncio.to_thread(request_body, rendered, root, by_path, plan.budget.read)
     if plan.method == "letter":
         reply = await complete(client, body, plan)
         return ballots.by_letter(reply.output, letters, order), reply

@@ -11,9 +11,7 @@ from firsthand.errors import UserError
 if TYPE_CHECKING:
     from firsthand.evals.ask import Summary
 
-app = typer.Typer(
-    no_args_is_help=True, help="Ask a model held-out questions and score the answers."
-)
+app = typer.Typer(no_args_is_help=True, help="Ask a model held-out questions and score the answers.")
 
 
 class Benchmark(StrEnum):
@@ -89,7 +87,9 @@ def run(
     rows: Annotated[
         Path | None, typer.Option(help="Questions; by default datasets/<benchmark>_test/eval.jsonl.")
     ] = None,
-    media_root: Annotated[Path | None, typer.Option(help="Frames are below this folder; by default ROWS' own.")] = None,
+    media_root: Annotated[
+        Path | None, typer.Option(help="Frames are below this folder; by default `media` beside ROWS.")
+    ] = None,
     method: Annotated[
         Method, typer.Option(help="The letter it writes, the letters' probabilities, or all pairs of options.")
     ] = Method.LETTER,
@@ -102,6 +102,8 @@ def run(
     ] = Policy.UNIFORM,
     max_frames: Annotated[int, typer.Option(min=1, help="Frames of a question, unless --frames full.")] = 16,
     max_image_tokens: Annotated[int, typer.Option(min=1, help="Cap on the tokens of a question's frames.")] = 16384,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Of a frame: image_max_pixels of the recipe.")] = 360_000,
+    min_pixels: Annotated[int, typer.Option(min=1, help="Of a frame: image_min_pixels of the recipe.")] = 50_176,
     factor: Annotated[int, typer.Option(min=1, help="Pixels along a token: Qwen3-VL 32, Qwen2.5-VL 28.")] = 32,
     video: Annotated[bool, typer.Option("--video", help="Frames as one video with its rate, as trained so.")] = False,
     by_path: Annotated[
@@ -124,7 +126,7 @@ def run(
     from firsthand.benchmarks.answer import Plan
 
     rows = rows or Path(f"datasets/{benchmark}_test/eval.jsonl")
-    root = (media_root or rows.parent).resolve()
+    root = (media_root or rows.parent / "media").resolve()
     questions = runs.read_questions(rows)
     if server is None and model is None:
         raise UserError("say --server URL, or --model FOLDER to have it served")
@@ -133,7 +135,7 @@ def run(
         {
             "model": name, "max_tokens": max_tokens, "seed": seed, "method": method, "rotate": rotate,
             "prompts": prompts, "frames": frames, "max_frames": max_frames, "max_image_tokens": max_image_tokens,
-            "factor": factor, "video": video,
+            "max_pixels": max_pixels, "min_pixels": min_pixels, "factor": factor, "video": video,
         }
     )  # fmt: skip
     allowed = root if by_path else None
@@ -152,7 +154,7 @@ def score(
     answers: Annotated[Path, typer.Option(help="JSONL with id, answer, letters and keys to group by; or EgoCross's.")],
     by: Annotated[str | None, typer.Option(help="Also by the values of this key: label, type, identity, ...")] = None,
     questions: Annotated[
-        Path | None, typer.Option(help="EgoCross's questions, for category and type; by default beside the answers.")
+        Path | None, typer.Option(help="EgoCross's questions, for category and type; by default beside ANSWERS.")
     ] = None,
     against: Annotated[Path | None, typer.Option(help="Compare each file with this one, question by question.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,

@@ -12,18 +12,12 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 from firsthand import files
+from firsthand.data.releases.egocross import DOMAINS
 from firsthand.errors import UserError
 from firsthand.evals.rows import Gold, Prediction, read_rows
 
 TOTAL = 957
-DOMAINS = {
-    "CholecTrack20": "surgery",
-    "EgoSurgery": "surgery",
-    "ENIGMA": "industry",
-    "ExtrameSportFPV": "xsports",  # the misspelling is the official name
-    "EgoPet": "animal",
-}
-RANGES = {  # first and last id of each data set
+RANGES = {  # first and last id of each data set; the misspelling is the official name
     "CholecTrack20": (1, 183),
     "EgoPet": (184, 366),
     "EgoSurgery": (367, 466),
@@ -33,7 +27,7 @@ RANGES = {  # first and last id of each data set
 LETTERS = ("A", "B", "C", "D")
 MEMBER = "predictions.json"
 QUESTIONS = "egocross_testbed_imgs.json"
-GROUPS = ("domain", "category", "question_type")
+GROUPS = ("domain", "primary_category", "question_type")
 
 
 def dataset_of(number: int) -> str | None:
@@ -41,9 +35,8 @@ def dataset_of(number: int) -> str | None:
 
 
 def number_of(key: Any) -> int | None:
-    """The official id in ours (`egocross_test/17`), or as it is."""
-    found = re.search(r"(?<!\d)(\d{1,9})$", str(key))
-    return int(found[1]) if found else None
+    """The official id, as a number or as text."""
+    return int(key) if re.fullmatch(r"\d{1,9}", str(key)) else None
 
 
 def read_answers(path: Path, questions: Path | None = None) -> dict[str, Gold]:
@@ -60,7 +53,7 @@ def read_answers(path: Path, questions: Path | None = None) -> dict[str, Gold]:
         question_id = str(row.get("question_id") or number)
         labels = {
             "domain": DOMAINS.get(str(said.get("dataset") or dataset_of(number))),
-            "category": said.get("primary_category"),
+            "primary_category": said.get("primary_category"),
             "question_type": said.get("question_type"),
             "video": re.sub(r"_q\d+_.*$", "", question_id),
         }
@@ -84,7 +77,7 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
     for key, row in found:
         number = number_of(key)
         if number is None or str(number) in predictions:
-            what = "no official id (a number at its end)" if number is None else "given twice"
+            what = "no official id" if number is None else "given twice"
             raise UserError(f"{path}: id {key!r}: {what}")
         predictions[str(number)] = row
     return predictions

@@ -1,21 +1,55 @@
-"""Which frames of a question the model sees: a policy chooses them, and a cap on their tokens always holds.
+"""Which frames of a question the model sees, and at which size: a policy, a budget of pixels, a cap on their tokens.
 
-What an image costs follows from its size in the file's header: one token for every `factor` x `factor` pixels, where
-the factor is patch x merge (Qwen3-VL 32, Qwen2.5-VL 28). It is an estimate, because a processor may also enlarge small
-images; frames that are stored within the pixel budget of training cost what is counted here.
+The budget of pixels is that of training (`image_max_pixels`, `image_min_pixels`) and its rule of sizes is the same, so
+that a model meets in the test what it has learnt from. A frame within the budget is sent as the file is on disk.
+
+What a frame costs follows from its size: one token for every `factor` x `factor` pixels, where the factor is patch x
+merge (Qwen3-VL 32, Qwen2.5-VL 28).
 """
 
 import math
+from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Literal
 
 from PIL import Image
 
 from firsthand.errors import UserError
+from firsthand.evals.media import read_image as read_file
 from firsthand.media.paths import inside
+from firsthand.rollout.media import read_image
 from firsthand.rows import Question
 
 Policy = Literal["uniform", "tail", "full"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    max_tokens: int  # of all frames of a question
+    max_pixels: int  # of a frame
+    min_pixels: int
+    factor: int
+
+    def tokens(self, path: Path) -> int:
+        return math.prod(max(round(side / self.factor), 1) for side in self._size(path))
+
+    def holds(self, path: Path) -> bool:
+        return self.min_pixels <= math.prod(_size(path)) <= self.max_pixels
+
+    def read(self, root: Path | str, path: str) -> tuple[bytes, str]:
+        """What is sent of a frame, and its media type."""
+        if self.holds(inside(root, path)):
+            return read_file(root, path)
+        buffer = BytesIO()
+        read_image(inside(root, path), self.max_pixels, self.min_pixels).save(buffer, "PNG")
+        return buffer.getvalue(), "image/png"
+
+    def _size(self, path: Path) -> tuple[float, float]:
+        width, height = _size(path)
+        pixels = width * height
+        factor = math.sqrt(min(max(pixels, self.min_pixels), self.max_pixels) / pixels)
+        return width * factor, height * factor
 
 
 def choose(total: int, policy: Policy, limit: int) -> list[int]:
@@ -30,10 +64,11 @@ def choose(total: int, policy: Policy, limit: int) -> list[int]:
     return [round(i * (total - 1) / (limit - 1)) for i in range(limit)]
 
 
-def fit(question: Question, root: Path, policy: Policy, limit: int, max_tokens: int, factor: int) -> Question:
+def fit(question: Question, root: Path, policy: Policy, limit: int, budget: Budget) -> Question:
     """The question with the frames that policy and caps leave. Too many tokens for `full` make it `uniform`."""
     frames = question.images or question.video
-    costs = [_tokens(inside(root, path), factor) for path in frames]
+    costs = [budget.tokens(inside(root, path)) for path in frames]
+    max_tokens = budget.max_tokens
     limit = min(limit, len(frames))
     if policy == "full" and sum(costs) > max_tokens:
         policy = "uniform"
@@ -62,9 +97,9 @@ def count(question: Question) -> int:
     return len(question.images) + len(question.video)
 
 
-def _tokens(path: Path, factor: int) -> int:
+def _size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
-            return math.prod(max(round(side / factor), 1) for side in image.size)
+            return image.size
     except OSError as error:
         raise UserError(f"{path}: not a readable image ({error})") from None

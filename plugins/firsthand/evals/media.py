@@ -19,6 +19,7 @@ model_executor/models/qwen3_vl.py):
 """
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from firsthand.errors import UserError
 from firsthand.evals.rows import Image, Part, Question, Text
 from firsthand.media.paths import inside
 
+Reader = Callable[[Path | str, str], tuple[bytes, str]]
 _MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 
 
@@ -38,11 +40,14 @@ def read_image(root: Path | str, path: str) -> tuple[bytes, str]:
     raise UserError(f"{path!r}: neither JPEG nor PNG")
 
 
-def request_body(question: Question, root: Path | str, by_path: bool = False) -> dict[str, Any]:
+def request_body(
+    question: Question, root: Path | str, by_path: bool = False, read: Reader = read_image
+) -> dict[str, Any]:
     """The media-dependent fields of a chat request: `messages` and, with videos, `media_io_kwargs`.
 
-    By path, images are `file://` URLs, for a server on this machine with `--allowed-local-media-path`; frames of videos
-    travel as bytes all the same, since a URL names one file.
+    `read` gives what is sent of a file; another one may keep it within a budget of pixels. By path, images are
+    `file://` URLs, for a server on this machine with `--allowed-local-media-path`; frames of videos travel as bytes all
+    the same, since a URL names one file.
     """
     body: dict[str, Any] = {
         "messages": [
@@ -50,7 +55,7 @@ def request_body(question: Question, root: Path | str, by_path: bool = False) ->
                 "role": message.role,
                 "content": message.content
                 if isinstance(message.content, str)
-                else [_encoded(part, root, by_path) for part in message.content],
+                else [_encoded(part, root, by_path, read) for part in message.content],
             }
             for message in question.messages
         ]
@@ -60,15 +65,15 @@ def request_body(question: Question, root: Path | str, by_path: bool = False) ->
     return body
 
 
-def _encoded(part: Part, root: Path | str, by_path: bool) -> dict[str, Any]:
+def _encoded(part: Part, root: Path | str, by_path: bool, read: Reader) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
     if isinstance(part, Image) and by_path:
         return {"type": "image_url", "image_url": {"url": inside(root, part.image).as_uri()}}
     if isinstance(part, Image):
-        content, media_type = read_image(root, part.image)
+        content, media_type = read(root, part.image)
         return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{_base64(content)}"}}
-    frames = ",".join(_base64(read_image(root, path)[0]) for path in part.video)
+    frames = ",".join(_base64(read(root, path)[0]) for path in part.video)
     return {"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{frames}"}}
 
 
