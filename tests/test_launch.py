@@ -11,7 +11,7 @@ from firsthand.serving import vllm_server
 
 ROOT = Path(__file__).parents[1]
 GRPO = ["python", "-m", "verl.trainer.main_ppo", "--config-dir", "recipes", "--config-name", "grpo_qwen3vl_choice"]
-LAUNCHERS = ["sft.sh", "grpo.sh", "serve.sh", "slurm_grpo.sbatch"]
+LAUNCHERS = ["sft.sh", "grpo.sh", "serve.sh", "tools.sh", "slurm_grpo.sbatch"]
 
 
 @pytest.fixture
@@ -52,6 +52,12 @@ def test_usage(launch, script: str) -> None:
 def test_a_missing_recipe_is_named(launch, script: str) -> None:
     done = launch(script, "--dry-run", "recipes/sft_qwen4.yaml")
     assert done.returncode == 1 and "recipes/sft_qwen4.yaml: no such recipe" in done.stderr and done.stdout == ""
+
+
+def test_tools(launch) -> None:
+    done = launch("tools.sh", "--dry-run", "recipes/sft_qwen3vl.yaml", "--calls", "9", PORT="8003")
+    command = "firsthand tools serve recipes/sft_qwen3vl.yaml --port 8003 --calls 9"
+    assert done.stdout.split() == command.split()
 
 
 @pytest.mark.parametrize(("machine", "torchrun"), [(NO_GPU, []), (GPU, ["FORCE_TORCHRUN=1"])])

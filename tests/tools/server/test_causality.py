@@ -329,6 +329,8 @@ def check(world: World, case: Case, said: Said) -> None:
         assert source == case.source, f"{source} in the answer to {case}"
         assert moment <= latest, f"{clock.stamp(moment)} in the answer to {case}"
     told = times_in(said.text) - times_in(json.dumps(case.arguments))  # a correction may repeat what was asked
+    if said.status == "user_error":
+        told -= times_in(json.dumps(world.toolbox.schemas()))  # and show the right form by the schema's examples
     assert all(moment <= latest for moment in told), f"{[*map(clock.stamp, told)]} told in the answer to {case}"
     assert said.status in ("ok", "user_error", "blocked_by_time", "refused"), f"{said} for {case}"
 
