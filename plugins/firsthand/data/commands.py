@@ -75,5 +75,27 @@ def build(
     raise typer.Exit(1 if any(part.dropped for part in built.values()) else 0)
 
 
+@app.command()
+def register(
+    file: Annotated[Path, typer.Option(help="LLaMA-Factory's registry.")] = Path("dataset_info.json"),
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit code 1 when an entry is missing or does not fit.")
+    ] = False,
+) -> None:
+    """Write the entries of all data sets into dataset_info.json, with columns and tags; other entries stay.
+
+    Example: firsthand data register --check
+    """
+    from firsthand.data import registry
+
+    if check_only:
+        found = registry.problems(file)
+        for problem in found:
+            typer.echo(problem)
+        raise typer.Exit(1 if found else 0)
+    changed = registry.register(file)
+    typer.echo(f"{file}: {', '.join(changed) or 'nothing to change'}")
+
+
 for checking in (check, leaks, show):
     app.command()(checking)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,11 @@ class Turn:
     pieces: list[str | Medium]
     tokens: int
     learnt: bool
+
+    @property
+    def blocks(self) -> list[tuple[bool, list[str | Medium]]]:
+        """Runs of media, and the texts between them."""
+        return [(seen, list(run)) for seen, run in groupby(self.pieces, lambda piece: isinstance(piece, Medium))]
 
 
 @dataclass

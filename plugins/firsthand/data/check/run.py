@@ -13,7 +13,7 @@ from firsthand.data.check.decode import Decoded
 from firsthand.data.check.kinds import KINDS, LEVELS, Found
 from firsthand.data.check.memory import MEMORY, Memory, estimate
 from firsthand.data.check.pool import mapped
-from firsthand.data.check.rules import answers, budget, length, media, placeholders, turns
+from firsthand.data.check.rules import answers, budget, columns, length, media, placeholders, turns
 from firsthand.data.check.rules.repeated import Repeated
 from firsthand.data.check.samples import FORM, Sample, Unreadable
 from firsthand.data.check.source import Source
@@ -43,6 +43,7 @@ class Part:
     problems: list[tuple[str, int, str]] = field(default_factory=list)  # name of the kind, row, message
     seen: list[Seen] = field(default_factory=list)
     media: list[tuple[str, bool, int]] = field(default_factory=list)  # path, is it a video, row
+    types: dict[columns.Type, int] = field(default_factory=dict)  # with the first row of each
 
     def add(self, number: int, found: Iterable[Found]) -> None:
         self.problems += [(kind.name, number, message) for kind, message in found]
@@ -97,8 +98,11 @@ def check(
     global _job
     _job = _Job(source, counter, decoded is not None)
     report, repeated, rows = Report(source, shown), Repeated(), Rows(source.file)
+    typed: dict[str, tuple[int, str]] = {}
     for part in mapped(_part, _chunks(rows), workers):
         report.rows += part.rows
+        for held, number in part.types.items():
+            part.add(number, columns.check(held, typed, number))
         for seen in part.seen:
             part.add(seen.number, repeated.check(seen.number, seen.id, seen.index, seen.digest))
             report.pixels = max(report.pixels, seen.pixels)
@@ -155,6 +159,9 @@ def _part(chunk: list[Numbered]) -> Part:
         except Unreadable as why:
             part.add(number, [(FORM, str(why))])
             continue
+        if sample.form != "eval":
+            for held in columns.types(row):
+                part.types.setdefault(held, number)
         prompt, pixels = _check(sample, number, part)
         part.seen.append(Seen(number, sample.id, sample.index, sample.digest, None, pixels))
         if prompt:

@@ -71,7 +71,7 @@ def _source(file: Path, entry: Dataset | None, root: Path | None, limits: Limits
         raise UserError(f"{file}: no rows; a row is one JSON object")
     form: Form = "llamafactory" if entry else _form(rows[0])
     if form == "llamafactory" and entry is None:
-        entry = Dataset(Registry(file), file.stem, _implied(rows[0]), file.parent)
+        entry = Dataset(Registry(file), file.stem, _implied(rows), file.parent)
     limits = limits or (Limits(image=None, video=None) if form == "eval" else Limits())
     if form == "eval":
         limits = replace(limits, image=None, video=None)  # a server knows no budget
@@ -109,9 +109,10 @@ def _form(row: Row) -> Form:
     )
 
 
-def _implied(row: Row) -> dict[str, Any]:
+def _implied(rows: list[Row]) -> dict[str, Any]:
     """The entry of dataset_info.json that rows of this kind need."""
-    media = {key: key for key in ("images", "videos", "system", "tools") if key in row}
+    row = rows[0]
+    media = {key: key for key in ("images", "videos", "system", "tools") if any(key in other for other in rows)}
     if "instruction" in row:
         history = {"history": "history"} if "history" in row else {}
         names = {"prompt": "instruction", "query": "input", "response": "output"}
