@@ -110,10 +110,10 @@ class Tools(Strict):
 
 
 class Limits(Strict):
-    retries: int = Field(2, ge=0, le=10)
-    backoff: float = Field(0.5, ge=0)  # seconds before the first retry
-    breaker_faults: int = Field(5, ge=1)
-    breaker_seconds: float = Field(30.0, ge=0)
+    retries: int = Field(default=2, ge=0, le=10)
+    backoff: float = Field(default=0.5, ge=0)  # seconds before the first retry
+    breaker_faults: int = Field(default=5, ge=1)
+    breaker_seconds: float = Field(default=30.0, ge=0)
 
 
 class Config(Strict):

@@ -30,7 +30,7 @@ def read(variables: Sequence[str]) -> tuple[str, ...]:
     for variable in variables:
         found = [key.strip() for key in os.environ.get(variable, "").split(",") if key.strip()]
         if not found:
-            raise UserError(f"the environment variable {variable} is not set; put an API key into it")
+            raise UserError(f"the environment variable {redact(variable)} is not set; put an API key into it")
         if not all(_KEY.fullmatch(key) for key in found):
             raise UserError(
                 f"the environment variable {variable} does not hold an API key (8 or more plain characters)"

@@ -70,7 +70,7 @@ def pieces(start: float, end: float) -> list[tuple[float, float]]:
     """The range in parts of equal length, none longer than ten minutes or over midnight."""
     midnights = [clock.midnight(day) for day in range(clock.day(start) + 1, clock.day(end) + 1)]
     edges = [start, *(moment for moment in midnights if start < moment < end), end]
-    parts = []
+    parts: list[tuple[float, float]] = []
     for first, last in itertools.pairwise(edges):
         count = max(1, -int(-(last - first) // PIECE))
         step = (last - first) / count

@@ -84,7 +84,7 @@ class OpenAIBackend:
             await self._client[1].close()
         self._client = None
 
-    async def _post(self, key: str, conversation: list[dict[str, Any]]) -> bytes:
+    async def _post(self, key: str, conversation: list[Any]) -> bytes:
         options = {name: self.settings[name] for name in ("model", "temperature", "max_tokens")}
         body = bytearray()
         create = self._connected().with_options(api_key=key).chat.completions.with_streaming_response.create
@@ -114,7 +114,7 @@ class OpenAIBackend:
         return Failed(f"HTTP {code}: {error.message[:200]}")
 
 
-def messages(sight: Sight) -> list[dict[str, Any]]:
+def messages(sight: Sight) -> list[Any]:
     content: list[dict[str, Any]] = []
     for image in sight.images:
         url = f"data:image/jpeg;base64,{base64.b64encode(image.jpeg).decode()}"

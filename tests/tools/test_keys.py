@@ -1,0 +1,120 @@
+"""No key is written anywhere, whatever writes, and the keys of a pool take turns."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firsthand.errors import UserError
+from firsthand.tools import keys
+from firsthand.tools.keys import KeyPool
+from firsthand.tools.limits import RateLimit
+from firsthand.tools.protocol import Busy
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget() -> Iterator[None]:
+    """The keys of these tests, some of which read like ordinary words."""
+    known, pattern = set(keys._known), keys._pattern
+    yield
+    keys._known.clear()
+    keys._known.update(known)
+    keys._pattern = pattern
+
+
+KEYS = st.text("abcXYZ019-_.:/+=~", min_size=8, max_size=60)
+
+
+@given(st.lists(KEYS, min_size=1, max_size=4), st.data())
+def test_no_known_key_survives_redaction(secrets: list[str], data: st.DataObject) -> None:
+    keys.remember(secrets)
+    written = secrets + [quote(secret) for secret in secrets] + [quote(secret, safe="") for secret in secrets]
+    pieces = data.draw(st.lists(st.sampled_from(written) | st.text(max_size=8), max_size=12))
+    clean = keys.redact("".join(pieces))
+    assert not [secret for secret in written if secret in clean]
+
+
+@given(st.text(max_size=20), KEYS, st.text(max_size=20))
+def test_a_bearer_header_is_redacted_even_if_its_key_is_unknown(before: str, key: str, after: str) -> None:
+    assert f"Bearer {key}" not in keys.redact(f"{before}Bearer {key}{after}")
+
+
+@pytest.mark.parametrize("unknown", ["sk-abcdefghijklmnopqrstuvwxyz", "AIzaSyA0123456789abcdefghijklmnopqrstu"])
+def test_what_looks_like_a_key_is_redacted(unknown: str) -> None:
+    assert keys.redact(f"url?key={unknown}&x") == f"url?key={keys.MARK}&x"
+
+
+@pytest.fixture
+def log_factory():
+    factory = logging.getLogRecordFactory()
+    yield keys.redact_logs()
+    logging.setLogRecordFactory(factory)
+
+
+def test_no_log_record_holds_a_key(log_factory, caplog: pytest.LogCaptureFixture) -> None:
+    secret = "very-secret-key-1234"
+    keys.remember([secret])
+    log = logging.getLogger("some.library")
+    with caplog.at_level(logging.DEBUG):
+        log.debug("headers: %s", {"Authorization": f"Bearer {secret}"})
+        log.warning(f"{secret} in the message itself")
+        try:
+            raise ValueError(f"key {secret} refused")
+        except ValueError:
+            log.exception("failed with %r", secret)
+    assert caplog.text.count(keys.MARK) == 4 and secret not in caplog.text
+    assert "ValueError" in caplog.text
+    assert not [record for record in caplog.records if secret in repr(vars(record))]
+
+
+def test_keys_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ONE_KEY", "first-key-0001")
+    monkeypatch.setenv("MORE_KEYS", "second-key-002, third-key-0003,first-key-0001")
+    assert keys.read(["ONE_KEY", "MORE_KEYS"]) == ("first-key-0001", "second-key-002", "third-key-0003")
+    assert keys.redact("third-key-0003") == keys.MARK
+
+
+@pytest.mark.parametrize("value", ["", " , ", "short", "two words and more", "kéy-with-accents"])
+def test_a_variable_without_a_usable_key_is_an_error_that_names_it(monkeypatch, value: str) -> None:
+    monkeypatch.setenv("SOME_KEY", value)
+    with pytest.raises(UserError, match="SOME_KEY") as caught:
+        keys.read(["SOME_KEY"])
+    assert not value.strip(" ,") or value not in str(caught.value)
+
+
+def test_a_key_in_the_place_of_a_variable_is_not_printed() -> None:
+    with pytest.raises(UserError) as caught:
+        keys.read(["sk-abcdefghijklmnopqrstuvwxyz"])
+    assert "sk-" not in str(caught.value)
+
+
+def pool(path: Path, now: list[float], *secrets: str) -> KeyPool:
+    return KeyPool("service", secrets, RateLimit(path / "limits.sqlite", 60, burst=1, now=lambda: now[0]))
+
+
+def test_keys_take_turns_and_then_the_pool_is_busy(tmp_path: Path) -> None:
+    keys_left = pool(tmp_path, [0.0], "key-aaaa", "key-bbbb", "key-cccc")
+    assert [keys_left.lease() for _ in range(3)] == ["key-aaaa", "key-bbbb", "key-cccc"]
+    with pytest.raises(Busy) as busy:
+        keys_left.lease()
+    assert busy.value.retry_after == pytest.approx(1.0)
+
+
+def test_a_resting_key_is_passed_over_by_every_process(tmp_path: Path) -> None:
+    now = [0.0]
+    mine, other = pool(tmp_path, now, "key-aaaa", "key-bbbb"), pool(tmp_path, now, "key-aaaa")
+    mine.rest("key-aaaa", 60.0, "HTTP 429")
+    assert mine.lease() == "key-bbbb"
+    with pytest.raises(Busy):
+        other.lease()
+    now[0] = 60.0
+    assert other.lease() == "key-aaaa"
+
+
+def test_the_file_that_processes_share_holds_no_key(tmp_path: Path) -> None:
+    pool(tmp_path, [0.0], "key-aaaa").lease()
+    assert b"key-aaaa" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
