@@ -21,7 +21,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from firsthand import files
-from firsthand.data import writers
+from firsthand.data import guard, writers
+from firsthand.data.check.pool import default_workers
 from firsthand.data.check.stream import Broken, Rows
 from firsthand.data.release import Converter, LeftAside, Place, Purpose, Release
 from firsthand.errors import UserError
@@ -74,6 +75,10 @@ def build(
     for root, _ in found.values():
         _link(out / "media", root)
     files.write_json(manifest_file, manifest)
+    if release.guarded and (test := results.get("eval")):
+        unread = guard.write(out, default_workers(), lambda done, total: tick("frames to guard", done, total))
+        if unread:
+            test.notes["frames that are not there: the guard does not know them"] += unread
     return results
 
 
@@ -84,6 +89,7 @@ class _Build:
         self.release, self.purpose, self.root, self.out, self.options = release, purpose, root, out, options
         self.converter: Converter = release.converter(root, purpose, release.argument)
         self.built, self.dropped, self.ids = Built(), dropped, dict[str, Place]()
+        self.guard = guard.load(out.parent)
 
     def run(self, paths: list[Path], tick: Tick) -> Built:
         with ExitStack() as stack:
@@ -141,6 +147,8 @@ class _Build:
         question = made.question if isinstance(made, Trajectory) else made
         if (first := self.ids.setdefault(question.id, place)) != place:
             raise ValueError(f"its id {question.id!r} is that of row {first.row} of {first.file} too")
+        if self.purpose != "eval" and (why := self.guard.why_question(question, self.root)):
+            raise ValueError(why)
         question.system = self.options.system
         if question.identity in self.options.hold_out:
             question.split = "dev"

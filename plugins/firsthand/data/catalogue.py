@@ -37,6 +37,7 @@ _ALL = (
         converter=egocross.Test,
         inputs={"eval": ("egocross_testbed/egocross_testbed_imgs.json",)},
         rows=957,
+        guarded=True,
         licence=_EGOCROSS_LICENCE,
         terms=_EGOCROSS_TERMS,
         home="Hugging Face myuniverse/EgoCross (ask for access there first)",

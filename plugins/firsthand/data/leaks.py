@@ -89,13 +89,13 @@ def facts(source: Source, workers: int, tick: Callable[[int, int], None]) -> Fac
             continue
         if sample.id:
             found.ids[sample.id].append(number)
-        if key := _question(sample):
+        if key := asked_key(sample):
             found.questions[key].append(number)
         for key in _videos(sample, row):
             found.videos[key].append(number)
         for person, start, end in _spans(sample, row):
             found.spans[person].append((start, end, number))
-        for path in _frames(sample):
+        for path in frames_of(sample):
             found.paths[path].append(number)
     _hash(found, source.root, workers, tick)
     return found
@@ -147,7 +147,7 @@ def _plain(text: str) -> str:
     return SPOKEN.sub(" ", unicodedata.normalize("NFKC", TAGS.sub(" ", text)).casefold()).strip()
 
 
-def _question(sample: Sample) -> str | None:
+def asked_key(sample: Sample) -> str | None:
     asked = next((turn.text for turn in sample.turns if turn.role == "user"), "")
     options = OPTION.findall(asked)
     if not _plain(asked):
@@ -167,7 +167,7 @@ def _videos(sample: Sample, row: Row) -> set[str]:
     return {video_key(name) for name in named}
 
 
-def _frames(sample: Sample) -> set[str]:
+def frames_of(sample: Sample) -> set[str]:
     listed = [frame for video in sample.videos for frame in video.frames or []]
     return {*listed, *(image for image in sample.images if isinstance(image, str))}
 
@@ -179,7 +179,7 @@ def _spans(sample: Sample, row: Row) -> set[Span]:
         for value in _values(row, "query_time", "target_time"):
             with suppress(UserError):  # the converters report times that cannot be read
                 spans |= {(person, start, end) for start, end in clock.target_spans(value)}
-    for path in [*_frames(sample), *(video.file for video in sample.videos if video.file)]:
+    for path in [*frames_of(sample), *(video.file for video in sample.videos if video.file)]:
         for day, person, time in CLIP_NAME.findall(path):
             with suppress(UserError):
                 start = clock.at(day, time)

@@ -67,6 +67,7 @@ class Release:
     rows: int | None = None  # how many the release has, where that is known
     video_rates: tuple[float, ...] = ()  # rates of frame lists that fine-tuning gets a file each of
 
+    guarded: bool = False  # a test: what is known of its rows keeps them out of every training set
     video_files: bool = False  # its videos are files, not lists of frames
 
     def find(self, src: Path, purpose: Purpose, pattern: str | None = None) -> tuple[Path, list[Path]]:
