@@ -89,10 +89,15 @@ class OpenAIBackend:
         body = bytearray()
         create = self._connected().with_options(api_key=key).chat.completions.with_streaming_response.create
         async with create(messages=conversation, **options) as response:
-            async for piece in response.iter_bytes(65536):
-                body += piece
-                if len(body) > _LARGEST_BODY:
-                    raise Unavailable(f"an answer of more than {_LARGEST_BODY >> 20} MiB")
+            try:
+                async for piece in response.iter_bytes(65536):
+                    body += piece
+                    if len(body) > _LARGEST_BODY:
+                        raise Unavailable(f"an answer of more than {_LARGEST_BODY >> 20} MiB")
+            except Unavailable:
+                raise
+            except Exception as error:  # the client hands on what its HTTP library raises, of a version of its choice
+                raise Unavailable(f"the answer broke off ({type(error).__name__})") from None
         return bytes(body)
 
     def _connected(self) -> AsyncOpenAI:
