@@ -43,7 +43,7 @@ GOOD: dict[str, list[dict[str, Any]]] = {
     "alpaca": [{"instruction": "hi", "input": "", "output": "yes", "history": [["a", "b"]]}],
     "tools": [turns("system", "user", "function_call", "observation", "assistant")],
 }
-GOOD["tools"][0]["messages"][2]["content"] = '<think>t</think>{"name": "rag", "arguments": {"level": "day"}}'
+GOOD["tools"][0]["messages"][2]["content"] = '<think>\nt\n</think>\n\n{"name": "rag", "arguments": {"level": "day"}}'
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -76,6 +76,10 @@ BAD: dict[str, tuple[dict[str, Any] | Any, str]] = {
     "nothing but a system prompt": (turns("system"), "turns"),
     "an empty answer": (trained(reply="  "), "empty"),
     "a call that is no JSON": (turns("user", "function_call", "observation", "assistant"), "tool-call"),
+    "a thought that is not parted from its call": (
+        {"messages": [*turns("user")["messages"], {"role": "function_call", "content": "<think>t</think>{}"}]},
+        "tool-call",
+    ),
     "too few placeholders": (trained("<image>" + QUESTION, images=FRAMES), "placeholders"),
     "too many placeholders": (trained("<image><image>" + QUESTION, images=["photo0.png"]), "placeholders"),
     "a placeholder without media": (trained("<video>" + QUESTION), "placeholders"),

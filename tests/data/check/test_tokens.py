@@ -18,7 +18,7 @@ from firsthand.data.show import read_row, show
 
 from .conftest import QUESTION, SIZES, Find, asked, prompted, trained, write_clip
 
-CALL = json.dumps({"name": "rag", "arguments": {"level": "day", "query": "the cup"}})
+CALL = "<think>\nlook it up\n</think>\n\n" + json.dumps({"name": "rag", "arguments": {"query": "the cup"}})
 TOOLS = json.dumps([{"name": "rag", "description": "looks up", "parameters": {"type": "object", "properties": {}}}])
 
 
@@ -43,7 +43,7 @@ TRAINED: dict[str, dict[str, Any]] = {
         images=["photo0.png", "large0.png"],
     ),
     "a call": talk(
-        ("system", "you look ."), ("user", "<image>where ?"), ("function_call", f"<think>look it up</think>{CALL}"),
+        ("system", "you look ."), ("user", "<image>where ?"), ("function_call", CALL),
         ("observation", "there"), ("assistant", "there"), images=["photo0.png"], tools=TOOLS,
     ),
 }  # fmt: skip

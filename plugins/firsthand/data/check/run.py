@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from firsthand.data import guard
 from firsthand.data.check import looks
 from firsthand.data.check.decode import Decoded
 from firsthand.data.check.kinds import KINDS, LEVELS, Found
 from firsthand.data.check.memory import MEMORY, Memory, estimate
 from firsthand.data.check.pool import mapped
-from firsthand.data.check.rules import answers, budget, columns, length, media, placeholders, turns
+from firsthand.data.check.rules import answers, budget, columns, length, media, placeholders, tests, turns
 from firsthand.data.check.rules.repeated import Repeated
 from firsthand.data.check.samples import FORM, Sample, Unreadable
 from firsthand.data.check.source import Source
@@ -96,7 +97,7 @@ def check(
 ) -> Report:
     """With a `counter` rows are counted in tokens; with `decoded` every medium is decoded too."""
     global _job
-    _job = _Job(source, counter, decoded is not None)
+    _job = _Job(source, counter, decoded is not None, guard.load(Path("datasets")))
     report, repeated, rows = Report(source, shown), Repeated(), Rows(source.file)
     typed: dict[str, tuple[int, str]] = {}
     for part in mapped(_part, _chunks(rows), workers):
@@ -143,6 +144,7 @@ class _Job:
     source: Source
     counter: Counter | None
     decode: bool
+    guard: guard.Guard
 
 
 _job: _Job  # what the workers inherit
@@ -154,6 +156,8 @@ def _part(chunk: list[Numbered]) -> Part:
         if isinstance(row, Broken):
             part.add(number, [(FORM, row.why)])
             continue
+        if _job.source.form != "eval" and (why := _job.guard.why_row(row, _job.source)):
+            part.add(number, [(tests.TEST, why)])
         try:
             sample = _job.source.read(row)
         except Unreadable as why:

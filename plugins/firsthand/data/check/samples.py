@@ -103,7 +103,10 @@ def tools_of(value: Any) -> list[Any] | None:
         tools = json.loads(value) if isinstance(value, str) else value
     except ValueError as error:
         raise Unreadable(f"`tools` is no valid JSON ({error})") from None
-    return tools if isinstance(tools, list) else [tools]
+    tools = tools if isinstance(tools, list) else [tools]
+    if not all(isinstance(tool, dict) for tool in tools):
+        raise Unreadable("`tools` holds something else than objects")
+    return [tool if tool.get("type") == "function" else {"type": "function", "function": tool} for tool in tools]
 
 
 def name_of(row: Row) -> str | None:

@@ -21,7 +21,8 @@ from firsthand.errors import UserError
 SHORTEST, NARROWEST, NARROWED = 28, 200, 180  # LLaMA-Factory: shortest side; a shape beyond 1:200 becomes 1:180
 PLACEHOLDER = re.compile("(<image>|<video>)")
 FILLED = re.compile(r"(?:<\|vision_start\|>)?<\|(image|video)_pad\|>(?:<\|vision_end\|>)?")
-THOUGHT = re.compile(r"^\s*(<think>.*?</think>)?\s*(?:<tool_call>)?(.*?)(?:</tool_call>)?\s*$", re.DOTALL)
+CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
+THOUGHT = re.compile(r"<think>\n(.*?)\n</think>\n\n", re.DOTALL)  # with these line breaks: LLaMA-Factory reads no other
 
 
 class Frames(NamedTuple):
@@ -154,29 +155,32 @@ def sampled(video: Video, looks: Sequence[Look], limits: Limits) -> Frames:
 def conversation(turns: Sequence[Turn]) -> list[dict[str, Any]]:
     """Turns as a chat template takes them."""
     messages = []
-    for role, text in turns:
-        if role == "call":
-            thought, calls = calls_of(text)
-            messages.append({"role": "assistant", "content": thought, "tool_calls": [{"function": c} for c in calls]})
-        else:
-            parts = [
-                {"type": piece[1:-1]} if PLACEHOLDER.fullmatch(piece) else {"type": "text", "text": piece}
-                for piece in PLACEHOLDER.split(text)
-                if piece
-            ]
-            messages.append({"role": role, "content": parts if PLACEHOLDER.search(text) else text})
+    for role, said in turns:
+        text = called(said) if role == "call" else said
+        parts = [
+            {"type": piece[1:-1]} if PLACEHOLDER.fullmatch(piece) else {"type": "text", "text": piece}
+            for piece in PLACEHOLDER.split(text)
+            if piece
+        ]
+        content = parts if PLACEHOLDER.search(text) else text
+        messages.append({"role": "assistant" if role == "call" else role, "content": content})
     return messages
 
 
-def calls_of(text: str) -> tuple[str, list[dict[str, Any]]]:
-    """The thought before a call, and the calls; ValueError when they are not `name` and `arguments` in JSON."""
-    match = THOUGHT.match(text)
-    thought, content = (match[1] or "", match[2]) if match else ("", text)
+def called(text: str) -> str:
+    """A turn that calls tools as LLaMA-Factory writes it for Qwen; ValueError when it would stop at it."""
+    if match := CALL.search(text):
+        thought, content = text.replace(match[0], ""), match[1]
+    else:
+        match = THOUGHT.search(text)
+        thought = match[0] if match else ""
+        content = text.replace(thought, "")
     calls = json.loads(content)
     calls = calls if isinstance(calls, list) else [calls]
     if not calls or not all(isinstance(call, dict) and {"name", "arguments"} <= set(call) for call in calls):
         raise ValueError("a call has no `name` and `arguments`")
-    return thought, calls
+    written = (json.dumps({key: call[key] for key in ("name", "arguments")}, ensure_ascii=False) for call in calls)
+    return thought + "\n".join(f"<tool_call>\n{call}\n</tool_call>" for call in written)
 
 
 def load(model: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from firsthand.data.check.kinds import Found, kind
 from firsthand.data.check.samples import Sample
-from firsthand.data.check.vision import calls_of
+from firsthand.data.check.vision import called
 
 ORDER = kind(
     "turns",
@@ -14,7 +14,10 @@ ORDER = kind(
 )
 EMPTY = kind("empty", "error", "turns without text", "fill them in, or drop the row")
 CALL = kind(
-    "tool-call", "error", "tool calls that are no calls", 'write {"name": ..., "arguments": {...}} as JSON in that turn'
+    "tool-call",
+    "error",
+    "tool calls that are no calls",
+    'write JSON {"name": ..., "arguments": {...}}, a thought before it as <think>\\n...\\n</think>\\n\\n',
 )
 MODEL = ("assistant", "call")
 
@@ -26,7 +29,7 @@ def check(sample: Sample) -> Iterator[Found]:
             yield EMPTY, f"turn {number} ({role}) is empty"
         elif role == "call":
             try:
-                calls_of(text)
+                called(text)
             except ValueError as error:
                 yield CALL, f"turn {number}: {error}"
     for number, turn in enumerate(turns):

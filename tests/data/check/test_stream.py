@@ -1,0 +1,73 @@
+"""Rows come one by one, under the numbers that an editor shows, whatever is wrong with some of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firsthand.data.check import stream
+from firsthand.data.check.stream import Broken, Rows
+from firsthand.errors import UserError
+
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(rows=st.lists(VALUES, max_size=8), indent=st.sampled_from([None, 2]), chunk=st.integers(2, 40))
+def test_a_list_is_read_in_chunks_of_any_size(tmp_path_factory, rows, indent, chunk) -> None:
+    file = tmp_path_factory.mktemp("list") / "rows.json"
+    file.write_text(json.dumps(rows, indent=indent), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream, "CHUNK", chunk)
+        assert list(Rows(file)) == list(enumerate(rows, 1))
+
+
+@pytest.mark.parametrize(
+    "text", ["[", '[{"a": 1}', '[{"a": 1},', '[{"a": 1}, {"b', '[{"a": 1} {"b": 2}]', "[{'a': 1}]", "[1,]"]
+)
+def test_a_list_that_breaks_off(tmp_path: Path, text: str) -> None:
+    (tmp_path / "rows.json").write_text(text)
+    *good, (number, last) = Rows(tmp_path / "rows.json")
+    assert isinstance(last, Broken)
+    assert [place for place, _ in good] == list(range(1, number))
+
+
+def test_a_quote_that_is_never_closed_is_not_read_into_memory(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(stream, "CHUNK", 100)
+    monkeypatch.setattr(stream, "MAX_ROW", 500)
+    (tmp_path / "rows.json").write_text('[{"a": 1}, {"b: ' + "x" * 100_000)
+    rows = Rows(tmp_path / "rows.json")
+    assert [number for number, _ in rows] == [1, 2]
+    assert rows.done < 20_000
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])
+def test_lines(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text('{"a": 1}\n\n{"a": \n{"a": 4}\n')
+    (first, one), (third, broken), (fourth, last) = Rows(tmp_path / name)
+    assert (first, third, fourth) == (1, 3, 4)
+    assert (one, last) == ({"a": 1}, {"a": 4})
+    assert isinstance(broken, Broken)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("rows.json", b"", "0 bytes"),
+        ("rows.json", b'{"a": 1}', "not a list of rows"),
+        ("rows.json", b"hello", "not a list of rows"),
+        ("rows.json", b"[\xff\xfe]", "not UTF-8"),
+        ("rows.parquet", b"PAR1 no", "not a readable parquet file"),
+        ("rows.csv", b"a,b", "is none of"),
+    ],
+)
+def test_files_that_are_no_data(tmp_path: Path, name: str, content: bytes, says: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=says):
+        list(Rows(tmp_path / name))
