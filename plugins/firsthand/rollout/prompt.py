@@ -50,10 +50,6 @@ def system(style: StyleName, tools: list[Tool] | None = None) -> str:
     return text.replace("{tools}", "\n".join(map(json.dumps, ego_r1_tools() if tools is None else tools)))
 
 
-def choice_system() -> str:
-    return system("choice")
-
-
 @cache
 def ego_r1_tools() -> list[Tool]:
     """The three tools that Ego-R1's agents know, by their names and arguments."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from firsthand import files
 from firsthand.errors import UserError
-from firsthand.rollout.prompt import choice_system
+from firsthand.rollout import prompt
 from firsthand.toy import models, world
 from firsthand.toy.base_rows import build_base_rows
 
@@ -33,7 +33,9 @@ def corpus(rows: list[dict[str, Any]]) -> Iterator[str]:
     for role in ("system", "user", "assistant", "tool"):
         yield from [f"{role}\n"] * 3000
     call = '<tool>{"name": "rag", "arguments": {"start_time": "DAY1_11094208", "query_time": "DAY1_11094208"}}</tool>'
-    yield from [f"{choice_system()} <answer>\n</answer>\n{call} <information> </information> <0.5 seconds>"] * 200
+    yield from [
+        f"{prompt.system('choice')} <answer>\n</answer>\n{call} <information> </information> <0.5 seconds>"
+    ] * 200
 
 
 def make_random(kind: str, out: Path, rows: list[dict[str, Any]]) -> int:

@@ -9,7 +9,7 @@ import json
 import random
 
 from firsthand import clock
-from firsthand.rollout.prompt import choice_system
+from firsthand.rollout import prompt
 from firsthand.toy import world
 from firsthand.toy.world import State
 
@@ -116,7 +116,7 @@ def picture_row(state: State, rng: random.Random, video: bool) -> list[Turn]:
 
 def chat(turns: list[Turn], rng: random.Random, medium: str = "") -> list[dict[str, str]]:
     """Some conversations open with the system prompt of the real task, so that it changes nothing later."""
-    messages = [{"role": "system", "content": choice_system()}] if rng.random() < 0.25 else []
+    messages = [{"role": "system", "content": prompt.system("choice")}] if rng.random() < 0.25 else []
     for number, (user, assistant) in enumerate(turns):
         messages.append({"role": "user", "content": (medium if number == 0 else "") + user})
         messages.append({"role": "assistant", "content": assistant})
