@@ -45,7 +45,7 @@ def extract(
     paths, ignored = videos_below(videos)
     if not paths:
         raise UserError(f"{videos}: no video below this folder ({len(ignored)} other files)")
-    stats = {str(path): (videos / path).stat() for path in paths}
+    stats = {str(path): _stat(videos / path) for path in paths}
     with _alone(store), writing(store, {"fps": fps, "max_pixels": max_pixels}) as index:
         held = _held(index, store, stats)
         resumed = stats.keys() & held.values()
@@ -102,6 +102,10 @@ def _take_in(index: sqlite3.Connection, done: Done, stat: os.stat_result) -> Non
             "INSERT INTO frames (source, moment, start, since, video) VALUES (?, ?, ?, ?, ?)",
             [(source, moment, start, since, video) for moment, since in done.frames],
         )
+
+
+def _stat(path: Path) -> os.stat_result:
+    return path.stat() if path.exists() else path.lstat()  # of a link to nowhere the link itself; decoding will say so
 
 
 @contextmanager

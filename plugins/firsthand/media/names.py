@@ -25,7 +25,7 @@ def recording(path: PurePath) -> Recording:
     every other file is a video of its own, named as the file and with elapsed time.
     """
     if found := _EGOLIFE.fullmatch(path.stem):
-        made = Recording(found[2], clock.at(found[1], found[3]))
+        made = Recording(found[2], clock.parse(f"{found[1]}_{found[3]}"))
     elif _ELAPSED.fullmatch(path.stem) and path.parent.name:
         made = Recording(path.parent.name, clock.at(1, path.stem))
     else:

@@ -6,13 +6,14 @@ planes: a detour over RGB would double the cost.
 """
 
 import io
-import math
 from fractions import Fraction
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from PIL import Image
+
+from firsthand.media.budget import within
 
 _QUALITY = {"qmin": "2", "qmax": "2"}  # ffmpeg's -q:v 2: no loss that is seen
 
@@ -40,14 +41,6 @@ class JpegEncoder:
         planes.pts, planes.time_base = self._count, self._codec.time_base
         [packet] = self._codec.encode(planes)
         return bytes(packet)
-
-
-def within(width: int, height: int, max_pixels: int | None) -> tuple[int, int]:
-    """The size of a picture that has at most `max_pixels` and the same shape."""
-    if not max_pixels or width * height <= max_pixels:
-        return width, height
-    factor = math.sqrt(max_pixels / (width * height))
-    return max(1, int(width * factor)), max(1, int(height * factor))
 
 
 def shrink(jpeg: bytes, max_pixels: int | None) -> bytes:

@@ -1,0 +1,45 @@
+"""Whose video a file is and when it begins, from its name."""
+
+from pathlib import Path, PurePath
+
+import pytest
+
+from firsthand import clock
+from firsthand.errors import UserError
+from firsthand.media.names import Recording, recording, videos_below
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "start"),
+    [
+        ("A1_JAKE/DAY1/DAY1_A1_JAKE_11094208.mp4", "A1_JAKE", "DAY1_11094208"),
+        ("day7_A6_SHURE_00000000.MP4", "A6_SHURE", "DAY7_00000000"),
+        ("abc-12/00003000.mp4", "abc-12", "DAY1_00003000"),
+        ("videos/abc/01000000.mkv", "abc", "DAY1_01000000"),
+        ("00003000.mp4", "00003000", "DAY1_00000000"),  # no folder says what it would be a part of
+        ("some/where/fFjv93ACGo8.mp4", "fFjv93ACGo8", "DAY1_00000000"),
+        ("v 1.2.webm", "v 1.2", "DAY1_00000000"),
+    ],
+)
+def test_names(path: str, source: str, start: str) -> None:
+    assert recording(PurePath(path)) == Recording(source, clock.parse(start))
+
+
+@pytest.mark.parametrize(
+    "path", ["DAY1_A1_JAKE_25000000.mp4", "DAY0_A1_11094208.mp4", "DAY1_A1_110.mp4", "abc/00006000.mp4", "a/...mp4"]
+)
+def test_a_name_that_cannot_be_right_is_an_error(path: str) -> None:
+    with pytest.raises(UserError, match=r"time|rename"):
+        recording(PurePath(path))
+
+
+def test_videos_and_other_files(tmp_path: Path) -> None:
+    for name in ("b/x.MP4", "a.mov", "a.srt", "b/._x.mp4", "mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "folder.mp4").mkdir()
+    videos, others = videos_below(tmp_path)
+    assert [str(path) for path in videos] == ["a.mov", "b/x.MP4"]
+    assert [str(path) for path in others] == ["a.srt", "b/._x.mp4", "mp4"]
+    with pytest.raises(UserError, match="no such folder"):
+        videos_below(tmp_path / "missing")
