@@ -161,6 +161,18 @@ def test_a_build_of_training_rows_drops_them_and_says_why(project: Path) -> None
     assert len(list(read_jsonl(project / "datasets/egocross_support/sft.jsonl"))) == 1
 
 
+def test_registering_and_checking_refuse_them_too(project: Path) -> None:
+    train(project, asked=SAME)
+    entry = {"file_name": "train.json", "formatting": "sharegpt", "columns": {"messages": "messages"}}
+    tags = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
+    (project / "dataset_info.json").write_text(json.dumps({"mine": entry | {"tags": tags}}))
+    before = (project / "dataset_info.json").read_bytes()
+    assert "row 1: question and options are those of a test set" in cli("register", code=1).replace("\n", " ")
+    assert (project / "dataset_info.json").read_bytes() == before
+    checked = json.loads(cli("check", "mine", "--json", "--workers", 1, code=1))
+    assert "test-set" in json.dumps(checked) and "the owners of the test ask" in json.dumps(checked)
+
+
 def test_a_broken_guard_file_is_an_error_and_not_an_open_door(project: Path) -> None:
     (project / "datasets/egocross_test/guard.json").write_text('{"names": []}')
     with pytest.raises(UserError, match="build the test set again"):

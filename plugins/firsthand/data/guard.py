@@ -21,7 +21,7 @@ from firsthand import files
 from firsthand.data.check.pool import mapped
 from firsthand.data.check.samples import Unreadable
 from firsthand.data.check.source import Source
-from firsthand.data.check.stream import Broken, Rows
+from firsthand.data.check.stream import Rows
 from firsthand.data.frames import image_hash, near
 from firsthand.data.leaks import asked_key, frames_of, question_key
 from firsthand.errors import UserError
@@ -31,7 +31,7 @@ from firsthand.rows import Question
 FILE = "guard.json"
 TESTBED = "egocross_testbed"  # the folder of the test set, in every path of its release
 NAMED = (f"{TESTBED}/submission_template.json", "submission_template.json", f"{TESTBED}/{TESTBED}_answers.json")
-ALIKE = 16  # bits of 256 that a frame may differ from a test frame, and half of a row's frames must do so
+ALIKE = 10  # bits of 256 that a frame may differ from a test frame, and half of a row's frames must do so
 WHY = "the owners of the test ask not to train on it"
 SHOWN = 5
 
@@ -56,6 +56,16 @@ class Guard:
         if key in self.questions and (not frames or self._alike(root, frames)):
             return f"question and options are those of a test set, and no frames show another clip; {WHY}"
         return None
+
+    def why_row(self, row: Any, source: Source) -> str | None:
+        """As `why`, for a row of a data file."""
+        if not isinstance(row, dict):
+            return None  # `firsthand data check` reports what cannot be read
+        try:
+            sample = source.read(row)
+        except Unreadable:
+            return self.why(row, None, [], source.root)
+        return self.why(row, asked_key(sample) if self.questions else None, sorted(frames_of(sample)), source.root)
 
     def why_question(self, question: Question, root: Path) -> str | None:
         key = question_key(question.question, question.options.values()) if self.questions else None
@@ -137,15 +147,7 @@ def names_of(row: Mapping[str, Any]) -> set[str]:
 def faults(source: Source, guard: Guard) -> Iterator[tuple[int, str]]:
     """The rows of a file that are a test's, with the reason."""
     for number, row in Rows(source.file):
-        if isinstance(row, Broken) or not isinstance(row, dict):
-            continue  # `firsthand data check` reports what cannot be read
-        try:
-            sample = source.read(row)
-        except Unreadable:
-            key, frames = None, []
-        else:
-            key, frames = asked_key(sample), sorted(frames_of(sample))
-        if why := guard.why(row, key, frames, source.root):
+        if why := guard.why_row(row, source):
             yield number, why
 
 
