@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from firsthand import clock, files
-from firsthand.rows import Question, Split
 from firsthand.rollout import prompt
+from firsthand.rows import Question, Split
 from firsthand.toy import folder, world
 from firsthand.toy.splits import SPLITS
 from firsthand.toy.video import frames_at
