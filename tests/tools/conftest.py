@@ -1,4 +1,26 @@
+"""A tiny toy week with its frame store and its memory, as the commands make them."""
+
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
+
+from firsthand.media.extract import extract
+from firsthand.memory.readers import Problems, find, read
+from firsthand.memory.store import Store
+from firsthand.toy.build import build
+from firsthand.toy.week import Size
 
 settings.register_profile("firsthand", deadline=None)  # a busy machine is not a failure
 settings.load_profile("firsthand")
+
+
+@pytest.fixture(scope="session")
+def week(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("tools") / "week"
+    build(out, Size(people=2, days=1, sessions=2, clips=2, questions=8))
+    extract(out, out / "store", fps=2.0, workers=1)
+    problems = Problems()
+    Store.build(out / "memory.sqlite", read(find(out / "memory", problems), problems))
+    assert not problems.found
+    return out

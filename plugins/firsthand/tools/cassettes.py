@@ -47,7 +47,8 @@ class Cassettes:
             if (response := await asyncio.to_thread(_read, path)) is not None:
                 return response, True
             if self.mode == "replay":
-                raise NotRecorded(f"no recording {path} of {shorten(json.dumps(request, ensure_ascii=False), 400)}")
+                what = ", ".join(f"{name} {shorten(value)}" for name, value in request.items())
+                raise NotRecorded(f"no recording {path} of {what}")
             return await self._record(path, request, ask), False
 
     @staticmethod

@@ -1,13 +1,15 @@
 """`frames` and `crop`: pictures that go into the conversation, for models that look for themselves."""
 
 import asyncio
+import io
+import math
 from pathlib import Path
 from typing import Annotated
 
+from PIL import Image as Picture
 from pydantic import Field
 
 from firsthand import clock
-from firsthand.tools import pictures
 from firsthand.tools.arguments import Arguments, Range, Timestamp, moment, span
 from firsthand.tools.environment import Environment
 from firsthand.tools.protocol import Context, Image, Outcome, WrongArguments
@@ -39,7 +41,7 @@ class Frames:
         return Outcome("ok", times, images, spans=tuple((image.moment, image.moment) for image in images))
 
     def _images(self, context: Context, start: float, end: float, fps: float | None, most: int) -> tuple[Image, ...]:
-        found = self._environment.frames(context, start, end, fps=fps or clock.FPS, most=most)
+        found = self._environment.frames(context, start, end, fps=fps, most=most)
         return tuple(Image(frame.jpeg(context.budget.pixels), frame.moment) for frame in found)
 
 
@@ -75,4 +77,18 @@ class Crop:
 
     def _image(self, context: Context, asked: float, box: tuple[float, float, float, float]) -> Image:
         frame = self._environment.frame(context, asked)
-        return Image(pictures.crop(frame.jpeg(), box, context.budget.pixels), frame.moment)
+        return Image(crop(frame.jpeg(), box, context.budget.pixels), frame.moment)
+
+
+def crop(jpeg: bytes, box: tuple[float, float, float, float], max_pixels: int) -> bytes:
+    """A part of a picture, its corners in thousandths, enlarged to as many pixels as the whole picture has."""
+    with Picture.open(io.BytesIO(jpeg)) as picture:
+        left, top, right, bottom = (corner * picture.size[i % 2] / 1000 for i, corner in enumerate(box))
+        left, top = min(math.floor(left), picture.width - 1), min(math.floor(top), picture.height - 1)
+        right, bottom = max(math.ceil(right), left + 1), max(math.ceil(bottom), top + 1)
+        scale = math.sqrt(min(max_pixels, picture.width * picture.height) / ((right - left) * (bottom - top)))
+        size = max(1, int((right - left) * scale)), max(1, int((bottom - top) * scale))
+        part = picture.convert("RGB").resize(size, Picture.Resampling.BICUBIC, (left, top, right, bottom))
+    out = io.BytesIO()
+    part.save(out, "JPEG", quality=90)
+    return out.getvalue()

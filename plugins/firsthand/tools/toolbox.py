@@ -14,7 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from firsthand.tools import pictures, text
+from firsthand.media.pixels import shrink
+from firsthand.tools import text
 from firsthand.tools.counters import Counters
 from firsthand.tools.keys import redact
 from firsthand.tools.limits import Guard, Paused
@@ -116,7 +117,7 @@ class Toolbox:
             outcome,
             text=safe(outcome.text),
             data=text.every_string(outcome.data, safe),
-            images=tuple(replace(image, jpeg=pictures.shrink(image.jpeg, budget.pixels)) for image in images),
+            images=tuple(replace(image, jpeg=shrink(image.jpeg, budget.pixels)) for image in images),
         )
 
 

@@ -39,7 +39,7 @@ class VideoLlm:
         sights = await asyncio.to_thread(self._sights, question, context, start, end)
         answers = await _all(*(self._backend.answer(sight) for sight in sights))
         answer = _joined(sights, answers)
-        exact = await asyncio.to_thread(self._environment.is_recorded, context, start, end)
+        exact = all([await asyncio.to_thread(self._environment.is_recorded, context, edge) for edge in (start, end)])
         asked = clock.format_range(start, end)
         return Outcome(
             "ok",

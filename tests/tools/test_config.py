@@ -1,0 +1,95 @@
+"""The tools YAML: strict, and its errors say what to write."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+import yaml
+
+from firsthand import clock, files
+from firsthand.errors import UserError
+from firsthand.tools import config
+from firsthand.tools.protocol import Context
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("tools_*.yaml"))
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
+def test_recipes_are_valid(recipe: Path) -> None:
+    assert config.read(recipe).tools.rag is not None
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        ("", "the file: Input should be a valid dictionary"),
+        ("- tools", "the file: Input should be a valid dictionary"),
+        ("tools: {rag: ", "not valid YAML"),
+        ("memory: {store: x}", "tools: Field required"),
+        ("tools: {rga: }", "tools.rga: unknown key; did you mean 'rag'?"),
+        ("tools: {}\ncasettes: {mode: auto}", "casettes: unknown key; did you mean 'cassettes'?"),
+        ("tools: {}\ncassettes: {mode: always}", "cassettes.mode: Input should be 'off', 'record', 'replay' or 'auto'"),
+        ("tools: {}\nmemory: {stor: x}", "memory.stor: unknown key; did you mean 'store'?"),
+        ("tools: {}\nbackends: {a: {kind: oracel}}", "backends.a: Input tag 'oracel'"),
+        ("tools: {}\nbackends: {a: {kind: oracle}}", "backends.a.root: Field required"),
+        (
+            "tools: {}\nbackends: {a: {kind: openai, base_url: x, model: y, api_key: sk-abcdefghijklmnopqrstuv}}",
+            "backends.a.api_key: keys are read from the environment only",
+        ),
+        ("tools: {}\nlimits: {retries: -1}", "limits.retries: Input should be greater than or equal to 0"),
+        ("tools: {rag: }", "memory: not set"),
+        ("tools: {frames: }", "video: not set"),
+        ("tools: {vlm: {}}", "tools.vlm.backend: Field required"),
+        ("tools: {vlm: {backend: eyes}}\nvideo: x", "tools.vlm.backend: there is no backend 'eyes'; backends: none"),
+        ("tools: {}\nbackends: {a: {kind: oracle, root: nowhere}}", "toy build"),
+        ("tools: {rag: }\nmemory: {store: nowhere.sqlite}", "nowhere.sqlite: no such memory"),
+        (
+            "tools: {}\nbackends: {a: {kind: openai, base_url: x, model: y, key_env: [NOT_THERE_KEY]}}",
+            "the environment variable NOT_THERE_KEY is not set",
+        ),
+    ],
+)
+def test_mistakes_are_named(tmp_path: Path, monkeypatch, written: str, complaint: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "tools.yaml"
+    path.write_text(written)
+    with pytest.raises(UserError) as caught:
+        config.load(path)
+    assert str(path) in str(caught.value) and complaint in str(caught.value)
+    assert "sk-" not in str(caught.value)
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file"):
+        config.load(tmp_path / "none.yaml")
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "tools.yaml"
+    path.write_text("tools: {rga: , vlm: {}}\nvidoe: x")
+    with pytest.raises(UserError) as caught:
+        config.read(path)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_tools_keep_the_order_of_the_page_and_only_what_is_named_is_there(week: Path, tmp_path: Path) -> None:
+    path = tmp_path / "tools.yaml"
+    path.write_text(f"tools: {{terminate: , frames: }}\nvideo: {week}/store\nlimits: {{retries: 0, breaker_faults: 1}}")
+    assert config.load(path).names == ("frames", "terminate")
+
+
+def test_replay_needs_neither_key_nor_service(week: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PAID_KEY", raising=False)
+    eyes = {"kind": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m", "key_env": ["PAID_KEY"]}
+    settings = {
+        "video": str(week / "store"),
+        "backends": {"eyes": eyes},
+        "tools": {"vlm": {"backend": "eyes"}},
+        "cassettes": {"mode": "replay", "folder": "tapes"},
+    }
+    Path("tools.yaml").write_text(yaml.safe_dump(settings))
+    start = clock.parse(files.read_json(week / "truth/A1_JAKE.json")[0]["start"])
+    arguments = {"question": "Who is there?", "timestamp": clock.stamp(clock.plus(start, 2))}
+    outcome = asyncio.run(config.load("tools.yaml").call("vlm", arguments, Context("A1_JAKE", None)))
+    assert outcome.status == "infra_error" and "no recording" in outcome.text and "Who is there?" in outcome.text
