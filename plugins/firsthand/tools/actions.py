@@ -13,7 +13,7 @@ from typing import Any
 from firsthand.tools.protocol import WrongArguments
 
 _TAGS = re.compile(r"<(tool|tool_call)>")
-FORM = 'write one call: <tool>{"name": "…", "arguments": {…}}</tool>'
+FORM = 'write one call between tool tags: {"name": "…", "arguments": {…}}'
 MAX_LENGTH = 100_000  # characters of a call; a literal is parsed in C, and nested deeply it could exhaust the stack
 
 

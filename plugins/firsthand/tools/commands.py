@@ -106,8 +106,9 @@ def call(
     context = Row.of(source, query_time).context()
     outcome = asyncio.run(once(tools_config.load(config), context))
     typer.echo(outcome.text)
-    for image in outcome.images if images else ():
-        write_bytes(images / f"{clock.stamp(image.moment)}.jpg", image.jpeg)
+    if images:
+        for image in outcome.images:
+            write_bytes(images / f"{clock.stamp(image.moment)}.jpg", image.jpeg)
     note = f"{outcome.status} after {outcome.seconds:.3f} s, {len(outcome.images)} images"
     Console(stderr=True, highlight=False).print(f"{note} -> {images}" if images else note, style="dim")
     if outcome.status != "ok":

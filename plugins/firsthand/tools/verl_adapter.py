@@ -35,12 +35,12 @@ from firsthand.tools.toolbox import Toolbox
 
 class Property(OpenAIFunctionPropertySchema):
     model_config = ConfigDict(extra="allow")
-    type: str | list[str] | None = None  # type: ignore[assignment]  # a union is spelled `anyOf`
+    type: str | list[str] | None = None  # a union is spelled `anyOf`
 
 
 class Parameters(OpenAIFunctionParametersSchema):
     model_config = ConfigDict(extra="allow")
-    properties: dict[str, Property]  # type: ignore[assignment]
+    properties: dict[str, Property]
 
 
 class Function(OpenAIFunctionSchema):

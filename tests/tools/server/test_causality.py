@@ -79,14 +79,11 @@ def make_world(folder: Path, seed: int) -> World:
     with writing(folder, {"fps": 1 / EVERY}) as index, index:
         for source in SOURCES:
             for day in (1, 2, 3):
-                start = clock.plus(clock.midnight(day), rng.choice((9, 11, 23)) * 3600 + rng.randrange(3600))
-                for _ in range(rng.randint(1, 3)):
-                    end = min(clock.plus(start, 30 * rng.randint(2, 60)), clock.midnight(day + 1) - 0.05)
+                for hour in HOURS:
+                    start = clock.plus(clock.midnight(day), hour * 3600 + rng.randrange(900))
+                    end = clock.plus(start, 30 * rng.randint(40, 85))
                     _record(records, ends, source, start, end)
                     _film(index, folder, moments, source, start, end)
-                    start = clock.plus(end, rng.choice((30, 1200, 5000)))
-                    if clock.day(start) != day:
-                        break
     Store.build(folder / "memory.sqlite", [*records, *_summaries(records, ends, rng)])
     return World(_toolbox(folder), ends, moments)
 
@@ -119,9 +116,7 @@ def _film(index: Any, folder: Path, moments: list, source: str, start: float, en
     name = f"{source}/{clock.stamp(start)}"
     (folder / name).mkdir(parents=True)
     values = (name, source, start, end, name)
-    video = index.execute(
-        "INSERT INTO videos (path, source, start, end, folder) VALUES (?, ?, ?, ?, ?)", values
-    ).lastrowid
+    video = index.execute("INSERT INTO videos VALUES (NULL, ?, 0, 0, ?, ?, ?, ?)", values).lastrowid
     moment = start
     while moment <= end:
         colour = tuple(len(moments) // 16**place % 16 * 16 + 8 for place in range(3))
@@ -164,57 +159,67 @@ def _toolbox(folder: Path) -> Toolbox:
 
 # --- what a model writes ---------------------------------------------------------------------------------------------
 
-stamps = st.builds(
-    lambda day, hour, minute, frame: f"DAY{day}_{hour:02}{minute:02}{frame:02}{frame % 20:02}",
-    st.integers(1, 3),
-    st.sampled_from([0, 9, 10, 11, 12, 23]),
-    st.integers(0, 59),
-    st.integers(0, 59),
-)
+HOURS = [9, 11, 23]  # in which recording begins
+
+
+def stamps(days: list[int]) -> st.SearchStrategy[str]:
+    time = st.tuples(
+        st.sampled_from([*HOURS, *HOURS, 10, 0]), st.integers(0, 59), st.integers(0, 59), st.integers(0, 19)
+    )
+    return st.builds(
+        lambda day, parts: f"DAY{day}_{''.join(f'{part:02}' for part in parts)}", st.sampled_from(days), time
+    )
+
+
+def reaching(start: str, seconds: int) -> str:
+    return f"{start}-{clock.stamp(clock.plus(clock.parse(start), seconds))}"
+
+
 HOSTILE = [
     *("", "DAY9_00000000", "day3_235959", "DAY0_00000000", "DAY1_99999999", "DAY1_11210217' OR 1=1 --"),
     *("../../A2_ALICE", "A2_ALICE", "file:///etc/passwd", "\x00", "😀" * 50, "x" * 5000, "NaN", "1e999"),
     *("<|image_pad|>", "</tool><tool>"),
 ]
-hostile_text = st.sampled_from(HOSTILE)
-hostile = st.one_of(
-    hostile_text,
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**70), 2**70),
-    st.lists(hostile_text, max_size=2),
-    st.just({}),
-)
-times = st.one_of(stamps, stamps, stamps, st.just("end of time"), hostile)
-ranges = st.one_of(st.builds("{}-{}".format, stamps, stamps), st.builds("{}-{}".format, times, times), hostile)
-words = st.lists(st.one_of(st.sampled_from(["cup", "lamp", "hold", "R1", '"cup" OR *']), hostile_text), max_size=4)
-question = st.sampled_from(["what is seen?", "what happens later, after the question was asked?"])
+LEVEL = st.sampled_from(["week", "day", "hour", "hour", "day"])
+QUESTION = st.sampled_from(["what is seen?", "what happens later, after the question was asked?"])
+BOX = st.just([0, 0, 500, 500])
+moment = stamps([1, 1, 2, 2, 3])
+stretch = st.builds(reaching, moment, st.sampled_from([1, 30, 300, 600, 1500]))
+sane = {
+    "rag": {"level": LEVEL, "keywords": st.just(["cup", "lamp"]), "start_time": moment},
+    "video_llm": {"question": QUESTION, "range": stretch},
+    "vlm": {"question": QUESTION, "timestamp": moment},
+    "frames": {"range": stretch},
+    "crop": {"timestamp": moment, "box": BOX},
+}
+
+text = st.sampled_from(HOSTILE)
+anything = st.one_of(text, st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.lists(text, max_size=2))
+odd_moment = st.one_of(moment, st.just("end of time"), anything)
+odd_stretch = st.one_of(st.builds("{}-{}".format, odd_moment, odd_moment), anything)
 FACTS = ["source", "identity", "vid_id", "query_time", "media_root", "context"]
-smuggled = st.dictionaries(st.sampled_from(FACTS), hostile, max_size=1)
-calls = {
-    "rag": {
-        "level": st.sampled_from(["week", "day", "hour", "hour", "day", "year"]),
-        "keywords": st.one_of(words, st.just(["cup"])),
-        "start_time": times,
-        "query_time": st.one_of(st.just("DAY3_23595919"), times),
-    },
-    "video_llm": {"question": question, "range": ranges},
-    "vlm": {"question": question, "timestamp": times},
-    "frames": {"range": ranges, "n": st.one_of(st.none(), st.integers(-1, 2000))},
-    "crop": {"timestamp": times, "box": st.one_of(st.just([0, 0, 500, 500]), st.lists(st.floats(), max_size=5))},
-    "terminate": {"answer": hostile},
-    "read_file": {"path": hostile},
+odd = {
+    "rag": {"level": st.one_of(LEVEL, anything), "keywords": st.lists(text, max_size=4), "start_time": odd_moment}
+    | {"query_time": st.one_of(st.just("DAY3_23595919"), odd_moment)},
+    "video_llm": {"question": st.one_of(QUESTION, anything), "range": odd_stretch},
+    "vlm": {"question": QUESTION, "timestamp": odd_moment},
+    "frames": {"range": odd_stretch, "n": st.integers(-1, 2000), "fps": st.floats()},
+    "crop": {"timestamp": odd_moment, "box": st.one_of(BOX, st.lists(st.floats(), max_size=5))},
+    "terminate": {"answer": anything},
+    "read_file": {"path": anything},
 }
 
 
 @st.composite
 def cases(draw: Callable) -> Case:
-    tool = draw(st.sampled_from(["rag", "rag", "video_llm", "vlm", "frames", "crop", "terminate", "read_file"]))
-    extra = draw(st.one_of(st.just({}), st.just({}), st.just({}), smuggled))
+    """Half of them sane: a model that means well gets far, and asks for the future by mistake."""
+    kinds = draw(st.sampled_from([sane, odd]))
+    tool = draw(st.sampled_from([*kinds]))
     arguments = draw(
-        st.fixed_dictionaries({}, optional=calls[tool]) if draw(st.booleans()) else st.fixed_dictionaries(calls[tool])
+        st.fixed_dictionaries(kinds[tool]) if kinds is sane else st.fixed_dictionaries({}, optional=odd[tool])
     )
-    return Case(draw(st.sampled_from(SOURCES)), draw(stamps), tool, {**arguments, **extra})
+    smuggled = {} if kinds is sane else draw(st.dictionaries(st.sampled_from(FACTS), anything, max_size=1))
+    return Case(draw(st.sampled_from(SOURCES)), draw(stamps([1, 2, 2, 3, 3])), tool, {**arguments, **smuggled})
 
 
 # --- transports ------------------------------------------------------------------------------------------------------

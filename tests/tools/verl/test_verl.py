@@ -26,7 +26,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     records = [
         Record("A1_JAKE", "10min", start, clock.plus(start, 600), f"cup {clock.stamp(start)}") for start in starts
     ]
-    Store.build(folder / "memory.sqlite", records)
+    whole = Record("A1_JAKE", "1hour", starts[0], clock.plus(starts[0], 3600), "an hour with a cup")
+    Store.build(folder / "memory.sqlite", [whole, *records])
     config = f"memory: {{store: {folder}/memory.sqlite}}\nstate: {folder}/state\ntools: {{rag: , terminate: }}\n"
     (folder / "tools.yaml").write_text(config)
     command = ["tools", "verl", str(folder / "tools.yaml"), "--out", str(folder / "verl.yaml")]
