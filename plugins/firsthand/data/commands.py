@@ -76,6 +76,27 @@ def build(
 
 
 @app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="A name of `firsthand data list`.")],
+    hub: Annotated[str | None, typer.Option("--from", help="hf or modelscope (default: where it is kept).")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where the files go (default: datasets/NAME/release).")] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Address of a mirror of the hub.")] = None,
+) -> None:
+    """Get a release from Hugging Face or ModelScope as its owner distributes it; prints licence and terms first.
+
+    Example: firsthand data fetch egocross_support --from modelscope
+    """
+    from firsthand.data import fetch as fetching
+    from firsthand.data.catalogue import release
+
+    chosen = release(name)
+    source, where = fetching.choose(chosen, hub)
+    typer.echo(f"{where.repo} ({source})\nlicence: {chosen.licence}\n{chosen.terms}")
+    out = fetching.fetch(chosen, hub, out or Path("datasets") / name / "release", endpoint)
+    typer.echo(f"it is in {out}; now: firsthand data build {name} --src {out}")
+
+
+@app.command()
 def register(
     file: Annotated[Path, typer.Option(help="LLaMA-Factory's registry.")] = Path("dataset_info.json"),
     check_only: Annotated[
