@@ -47,7 +47,7 @@ class Rows:
         """A .json file with an object on each line, which LLaMA-Factory reads too."""
         with self.path.open("rb") as handle:
             try:
-                return isinstance(json.loads(handle.readline()), dict) and bool(handle.readline().strip())
+                return isinstance(json.loads(handle.readline()), dict) and bool(handle.read(CHUNK).strip())
             except ValueError:
                 return False
 
