@@ -3,6 +3,7 @@
 Frames travel inline with their times, so nothing is uploaded that would have to be deleted while others use it.
 """
 
+import asyncio
 from typing import Any
 
 from firsthand import clock
@@ -39,7 +40,7 @@ class GeminiBackend:
         import httpx
         from google.genai import errors
 
-        key = self._keys.lease()
+        key = await asyncio.to_thread(self._keys.lease)
         try:
             response = await self._client(key).aio.models.generate_content(
                 model=self.settings["model"], contents=self._contents(sight), config=self._config()

@@ -61,7 +61,7 @@ class OpenAIBackend:
         self._client: tuple[asyncio.AbstractEventLoop, AsyncOpenAI] | None = None
 
     async def answer(self, sight: Sight) -> Answer:
-        key = self._keys.lease()
+        key = await asyncio.to_thread(self._keys.lease)
         try:
             body = await self._post(key, messages(sight))
         except APIStatusError as error:
