@@ -68,11 +68,11 @@ def read_answers(path: Path, questions: Path | None = None) -> dict[str, Gold]:
 def read_predictions(path: Path) -> dict[str, Prediction]:
     """Answers of `firsthand eval run` (.jsonl), a submission (.zip) or the list in it (.json), by official number."""
     if path.suffix == ".jsonl":
-        found = [(key, row) for key, row in read_rows(path, Prediction).items()]
+        found = list(read_rows(path, Prediction).items())
         if not all(row.decided for _, row in found):
             raise UserError(f"{path}: not written by `firsthand eval run egocross`, which decides the letters")
     else:
-        found = [(row.get("id"), _decided(row)) for row in read_list(path)]
+        found = [(str(row.get("id")), _decided(row)) for row in read_list(path)]
     predictions: dict[str, Prediction] = {}
     for key, row in found:
         number = number_of(key)

@@ -73,6 +73,8 @@ class Guard:
         return self.why(row, key, question.images or question.video, root)
 
     def _is_frame(self, root: Path, path: str) -> bool:
+        if not self.frames:
+            return False
         file = _file(root, path)
         return file is not None and (known := self.frames.get(file.stat().st_size)) is not None and _sha(file) in known
 
@@ -108,9 +110,9 @@ def write(out: Path, workers: int, tick: Callable[[int, int], None] = lambda don
         names |= names_of(row)
         questions.add(question_key(row["question"], row["options"].values()))
         frames |= dict.fromkeys(row.get("images") or row.get("video") or [])
-    for file in NAMED:
-        if (path := out / "media" / file).is_file():
-            content = files.read_json(path)
+    for name in NAMED:
+        if (named := out / "media" / name).is_file():
+            content = files.read_json(named)
             rows = content.values() if isinstance(content, dict) else content
             names |= {row["question_id"] for row in rows if isinstance(row, dict) and row.get("question_id")}
     known: dict[int, set[str]] = {}
