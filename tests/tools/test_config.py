@@ -10,13 +10,14 @@ from firsthand import clock, files
 from firsthand.errors import UserError
 from firsthand.tools import config
 from firsthand.tools.protocol import Context
+from firsthand.tools.settings import read
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("tools_*.yaml"))
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
 def test_recipes_are_valid(recipe: Path) -> None:
-    assert config.read(recipe).tools.rag is not None
+    assert read(recipe).tools.rag is not None
 
 
 @pytest.mark.parametrize(
@@ -40,11 +41,13 @@ def test_recipes_are_valid(recipe: Path) -> None:
         ("tools: {rag: }", "memory: not set"),
         ("tools: {frames: }", "video: not set"),
         ("tools: {vlm: {}}", "tools.vlm.backend: Field required"),
-        ("tools: {vlm: {backend: eyes}}\nvideo: x", "tools.vlm.backend: there is no backend 'eyes'; backends: none"),
-        ("tools: {}\nbackends: {a: {kind: oracle, root: nowhere}}", "toy build"),
+        ("tools: {frames: }\nvideo: nowhere", "video: nowhere is no folder"),
+        ("tools: {vlm: {backend: eyes}}\nvideo: .", "there is no backend 'eyes'; backends: none"),
+        ("tools: {vlm: {backend: a}}\nvideo: .\nbackends: {a: {kind: oracle, root: nowhere}}", "toy build"),
         ("tools: {rag: }\nmemory: {store: nowhere.sqlite}", "nowhere.sqlite: no such memory"),
         (
-            "tools: {}\nbackends: {a: {kind: openai, base_url: x, model: y, key_env: [NOT_THERE_KEY]}}",
+            "tools: {vlm: {backend: a}}\nvideo: .\n"
+            "backends: {a: {kind: openai, base_url: x, model: y, key_env: [NOT_THERE_KEY]}}",
             "the environment variable NOT_THERE_KEY is not set",
         ),
     ],
@@ -59,6 +62,14 @@ def test_mistakes_are_named(tmp_path: Path, monkeypatch, written: str, complaint
     assert "sk-" not in str(caught.value)
 
 
+def test_a_backend_that_no_tool_uses_needs_no_key(week: Path, tmp_path: Path) -> None:
+    path = tmp_path / "tools.yaml"
+    paid = "paid: {kind: openai, base_url: x, model: y, key_env: [NOT_THERE_KEY]}"
+    toy = f"toy: {{kind: oracle, root: {week}}}"
+    path.write_text(f"tools: {{vlm: {{backend: toy}}}}\nvideo: {week}/store\nbackends: {{{paid}, {toy}}}")
+    assert config.load(path).names == ("vlm",)
+
+
 def test_no_such_file(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         config.load(tmp_path / "none.yaml")
@@ -68,7 +79,7 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     path = tmp_path / "tools.yaml"
     path.write_text("tools: {rga: , vlm: {}}\nvidoe: x")
     with pytest.raises(UserError) as caught:
-        config.read(path)
+        read(path)
     assert len(str(caught.value).splitlines()) == 3
 
 

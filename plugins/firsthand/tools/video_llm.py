@@ -50,6 +50,9 @@ class VideoLlm:
             replayed=all(each.replayed for each in answers),
         )
 
+    async def close(self) -> None:
+        await self._backend.close()
+
     def _sights(self, question: str, context: Context, start: float, end: float) -> list[Sight]:
         """What is seen in each piece; that nothing was recorded is a mistake only if it is so in all of them."""
         sights, mistake = [], None

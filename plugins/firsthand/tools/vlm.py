@@ -43,6 +43,9 @@ class Vlm:
             replayed=answer.replayed,
         )
 
+    async def close(self) -> None:
+        await self._backend.close()
+
     def _image(self, context: Context, asked: float) -> Image:
         frame = self._environment.frame(context, asked)
         return Image(frame.jpeg(self._max_pixels), frame.moment)
