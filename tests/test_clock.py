@@ -231,11 +231,3 @@ def test_no_search_looks_past_its_question(level, start, query):
 def test_elapsed_time_comes_back(seconds):
     assert clock.to_elapsed(clock.of_elapsed(seconds)) == seconds
     assert clock.of_elapsed(90) == clock.parse("DAY1_00013000")
-
-
-@busy
-@given(st.floats(0, 8 * clock.DAY))
-def test_nothing_is_dated_too_early(moment):
-    dated = clock.not_before(moment)
-    assert moment - 1e-4 <= dated < moment + FRAME + 1e-4
-    assert clock.not_before(dated) == dated

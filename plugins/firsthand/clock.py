@@ -224,11 +224,6 @@ def to_elapsed(moment: float) -> float:
     return seconds_between(midnight(1), moment)
 
 
-def not_before(moment: float) -> float:
-    """The first moment of the grid that is not before a time between its points; so nothing is dated too early."""
-    return _grid(math.ceil(round(moment * FPS, 3)) / FPS)
-
-
 def midnight(day_number: int) -> float:
     return float(day_number * DAY)
 

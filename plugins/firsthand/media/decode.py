@@ -120,6 +120,7 @@ class Video:
                 yield frame
 
     def _time(self, frame: av.VideoFrame) -> float:
+        assert frame.pts is not None  # `_decode` lets no other through
         return (frame.pts - self._start) * self._base
 
     def _length(self, frame: av.VideoFrame) -> float:

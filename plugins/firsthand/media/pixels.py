@@ -46,7 +46,7 @@ class JpegEncoder:
 def shrink(jpeg: bytes, max_pixels: int | None) -> bytes:
     """A JPEG file with at most `max_pixels`; the same bytes when it is small enough."""
     with Image.open(io.BytesIO(jpeg)) as image:
-        size = within(*image.size, max_pixels)
+        size = within(image.width, image.height, max_pixels)
         if size == image.size:
             return jpeg
         image.draft("RGB", size)
@@ -70,6 +70,7 @@ def _converted(frame: av.VideoFrame, layout: str, width: int | None = None, heig
 
 def _codec(width: int, height: int) -> av.VideoCodecContext:
     codec = av.CodecContext.create("mjpeg", "w")
+    assert isinstance(codec, av.VideoCodecContext)
     codec.width, codec.height, codec.pix_fmt = width, height, "yuvj420p"
     codec.time_base, codec.options, codec.thread_count = Fraction(1, 1), _QUALITY, 1
     return codec
