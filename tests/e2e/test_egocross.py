@@ -43,7 +43,7 @@ def support(folder: Path) -> None:
     (folder / "train.json").write_text(json.dumps(rows))
 
 
-def testbed(folder: Path) -> None:
+def hidden_test(folder: Path) -> None:
     """Six questions without question_id, paths with a slash in front; template and answers as published."""
     questions, answers = [], []
     for number, dataset in enumerate(list(VIDEOS) * 2):
@@ -69,7 +69,7 @@ def testbed(folder: Path) -> None:
 
 def test_build_check_train_export_run_submit_score(tmp_path: Path) -> None:
     support(tmp_path / "support")
-    testbed(tmp_path / "test")
+    hidden_test(tmp_path / "test")
 
     def sh(program: str, *words: object) -> str:
         command = [str(BIN / program), *map(str, words)]
