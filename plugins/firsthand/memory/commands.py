@@ -3,17 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from firsthand.memory.dense import Embedder
 
 app = typer.Typer(no_args_is_help=True, help="Written memories of weeks and videos: build, import, search, show.")
 
 Database = Annotated[Path, typer.Argument(help="A memory: the file that `build` or `import` wrote.")]
-EmbedModel = Annotated[str | None, typer.Option(help="Embedding model: of sentence-transformers, or of the server.")]
 EmbedServer = Annotated[str | None, typer.Option(help="Base URL of an OpenAI-compatible server of embeddings.")]
 
 
@@ -117,11 +113,13 @@ def show(database: Database) -> None:
     from firsthand.memory.store import Store
 
     store = Store(database)
-    table = Table("source", "level", "records", "from", "to", title=f"{store.count} records, {store.digest[:12]}")
+    table = Table(
+        "source", "level", "records", "from", "to", title=f"{store.count} records, {(store.digest or '')[:12]}"
+    )
     for source in store.sources():
         held = store.levels(source)
         for one in (held[level] for level in COARSE_TO_FINE if level in held):
-            table.add_row(source, one.level, str(one.count), clock.stamp(one.start), clock.stamp(one.end))
+            table.add_row(source, one.level, str(one.records), clock.stamp(one.start), clock.stamp(one.end))
     Console(highlight=False).print(table)
 
 
@@ -136,7 +134,6 @@ def search(
     ranking: Annotated[str, typer.Option(help="lexical, dense or hybrid.")] = "lexical",
     limit: Annotated[int, typer.Option(min=1, help="At most so many records.")] = 5,
     synonyms: Annotated[Path | None, typer.Option(help="Lines of words that mean the same: phone, mobile")] = None,
-    embed_model: EmbedModel = None,
     embed_server: EmbedServer = None,
     rerank_server: Annotated[str | None, typer.Option(help="Let a language model order the best, at this URL.")] = None,
     rerank_model: Annotated[str, typer.Option(help="Name of that model.")] = "",
@@ -150,19 +147,23 @@ def search(
     from json import dumps
 
     from firsthand import clock
+    from firsthand.memory.dense import open_embedder
     from firsthand.memory.rerank import Reranker
     from firsthand.memory.search import Searcher
     from firsthand.memory.store import Store
 
     store = Store(database)
-    found = Searcher(
+    dense = ranking != "lexical" and store.embedding_model is not None
+    searcher = Searcher(
         store,
         ranking,  # type: ignore[arg-type]
         limit=limit,
         synonyms=synonyms,
-        embedder=_embedder(embed_model or store.embedding_model, embed_server) if ranking != "lexical" else None,
-        reranker=Reranker(rerank_server, rerank_model, f"{database}.replies") if rerank_server else None,
-    ).search(level, keywords, start and clock.parse(start), query_time and clock.parse(query_time), source)
+        embedder=open_embedder(store.embedding_model or "", embed_server) if dense else None,
+        reranker=Reranker(rerank_server, rerank_model, f"{database}.rerank.sqlite") if rerank_server else None,
+    )
+    start_moment, query_moment = (clock.parse(text) if text else None for text in (start, query_time))
+    found = searcher.search(level, keywords, start_moment, query_moment, source)
     if json:
         typer.echo(dumps(asdict(found), ensure_ascii=False, indent=1))
         return
@@ -183,23 +184,14 @@ def embed(
 
     Example: firsthand memory embed runs/memory.sqlite --model BAAI/bge-small-en-v1.5
     """
-    from firsthand.memory.dense import add_vectors
+    from firsthand.memory.dense import add_vectors, open_embedder
 
-    store = add_vectors(database, _embedder(model, server))
+    store = add_vectors(database, open_embedder(model, server))
     typer.echo(f"{store.count} vectors of {model} -> {database}")
 
 
-def _embedder(model: str | None, server: str | None) -> "Embedder":
-    from firsthand.errors import UserError
-    from firsthand.memory.dense import open_embedder
-
-    if model is None:
-        raise UserError("this memory has no vectors; `firsthand memory embed` adds them")
-    return open_embedder(model, server)
-
-
 @contextmanager
-def _texts_bar() -> "Iterator[Callable[[int, int], None]]":
+def _texts_bar() -> Iterator[Callable[[int, int], None]]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,

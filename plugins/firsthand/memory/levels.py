@@ -10,13 +10,13 @@ query time is never read, and the part of it that had happened is found in the r
 that ends later has any influence on the outcome.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from firsthand import clock
 from firsthand.errors import UserError
 from firsthand.memory.records import COARSE_TO_FINE
-from firsthand.memory.store import Span, Store
+from firsthand.memory.store import Run, Store
 
 LEVELS = {"week": COARSE_TO_FINE, "day": COARSE_TO_FINE[1:], "hour": COARSE_TO_FINE[2:]}  # the agent's -> records'
 _SHORT = clock.LEVELS["10min"]
@@ -52,21 +52,29 @@ def windows(store: Store, source: str, level: str, start_time: float | None, que
     return [Window(LEVELS["hour"], *clock.search_window("hour", start, None)), Window(LEVELS["day"], *today)]
 
 
-def tiles(store: Store, source: str, window: Window, query_time: float | None) -> dict[str, list[Span]]:
-    """level -> the records that may be seen, in order of time."""
+def tiles(store: Store, source: str, window: Window, query_time: float | None) -> list[Run]:
+    """The records that may be seen."""
     end = window.end if query_time is None else min(window.end, query_time)
     holes = [(window.start, end)] if window.start < end else []
-    found = {}
-    for level in window.levels:
-        uncovered = []
-        for start, end in holes:
-            spans = store.spans(source, level, start, end)
-            found.setdefault(level, []).extend(spans)
-            for span in spans:
-                if start < span.start:
-                    uncovered.append((start, span.start))
-                start = max(start, span.end)
-            if start < end:
-                uncovered.append((start, end))
-        holes = uncovered
-    return found
+    held, runs = store.levels(source), []
+    for level in (level for level in window.levels if level in held):
+        found = [store.run(source, level, start, end) for start, end in holes]
+        runs += [run for run in found if run]
+        if level != COARSE_TO_FINE[-1]:
+            holes = [
+                rest
+                for hole, run in zip(holes, found, strict=True)
+                for rest in (_uncovered(store, run) if run else [hole])
+            ]
+    return runs
+
+
+def _uncovered(store: Store, run: Run) -> Iterator[tuple[float, float]]:
+    """The stretches of a run's time in which none of its records lies."""
+    covered = run.start
+    for span in store.spans(run):
+        if covered < span.start:
+            yield covered, span.start
+        covered = max(covered, span.end)
+    if covered < run.end:
+        yield covered, run.end

@@ -1,54 +1,46 @@
-"""Scores of candidates, best first; all statistics are those of the candidates, so the future cannot move a rank."""
+"""Rankings of candidates, best first; all statistics are those of the candidates, so the future cannot move a rank."""
 
 import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from firsthand.memory.store import Span, Store
+from firsthand.memory.store import Run, Span, Store
 
 K1, B = 1.2, 0.75  # BM25's usual constants
 RRF = 60  # reciprocal rank fusion's usual constant
 
-Scores = dict[int, float]  # record id -> the higher the better
 
-
-def bm25(store: Store, runs: Iterable[Sequence[Span]], terms: Sequence[str]) -> Scores:
-    """Of the candidates that have any of the terms; a run is a list of spans of one level."""
-    runs = [run for run in runs if run]
-    words = {span.id: span.words for run in runs for span in run}
-    mean = sum(words.values()) / max(len(words), 1) or 1.0
-    scores: Scores = {}
+def bm25(store: Store, runs: Sequence[Run], terms: Iterable[str]) -> list[Span]:
+    """The records that have any of the terms."""
+    total = sum(run.count for run in runs)
+    mean = sum(run.words for run in runs) / max(total, 1)
+    scores: dict[Span, float] = {}
     for term in terms:
-        ranges = [store.postings(term, min(run).id, max(run).id) for run in runs]
-        counts = {number: count for found in ranges for number, count in found if number in words}
-        rarity = math.log(1 + (len(words) - len(counts) + 0.5) / (len(counts) + 0.5))
-        for number, count in counts.items():
-            weight = count * (K1 + 1) / (count + K1 * (1 - B + B * words[number] / mean))
-            scores[number] = scores.get(number, 0.0) + rarity * weight
-    return scores
+        hits = [hit for run in runs for hit in store.hits(run, term)]
+        rarity = math.log(1 + (total - len(hits) + 0.5) / (len(hits) + 0.5))
+        for span, count, words in hits:
+            weight = count * (K1 + 1) / (count + K1 * (1 - B + B * words / mean))
+            scores[span] = scores.get(span, 0.0) + rarity * weight
+    return _best_first(scores)
 
 
-def cosine(store: Store, runs: Iterable[Sequence[Span]], vector: np.ndarray) -> Scores:
-    """Of all candidates, by their stored vectors, which have length 1."""
-    scores: Scores = {}
-    for run in filter(None, runs):
-        numbers = {span.id for span in run}
-        rows = [row for row in store.vectors(min(run).id, max(run).id) if row[0] in numbers]
-        matrix = np.frombuffer(b"".join(row[1] for row in rows), np.float16).reshape(len(rows), -1)
-        scores |= dict(zip((row[0] for row in rows), (matrix.astype(np.float32) @ vector).tolist(), strict=True))
-    return scores
+def cosine(store: Store, runs: Iterable[Run], vector: np.ndarray) -> list[Span]:
+    """All records, by their stored vectors, which have length 1."""
+    rows = [row for run in runs for row in store.vectors(run)]
+    matrix = np.frombuffer(b"".join(row[1] for row in rows), np.float16).reshape(len(rows), -1)
+    return _best_first(dict(zip((row[0] for row in rows), (matrix.astype(np.float32) @ vector).tolist(), strict=True)))
 
 
-def fuse(rankings: Iterable[Sequence[int]]) -> Scores:
+def fused(rankings: Iterable[Sequence[Span]]) -> list[Span]:
     """Reciprocal rank fusion."""
-    scores: Scores = {}
+    scores: dict[Span, float] = {}
     for ranking in rankings:
-        for rank, number in enumerate(ranking, 1):
-            scores[number] = scores.get(number, 0.0) + 1 / (RRF + rank)
-    return scores
+        for rank, span in enumerate(ranking, 1):
+            scores[span] = scores.get(span, 0.0) + 1 / (RRF + rank)
+    return _best_first(scores)
 
 
-def best_first(scores: Scores, spans: dict[int, Span]) -> list[int]:
-    """Ids by score; of equals the later one, since what is asked about is mostly what happened last."""
-    return sorted(scores, key=lambda number: (-scores[number], -spans[number].end, -spans[number].start, number))
+def _best_first(scores: dict[Span, float]) -> list[Span]:
+    """Of equals the later one first, since what is asked about is mostly what happened last."""
+    return sorted(scores, key=lambda span: (-scores[span], -span.end, -span.start, span.id))

@@ -32,7 +32,7 @@ def connect_async(server: str, retries: int = 6, timeout: float = 300.0) -> "Asy
     return AsyncOpenAI(**_address(server), max_retries=retries, timeout=timeout)
 
 
-def _address(server: str) -> dict[str, str]:
+def _address(server: str) -> dict[str, Any]:
     base_url = server.rstrip("/")
     return {
         "base_url": base_url if base_url.endswith("/v1") else f"{base_url}/v1",

@@ -4,7 +4,7 @@
 happened by then: the same question gives the same records, whatever was recorded later.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from firsthand.memory.dense import Embedder
 from firsthand.memory.levels import tiles, windows
 from firsthand.memory.records import Record
 from firsthand.memory.rerank import Reranker
-from firsthand.memory.store import Span, Store
+from firsthand.memory.store import Run, Span, Store
 from firsthand.memory.synonyms import Synonyms
 from firsthand.memory.words import MAX_CHARACTERS, MAX_TERMS, Analyser
 
@@ -76,40 +76,37 @@ class Searcher:
         if start is not None and query is not None and start > query:
             return Found((), exact=False)
         where, *elsewhere = windows(self.store, source, level, start, query)
-        runs = list(tiles(self.store, source, where, query).values())
-        spans = {span.id: span for run in runs for span in run}
-        if ranked := self._rank(runs, spans, keywords):
-            records = self.store.fetch(ranked[: self.limit])
-            return Found(tuple(records), exact=True)
-        if spans:
-            latest = max(spans.values(), key=lambda span: (span.end, span.start, span.id))
-            return Found(tuple(self.store.fetch([latest.id])), exact=False)
-        around = [one for other in elsewhere for run in tiles(self.store, source, other, query).values() for one in run]
+        runs = tiles(self.store, source, where, query)
+        if ranked := self._rank(runs, keywords):
+            return Found(self._fetch(ranked[: self.limit]), exact=True)
+        if latest := sorted(self._spans(runs), key=lambda span: (span.end, span.start, -span.id))[-1:]:
+            return Found(self._fetch(latest), exact=False)
+        around = [span for other in elsewhere for span in self._spans(tiles(self.store, source, other, query))]
         nearest = sorted(around, key=lambda span: (abs(clock.seconds_between(where.start, span.start)), span.id))[:1]
-        return Found(tuple(self.store.fetch(span.id for span in nearest)), exact=False)
+        return Found(self._fetch(nearest), exact=False)
 
-    def _rank(self, runs: list[list[Span]], spans: dict[int, Span], keywords: tuple[str, ...]) -> list[int]:
-        """Ids of the records that fit the keywords, best first."""
-        if not spans:
+    def _rank(self, runs: list[Run], keywords: tuple[str, ...]) -> list[Span]:
+        """The records that fit the keywords, best first."""
+        if not runs:
             return []
         rankings = []
         if self.ranking != "dense":
             rankings.append(ranks.bm25(self.store, runs, self._terms(keywords)))
         if self.embedder is not None:
-            rankings.append(
-                ranks.cosine(
-                    self.store,
-                    runs,
-                    self.embedder.embed([", ".join(keywords)])[0],
-                )
-            )
-        ordered = [ranks.best_first(scores, spans) for scores in rankings]
-        ranked = ordered[0] if len(ordered) == 1 else ranks.best_first(ranks.fuse(ordered), spans)
+            vector = self.embedder.embed([", ".join(keywords)])[0]
+            rankings.append(ranks.cosine(self.store, runs, vector))
+        ranked = rankings[0] if len(rankings) == 1 else ranks.fused(rankings)
         if self.reranker is None or len(ranked) < 2:
             return ranked
         first = ranked[: self.reranker.depth]
-        order = self.reranker.order(keywords, self.store.fetch(first))
+        order = self.reranker.order(keywords, self._fetch(first))
         return [first[place] for place in order] + ranked[len(first) :]
+
+    def _spans(self, runs: Iterable[Run]) -> list[Span]:
+        return [span for run in runs for span in self.store.spans(run)]
+
+    def _fetch(self, spans: Iterable[Span]) -> tuple[Record, ...]:
+        return tuple(self.store.fetch(span.id for span in spans))
 
     def _terms(self, keywords: tuple[str, ...]) -> list[str]:
         terms = self._analyser.terms(keywords)

@@ -27,7 +27,19 @@ class Span(NamedTuple):
     id: int
     start: float
     end: float
+
+
+class Run(NamedTuple):
+    """All records of a source and level that lie between two moments, unread."""
+
+    source: str
+    level: str
+    start: float
+    end: float
+    count: int
     words: int
+    first: int  # ids; between them are also those that end too late
+    last: int
 
 
 class Holding(NamedTuple):
@@ -35,7 +47,7 @@ class Holding(NamedTuple):
 
     source: str
     level: str
-    count: int
+    records: int
     start: float
     end: float
 
@@ -62,7 +74,7 @@ class Store:
 
     @property
     def count(self) -> int:
-        return sum(one.count for held in self._holdings.values() for one in held.values())
+        return sum(one.records for held in self._holdings.values() for one in held.values())
 
     def sources(self) -> list[str]:
         return list(self._holdings)
@@ -76,30 +88,45 @@ class Store:
 
     def records(self, source: str, level: str, start: float | None = None, end: float | None = None) -> list[Record]:
         """The records that lie within these moments, in order of time."""
-        return self.fetch([span.id for span in self.spans(source, level, start, end)])
+        run = self.run(source, level, float("-inf") if start is None else start, float("inf") if end is None else end)
+        return self.fetch(span.id for span in self.spans(run)) if run else []
 
-    def spans(self, source: str, level: str, start: float | None = None, end: float | None = None) -> list[Span]:
-        start = float("-inf") if start is None else start
-        end = float("inf") if end is None else end
-        rows = self.query(
-            "SELECT id, start, end, words FROM records"
-            " WHERE source = ? AND level = ? AND start BETWEEN ? AND ? AND end <= ? ORDER BY start, end, id",
-            (source, level, start, end, end),
+    def run(self, source: str, level: str, start: float, end: float) -> Run | None:
+        sql = (
+            "SELECT count(*), sum(words), min(id), max(id) FROM records"
+            " WHERE source = ? AND level = ? AND start BETWEEN ? AND ? AND end <= ?"
         )
-        return [Span(*row) for row in rows]
+        [found] = self.query(sql, (source, level, start, end, end))
+        return Run(source, level, start, end, *found) if found[0] else None
+
+    def spans(self, run: Run) -> list[Span]:
+        """In order of time."""
+        sql = "SELECT id, start, end FROM records WHERE id BETWEEN ? AND ? AND end <= ? ORDER BY id"
+        return [Span(*row) for row in self.query(sql, (run.first, run.last, run.end))]
 
     def fetch(self, ids: Iterable[int]) -> list[Record]:
         sql = "SELECT source, level, start, end, text, provenance FROM records WHERE id = ?"
         rows = [self.query(sql, (number,))[0] for number in ids]
-        return [Record(*row[:5], provenance=tuple(row[5].split())) for row in rows]
+        return [
+            Record(source, level, start, end, text, tuple(clips.split()))
+            for source, level, start, end, text, clips in rows
+        ]
 
-    def postings(self, term: str, first: int, last: int) -> list[tuple[int, int]]:
-        """(record, count) for the records of a range of ids that have a term."""
-        sql = "SELECT record, count FROM postings WHERE term = ? AND record BETWEEN ? AND ?"
-        return self.query(sql, (term, first, last))
+    def hits(self, run: Run, term: str) -> list[tuple[Span, int, int]]:
+        """Of a run, the records that have a term: their spans, how often, among how many words."""
+        sql = (
+            "SELECT id, start, end, count, words FROM postings JOIN records ON id = record"
+            " WHERE term = ? AND record BETWEEN ? AND ? AND end <= ?"
+        )
+        rows = self.query(sql, (term, run.first, run.last, run.end))
+        return [(Span(*row[:3]), row[3], row[4]) for row in rows]
 
-    def vectors(self, first: int, last: int) -> list[tuple[int, bytes]]:
-        return self.query("SELECT record, vector FROM vectors WHERE record BETWEEN ? AND ?", (first, last))
+    def vectors(self, run: Run) -> list[tuple[Span, bytes]]:
+        sql = (
+            "SELECT id, start, end, vector FROM vectors JOIN records ON id = record"
+            " WHERE record BETWEEN ? AND ? AND end <= ?"
+        )
+        return [(Span(*row[:3]), row[3]) for row in self.query(sql, (run.first, run.last, run.end))]
 
     def fact(self, name: str) -> str | None:
         found = self.query("SELECT value FROM facts WHERE name = ?", (name,))
