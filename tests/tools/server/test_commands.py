@@ -96,20 +96,23 @@ def test_serve_answers_until_it_is_told_to_end(config: str, tmp_path: Path) -> N
     assert "Application shutdown complete" in said and "Traceback" not in said and "a-secret-token" not in said
 
 
-def test_mcp_on_stdin_and_stdout(config: str) -> None:
+def test_mcp_on_stdin_and_stdout(config: str, tmp_path: Path) -> None:
     from mcp.client import Client
-    from mcp.client.stdio import StdioServerParameters
+    from mcp.client.stdio import StdioServerParameters, stdio_client
 
     command = ["-m", "firsthand.cli", "tools", "mcp", config, *ROW]
 
     async def session() -> list[str]:
-        async with Client(StdioServerParameters(command=sys.executable, args=command)) as client:
-            names = [tool.name for tool in (await client.list_tools()).tools]
-            for start in ("DAY1_11000000", "DAY2_11000000"):
-                result = await client.call_tool("rag", {**SEARCH, "start_time": start})
-                names.append(f"{result.is_error} {result.content[0].text}")
+        server = StdioServerParameters(command=sys.executable, args=command)
+        with (tmp_path / "log").open("w") as log:
+            async with Client(stdio_client(server, errlog=log)) as client:
+                names = [tool.name for tool in (await client.list_tools()).tools]
+                for start in ("DAY1_11000000", "DAY2_11000000"):
+                    result = await client.call_tool("rag", {**SEARCH, "start_time": start})
+                    names.append(f"{result.is_error} {result.content[0].text}")
         return names
 
     rag, terminate, found, future = asyncio.run(session())
+    assert "Traceback" not in (tmp_path / "log").read_text()
     assert (rag, terminate) == ("rag", "terminate")
     assert found.startswith("False DAY1_11000000") and future.startswith("True ") and "has not happened yet" in future
