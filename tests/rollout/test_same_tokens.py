@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from firsthand import files
-from firsthand.rows import Question
 from firsthand.evals.media import request_body
 from firsthand.evals.rows import Question as Asked
 from firsthand.rollout import prompt
 from firsthand.rollout.media import read_image, read_video
+from firsthand.rows import Question
 from firsthand.training.mends import verl_vllm_generate
 
 ROOT = Path(__file__).parents[2]
@@ -196,7 +196,7 @@ def test_the_prompt_is_what_it_should_be(processor, media: Path, name: str) -> N
             text = text.replace(pad * 2, pad)
         text = text.replace(pad, "#")
     assert text == (
-        f"<|im_start|>system\n{prompt.choice_system()}<|im_end|>\n"
+        f"<|im_start|>system\n{prompt.system('choice')}<|im_end|>\n"
         f"<|im_start|>user\n{seen}which thing do i hold ?\nA. the cup\nB. the book<|im_end|>\n<|im_start|>assistant\n"
     )
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firsthand.rollout.prompt import choice_system, response
+from firsthand.rollout import prompt
 from firsthand.toy import base_model, drills, models, world
 from firsthand.toy.tokenizer import ADDED, SPECIAL
 
@@ -64,14 +64,14 @@ def test_every_toy_word_is_one_token(tokenizer) -> None:
 
 def test_a_letter_is_a_token_of_its_own_wherever_it_is_asked_for(tokenizer) -> None:
     for letter in "ABCD":
-        answer, option = pieces(tokenizer, response("so", letter)), pieces(tokenizer, f" ?\n{letter}. the cup")
+        answer, option = pieces(tokenizer, prompt.response("so", letter)), pieces(tokenizer, f" ?\n{letter}. the cup")
         assert answer.count(letter) == 1 and option.count(letter) == 1
         assert answer[answer.index(letter) - 1].endswith(">") and answer[answer.index(letter) + 1].startswith("<")
         assert tokenizer.convert_tokens_to_ids(letter) in tokenizer.encode(f"{letter}. the cup")
 
 
 def test_the_prompt_of_the_task_costs_few_tokens(tokenizer) -> None:
-    assert len(pieces(tokenizer, choice_system())) < 40
+    assert len(pieces(tokenizer, prompt.system("choice"))) < 40
 
 
 TOOL = {
@@ -177,7 +177,7 @@ def test_a_model_that_is_shipped_has_this_template_and_letters_of_their_own(fold
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert tokenizer.chat_template == models.chat_template()
-    assert all(letter in pieces(tokenizer, response("so", letter)) for letter in "ABCD")
+    assert all(letter in pieces(tokenizer, prompt.response("so", letter)) for letter in "ABCD")
 
 
 def test_equal_seeds_give_equal_weights(tiny, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from firsthand import clock, files
-from firsthand.rows import Question
 from firsthand.evals.rows import Gold, read_rows
 from firsthand.evals.rows import Question as Asked
 from firsthand.rollout import prompt
+from firsthand.rows import Question
 from firsthand.toy import rows as toy_rows
 from firsthand.toy import video
 from firsthand.toy.rows import FPS, SPAN, Written, build_rows

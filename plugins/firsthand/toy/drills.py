@@ -71,7 +71,8 @@ def call_drill(rng: random.Random) -> Turn:
     form, frame = rng.choice((("tool_call", "<tool_call>\n{}\n</tool_call>"), ("tool", "<tool>{}</tool>")))
     thing, room, level = rng.choice(world.OBJECTS), rng.choice(world.ROOMS), rng.choice(("week", "day", "hour"))
     words = rng.choice(([thing], [thing, room]))
-    start, end = sorted(rng.randrange(clock.midnight(1), clock.midnight(8)) for _ in range(2))
+    first, last = int(clock.midnight(1)), int(clock.midnight(8))
+    start, end = sorted(rng.randrange(first, last) for _ in range(2))
     arguments = {"level": level, "keywords": words, "start_time": clock.stamp(start), "query_time": clock.stamp(end)}
     asked = f"{form} : search the {level} for {listing(words)} from {clock.stamp(start)} to {clock.stamp(end)} ."
     return (asked, frame.format(json.dumps({"name": "rag", "arguments": arguments})))

@@ -8,6 +8,8 @@ size the usual value never learns to bind an option to its letter.
 from collections.abc import Iterable
 from pathlib import Path
 
+from firsthand import files
+
 VOCAB = 1024
 INIT = 0.08
 TEXT = dict(
@@ -20,7 +22,6 @@ TEXT = dict(
     initializer_range=INIT,
     rms_norm_eps=1e-6,
     tie_word_embeddings=True,
-    dtype="float32",  # weights are stored in bfloat16 and computed with in float32: few CPUs have bfloat16 products
 )
 VISION = dict(depth=3, hidden_size=128, num_heads=4, intermediate_size=256, patch_size=16, temporal_patch_size=2)
 PIXELS = {"shortest_edge": 32 * 32, "longest_edge": 256 * 256}
@@ -53,8 +54,14 @@ def build(kind: str, out: Path, corpus: Iterable[str], seed: int = 0) -> int:
         eos_token_id=[ids["im_end"], ids["endoftext"]], pad_token_id=ids["endoftext"], do_sample=True, temperature=1.0
     )
     model.to(torch.bfloat16).save_pretrained(out)
+    _compute_in_float32(out / "config.json")
     _processor(kind, tokenizer).save_pretrained(out)
     return sum(p.numel() for p in model.parameters())
+
+
+def _compute_in_float32(config: Path) -> None:
+    """What is stored in bfloat16 is loaded as float32: few CPUs have fast products of bfloat16."""
+    files.write_text(config, config.read_text().replace('"dtype": "bfloat16"', '"dtype": "float32"'))
 
 
 SPECIAL_IDS = ["endoftext", "im_end", "vision_start", "vision_end", "image_pad", "video_pad"]
