@@ -242,3 +242,12 @@ def test_the_tools_are_closed_with_the_server(toolbox) -> None:
     with TestClient(build(toolbox, Row(), Limits()), base_url="http://localhost") as client:
         assert client.get("/health").status_code == 200 and not toolbox.tools["rag"].closed
     assert all(tool.closed for tool in toolbox.tools.values())
+
+
+def test_calls_that_do_not_end_are_cancelled_with_the_server(serve, toolbox) -> None:
+    """The fixture asserts that the server ends, and that no task is left."""
+    url = serve(build(toolbox, Row.of("A1_JAKE", "end"), Limits()), timeout_graceful_shutdown=1)
+    slow = {**WATCH, "question": "slow"}
+    for body in (slow, [slow, slow]):
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{url}/video_llm", json=body, timeout=0.5)
