@@ -77,7 +77,7 @@ def run(processor, monkeypatch):
     from firsthand.training.verl_dataset import MediaDataset
 
     policies, policy_class = [], agent_loop.TokenPolicy
-    monkeypatch.setattr(agent_loop, "shared_toolbox", lambda path: Toolbox([Echo()]))
+    monkeypatch.setattr(agent_loop, "toolbox_of", lambda path: Toolbox([Echo()]))
     monkeypatch.setattr(agent_loop, "TokenPolicy", lambda *a: policies.append(policy_class(*a)) or policies[-1])
 
     def call(turns, dialect, response_length=2000, messages=None, **limits):

@@ -17,7 +17,6 @@ and when the question was asked come from the row's `extra_info`. A rollout whos
 
 from collections.abc import Sequence
 from dataclasses import fields
-from functools import cache
 from io import BytesIO
 from typing import Any
 from uuid import uuid4
@@ -30,17 +29,9 @@ from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Limits, Message, Reply, Trace, run_episode
 from firsthand.rollout.dialects import chat_tools, stop_strings
 from firsthand.tools.protocol import Context, Image
-from firsthand.tools.toolbox import Toolbox
+from firsthand.tools.verl_adapter import toolbox_of
 
 SHORTEST_TURN = 16  # tokens; an observation that leaves less than this for the model's next turn is not appended
-
-
-@cache
-def shared_toolbox(path: str) -> Toolbox:
-    """One for all trajectories of a worker: its caches, limits and counters are shared."""
-    from firsthand.tools.config import load
-
-    return load(path)
 
 
 class ToolLoop(AgentLoopBase):
@@ -48,7 +39,7 @@ class ToolLoop(AgentLoopBase):
         limits = {field.name: options.pop(field.name) for field in fields(Limits) if field.name in options}
         super().__init__(*args, **options)
         self.dialect, self.turn_tokens, self.limits = dialect, turn_tokens, Limits(**limits)
-        self.toolbox = shared_toolbox(toolbox)
+        self.toolbox = toolbox_of(toolbox)
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> AgentLoopOutput:
         facts = row["extra_info"]
