@@ -58,12 +58,16 @@ async def caller(session: aiohttp.ClientSession, until: float, seed: int, took: 
         took.append(time.perf_counter() - begun)
 
 
-async def memory(session: aiohttp.ClientSession) -> float:
-    """Resident MiB of the server."""
+async def metric(session: aiohttp.ClientSession, name: str) -> float:
     async with session.get("/metrics") as reply:
         lines = (await reply.text()).splitlines()
-    [value] = [line.split()[1] for line in lines if line.startswith("process_resident_memory_bytes ")]
-    return float(value) / (1 << 20)
+    [value] = [line.split()[1] for line in lines if line.startswith(f"{name} ")]
+    return float(value)
+
+
+async def memory(session: aiohttp.ClientSession) -> float:
+    """Resident MiB of the server."""
+    return await metric(session, "process_resident_memory_bytes") / (1 << 20)
 
 
 async def load(url: str, callers: int, seconds: float) -> None:
@@ -71,7 +75,8 @@ async def load(url: str, callers: int, seconds: float) -> None:
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(url, connector=connector, timeout=aiohttp.ClientTimeout(60)) as session:
         await asyncio.gather(*(caller(session, time.monotonic() + 5, seed, [], Counter()) for seed in range(callers)))
-        resident, begun = [await memory(session)], time.monotonic()
+        resident, worked = [await memory(session)], await metric(session, "process_cpu_seconds_total")
+        begun = time.monotonic()
         until = begun + seconds
         work = [asyncio.create_task(caller(session, until, seed, took, ends)) for seed in range(callers)]
         while time.monotonic() < until:
@@ -79,10 +84,12 @@ async def load(url: str, callers: int, seconds: float) -> None:
             resident.append(await memory(session))
         await asyncio.gather(*work)
         spent = time.monotonic() - begun
+        worked = await metric(session, "process_cpu_seconds_total") - worked
     p50, p99 = np.percentile(took, [50, 99]) * 1000
     print(f"{callers} callers, {spent:.0f} s: {len(took)} calls, {len(took) / spent:.0f} a second, {dict(ends)}")
     print(f"latency p50 {p50:.0f} ms, p99 {p99:.0f} ms, max {max(took) * 1000:.0f} ms")
-    print("server memory, MiB: " + " ".join(f"{value:.0f}" for value in resident))
+    print(f"CPU of the server: {1000 * worked / len(took):.2f} ms a call")
+    print("memory of the server, MiB: " + " ".join(f"{value:.0f}" for value in resident))
 
 
 def main() -> None:
