@@ -9,10 +9,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from firsthand import clock
 from firsthand.errors import UserError
+from firsthand.media.extract import extract
 from firsthand.memory.building import Built, Model, Settings, build, build_on_ray
 from firsthand.memory.jobs import find_jobs
 from firsthand.memory.store import Store
@@ -116,6 +119,51 @@ def test_nobody_there_ends_soon_and_a_wrong_key_at_once(captions, settings, chat
     wrong = replace(settings, writer=Model("writer", chat.url + "/wrong"))
     with pytest.raises(UserError, match="mend the server, model or key"):
         run(captions, wrong)
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """A frame store of 40 recorded seconds, one frame a second."""
+    name = tmp_path / "videos/A1_JAKE/DAY1/DAY1_A1_JAKE_11000000.mp4"
+    name.parent.mkdir(parents=True)
+    with av.open(name, "w") as video:
+        stream = video.add_stream("mpeg4", rate=clock.FPS)
+        stream.width = stream.height = 64
+        for i in range(40 * clock.FPS):
+            image = np.full((64, 64, 3), 6 * (i // clock.FPS), np.uint8)
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(image)))
+        video.mux(stream.encode())
+    extract(tmp_path / "videos", tmp_path / "frames", fps=1, workers=1)
+    return tmp_path / "frames"
+
+
+def test_a_vision_model_captions_the_frames_of_each_clip(frames, settings, chat) -> None:
+    jobs, unread = find_jobs(None, frames, ["A1_JAKE"])
+    [built] = build(jobs, replace(settings, captioner=Model("seer", chat.url), fps=0.5))
+    assert unread == built.left_out == built.faults == []
+    clips = [record for record in built.records if record.level == "30s"]
+    assert [clock.format_range(clip.start, clip.end) for clip in clips] == [
+        "DAY1_11000000-DAY1_11003000",
+        "DAY1_11003000-DAY1_11004000",
+    ]
+    assert built.records[-1].provenance == ("DAY1_11000000", "DAY1_11003000") and built.records[-1].level == "1day"
+    seen = {}
+    for body in chat.requests:
+        if body["model"] == "seer":
+            parts = body["messages"][1]["content"]
+            assert all(part["image_url"]["url"].startswith("data:image/jpeg;base64,/9j/") for part in parts[1::2])
+            seen[parts[0]["text"]] = [part["text"] for part in parts[::2]]
+    assert [len(stamps) for _, stamps in sorted(seen.items())] == [15, 5]
+    assert max(seen["DAY1_11000000"]) < "DAY1_11003000" <= min(seen["DAY1_11003000"])
+    with pytest.raises(UserError, match="has no B; it has A1_JAKE"):
+        find_jobs(None, frames, ["B"])
+
+
+def test_a_clip_whose_frames_are_gone_is_left_out_and_listed(frames, settings, chat) -> None:
+    next(frames.rglob("DAY1_11003500.jpg")).unlink()
+    [built] = build(find_jobs(None, frames, [])[0], settings)
+    assert [line.split(":")[0] for line in built.left_out] == ["A1_JAKE 30s DAY1_11003000-DAY1_11004000"]
+    assert [record.level for record in built.records] == ["30s", "10min", "1hour", "1day"]
 
 
 def command(captions: Path, out: Path, chat, *more: str) -> list[str]:

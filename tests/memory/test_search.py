@@ -1,7 +1,9 @@
 """What each level searches, what is found in it, and in which order."""
 
+from pathlib import Path
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firsthand import clock
@@ -164,27 +166,34 @@ def some_records(draw) -> list[Record]:
 SENTINELS = [Record("A1_JAKE", level, 10 * 86400.0, 10 * 86400.0 + 30, "lamp box") for level in clock.LEVELS]
 
 
-@given(
-    past=some_records(),
-    future=some_records(),
-    level=st.sampled_from(["week", "day", "hour"]),
-    keywords=st.lists(st.one_of(st.sampled_from(["lamp", "box", "pick red"]), st.text(max_size=8)), max_size=3),
-    start=st.one_of(st.none(), moments),
-    query=moments,
+words = st.one_of(st.sampled_from(["lamp", "box", "pick red"]), st.text(max_size=8))
+searches = st.tuples(
+    st.sampled_from(["week", "day", "hour"]), st.lists(words, max_size=3), st.one_of(st.none(), moments), moments
 )
-def test_no_future_in_what_is_found_nor_in_how_it_is_found(
-    tmp_path_factory, past, future, level, keywords, start, query
-) -> None:
-    """Everything that ends after the query time may be dropped or rewritten, and no answer changes."""
-    folder = tmp_path_factory.mktemp("memory")
-    ended = [one for one in past if one.end <= query]
-    rewritten = [one for one in future if one.end > query]
-    with_past = Store.build(folder / "a", [*past, *SENTINELS])
-    with_other_future = Store.build(folder / "b", [*ended, *rewritten, *SENTINELS])
-    found = Searcher(with_past).search(level, keywords, start, query, "A1_JAKE")
-    assert all(one.end <= query for one in found.records)
-    assert set(found.records) <= set(ended)
-    assert found == Searcher(with_other_future).search(level, keywords, start, query, "A1_JAKE")
-    for store in (with_past, with_other_future):
-        store.close()
-        store.path.unlink()
+cases = given(past=some_records(), future=some_records(), asked=st.lists(searches, min_size=5, max_size=5))
+
+
+def no_future(folder: Path, past: list[Record], future: list[Record], asked: list[tuple]) -> None:
+    """Whatever ends after the query time may be dropped or rewritten, and no answer changes."""
+    store = Store.build(folder / "a", [*past, *SENTINELS])
+    for level, keywords, start, query in asked:
+        ended = [one for one in past if one.end <= query]
+        other = Store.build(folder / "b", [*ended, *(one for one in future if one.end > query), *SENTINELS])
+        found = Searcher(store).search(level, keywords, start, query, "A1_JAKE")
+        assert set(found.records) <= set(ended)
+        assert found == Searcher(other).search(level, keywords, start, query, "A1_JAKE")
+        other.close()
+    store.close()
+
+
+@cases
+@settings(max_examples=30, deadline=None)
+def test_no_future_in_what_is_found_nor_in_how_it_is_found(tmp_path_factory, past, future, asked) -> None:
+    no_future(tmp_path_factory.mktemp("memory"), past, future, asked)
+
+
+@pytest.mark.slow
+@cases
+@settings(max_examples=2000, deadline=None)
+def test_no_future_in_ten_thousand_searches(tmp_path_factory, past, future, asked) -> None:
+    no_future(tmp_path_factory.mktemp("memory"), past, future, asked)

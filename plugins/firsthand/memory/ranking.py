@@ -13,7 +13,7 @@ RRF = 60  # reciprocal rank fusion's usual constant
 
 def bm25(store: Store, runs: Sequence[Run], terms: Iterable[str]) -> list[Span]:
     """The records that have any of the terms."""
-    total = sum(run.count for run in runs)
+    total = sum(run.records for run in runs)
     mean = sum(run.words for run in runs) / max(total, 1)
     scores: dict[Span, float] = {}
     for term in terms:

@@ -36,7 +36,7 @@ class Run(NamedTuple):
     level: str
     start: float
     end: float
-    count: int
+    records: int
     words: int
     first: int  # ids; between them are also those that end too late
     last: int
