@@ -19,11 +19,11 @@ class Question(BaseModel):
 
     id: str
     question: str = Field(min_length=1)
-    options: dict[str, str] = {}  # letter -> text, in the order shown; none: the answer is free text
+    options: dict[str, str] = Field(default_factory=dict)  # letter -> text, in order; none: the answer is free text
     answer: str | None  # a letter of `options`, or the text; None: its owner keeps it
-    images: list[str] = []
-    times: list[float] = []  # seconds of each image, where the images are frames of one video
-    video: list[str] = []  # frames in order
+    images: list[str] = Field(default_factory=list)
+    times: list[float] = Field(default_factory=list)  # seconds of each image, where the images are frames of one video
+    video: list[str] = Field(default_factory=list)  # frames in order
     fps: float | None = None  # true rate of `video`
     video_file: str | None = None  # a video that is not sampled yet
     style: StyleName = "choice"
@@ -33,12 +33,12 @@ class Question(BaseModel):
     identity: str | None = None
     query_time: str | None = None
     label: str | None = None  # what is needed to answer: prior, scene, interaction, memory
-    labels: dict[str, str | None] = {}  # whatever else scores are grouped by, as its owner names it
+    labels: dict[str, str | None] = Field(default_factory=dict)  # what else scores are grouped by
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if clash := self.labels.keys() & type(self).model_fields.keys():
-            raise ValueError(f"the labels {sorted(clash)} are names of fields")
+        if not FIELDS.isdisjoint(self.labels):
+            raise ValueError(f"the labels {sorted(FIELDS & self.labels.keys())} are names of fields")
         if len(self.options) == 1:
             raise ValueError("a question has no options or at least two")
         if self.options and self.answer is not None and self.answer not in self.options:
@@ -51,7 +51,7 @@ class Question(BaseModel):
             raise ValueError(f"fps is {self.fps}")
         if self.times and len(self.times) != len(self.images):
             raise ValueError(f"{len(self.times)} times for {len(self.images)} images")
-        if any(later <= earlier for earlier, later in pairwise(self.times)):
+        if self.times and any(later <= earlier for earlier, later in pairwise(self.times)):
             raise ValueError(f"the times of the images do not rise: {self.times}")
         return self
 
@@ -64,6 +64,9 @@ class Question(BaseModel):
             return None
         fps = round(len(gaps) / self.times[-1], 4) if gaps else 1.0
         return self.model_copy(update={"images": [], "times": [], "video": self.images, "fps": fps})
+
+
+FIELDS = frozenset(Question.model_fields)
 
 
 class Step(BaseModel):
@@ -79,7 +82,7 @@ class Trajectory(BaseModel):
     """A question with the way to its answer: what supervised fine-tuning learns from."""
 
     question: Question
-    steps: list[Step] = []
+    steps: list[Step] = Field(default_factory=list)
     thought: str = ""  # the last one, before the answer
 
     @model_validator(mode="after")

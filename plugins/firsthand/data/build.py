@@ -136,7 +136,7 @@ class _Build:
                     self.built.folded += 1
             except LeftAside as why:
                 self.built.left_aside[str(why)] += 1
-                self.dropped.add({**vars(place), "left_aside": str(why)})
+                self.dropped.add({**place._asdict(), "left_aside": str(why)})
             except UNREADABLE as error:
                 self._drop(place, _reason(error))
             if number % TICK == 0:
@@ -177,7 +177,7 @@ class _Build:
 
     def _drop(self, place: Place, reason: str) -> None:
         self.built.dropped += 1
-        self.dropped.add({**vars(place), "reason": reason})
+        self.dropped.add({**place._asdict(), "reason": reason})
         if len(self.built.examples) < EXAMPLES:
             self.built.examples.append(f"{place.file}: row {place.row}: {reason}")
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from firsthand.errors import UserError
 from firsthand.rows import Question, Trajectory
@@ -21,8 +21,7 @@ class LeftAside(Exception):
     """A row that can be read and is not wanted, and why."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a row stands: the file as a path below the release's folder, and its number there, from 1."""
 
     file: str

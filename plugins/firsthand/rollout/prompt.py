@@ -17,6 +17,7 @@ from firsthand.rows import Question, StyleName, Trajectory
 Message = dict[str, Any]
 Tool = dict[str, Any]  # name, description and parameters (a JSON schema)
 
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 TYPED_ASKS = {
     "multiple choice": "ask_letter.txt",
     "numerical": "ask_number.txt",
@@ -44,16 +45,16 @@ STYLES: dict[StyleName, Style] = {
 
 
 def system(style: StyleName, tools: list[Tool] | None = None) -> str:
+    """`tools` replace those that Ego-R1's agents know."""
     text = _prompt(STYLES[style].system)
     if "{tools}" not in text:
         return text
-    return text.replace("{tools}", "\n".join(map(json.dumps, ego_r1_tools() if tools is None else tools)))
+    return text.replace("{tools}", _ego_r1_tools() if tools is None else "\n".join(map(json.dumps, tools)))
 
 
 @cache
-def ego_r1_tools() -> list[Tool]:
-    """The three tools that Ego-R1's agents know, by their names and arguments."""
-    return json.loads(_prompt("ego_r1_tools.json"))
+def _ego_r1_tools() -> str:
+    return "\n".join(map(json.dumps, json.loads(_prompt("ego_r1_tools.json"))))
 
 
 @cache
@@ -92,7 +93,7 @@ def response(thought: str, answer: str, style: StyleName = "choice") -> str:
 
 def call(thought: str, tool: str, arguments: dict[str, Any]) -> str:
     """A turn of the assistant that calls a tool, in Ego-R1's dialect."""
-    body = json.dumps({"name": tool, "arguments": arguments}, ensure_ascii=False)
+    body = _as_json({"name": tool, "arguments": arguments})
     return f"<think>{thought}</think> <tool>{body}</tool>"
 
 
