@@ -155,6 +155,16 @@ def test_wrong_uses_are_errors(videos, tmp_path):
         extract(videos.folder, tmp_path, 1.0)
 
 
+def test_a_store_that_cannot_be_written_is_no_fault_of_the_video(videos, tmp_path):
+    videos.make("a: b.mp4", [0.0, 0.5])
+    (tmp_path / "a: b").touch()
+    with pytest.raises(UserError, match="cannot be written"):
+        extract(videos.folder, tmp_path, 1.0)
+    (tmp_path / "a: b").unlink()
+    assert extract(videos.folder, tmp_path, 1.0).frames == 1
+    assert FrameStore(tmp_path).frame("a: b", clock.of_elapsed(0.0)).jpeg()
+
+
 def test_two_extractions_do_not_write_one_store(videos, tmp_path):
     videos.make("a.mp4", [0.0, 0.5])
 

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from firsthand.errors import UserError
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)  # http:, file:, data:, and a drive letter
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://|file:|data:", re.IGNORECASE)
 
 
 def inside(root: Path | str, path: Path | str, *, folder: bool = False) -> Path:

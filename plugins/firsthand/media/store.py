@@ -90,7 +90,7 @@ class FrameStore:
             return index.execute(counted, (source, start, end)).fetchone()[0]
 
     def _frame(self, source: str, moment: float, folder: str) -> Frame:
-        return Frame(source, moment, inside(self.root, f"{folder}/{clock.stamp(moment)}.jpg"))
+        return Frame(source, moment, inside(self.root, self.root.absolute() / folder / f"{clock.stamp(moment)}.jpg"))
 
 
 def _at_rate(found: list[tuple[float, str]], fps: float) -> list[tuple[float, str]]:

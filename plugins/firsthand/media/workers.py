@@ -68,7 +68,7 @@ def run(jobs: list[Job], workers: int | None = None) -> Iterator[Done | Bad]:
             del left[result.job.path]
             yield result
         suspects = [job for job in left.values() if job.partial.exists()]
-        if left and not suspects:
+        if len(left) == len(jobs) and not suspects:
             raise UserError("worker processes die before they begin; is there enough memory? try --workers 1")
         for job in suspects:
             yield next(_in_pool([job], 1, cores), Bad(job, "its decoder crashes"))
@@ -78,13 +78,15 @@ def run(jobs: list[Job], workers: int | None = None) -> Iterator[Done | Bad]:
 def _in_pool(jobs: list[Job], workers: int, cores: int) -> Iterator[Done | Bad]:
     """Results until the pool is through or breaks."""
     spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, spawn, initializer=_die_with_parent)
+    pool = ProcessPoolExecutor(workers, spawn, initializer=_die_with, initargs=(os.getpid(),))
     try:
         futures = [pool.submit(work, job, max(1, cores // workers)) for job in jobs]
         for future in as_completed(futures):
             yield future.result()
     except BrokenProcessPool:
         return
+    except OSError as error:  # of writing; one of reading has become Bad
+        raise UserError(f"{jobs[0].store}: cannot be written ({error})") from None
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -112,5 +114,7 @@ def work(job: Job, threads: int = 1) -> Done | Bad:
     return Done(job, end, frames)
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(processes.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before we asked
+        os._exit(1)
