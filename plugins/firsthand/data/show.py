@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from PIL import Image
 
 from firsthand.data.check import looks
+from firsthand.data.check.rules import placeholders
 from firsthand.data.check.samples import Sample, Unreadable, Video
 from firsthand.data.check.source import Budget, Source
 from firsthand.data.check.stream import Broken, Rows
@@ -89,6 +90,8 @@ class Shown:
 
 def show(source: Source, number: int, counter: Counter, model: str) -> Shown:
     sample = read_row(source, number)
+    for kind, why in placeholders.check(sample):
+        raise UserError(f"{source.file}: row {number}: {why}; {kind.fix}")
     images = [_image(source, path) for path in sample.images]
     videos = [_frames(source, video) for video in sample.videos]
     ids = _ids(sample, counter, images, videos)

@@ -169,10 +169,10 @@ def test_llamafactory_still_dates_several_videos_wrongly(find: Find, counter: Co
 
 def test_too_long(find: Find, counter: Counter) -> None:
     rows = [trained(), trained("<image>" + QUESTION, images=["large0.png"])]
-    report = run.check(find(rows, tokens=100, key="cutoff_len"), counter)
+    report = run.check(find(rows, tokens=60, key="cutoff_len"), counter)
     assert [row for row, _ in report.kinds["too-long"].first] == [2]
     assert report.longest == 2
-    assert "cutoff_len is 100" in report.kinds["too-long"].first[0][1]
+    assert "cutoff_len is 60" in report.kinds["too-long"].first[0][1]
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,11 @@ from firsthand.data.check.memory import MEMORY, Memory, estimate
 from firsthand.data.check.pool import mapped
 from firsthand.data.check.rules import answers, budget, columns, length, media, placeholders, tests, turns
 from firsthand.data.check.rules.repeated import Repeated
-from firsthand.data.check.samples import FORM, Sample, Unreadable
+from firsthand.data.check.samples import FORM, Row, Sample, Unreadable
 from firsthand.data.check.source import Source
 from firsthand.data.check.stream import Broken, Rows
 from firsthand.data.check.vision import Counter, Frames, Prompt, sampled
+from firsthand.data.leaks import asked_key, frames_of
 
 CHUNK = 200
 Numbered = tuple[int, Any]
@@ -67,7 +68,8 @@ class Report:
     rows: int = 0
     kinds: dict[str, Tally] = field(default_factory=dict)
     lengths: dict[int, int] = field(default_factory=dict)  # tokens -> rows
-    longest: int = 0
+    most: int = 0  # tokens
+    longest: int = 0  # the first row with so many
     pixels: int = 0  # most of one row
     memory: Memory | None = None
 
@@ -109,8 +111,8 @@ def check(
             report.pixels = max(report.pixels, seen.pixels)
             if seen.tokens is not None:
                 report.lengths[seen.tokens] = report.lengths.get(seen.tokens, 0) + 1
-                if seen.tokens >= max(report.lengths):
-                    report.longest = seen.number
+                if seen.tokens > report.most:
+                    report.most, report.longest = seen.tokens, seen.number
         for problem in sorted(part.problems, key=lambda problem: problem[1]):
             report.add(*problem)
         if decoded:
@@ -156,13 +158,13 @@ def _part(chunk: list[Numbered]) -> Part:
         if isinstance(row, Broken):
             part.add(number, [(FORM, row.why)])
             continue
-        if _job.source.form != "eval" and (why := _job.guard.why_row(row, _job.source)):
-            part.add(number, [(tests.TEST, why)])
         try:
             sample = _job.source.read(row)
-        except Unreadable as why:
-            part.add(number, [(FORM, str(why))])
+        except Unreadable as error:
+            part.add(number, [(FORM, str(error))])
             continue
+        if sample.form != "eval" and (why := _why_not(row, sample)):
+            part.add(number, [(tests.TEST, why)])
         if sample.form != "eval":
             for held in columns.types(row):
                 part.types.setdefault(held, number)
@@ -176,6 +178,12 @@ def _part(chunk: list[Numbered]) -> Part:
             seen = part.seen[place] = part.seen[place]._replace(tokens=tokens)
             part.add(seen.number, length.check(tokens, _job.source.limits, _job.counter.context))
     return part
+
+
+def _why_not(row: Row, sample: Sample) -> str | None:
+    """Why nobody may learn from the row."""
+    key = asked_key(sample) if _job.guard.questions else None
+    return _job.guard.why(row, key, sorted(frames_of(sample)), _job.source.root)
 
 
 def _check(sample: Sample, number: int, part: Part) -> tuple[Prompt | None, int]:
