@@ -46,6 +46,7 @@ QUESTIONS: dict[str, tuple[Question, list[str]]] = {
     "image": (ask(images=1), []),
     "image of an odd size": (ask("odd", images=1), []),
     "two images": (ask(images=2), []),
+    "timed images": (ask(images=2).model_copy(update={"times": [0.0, 1.25]}), []),
     "4 frames at 2 fps": (ask(frames=4, fps=2.0), ["0.2", "1.2"]),
     "3 frames at 2 fps": (ask(frames=3, fps=2.0), ["0.2", "1.0"]),
     "4 frames at 0.5 fps": (ask(frames=4, fps=0.5), ["1.0", "5.0"]),
@@ -189,7 +190,8 @@ def in_verl(config, model: Path, media: Path, processor, tmp_path_factory) -> Ca
 def test_the_prompt_is_what_it_should_be(processor, media: Path, name: str) -> None:
     row, stamps = QUESTIONS[name]
     shown = "<|vision_start|>#<|vision_end|>"
-    seen = shown * len(row.images) + "".join(f"<{stamp} seconds>{shown}" for stamp in stamps)
+    times = [f"<{time:.1f} seconds>" for time in row.times] or [""] * len(row.images)
+    seen = "".join(time + shown for time in times) + "".join(f"<{stamp} seconds>{shown}" for stamp in stamps)
     text = processor.tokenizer.decode(in_transformers(processor, media, row)["input_ids"][0])
     for pad in ("<|image_pad|>", "<|video_pad|>"):
         while pad * 2 in text:

@@ -1,0 +1,85 @@
+"""The styles of a prompt, and what its containers keep of a question."""
+
+import json
+
+import pytest
+
+from firsthand.rollout import prompt
+from firsthand.rollout.actions import Answer, Call, read_action
+from firsthand.rows import Question, Step, Trajectory
+from firsthand.tools.rag import RagArguments
+from firsthand.tools.video_llm import VideoArguments
+from firsthand.tools.vlm import VlmArguments
+
+ARGUMENTS = {"rag": RagArguments, "video_llm": VideoArguments, "vlm": VlmArguments}
+
+
+def question(**changes) -> Question:
+    fields = {
+        "id": "q", "question": "what ?", "options": {"A": "cup", "B": "book"}, "answer": "B", "data_source": "x",
+        "split": "train", "style": "ego_r1", "query_time": "DAY1_11210217", "labels": {"type": "EntityLog"},
+    }  # fmt: skip
+    return Question(**fields | changes)
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"images": ["a.jpg", "b.jpg"], "times": [0.0, 2.0]}, {"video": ["a.jpg"], "fps": 0.5}, {"video_file": "v.mp4"},
+    {"answer": None}, {"options": {}, "answer": "a book", "style": "video_r1", "labels": {"problem_type": "free-form"}},
+])  # fmt: skip
+def test_a_row_of_evaluation_holds_the_whole_question(changes) -> None:
+    row = question(**changes)
+    assert prompt.question_of(json.loads(json.dumps(prompt.eval_row(row)))) == row
+
+
+def test_labels_do_not_hide_fields() -> None:
+    with pytest.raises(ValueError, match=r"\['video'\] are names of fields"):
+        question(labels={"video": "v"})
+
+
+def test_what_is_taught_is_what_the_reader_of_turns_accepts() -> None:
+    step = Step(
+        thought="look", tool="rag", arguments={"level": "day", "keywords": ["<b>", 'a "cup"', "é"]}, observation="x"
+    )
+    call, seen, answer = prompt.solution(Trajectory(question=question(), steps=[step], thought="so"))
+    assert read_action(call["content"], "ego_r1") == Call("rag", step.arguments, "look")
+    assert seen == {"role": "user", "content": "<information>x</information>"}
+    assert read_action(answer["content"], "ego_r1", "AB") == Answer("B", "B", "so")
+
+
+def test_the_tools_of_ego_r1_are_those_of_the_toolbox() -> None:
+    tools = [json.loads(line) for line in prompt.system("ego_r1").splitlines() if line.startswith('{"name"')]
+    assert {tool["name"]: set(tool["parameters"]["properties"]) for tool in tools} == {
+        name: set(arguments.model_fields) for name, arguments in ARGUMENTS.items()
+    }
+
+
+def test_other_tools_can_be_told() -> None:
+    text = prompt.system("ego_r1", [{"name": "crop", "parameters": {}}])
+    assert '{"name": "crop", "parameters": {}}' in text and '"name": "video_llm"' not in text
+    assert prompt.system("choice", [{"name": "crop"}]) == prompt.system("choice")
+
+
+def test_the_example_of_a_call_can_be_read() -> None:
+    example = prompt.system("ego_r1").splitlines()[-1]
+    call = read_action(example, "ego_r1")
+    assert isinstance(call, Call)
+    ARGUMENTS[call.name].model_validate(call.arguments)
+
+
+def test_an_answer_that_is_not_public_cannot_be_taught() -> None:
+    with pytest.raises(ValueError, match="not public"):
+        Trajectory(question=question(answer=None))
+
+
+@pytest.mark.parametrize("changes, reason", [
+    ({"answer": "C"}, "not among the options"),
+    ({"options": {"A": "cup"}, "answer": "A"}, "at least two"),
+    ({"answer": ""}, "not among|empty"),
+    ({"video": ["a.jpg"]}, "video and fps go together"),
+    ({"video": ["a.jpg"], "fps": 0.0}, "fps is 0"),
+    ({"images": ["a.jpg"], "times": [0.0, 1.0]}, "2 times for 1 images"),
+    ({"images": ["a.jpg", "b.jpg"], "times": [1.0, 1.0]}, "do not rise"),
+])  # fmt: skip
+def test_a_question_that_contradicts_itself(changes, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        question(**changes)
