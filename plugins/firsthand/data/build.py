@@ -67,7 +67,7 @@ def build(
     results: dict[Purpose, Built] = {}
     with ThreadPoolExecutor(1) as pool, writers.lines(out / "dropped.jsonl") as dropped:
         for purpose, (root, paths) in found.items():
-            hashes = pool.submit(lambda root=root, paths=paths: [_facts(path, root) for path in paths])
+            hashes = pool.submit(_facts, paths, root)
             results[purpose] = _Build(release, purpose, root, out, options, dropped).run(paths, tick)
             manifest[purpose] = {"options": asdict(options), "sources": hashes.result(), **vars(results[purpose])}
     if not dropped.rows:
@@ -197,10 +197,13 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _facts(path: Path, root: Path) -> dict[str, Any]:
-    with path.open("rb") as handle:
-        digest = hashlib.file_digest(handle, "sha256").hexdigest()
-    return {"file": path.relative_to(root).as_posix(), "bytes": path.stat().st_size, "sha256": digest}
+def _facts(paths: list[Path], root: Path) -> list[dict[str, Any]]:
+    facts = []
+    for path in paths:
+        with path.open("rb") as handle:
+            digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        facts.append({"file": path.relative_to(root).as_posix(), "bytes": path.stat().st_size, "sha256": digest})
+    return facts
 
 
 def _versions() -> dict[str, str]:

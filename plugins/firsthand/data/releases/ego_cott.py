@@ -17,7 +17,7 @@ from typing import Any
 from firsthand import clock
 from firsthand.data.options import split_text
 from firsthand.data.release import Converter, LeftAside, Place
-from firsthand.rollout.actions import Answer, Invalid, read_action
+from firsthand.rollout.actions import Answer, Call, Invalid, read_action
 from firsthand.rows import Question, Step, Trajectory
 
 SYSTEM_FILE = "release_system.txt"
@@ -87,20 +87,24 @@ def _chain(turns: list[list[str]], id: str) -> Trajectory:
     question = turns[0][0]
     if question.startswith(_INFORMATION[0]):
         raise ValueError("the record starts in the middle of a chain: its history is missing")
-    actions = [read_action(assistant, "ego_r1") for _, assistant in turns]
-    for number, action in enumerate(actions, 1):
-        if isinstance(action, Invalid):
-            raise ValueError(f"turn {number}: {action.correction}")
-    *calls, answer = actions
-    if not isinstance(answer, Answer) or any(isinstance(action, Answer) for action in calls):
-        raise ValueError("an answer must be the last turn and no other")
-    observations = [_observation(user, number) for number, (user, _) in enumerate(turns[1:], 1)]
-    steps = [
-        Step(thought=_thought(call.thought), tool=call.name, arguments=call.arguments, observation=observation)
-        for call, observation in zip(calls, observations, strict=True)
-    ]
+    *calls, answer = [_action(assistant, number) for number, (_, assistant) in enumerate(turns, 1)]
+    if not isinstance(answer, Answer):
+        raise ValueError("the last turn is no answer")
+    steps = []
+    for number, (call, (user, _)) in enumerate(zip(calls, turns[1:], strict=True), 1):
+        if not isinstance(call, Call):
+            raise ValueError("an answer must be the last turn")
+        seen = _observation(user, number)
+        steps.append(Step(thought=_thought(call.thought), tool=call.name, arguments=call.arguments, observation=seen))
     asked = _question(question, answer.letter or answer.content, id)
     return Trajectory(question=asked, steps=steps, thought=_thought(answer.thought))
+
+
+def _action(assistant: str, number: int) -> Call | Answer:
+    action = read_action(assistant, "ego_r1")
+    if isinstance(action, Invalid):
+        raise ValueError(f"turn {number}: {action.correction}")
+    return action
 
 
 def _question(text: str, answer: str, id: str) -> Question:
