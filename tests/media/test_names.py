@@ -34,12 +34,15 @@ def test_a_name_that_cannot_be_right_is_an_error(path: str) -> None:
 
 
 def test_videos_and_other_files(tmp_path: Path) -> None:
-    for name in ("b/x.MP4", "a.mov", "a.srt", "b/._x.mp4", "mp4"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "folder.mp4").mkdir()
-    videos, others = videos_below(tmp_path)
-    assert [str(path) for path in videos] == ["a.mov", "b/x.MP4"]
+    folder, store = tmp_path / "videos", tmp_path / "videos/store"
+    for name in ("b/x.MP4", "a.mov", "a.srt", "b/._x.mp4", "mp4", "store/a/1.jpg", "../elsewhere/y.ts"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    (folder / "folder.mp4").mkdir()
+    (folder / "linked").symlink_to("../elsewhere")
+    (folder / "loop").symlink_to("../videos")
+    videos, others = videos_below(folder, store)
+    assert [str(path) for path in videos] == ["a.mov", "b/x.MP4", "linked/y.ts"]
     assert [str(path) for path in others] == ["a.srt", "b/._x.mp4", "mp4"]
     with pytest.raises(UserError, match="no such folder"):
-        videos_below(tmp_path / "missing")
+        videos_below(folder / "missing", store)

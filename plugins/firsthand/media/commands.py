@@ -25,12 +25,12 @@ def extract(
 ) -> None:
     """Write the frames of every video and an index with their times; bad videos go to STORE/quarantine.jsonl.
 
-    DAY1_A1_JAKE_11094208.mp4 is source A1_JAKE at that time; abc/00003000.mp4 is video abc, 30 s into it; any other
-    file is a source of its own name with elapsed time from DAY1_00000000.
+    Names say what a video is. DAY1_A1_JAKE_11094208.mp4: source A1_JAKE at that time. abc/00003000.mp4: 30 s into
+    video abc. Any other file: a source of that name, with elapsed time from DAY1_00000000.
 
     Exit code 0: every video is in the store. 3: all but those in quarantine. 1: failed, or too many in quarantine.
 
-    Example: firsthand media extract datasets/egolife --fps 1 --out datasets/egolife/frames --max-pixels 262144
+    Example: firsthand media extract datasets/egolife --out datasets/egolife/frames --fps 1 --max-pixels 262144
     """
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 

@@ -42,7 +42,7 @@ def extract(
     """Take every video below a folder into the store; `progress` hears of bytes."""
     if not 0 < fps <= clock.FPS:
         raise UserError(f"--fps {fps:g}: choose more than 0 and at most {clock.FPS}, the grid of times")
-    paths, ignored = videos_below(videos)
+    paths, ignored = videos_below(videos, store)
     if not paths:
         raise UserError(f"{videos}: no video below this folder ({len(ignored)} other files)")
     stats = {str(path): _stat(videos / path) for path in paths}

@@ -1,5 +1,6 @@
 """Whose video a file is and when it begins, from its name."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -35,10 +36,17 @@ def recording(path: PurePath) -> Recording:
     return made
 
 
-def videos_below(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Paths of videos relative to the folder, and of all files that are not taken for videos, both sorted."""
+def videos_below(folder: Path, store: Path) -> tuple[list[Path], list[Path]]:
+    """Videos and all other files, sorted, relative to the folder; links to folders are followed, the store is not."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; name the folder that holds the videos")
-    files = sorted(path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
-    taken = [path for path in files if ENDINGS.fullmatch(path.suffix) and not path.name.startswith("._")]
-    return taken, sorted(set(files) - set(taken))
+    files: list[Path] = []
+    seen = {store.resolve()}
+    for root, folders, names in os.walk(folder, followlinks=True):
+        if (real := Path(root).resolve()) in seen:  # or a loop of links
+            folders.clear()
+        else:
+            seen.add(real)
+            files += [Path(root, name).relative_to(folder) for name in names]
+    videos = sorted(path for path in files if ENDINGS.fullmatch(path.suffix) and not path.name.startswith("._"))
+    return videos, sorted(set(files) - set(videos))
