@@ -121,6 +121,13 @@ def test_best_first_by_bm25_and_of_equals_the_later(build, record) -> None:
     )
 
 
+def test_how_rare_a_word_is_later_does_not_matter(build, record) -> None:
+    past = [record("1hour", "DAY1_10000000", 3600, "a box"), record("1hour", "DAY1_11000000", 3600, "a lamp")]
+    future = [record("1hour", f"DAY1_{hour}000000", 3600, "a lamp") for hour in range(13, 23)]
+    found = look(build([*past, *future]), "day", "DAY1_10000000", "DAY1_12300000", "lamp", "box")
+    assert [one.text for one in found.records] == ["a lamp", "a box"]  # equally rare so far, so the later one first
+
+
 def test_synonyms_widen_a_search(build, tmp_path, record) -> None:
     (tmp_path / "synonyms.txt").write_text("cell phone, mobile\n\nbox, crate\n")
     store = build(record("1hour", f"DAY1_1{i}000000", 3600, text) for i, text in enumerate(["a mobile", "crates"]))
