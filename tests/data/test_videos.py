@@ -89,7 +89,7 @@ def open_r1_row(question: str, answer: str) -> dict[str, Any]:
     return {
         "problem": question.split("Please")[0],
         "solution": f"<answer>{answer[:2]}</answer>",
-        "video": "/home/user/data/LLaVA-Video-large-swift/academic/v1.mp4",
+        "video": "/data/user/LLaVA-Video-large-swift/academic/v1.mp4",
         "original_question": f"<video>\n{question}",
         "original_answer": answer,
     }
