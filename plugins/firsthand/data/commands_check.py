@@ -1,12 +1,13 @@
 """`firsthand data check`, `leaks` and `show`: what a data file holds, before it costs GPU hours."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from firsthand.data.check.source import Source
 
@@ -34,12 +35,15 @@ def check(
     counter = vision.Counter(chosen) if chosen else None
     decoded = decoding.Decoded(cache or decoding.default_cache()) if decode else None
     with _bar() as bar:
-        tasks = {what: bar.add_task(what, total=None, visible=False) for what in ("rows", "decoding")}
-
-        def tick(what: str, done: int, total: int) -> None:
-            bar.update(tasks[what], completed=done, total=total, visible=True)
-
-        report = run.check(found, counter, workers or pool.default_workers(), rows, decoded, tick)
+        ticks = {what: partial(_tick, bar, bar.add_task(what, visible=False)) for what in ("rows", "decoding")}
+        report = run.check(
+            found,
+            counter,
+            workers or pool.default_workers(),
+            rows,
+            decoded,
+            lambda what, done, total: ticks[what](done, total),
+        )
     if as_json:
         typer.echo(output.as_json(report))
     else:
@@ -76,15 +80,9 @@ def leaks(
     with _bar() as bar:
         facts = []
         for one in sources:
-            task = bar.add_task(f"frames of {one.file.name}", total=None)
-            facts.append(
-                leaking.facts(
-                    one,
-                    workers or pool.default_workers(),
-                    lambda done, total, task=task: bar.update(task, completed=done, total=total),
-                )
-            )
-    found = [leak for leak in leaking.compare(*facts, distance) if leak.kind not in ignore]
+            tick = partial(_tick, bar, bar.add_task(f"frames of {one.file.name}", total=None))
+            facts.append(leaking.facts(one, workers or pool.default_workers(), tick))
+    found = [leak for leak in leaking.compare(facts[0], facts[1], distance) if leak.kind not in ignore]
     if as_json:
         typer.echo(leaking.as_json(sources, facts, found))
     else:
@@ -134,6 +132,10 @@ def _source(
         said.limits if said else None,
     )
     return found, model or (said.model if said else None)
+
+
+def _tick(bar: "Progress", task: "TaskID", done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total, visible=True)
 
 
 def _bar() -> "Progress":

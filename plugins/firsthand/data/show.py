@@ -186,7 +186,7 @@ def _ids(sample: Sample, counter: Counter, images: list[Image.Image], videos: li
 
 
 def _pieces(text: str, images: Iterator, clips: Iterator[Clip], counter: Counter) -> Iterator[str | Medium]:
-    at, clip = 0, None
+    at, clip, pair = 0, None, counter.video.temporal_patch_size if counter.video else 1
     for match in MEDIUM.finditer(text):
         if before := text[at : match.start()]:
             yield before
@@ -197,7 +197,7 @@ def _pieces(text: str, images: Iterator, clips: Iterator[Clip], counter: Counter
             continue
         if clip is None or clip.shown >= len(clip.pictures):
             clip = next(clips)
-        group = counter.video.temporal_patch_size if match["seconds"] else len(clip.pictures)
+        group = pair if match["seconds"] else len(clip.pictures)
         part = slice(clip.shown, clip.shown + group)
         clip.shown += group
         kind = "frames" if match["seconds"] else "video"

@@ -111,11 +111,16 @@ def decoded(find: Find, media: Path, cache: Path) -> dict[str, list[int]]:
 
 
 def test_decoding_goes_on_where_it_was(find: Find, media: Path, tmp_path: Path, monkeypatch) -> None:
-    folder, seen, real = tmp_path / "media", [], decode._image
+    folder, seen, real = tmp_path / "media", list[str](), decode._image
+
+    def watched(path: str) -> str:
+        seen.append(Path(path).name)
+        return real(path)
+
     shutil.copytree(media, folder)
     content = (folder / "photo3.png").read_bytes()
     (folder / "cut.png").write_bytes(content[: len(content) // 2])
-    monkeypatch.setattr(decode, "_image", lambda path: seen.append(Path(path).name) or real(path))
+    monkeypatch.setattr(decode, "_image", watched)
     for _ in range(2):
         assert decoded(find, folder, tmp_path / "cache.sqlite") == {"media-corrupt": [3]}
     assert sorted(seen) == ["cut.png", "photo0.png", "photo1.png", "photo2.png"]

@@ -42,7 +42,7 @@ def found(folder: Path, train: list[dict], test: list[dict], distance: int = 10)
         for name in ("train.json", "test.jsonl")
     ]
     assert not any(one.unread for one in facts)
-    return list(leaks.compare(*facts, distance))
+    return list(leaks.compare(facts[0], facts[1], distance))
 
 
 def image(name: str) -> dict[str, str]:

@@ -63,7 +63,12 @@ def test_the_page_holds_everything_and_runs_nothing(find: Find, counter: Counter
 
 def test_rows_that_cannot_be_shown(find: Find, counter: Counter, model: Path) -> None:
     source = find([trained(), 7, trained("<image>", images=["gone.png"]), trained("<image>")])
-    for number, says in ((5, "no row 5"), (2, "row 2: the row is no JSON object"), (3, "gone.png"), (4, "1 <image> in the text for 0 media")):
+    for number, says in (
+        (5, "no row 5"),
+        (2, "row 2: the row is no JSON object"),
+        (3, "gone.png"),
+        (4, "1 <image> in the text for 0 media"),
+    ):
         with pytest.raises(UserError, match=says):
             show(source, number, counter, str(model))
     assert read_row(source, 1).turns[0].text == QUESTION

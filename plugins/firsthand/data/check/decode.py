@@ -41,7 +41,8 @@ class Decoded:
     def run(self, root: Path, workers: int, tick: Callable[[int, int], None]) -> Iterator[tuple[str, int, str]]:
         """(kind, first row, message) of every medium that does not decode."""
         total = self.database.execute("SELECT count(*) FROM wanted").fetchone()[0]
-        rows, done = {}, 0
+        rows: dict[str, tuple[str, int]] = {}
+        done = 0
         for answers in mapped(_decode_all, self._chunks(root, rows), workers):
             self.database.executemany("INSERT OR REPLACE INTO decoded VALUES (?, ?, ?, ?)", answers)
             self.database.commit()

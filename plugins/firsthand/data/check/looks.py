@@ -70,7 +70,8 @@ def _image(file: Any, path: str) -> Look:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(file) as opened:
-                return Look(*opened.size)
+                size = opened.size
+        return Look(*size)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return Look(problem=(UNREADABLE, f"{path} is no readable image ({error})"))
 
@@ -80,15 +81,20 @@ def _video(file: Path, path: str) -> Look:
 
     try:
         with av.open(str(file)) as container:
-            if not container.streams.video:
-                return Look(problem=(UNREADABLE, f"{path} holds no pictures, only {_streams(container)}"))
-            stream = container.streams.video[0]
-            if not stream.duration or not stream.time_base or not stream.average_rate:
-                return Look(problem=(UNREADABLE, f"{path} does not say how long it is"))
-            seconds = float(stream.duration * stream.time_base)
-            return Look(stream.width, stream.height, stream.frames, seconds, float(stream.average_rate))
+            look = _measured(container, path)
     except (av.FFmpegError, OSError, ValueError) as error:
         return Look(problem=(UNREADABLE, f"{path} is no readable video ({error})"))
+    return look
+
+
+def _measured(container: Any, path: str) -> Look:
+    if not container.streams.video:
+        return Look(problem=(UNREADABLE, f"{path} holds no pictures, only {_streams(container)}"))
+    stream = container.streams.video[0]
+    if not stream.duration or not stream.time_base or not stream.average_rate:
+        return Look(problem=(UNREADABLE, f"{path} does not say how long it is"))
+    seconds = float(stream.duration * stream.time_base)
+    return Look(stream.width, stream.height, stream.frames, seconds, float(stream.average_rate))
 
 
 def _streams(container: Any) -> str:

@@ -58,7 +58,7 @@ def _turns(row: Row, dataset: Dataset) -> list[Turn]:
         raise Unreadable(f"no column `{name}`; the row has {', '.join(row) or 'none'}")
     if not isinstance(row[name], list) or not row[name]:
         raise Unreadable(f"`{name}` is {shown(row[name])}, not a list of turns")
-    roles = {tags[tag]: role for tag, role in ROLES.items() if tags[tag]}
+    roles = {said: role for tag, role in ROLES.items() if (said := tags[tag])}
     role_tag, content_tag = tags["role_tag"] or "", tags["content_tag"] or ""
     turns = []
     for number, turn in enumerate(row[name], 1):

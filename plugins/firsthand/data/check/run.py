@@ -31,7 +31,7 @@ class Seen(NamedTuple):
 
     number: int
     id: str | None
-    index: int | None
+    place: int | None  # veRL's index
     digest: bytes
     tokens: int | None
     pixels: int
@@ -107,7 +107,7 @@ def check(
         for held, number in part.types.items():
             part.add(number, columns.check(held, typed, number))
         for seen in part.seen:
-            part.add(seen.number, repeated.check(seen.number, seen.id, seen.index, seen.digest))
+            part.add(seen.number, repeated.check(seen.number, seen.id, seen.place, seen.digest))
             report.pixels = max(report.pixels, seen.pixels)
             if seen.tokens is not None:
                 report.lengths[seen.tokens] = report.lengths.get(seen.tokens, 0) + 1
