@@ -90,7 +90,7 @@ def test_build_check_train_export_run_submit_score(tmp_path: Path) -> None:
     sh("firsthand", "eval", "run", "egocross", "--model", merged, "--out", answers, "--max-model-len", 1024, *ways)
     rows = [json.loads(line) for line in answers.read_text().splitlines()]
     assert len(rows) == 6 and all(row["letter"] in "ABCD" and row["frames"] == 3 and not row["halved"] for row in rows)
-    assert all(sum(row["shares"].values()) == pytest.approx(1, abs=1e-3) for row in rows)
+    assert all(row["shares"][row["letter"]] == max(row["shares"].values()) > 0 for row in rows)
 
     template = "test/egocross_testbed/submission_template.json"
     sh("firsthand", "submit", "egocross", answers, "--template", template, "--unanswered", "A")
