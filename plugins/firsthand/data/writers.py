@@ -3,12 +3,13 @@
 Nothing is kept in memory but a batch. A file appears under its name when it is complete.
 """
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+import orjson
 
 from firsthand import files
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-ENCODE = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make a new encoder for every row
 BATCH = 4096  # rows of a row group
 TYPED_BY = 5 << 20  # bytes; the `datasets` library takes the types of columns from the first ten megabytes
 
@@ -36,7 +36,7 @@ class _Lines:
         self.ahead, self.unseen = b"", {"images", "videos"}
 
     def add(self, row: dict[str, Any]) -> None:
-        line = ENCODE(row).encode() + b"\n"
+        line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
         new = {key for key in self.unseen if row.get(key)} if self.unseen else ()
         self.unseen.difference_update(new)
         if new and self.bytes > TYPED_BY:

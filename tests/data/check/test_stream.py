@@ -11,15 +11,16 @@ from firsthand.data.check import stream
 from firsthand.data.check.stream import Broken, Rows
 from firsthand.errors import UserError
 
+TEXTS = st.text() | st.text('{}[],:"\\ a\n')
 VALUES = st.recursive(
-    st.none() | st.integers() | st.text() | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none() | st.integers(-(2**63), 2**64 - 1) | TEXTS | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
     max_leaves=8,
 )
 
 
 @settings(max_examples=150, deadline=None)
-@given(rows=st.lists(VALUES, max_size=8), indent=st.sampled_from([None, 2]), chunk=st.integers(2, 40))
+@given(rows=st.lists(VALUES, max_size=8), indent=st.sampled_from([None, 2]), chunk=st.integers(2, 400))
 def test_a_list_is_read_in_chunks_of_any_size(tmp_path_factory, rows, indent, chunk) -> None:
     file = tmp_path_factory.mktemp("list") / "rows.json"
     file.write_text(json.dumps(rows, indent=indent), encoding="utf-8")
@@ -47,6 +48,14 @@ def test_a_quote_that_is_never_closed_is_not_read_into_memory(tmp_path: Path, mo
     assert rows.done < 20_000
 
 
+def test_rows_that_the_fast_parser_refuses_are_read_all_the_same(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(stream, "CHUNK", 40)
+    rows = [{"a": "é}, {"}, {"a": [{"b": 1}, {"b": 2}, {"b": 3}]}, {"a": float("inf")}, {"a": 4}, {"a": "\ud800"}]
+    (tmp_path / "rows.json").write_text("\ufeff" + json.dumps(rows), encoding="utf-8")
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert list(Rows(tmp_path / "rows.json")) == list(Rows(tmp_path / "rows.jsonl")) == list(enumerate(rows, 1))
+
+
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])
 def test_lines(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text('{"a": 1}\n\n{"a": \n{"a": 4}\n')
@@ -60,8 +69,8 @@ def test_lines(tmp_path: Path, name: str) -> None:
     ("name", "content", "says"),
     [
         ("rows.json", b"", "0 bytes"),
-        ("rows.json", b'{"a": 1}', "not a list of rows"),
-        ("rows.json", b"hello", "not a list of rows"),
+        ("rows.json", b'{"a": 1}', "no list of rows"),
+        ("rows.json", b"hello", "no list of rows"),
         ("rows.json", b"[\xff\xfe]", "not UTF-8"),
         ("rows.parquet", b"PAR1 no", "not a readable parquet file"),
         ("rows.csv", b"a,b", "is none of"),

@@ -7,9 +7,13 @@ is no valid JSON comes out as `Broken`, so that one bad line does not hide what 
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
+
+import orjson
 
 from firsthand.errors import UserError
 
@@ -17,7 +21,9 @@ CHUNK = 1 << 20
 MAX_ROW = 64 << 20  # characters; whatever goes on for longer is a quote that was never closed
 SPACE = re.compile(r"\s*")
 NEXT = re.compile(r"\s*([,\]])")
-EMPTY = re.compile(r"\[\s*\]\s*")
+OPENING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
+BETWEEN = re.compile(rb"\s*,\s*(?=\{)")
+GUESSES = 16  # objects in rows, and text that looks like them, may follow one another as rows do
 FORMATS = (".json", ".jsonl", ".parquet")
 
 
@@ -57,24 +63,35 @@ class Rows:
                 self.done += len(line)
                 if line.strip():
                     try:
-                        yield number, json.loads(line)
+                        yield number, _loads(line)
                     except ValueError as error:
                         yield number, Broken(f"not valid JSON ({error})")
 
     def _list(self) -> Iterator[tuple[int, Any]]:
-        try:
-            with self.path.open(encoding="utf-8") as handle:
-                yield from self._elements(handle)
-        except UnicodeDecodeError as error:
-            raise UserError(f"{self.path}: not UTF-8 text ({error})") from None
+        """Blocks of whole rows by the fast parser; from the first block that it refuses, row by row."""
+        with self.path.open("rb") as handle:
+            opening = OPENING.match(handle.read(CHUNK))
+            if not opening:
+                raise UserError(f"{self.path}: no list of rows; a .json file starts with [ and holds one object a row")
+            number, self.done = 0, opening.end()
+            while True:
+                handle.seek(self.done)
+                rows, size = _whole_rows(handle.read(CHUNK), last=handle.tell() == self.total)
+                if not size:
+                    break
+                yield from enumerate(rows, number + 1)
+                number, self.done = number + len(rows), self.done + size
+                if self.done == self.total:
+                    return
+            handle.seek(self.done)
+            try:
+                yield from self._elements(TextIOWrapper(handle, encoding="utf-8"), number)
+            except UnicodeDecodeError as error:
+                raise UserError(f"{self.path}: not UTF-8 text ({error})") from None
 
-    def _elements(self, handle: TextIO) -> Iterator[tuple[int, Any]]:
-        decode, number, at = json.JSONDecoder().raw_decode, 0, 1
-        text = handle.read(CHUNK).lstrip("\ufeff \t\r\n")
-        if not text.startswith("["):
-            raise UserError(f"{self.path}: not a list of rows; a .json file starts with [ and holds one object a row")
-        if EMPTY.fullmatch(text):
-            return
+    def _elements(self, handle: TextIOWrapper, number: int) -> Iterator[tuple[int, Any]]:
+        """The rows from here on, which follow row `number`."""
+        decode, text, at = json.JSONDecoder().raw_decode, handle.read(CHUNK), 0
         while True:
             at = SPACE.match(text, at).end()  # type: ignore[union-attr]
             try:
@@ -112,3 +129,27 @@ class Rows:
                     yield self.done, row
         except (pyarrow.ArrowException, OSError) as error:
             raise UserError(f"{self.path}: not a readable parquet file ({error})") from None
+
+
+def _loads(line: bytes) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return json.loads(line)  # it reads NaN too, and its errors are the clearer ones
+
+
+def _whole_rows(block: bytes, last: bool) -> tuple[list[Any], int]:
+    """The rows at the beginning of a block, and how many bytes they take with the comma, or the end, after them.
+
+    Where the last of them ends is a guess that parsing proves: no beginning of an object is a whole one.
+    """
+    if last:
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(b"[" + block), len(block)
+    end, guesses = len(block), 0
+    while guesses < GUESSES and (end := block.rfind(b"}", 0, end)) >= 0:
+        if after := BETWEEN.match(block, end + 1):
+            guesses += 1
+            with suppress(orjson.JSONDecodeError):
+                return orjson.loads(b"[%b]" % block[: end + 1]), after.end()
+    return [], 0
