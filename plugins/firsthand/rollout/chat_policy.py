@@ -42,17 +42,16 @@ class ChatPolicy:
         self._call_id: str | None = None
 
     async def generate(self) -> Reply:
-        response = await self.client.chat.completions.create(
-            model=self.model, messages=self.messages, **self.request, **self.sampling
-        )
+        asked: dict[str, Any] = {"messages": self.messages, **self.request, **self.sampling}
+        response = await self.client.chat.completions.create(model=self.model, **asked)
         choice = response.choices[0]
         if response.usage:
             self.prompt_tokens += response.usage.prompt_tokens
             self.completion_tokens += response.usage.completion_tokens
         tokens = response.usage.completion_tokens if response.usage else 0
         text = choice.message.content or ""
-        if self.functions and choice.message.tool_calls:
-            call = choice.message.tool_calls[0]
+        call = (choice.message.tool_calls or [None])[0] if self.functions else None
+        if call is not None and call.type == "function":
             self.messages.append(choice.message.model_dump(exclude_none=True) | {"tool_calls": [call.model_dump()]})
             self._call_id = call.id
             text = as_native(text, call.function.name, call.function.arguments)

@@ -102,7 +102,7 @@ def _frames(week: Path, clip: str, moments: list[float]) -> list[str]:
 
 
 def _trace(question: Question, row: dict[str, Any], scene_share: float, rng: random.Random) -> str:
-    letter, subject = question.answer, row["keywords"].split(",")[0]
+    letter, subject = question.answer or "", row["keywords"].split(",")[0]
     looks_away = question.label == "interaction" and rng.random() < scene_share
     if looks_away:
         letter = rng.choice([other for other in question.options if other != letter])
