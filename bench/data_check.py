@@ -79,8 +79,15 @@ def measure_memory(folder: Path, model: Path) -> None:
     sets = {
         "ten short rows": [{"messages": short, "images": []}] * 10,
         "1,000 rows of 2,000 words": [{"messages": turns, "images": []}] * 1000,
-        "60 photos in a row": [{"messages": media, "images": [f"{photo}.jpg" for photo in range(60)]}] * 4,
+        "60 photos in a row, and a processor that keeps their size": [
+            {"messages": media, "images": [f"{photo}.jpg" for photo in range(60)]}
+        ]
+        * 4,
     }
+    config = model / "processor_config.json"
+    content = json.loads(config.read_text())
+    content["image_processor"]["size"]["longest_edge"] = 1 << 24  # as the real models have it
+    config.write_text(json.dumps(content))
     for name, rows in sets.items():
         file = folder / "set.json"
         file.write_text(json.dumps(rows))

@@ -29,10 +29,6 @@ class Look:
     fps: float = 0.0
     problem: Found | None = None
 
-    @property
-    def pixels(self) -> int:
-        return self.width * self.height
-
 
 @lru_cache(maxsize=1 << 16)
 def image(root: Path, path: str) -> Look:

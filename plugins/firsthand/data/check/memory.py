@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from firsthand.data.check.kinds import kind
 from firsthand.data.check.source import Limits
 
-BASE = 900e6  # bytes of a worker that has imported LLaMA-Factory and holds no row
-TOKEN = 60  # bytes of a token while its batch is collected
-PIXEL = 40  # bytes of a decoded pixel with its copies: RGB, resized, floats, patches
+BASE = 800e6  # bytes of a worker that has imported LLaMA-Factory and holds no row
+TOKEN = 45  # bytes of a token while its batch is collected
+PIXEL = 95  # bytes of a pixel within the budget: the picture, and the processor's floats, patches and copies
 DISK = 13  # bytes of a token in the cache on disk: int32, int64 and int8
 
 MEMORY = kind(
@@ -37,7 +37,7 @@ class Memory:
 
 
 def estimate(rows: int, tokens: int, most_pixels: int, limits: Limits) -> Memory:
-    """`tokens` of all rows together; `most_pixels` of the media of one row, as they are stored."""
+    """`tokens` of all rows together; `most_pixels` of the media of one row, within the budget."""
     batch = min(limits.batch, rows) * tokens / max(rows, 1)
     peak = limits.workers * (BASE + batch * TOKEN + most_pixels * PIXEL)
     pages, size = os.sysconf("SC_AVPHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")

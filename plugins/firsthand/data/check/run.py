@@ -3,6 +3,7 @@
 Workers read, check and count chunks of rows; the parent only adds up what they found and looks for repetitions.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +18,9 @@ from firsthand.data.check.pool import mapped
 from firsthand.data.check.rules import answers, budget, columns, length, media, placeholders, tests, turns
 from firsthand.data.check.rules.repeated import Repeated
 from firsthand.data.check.samples import FORM, Row, Sample, Unreadable
-from firsthand.data.check.source import Source
+from firsthand.data.check.source import Budget, Source
 from firsthand.data.check.stream import Broken, Rows
-from firsthand.data.check.vision import Counter, Frames, Prompt, sampled
+from firsthand.data.check.vision import Counter, Frames, Prompt, sampled, within
 from firsthand.data.leaks import asked_key, frames_of
 
 CHUNK = 200
@@ -193,7 +194,8 @@ def _check(sample: Sample, number: int, part: Part) -> tuple[Prompt | None, int]
     videos = [[_look(root, path, video.frames is not None) for path in video.paths] for video in sample.videos]
     found = [*placeholders.check(sample), *turns.check(sample), *answers.check(sample)]
     found += media.check(sample, images, videos)
-    pixels = sum(look.pixels * max(1, look.frames) for look in [*images, *(look for one in videos for look in one)])
+    frames = [look for video, shown in zip(sample.videos, videos, strict=True) if video.frames for look in shown]
+    pixels = _kept(images, _job.source.limits.image) + _kept(frames, _job.source.limits.video)
     if _job.decode:
         part.media += _readable(sample, images, videos, number)
     prompt = None
@@ -220,6 +222,11 @@ def _prompt(
         return counter.prompt(sample, images, frames, limits), found
     except ValueError as error:
         return None, [*found, (length.REFUSED, str(error))]
+
+
+def _kept(seen: list[looks.Look], budget: Budget) -> int:
+    """Pixels after the budget: preprocessing has those of a row in memory. Video files are not decoded for it."""
+    return sum(math.prod(within(look.width, look.height, budget)) for look in seen if not look.problem)
 
 
 def _look(root: Path, path: str, frame: bool) -> looks.Look:

@@ -107,7 +107,7 @@ class Rows:
                 at = after.end()
             else:
                 more = handle.read(max(CHUNK, len(text)))
-                self.done = handle.buffer.tell()
+                self.done += len(more.encode())
                 if not more or len(text) - at > MAX_ROW:
                     yield (
                         number + 1,
