@@ -21,6 +21,8 @@ from itertools import accumulate
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+import numpy as np
+
 from firsthand import clock
 from firsthand.files import read_json
 from firsthand.memory.dense import add_vectors, open_embedder
@@ -36,12 +38,12 @@ WEEK = 7 * (1 + HOURS * (1 + 6 + 120))  # records
 TOY = Path(__file__).parents[1] / "datasets/toy"
 
 vocabulary = [f"{'bcdfghklmnprstvw'[i % 16]}{'aeiou'[i // 16 % 5]}{i // 80:x}q" for i in range(WORDS)]
-weights = list(accumulate(1 / (rank + 3) for rank in range(WORDS)))
+shares = np.cumsum(1 / np.arange(3, WORDS + 3))
 asked_weights = list(accumulate(1 / (rank + 3) for rank in range(50, WORDS // 2)))
 
 
 def week(person: int) -> Iterator[Record]:
-    draw = random.Random(person)
+    draw = np.random.default_rng(person)
     for day in range(1, 8):
         for hour in range(HOURS):
             start = clock.plus(clock.midnight(day), (10 + hour) * clock.HOUR)
@@ -52,8 +54,9 @@ def week(person: int) -> Iterator[Record]:
         yield _record(draw, person, "1day", clock.plus(clock.midnight(day), 10 * clock.HOUR), HOURS * clock.HOUR)
 
 
-def _record(draw: random.Random, person: int, level: str, start: float, seconds: float) -> Record:
-    text = " ".join(draw.choices(vocabulary, cum_weights=weights, k=LENGTHS[level]))
+def _record(draw: np.random.Generator, person: int, level: str, start: float, seconds: float) -> Record:
+    ranks = np.searchsorted(shares, draw.random(LENGTHS[level]) * shares[-1])
+    text = " ".join([vocabulary[rank] for rank in ranks.tolist()])
     clips = int(seconds // clock.CLIP)
     return Record(
         f"P{person}",

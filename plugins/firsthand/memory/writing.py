@@ -14,7 +14,7 @@ from firsthand.memory import words
 from firsthand.memory.records import Record, storable
 
 FORMAT = "firsthand memory 1"
-_BATCH = 5000  # records split into terms at once
+_BATCH = 20_000  # records split into terms at once
 
 _SCHEMA = """
 CREATE TABLE facts(name TEXT PRIMARY KEY, value TEXT);
