@@ -13,36 +13,24 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib import metadata
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from firsthand import files
 from firsthand.data import guard, writers
-from firsthand.data.check.pool import default_workers
+from firsthand.data.check.pool import batched, default_workers, mapped
 from firsthand.data.check.stream import Broken, Rows
-from firsthand.data.release import Converter, LeftAside, Place, Purpose, Release
+from firsthand.data.release import Place, Purpose, Release
+from firsthand.data.work import DEV, FILES, Made, Options, Picked, Refused, Work, attempt, video_file
 from firsthand.errors import UserError
-from firsthand.rollout import prompt
-from firsthand.rows import Question, Trajectory
 
-FILES: dict[Purpose, str] = {"sft": "sft.jsonl", "rl": "rl_train.parquet", "eval": "eval.jsonl"}
-DEV = "rl_dev.parquet"  # beside rl_train.parquet, where the release or --hold-out has such a split
-UNREADABLE = (UserError, ValueError, KeyError, TypeError, AttributeError, IndexError)
-TICK, EXAMPLES = 500, 5  # rows
+BATCH = 200  # rows that a worker gets at a time
+EXAMPLES = 5  # rows
+FEW = 4 << 20  # bytes of rows that are not worth a second process
 Tick = Callable[[str, int, int], None]  # what is read, done and total
-
-
-@dataclass(frozen=True)
-class Options:
-    limit: int | None = None  # rows read of each file
-    video: bool = False  # frames as one video with its rate, not as images with times
-    pattern: str | None = None  # other files than the release's own
-    system: str | None = None  # replaces the system prompt
-    hold_out: tuple[str, ...] = ()  # people whose questions become the development split
 
 
 @dataclass
@@ -83,28 +71,34 @@ def build(
 
 
 class _Build:
+    """Reads, remembers and writes; the workers do the rest (`work.Work`)."""
+
     def __init__(
         self, release: Release, purpose: Purpose, root: Path, out: Path, options: Options, dropped: writers.Writer
     ) -> None:
+        global _work
         self.release, self.purpose, self.root, self.out, self.options = release, purpose, root, out, options
-        self.converter: Converter = release.converter(root, purpose, release.argument)
         self.built, self.dropped, self.ids = Built(), dropped, dict[str, Place]()
-        self.guard = guard.load(out.parent)
+        self.picker, converter = (release.converter(root, purpose, release.argument) for _ in range(2))
+        _work = Work(converter, purpose, root, self._names(), options, guard.load(out.parent))
 
     def run(self, paths: list[Path], tick: Tick) -> Built:
+        workers = default_workers() if sum(path.stat().st_size for path in paths) > FEW else 1
         with ExitStack() as stack:
             self.open = {name: stack.enter_context(self._writer(name)) for name in self._names()}
-            for path in paths:
-                self._read(path, tick)
-            for place, reason in self.converter.finish():
-                self._drop(place, reason)
+            for outcomes, notes in mapped(_worked, batched(self._picked(paths, tick), BATCH), workers):
+                self.built.notes += notes
+                for place, outcome in outcomes:
+                    self._take(place, outcome)
+            for place, reason in self.picker.finish():
+                self._take(place, Refused(reason))
             if not self.open[FILES[self.purpose]].rows:
                 raise UserError(f"{self.release.name}: no row for {self.purpose} could be taken{self._first()}")
         self.built.rows = {name: writer.rows for name, writer in self.open.items() if writer.rows}
         for name in self.open.keys() - self.built.rows.keys():
             (self.out / name).unlink()
-        self.built.notes = self.converter.notes
-        for name, text in self.converter.texts.items():
+        self.built.notes += self.picker.notes
+        for name, text in self.picker.texts.items():
             files.write_text(self.out / name, text)
         return self.built
 
@@ -121,80 +115,47 @@ class _Build:
         told = [*self.built.examples, *(f"left aside: {why}" for why in self.built.left_aside)]
         return f"; the first: {told[0]}" if told else ": its files hold no rows"
 
-    def _read(self, path: Path, tick: Tick) -> None:
-        name, rows = path.relative_to(self.root).as_posix(), Rows(path)
-        for number, row in islice(rows, self.options.limit):
-            place = Place(name, number)
-            try:
-                if isinstance(row, Broken):
-                    raise ValueError(row.why)
-                if not isinstance(row, dict):
-                    raise ValueError(f"the row is no JSON object but {type(row).__name__}")
-                if made := self.converter.convert(row, place):
-                    self._write(made, place)
-                else:
-                    self.built.folded += 1
-            except LeftAside as why:
-                self.built.left_aside[str(why)] += 1
-                self.dropped.add({**place._asdict(), "left_aside": str(why)})
-            except UNREADABLE as error:
-                self._drop(place, _reason(error))
-            if number % TICK == 0:
-                tick(name, rows.done, rows.total)
-        tick(name, rows.total, rows.total)
+    def _picked(self, paths: list[Path], tick: Tick) -> Iterator[Picked]:
+        index = count()
+        for path in paths:
+            name, rows = path.relative_to(self.root).as_posix(), Rows(path)
+            for number, row in islice(rows, self.options.limit):
+                place = Place(name, number)
+                yield Picked(next(index), place, attempt(partial(self._pick, row, place)))
+                if number % BATCH == 0:
+                    tick(name, rows.done, rows.total)
+            tick(name, rows.total, rows.total)
 
-    def _write(self, made: Question | Trajectory, place: Place) -> None:
-        question = made.question if isinstance(made, Trajectory) else made
-        if (first := self.ids.setdefault(question.id, place)) != place:
-            raise ValueError(f"its id {question.id!r} is that of row {first.row} of {first.file} too")
-        if self.purpose != "eval" and (why := self.guard.why_question(question, self.root)):
-            raise ValueError(why)
-        question.system = self.options.system
-        if question.identity in self.options.hold_out:
-            question.split = "dev"
-        for name, row in self._rendered(question, made):
-            self.open[name].add(row)
+    def _pick(self, row: Any, place: Place) -> dict[str, Any] | None:
+        if isinstance(row, Broken):
+            raise ValueError(row.why)
+        if not isinstance(row, dict):
+            raise ValueError(f"the row is no JSON object but {type(row).__name__}")
+        return self.picker.pick(row, place)
 
-    def _rendered(self, question: Question, made: Question | Trajectory) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The rows that go into each file."""
-        name, video = FILES[self.purpose], question.as_video()
-        if isinstance(made, Trajectory) and self.purpose == "sft":
-            turns = prompt.solution(made)
-            yield name, prompt.sharegpt_row(question, turns)
-            if video and (view := video_file(video.fps or 0)) in self.open:
-                yield view, prompt.sharegpt_row(video, turns)
-            elif question.times:
-                self.converter.notes["frames at a rate of their own: only in sft.jsonl"] += 1
-            return
-        if self.options.video and question.times:
-            if video is None:
-                self.converter.notes["frames at no even rate: images with times, not a video"] += 1
-            question = video or question
-        if self.purpose == "eval":
-            yield name, prompt.eval_row(question)
+    def _take(self, place: Place, outcome: Made | Refused | None) -> None:
+        if isinstance(outcome, Made) and (first := self.ids.setdefault(outcome.id, place)) != place:
+            outcome = Refused(f"its id {outcome.id!r} is that of row {first.row} of {first.file} too")
+        if outcome is None:
+            self.built.folded += 1
+        elif isinstance(outcome, Made):
+            for name, row in outcome.rows:
+                self.open[name].add(row)
+        elif outcome.wanted:
+            self.built.dropped += 1
+            self.dropped.add({**place._asdict(), "reason": outcome.why})
+            if len(self.built.examples) < EXAMPLES:
+                self.built.examples.append(f"{place.file}: row {place.row}: {outcome.why}")
         else:
-            yield (DEV if question.split == "dev" else name), prompt.verl_row(question, len(self.ids) - 1)
-
-    def _drop(self, place: Place, reason: str) -> None:
-        self.built.dropped += 1
-        self.dropped.add({**place._asdict(), "reason": reason})
-        if len(self.built.examples) < EXAMPLES:
-            self.built.examples.append(f"{place.file}: row {place.row}: {reason}")
+            self.built.left_aside[outcome.why] += 1
+            self.dropped.add({**place._asdict(), "left_aside": outcome.why})
 
 
-def video_file(fps: float) -> str:
-    """The file of frame lists at one rate: LLaMA-Factory knows one rate a run."""
-    return f"sft_video_{fps:g}fps.jsonl"
+_work: Work  # what the workers inherit
 
 
-def _reason(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        return f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
-    if isinstance(error, KeyError):
-        return f"the key {error} is missing"
-    return str(error)
+def _worked(batch: list[Picked]) -> tuple[list[tuple[Place, Made | Refused | None]], Counter[str]]:
+    return _work.on(batch)
 
 
 def _facts(paths: list[Path], root: Path) -> list[dict[str, Any]]:

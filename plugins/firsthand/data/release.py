@@ -1,8 +1,8 @@
 """What a release of data is: where its owner keeps it, under which terms, which of its files hold rows, who reads them.
 
-A converter gets the rows of the release one by one and makes one of our rows of each. What it cannot read it raises,
-and the row is listed with the reason. A row that is whole but not wanted (a wrong answer) is `LeftAside`: it is listed
-too, and is no failure. None says that another row holds all of this one.
+A converter sees the rows of the release one by one and in order (`pick`), and makes one of our rows of each, in any
+process and any order (`convert`). What it cannot read it raises, and the row is listed with the reason. A row that is
+whole but not wanted (a wrong answer) is `LeftAside`: it is listed too, and is no failure.
 """
 
 from collections import Counter
@@ -29,14 +29,18 @@ class Place(NamedTuple):
 
 
 class Converter:
-    """Makes rows of one release; one object reads the rows of one build, in order."""
+    """Makes rows of one release. One object of a build picks, others convert."""
 
     def __init__(self, root: Path, purpose: Purpose, argument: str | None = None) -> None:
         self.root, self.purpose, self.argument = root, purpose, argument
         self.notes: Counter[str] = Counter()  # what a user should know about rows that were kept
         self.texts: dict[str, str] = {}  # small files to write beside the rows
 
-    def convert(self, row: dict[str, Any], place: Place) -> Question | Trajectory | None:
+    def pick(self, row: dict[str, Any], place: Place) -> dict[str, Any] | None:
+        """The row with what must be known of those before it; None if another row holds all of this one."""
+        return row
+
+    def convert(self, row: dict[str, Any], place: Place) -> Question | Trajectory:
         raise NotImplementedError
 
     def finish(self) -> Iterator[tuple[Place, str]]:

@@ -14,7 +14,7 @@ from firsthand.data.check import looks
 from firsthand.data.check.decode import Decoded
 from firsthand.data.check.kinds import KINDS, LEVELS, Found
 from firsthand.data.check.memory import MEMORY, Memory, estimate
-from firsthand.data.check.pool import mapped
+from firsthand.data.check.pool import batched, mapped
 from firsthand.data.check.rules import answers, budget, columns, length, media, placeholders, tests, turns
 from firsthand.data.check.rules.repeated import Repeated
 from firsthand.data.check.samples import FORM, Row, Sample, Unreadable
@@ -103,7 +103,7 @@ def check(
     _job = _Job(source, counter, decoded is not None, guard.load(Path("datasets")))
     report, repeated, rows = Report(source, shown), Repeated(), Rows(source.file)
     typed: dict[str, tuple[int, str]] = {}
-    for part in mapped(_part, _chunks(rows), workers):
+    for part in mapped(_part, batched(rows, CHUNK), workers):
         report.rows += part.rows
         for held, number in part.types.items():
             part.add(number, columns.check(held, typed, number))
@@ -129,17 +129,6 @@ def check(
             gib = report.memory.peak / 2**30, report.memory.available / 2**30
             report.add(MEMORY.name, 0, f"about {gib[0]:.1f} GiB at the peak, {gib[1]:.1f} GiB are free on this machine")
     return report
-
-
-def _chunks(rows: Iterable[Numbered]) -> Iterator[list[Numbered]]:
-    chunk: list[Numbered] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
 
 
 @dataclass

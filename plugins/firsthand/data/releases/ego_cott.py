@@ -32,18 +32,11 @@ class EgoCoTT(Converter):
         self.beginnings: set[int] = set()  # of those chains
         self.open: dict[int, Place] = {}  # steps that are the end of no chain so far
 
-    def convert(self, row: dict[str, Any], place: Place) -> Trajectory | None:
-        return self._trace(row, place) if "cot" in row else self._record(row, place)
-
-    def finish(self) -> Iterator[tuple[Place, str]]:
-        for key, place in self.open.items():
-            if key not in self.beginnings:
-                yield place, "no record holds the end of this chain"
-
-    def _record(self, row: dict[str, Any], place: Place) -> Trajectory | None:
-        turns = [*(row.get("history") or []), [row["instruction"], row["output"]]]
+    def pick(self, row: dict[str, Any], place: Place) -> dict[str, Any] | None:
+        if "cot" in row:
+            return row
         keys, key = [], 0
-        for user, assistant in turns:
+        for user, assistant in _turns(row):
             key = hash((key, user, assistant))
             keys.append(key)
         if "<answer>" not in row["output"]:
@@ -54,7 +47,17 @@ class EgoCoTT(Converter):
         self.ends.add(key)
         self.beginnings.update(keys)
         self._remember(row.get("system"))
-        return _chain(turns, f"{PurePosixPath(place.file).stem}-{place.row}")
+        return row
+
+    def convert(self, row: dict[str, Any], place: Place) -> Trajectory:
+        if "cot" in row:
+            return self._trace(row, place)
+        return _chain(_turns(row), f"{PurePosixPath(place.file).stem}-{place.row}")
+
+    def finish(self) -> Iterator[tuple[Place, str]]:
+        for key, place in self.open.items():
+            if key not in self.beginnings:
+                yield place, "no record holds the end of this chain"
 
     def _remember(self, system: str | None) -> None:
         if not system:
@@ -81,6 +84,10 @@ class EgoCoTT(Converter):
             row["question"], last["answer"], f"{PurePosixPath(place.file).with_suffix('')}/{row['ID']}"
         )
         return Trajectory(question=question, steps=steps, thought=last["thought"] or "")
+
+
+def _turns(row: dict[str, Any]) -> list[list[str]]:
+    return [*(row.get("history") or []), [row["instruction"], row["output"]]]
 
 
 def _chain(turns: list[list[str]], id: str) -> Trajectory:

@@ -9,6 +9,7 @@ of CholecTrack20. Frames of EgoSurgery in the support set are taken to be a seco
 """
 
 import re
+from collections import Counter
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -48,7 +49,11 @@ _FOLDER = re.compile(r"(.+)_q\d+")
 class Support(Converter):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.seen = dict.fromkeys(DOMAINS.values(), 0)
+        self.seen: Counter[str] = Counter()
+
+    def pick(self, row: dict[str, Any], place: Place) -> dict[str, Any]:
+        self.seen[row["domain"]] += 1
+        return row | {"id": f"{row['domain']}-{self.seen[row['domain']]:02}"}
 
     def convert(self, row: dict[str, Any], place: Place) -> Trajectory:
         roles = [turn["role"] for turn in row["messages"]]
@@ -56,7 +61,6 @@ class Support(Converter):
             raise ValueError(f"the roles are {roles}, not user and assistant")
         user, answer = (turn["content"] for turn in row["messages"])
         domain, frames = row["domain"], _frames(row["images"])
-        self.seen[domain] += 1
         tags = _TAGS.match(user)
         shown = tags[0].count("<image>") if tags else 0
         if shown != len(frames) or user.count("<image>") != shown:
@@ -72,7 +76,7 @@ class Support(Converter):
         if kind is None:
             self.notes["question type unknown: its folder of frames has another name"] += 1
         asked = Question(
-            id=f"{domain}-{self.seen[domain]:02}",
+            id=row["id"],
             question=question,
             options=options,
             answer=answer.strip(),

@@ -1,0 +1,126 @@
+"""From a row of a release to rows of our files, in any process: nothing here remembers a row.
+
+What needs the rows in order (`Converter.pick`, ids, the files) stays in the process that reads and writes.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from firsthand.data.guard import Guard
+from firsthand.data.release import Converter, LeftAside, Place, Purpose
+from firsthand.errors import UserError
+from firsthand.rollout import prompt
+from firsthand.rows import Question, Trajectory
+
+FILES: dict[Purpose, str] = {"sft": "sft.jsonl", "rl": "rl_train.parquet", "eval": "eval.jsonl"}
+DEV = "rl_dev.parquet"  # beside rl_train.parquet, where the release or --hold-out has such a split
+UNREADABLE = (UserError, ValueError, KeyError, TypeError, AttributeError, IndexError)
+
+
+@dataclass(frozen=True)
+class Options:
+    limit: int | None = None  # rows read of each file
+    video: bool = False  # frames as one video with its rate, not as images with times
+    pattern: str | None = None  # other files than the release's own
+    system: str | None = None  # replaces the system prompt
+    hold_out: tuple[str, ...] = ()  # people whose questions become the development split
+
+
+class Refused(NamedTuple):
+    why: str
+    wanted: bool = True  # or whole, and left aside
+
+
+class Made(NamedTuple):
+    id: str
+    rows: list[tuple[str, dict[str, Any]]]  # each with the name of its file
+
+
+class Picked(NamedTuple):
+    """A row on its way to a worker; None in its place: another row holds all of it."""
+
+    number: int  # among all that are read
+    place: Place
+    row: Any
+
+
+@dataclass
+class Work:
+    converter: Converter
+    purpose: Purpose
+    root: Path
+    names: list[str]  # of the files that may get rows
+    options: Options
+    guard: Guard
+
+    def on(self, batch: list[Picked]) -> tuple[list[tuple[Place, Made | Refused | None]], Counter[str]]:
+        """What becomes of each row, and the notes on them."""
+        self.converter.notes = Counter()
+        return [(one.place, self._outcome(one)) for one in batch], self.converter.notes
+
+    def _outcome(self, picked: Picked) -> Made | Refused | None:
+        if picked.row is None or isinstance(picked.row, Refused):
+            return picked.row
+        return attempt(lambda: self._made(*picked))
+
+    def _made(self, index: int, place: Place, row: dict[str, Any]) -> Made:
+        made = self.converter.convert(row, place)
+        question = made.question if isinstance(made, Trajectory) else made
+        if self.purpose != "eval" and (why := self.guard.why_question(question, self.root)):
+            raise ValueError(why)
+        question.system = self.options.system
+        if question.identity in self.options.hold_out:
+            question.split = "dev"
+        return Made(question.id, list(self._rendered(question, made, index)))
+
+    def _rendered(
+        self, question: Question, made: Question | Trajectory, index: int
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The rows that go into each file."""
+        name, video = FILES[self.purpose], question.as_video()
+        if isinstance(made, Trajectory) and self.purpose == "sft":
+            turns = prompt.solution(made)
+            yield name, prompt.sharegpt_row(question, turns)
+            if video and (view := video_file(video.fps or 0)) in self.names:
+                yield view, prompt.sharegpt_row(video, turns)
+            elif question.times:
+                self.converter.notes["frames at a rate of their own: only in sft.jsonl"] += 1
+            return
+        if self.options.video and question.times:
+            if video is None:
+                self.converter.notes["frames at no even rate: images with times, not a video"] += 1
+            question = video or question
+        if self.purpose == "eval":
+            yield name, prompt.eval_row(question)
+        else:
+            yield (DEV if question.split == "dev" else name), prompt.verl_row(question, index)
+
+
+def attempt(action: Callable[[], Any]) -> Any:
+    """What `action` returns, or why it cannot."""
+    try:
+        return action()
+    except LeftAside as why:
+        return Refused(str(why), wanted=False)
+    except UNREADABLE as error:
+        return Refused(_reason(error))
+
+
+def video_file(fps: float) -> str:
+    """The file of frame lists at one rate: LLaMA-Factory knows one rate a run."""
+    return f"sft_video_{fps:g}fps.jsonl"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        return f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
+    if isinstance(error, KeyError):
+        return f"the key {error} is missing"
+    return str(error)
