@@ -74,6 +74,15 @@ def test_a_change_runs_what_depends_on_it(work: Path, change, again: str) -> Non
     assert run(work, two(work)) == ""
 
 
+def test_what_another_run_wrote_over_is_made_again_and_what_depends_on_it_is_reused(work: Path) -> None:
+    """Two runs may share a file, as the seeds of the demo share their rows."""
+    (work / "input").write_text("a")
+    run(work, two(work))
+    (work / "copied").write_text("of another run")
+    assert run(work, two(work)) == "copy"
+    assert (work / "copied").read_text() == "a"
+
+
 def test_another_command_runs_the_stages_behind_it_again(work: Path) -> None:
     (work / "input").write_text("a")
     run(work, two(work))

@@ -1,8 +1,9 @@
 """Run a list of stages so that killing any of them and starting again ends well.
 
 A stage is one ordinary command. When it has ended well its stamp is written: the hash of the command, of the files it
-reads and of the stage before it. A later run reuses a stage whose stamp still fits and runs the others again; inside a
-stage the frameworks' own resume takes over (LLaMA-Factory and veRL checkpoints, resumable JSONL).
+reads and of the stage before it, and the hash of the files it made, which another run may write anew. A later run
+reuses a stage whose stamp still fits and runs the others again; inside a stage the frameworks' own resume takes over
+(LLaMA-Factory and veRL checkpoints, resumable JSONL).
 """
 
 import fcntl
@@ -10,7 +11,7 @@ import hashlib
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +73,8 @@ def run_stages(run: Path, stages: list[Stage], console: Console) -> dict[str, fl
         if missing:
             raise UserError(f"stage {stage.name} ended without writing {', '.join(missing)}")
         seconds[stage.name] = round(time.monotonic() - began, 1)
-        files.write_json(stamp, {"fingerprint": before, "seconds": seconds[stage.name]})
+        made = _digest(path for path in stage.makes if path.is_file())
+        files.write_json(stamp, {"fingerprint": before, "made": made, "seconds": seconds[stage.name]})
         console.print(f"  done in {seconds[stage.name]:.0f} s")
     return seconds
 
@@ -81,18 +83,23 @@ def _done(stamp: Path, fingerprint: str, stage: Stage) -> bool:
     if not stamp.exists() or not all(path.exists() for path in stage.makes):
         return False
     try:
-        return files.read_json(stamp)["fingerprint"] == fingerprint
+        stamped = files.read_json(stamp)
+        made = _digest(path for path in stage.makes if path.is_file())
+        return stamped["fingerprint"] == fingerprint and stamped["made"] == made
     except (UserError, KeyError):
         return False
 
 
 def _fingerprint(stage: Stage, before: str) -> str:
-    digest = hashlib.sha256(before.encode())
-    digest.update(repr(stage.command if isinstance(stage.command, list) else stage.name).encode())
-    for path in stage.reads:
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.is_file():
-                digest.update(file.read_bytes())
+    command = repr(stage.command if isinstance(stage.command, list) else stage.name)
+    read = [file for path in stage.reads for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    return hashlib.sha256(f"{before} {command} {_digest(file for file in read if file.is_file())}".encode()).hexdigest()
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
