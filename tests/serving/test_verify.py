@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from firsthand.errors import UserError
-from firsthand.serving.export import export_recipe, read_recipe
+from firsthand.serving.export import export, read_recipe
 from firsthand.serving.verify import Check, load_model, verify
 from firsthand.toy import models
 
@@ -164,8 +164,11 @@ def test_added_tokens_are_kept_unless_the_embedding_has_no_row_for_them(base: Pa
 def test_an_adapter_on_the_vision_tower_is_told(base: Path, tmp_path: Path) -> None:
     checks = verify(base, *make(base, tmp_path, targets=r".*visual\.blocks.*\.qkv"))
     assert failed(checks) == {}
-    assert "changes 6 vision weights" in named(checks, "vision tower")
-    assert "freeze_vision_tower: true" in named(checks, "vision tower")
+    told = named(checks, "vision tower")
+    assert told.startswith(
+        "lora_target reached 6 tensors of it (base_model.model.model.visual.blocks.0.attn.qkv.lora_A"
+    )
+    assert "serve the merged model" in told and "freeze_vision_tower: true" in told
 
 
 def test_a_recipe_names_what_is_verified(base: Path, good: Made, merged: Path, tmp_path: Path, capsys) -> None:
@@ -175,11 +178,11 @@ def test_a_recipe_names_what_is_verified(base: Path, good: Made, merged: Path, t
         read_recipe(recipe, [])
     with pytest.raises(UserError, match="write it as key=value"):
         read_recipe(recipe, ["export_dir"])
-    export_recipe(recipe, [f"export_dir={merged}"], run=False, check=True)
+    export(recipe, [f"export_dir={merged}"], run=False)
     assert "FAIL" not in capsys.readouterr().out
     edit(merged, lambda weights: weights.pop(KEY))
-    with pytest.raises(UserError, match="failed verification: do not train on it or serve it"):
-        export_recipe(recipe, [f"export_dir={merged}"], run=False, check=True)
+    with pytest.raises(UserError, match=r"failed verification \(keys\): do not train on it or serve it"):
+        export(recipe, [f"export_dir={merged}"], run=False)
     assert "FAIL keys: missing" in capsys.readouterr().out
 
 

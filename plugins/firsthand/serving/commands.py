@@ -1,4 +1,4 @@
-"""`firsthand export RECIPE`: LLaMA-Factory's own export, then the proof."""
+"""`firsthand export SOURCE`: the framework's own export, then the proof."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,15 +10,32 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def export(
-    recipe: Annotated[Path, typer.Argument(help="A LLaMA-Factory merge recipe, e.g. recipes/merge_qwen3vl_lora.yaml")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, as llamafactory-cli takes them")] = None,
-    verify: Annotated[bool, typer.Option(help="Check keys, tokenizer, template and logits of the result.")] = True,
+    source: Annotated[
+        Path,
+        typer.Argument(help="A LLaMA-Factory merge recipe, a veRL recipe, or a veRL run or its global_step_N folder."),
+    ],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, as the recipe's framework takes them")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="veRL: where the merged model goes; global_step_N/merged otherwise.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="veRL: the model that the training began with, where no record names it.")
+    ] = None,
     check_only: Annotated[bool, typer.Option("--check-only", help="Verify an export that is already there.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Then load it into vLLM too and compare greedy answers (a minute or more).")
+    ] = False,
 ) -> None:
-    """Merge an adapter (llamafactory-cli export RECIPE) and prove that the merged model is base + adapter.
+    """Merge a LoRA adapter or a veRL checkpoint and prove that the result is the model that was trained.
 
-    Example: firsthand export recipes/tiny_merge_lora_qwen3vl.yaml
+    Example: firsthand export recipes/tiny_merge_lora_qwen3vl.yaml --verify
+
+    Example: firsthand export runs/tiny_grpo_qwen3vl_choice/global_step_30 --out models/grpo
+
+    Example: firsthand export recipes/tiny_grpo_qwen3vl_choice.yaml
     """
-    from firsthand.serving.export import export_recipe
+    from firsthand.serving.export import export as run
 
-    export_recipe(recipe, overrides or [], run=not check_only, check=verify or check_only)
+    run(source, overrides or [], out, base, run=not check_only, serve=verify)

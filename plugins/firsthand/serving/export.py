@@ -1,49 +1,103 @@
-"""Run a LLaMA-Factory merge recipe and verify what it wrote."""
+"""Run the merge of LLaMA-Factory or veRL and verify what it wrote."""
 
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
 
+from firsthand import files
 from firsthand.errors import UserError
+from firsthand.serving import verl_checkpoint
+from firsthand.serving.adapter import check_adapter
+from firsthand.serving.checks import Check, passed, show, some
 from firsthand.serving.verify import verify
+from firsthand.serving.verify_verl import verify_verl
 
 NEEDED = ("model_name_or_path", "adapter_name_or_path", "export_dir")
 
 
-def export_recipe(recipe: Path, overrides: list[str], run: bool, check: bool) -> None:
+def export(
+    source: Path, overrides: list[str], out: Path | None = None, base: str | None = None, run: bool = True,
+    serve: bool = False,
+) -> None:  # fmt: skip
+    """Merge (unless it was done before), verify, and on request serve; a failed check is an error."""
+    if source.is_dir() or _is_verl(read_yaml(source)):
+        merged, checks = _of_verl(source, overrides, out, base, run)
+    else:
+        if out or base:
+            raise UserError("--out and --base are for veRL; write export_dir=DIR, model_name_or_path=DIR instead")
+        merged, checks = _of_llamafactory(source, overrides, run)
+    console = Console()
+    show(checks, console)
+    if serve and passed(checks):
+        from firsthand.serving.greedy import same_answers
+
+        served = same_answers(merged)
+        show(served, console)
+        checks += served
+    if failed := [check.name for check in checks if not check.ok]:
+        raise UserError(f"{merged} failed verification ({some(failed)}): do not train on it or serve it")
+
+
+def _of_llamafactory(recipe: Path, overrides: list[str], run: bool) -> tuple[Path, list[Check]]:
     config = read_recipe(recipe, overrides)
+    base, adapter, merged = (config[key] for key in NEEDED)
     if run:
+        if (
+            Path(base).is_dir()
+            and Path(adapter).is_dir()
+            and not passed(found := check_adapter(Path(base), Path(adapter)))
+        ):
+            return Path(merged), found  # no merge of these can be right
         cli = Path(sys.executable).with_name("llamafactory-cli")
         done = subprocess.run([str(cli), "export", str(recipe), *overrides])
         if done.returncode:
             raise UserError(f"llamafactory-cli export {recipe} ended with code {done.returncode}; see its output above")
-    if check:
-        report = verify(*(Path(config[key]) for key in NEEDED))
-        console = Console()
-        for item in report:
-            console.print(f"  {'[green]ok[/]  ' if item.ok else '[red]FAIL[/]'} {item.name}: {item.detail}")
-        if not all(item.ok for item in report):
-            raise UserError(f"{config['export_dir']} failed verification: do not train on it or serve it")
+    return Path(merged), verify(base, Path(adapter), Path(merged))
 
 
-def read_recipe(recipe: Path, overrides: list[str]) -> dict[str, str]:
-    if not recipe.is_file():
-        raise UserError(f"{recipe}: no such recipe")
+def _of_verl(
+    source: Path, overrides: list[str], out: Path | None, base: str | None, run: bool
+) -> tuple[Path, list[Check]]:
+    if source.is_dir():
+        if overrides:
+            raise UserError(f"{overrides[0]}: a folder takes no overrides; name the recipe, or say --base and --out")
+        found = verl_checkpoint.from_folder(source)
+    else:
+        found = verl_checkpoint.from_recipe(source, overrides)
+    if (base := base or found.base) is None:
+        raise UserError(f"{found.actor}: the model that its training began with is not on record; say --base DIR")
+    merged = out or found.out
+    if run:
+        verl_checkpoint.read_weights(found.actor)  # a broken shard is named before anything is written
+        verl_checkpoint.merge(found.actor, merged)
+    return merged, verify_verl(base, found.actor, merged)
+
+
+def _is_verl(config: dict[str, Any]) -> bool:
+    return not config.keys().isdisjoint({"defaults", "actor_rollout_ref", "trainer"})
+
+
+def read_yaml(recipe: Path) -> dict[str, Any]:
     try:
-        config = yaml.safe_load(recipe.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        config = yaml.safe_load(files.read_text(recipe))
+    except yaml.YAMLError as error:
         raise UserError(f"{recipe}: not valid YAML ({error})") from None
     if not isinstance(config, dict):
         raise UserError(f"{recipe}: not a recipe; a merge recipe is `key: value` lines with {', '.join(NEEDED)}")
+    return config
+
+
+def read_recipe(recipe: Path, overrides: list[str]) -> dict[str, str]:
+    config = read_yaml(recipe)
     for item in overrides:
         key, sign, value = item.partition("=")
         if not sign:
             raise UserError(f"override {item!r}: write it as key=value")
         config[key] = value
-    missing = [key for key in NEEDED if not config.get(key)]
-    if missing:
+    if missing := [key for key in NEEDED if not config.get(key)]:
         raise UserError(f"{recipe}: {', '.join(missing)} is missing; a merge recipe needs {', '.join(NEEDED)}")
-    return config
+    return {key: str(value) for key, value in config.items()}

@@ -1,0 +1,75 @@
+"""An adapter before it is merged: whole, made for this base, trained on it, and which part of the model it changes."""
+
+import re
+from pathlib import Path
+
+from firsthand import files
+from firsthand.serving.checks import Check, some
+from firsthand.serving.weights import finite, first_difference, headers, naming, parameter_shapes
+
+KEY = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<factor>[AB])\.weight")
+TRAIN_AGAIN = "save the adapter again"
+
+
+def check_adapter(base: Path, adapter: Path) -> list[Check]:
+    fits = _fits(base, adapter)
+    if not fits.ok:
+        return [fits]
+    numbers = finite(adapter, "The training diverged: merge an earlier checkpoint of it")
+    return [fits, *([] if numbers.ok else [numbers]), *_trained_on(base, adapter), _vision(adapter)]
+
+
+def _fits(base: Path, adapter: Path) -> Check:
+    """Every factor has its layer in the base, of its size: peft itself leaves out what it does not find."""
+    shapes, wrong = parameter_shapes(base), []
+    found = headers(adapter, TRAIN_AGAIN)
+    for key, header in sorted(found.items()):
+        if not (match := KEY.fullmatch(key)):
+            continue
+        weight = f"{match['layer']}.weight"
+        if weight not in shapes:
+            wrong.append(f"{key}: the base has no {weight}")
+        elif len(shapes[weight]) == 2:
+            side = 1 if match["factor"] == "A" else 0
+            if header.shape[side] != shapes[weight][side]:
+                wrong.append(f"{key}: made for {header.shape[side]} features, the base has {shapes[weight][side]}")
+    if not any(map(KEY.fullmatch, found)):
+        wrong.append("it has no LoRA factors")
+    if wrong:
+        trained = _config(adapter).get("base_model_name_or_path")
+        fix = f"It is an adapter of another model: write model_name_or_path: {trained}, which it was trained on"
+        return Check("adapter", False, f"{some(wrong, sign='; ')}. {fix}")
+    return Check("adapter", True, f"{len(found)} tensors fit the base")
+
+
+def _config(adapter: Path) -> dict:
+    file = adapter / "adapter_config.json"
+    content = files.read_json(file)
+    with naming(file, TRAIN_AGAIN):
+        return {**content}
+
+
+def _trained_on(base: Path, adapter: Path) -> list[Check]:
+    """Two models of one size take each other's adapters without a word."""
+    name = _config(adapter).get("base_model_name_or_path")
+    if not name or Path(name).resolve() == base.resolve() or base.name == name:
+        return []
+    if not Path(name).is_dir():
+        detail = f"it was trained on {name}, which is not here: see that {base} is the same model"
+        return [Check("trained on", True, detail, note=True)]
+    if (key := first_difference(Path(name), base)) is None:
+        return []
+    detail = f"the adapter was trained on {name}, and {key} is another in {base}"
+    return [Check("trained on", False, f"{detail}. Write model_name_or_path: {name}")]
+
+
+def _vision(adapter: Path) -> Check:
+    touched = sorted(key for key in headers(adapter) if "visual." in key)
+    if not touched:
+        return Check("vision tower", True, "the adapter changes the language model only")
+    detail = (
+        f"lora_target reached {len(touched)} tensors of it ({touched[0]} ...): serve the merged model and never the "
+        "adapter, because vLLM leaves vision LoRA out. To train the language model only: freeze_vision_tower: true, "
+        "freeze_multi_modal_projector: true"
+    )
+    return Check("vision tower", True, detail, note=True)

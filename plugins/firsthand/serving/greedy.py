@@ -1,0 +1,99 @@
+"""The merged model behind vLLM gives the answer that it gives in transformers, on the same probes.
+
+Greedy decoding takes the likeliest token at each step. So vLLM's whole answer can be judged by one pass of the model in
+transformers over it: each of its tokens must be the likeliest there too. Where two tokens are almost equally likely,
+the rounding of two engines may choose either; such a tie is told and accepted, and the tokens after it are judged as
+what follows it.
+"""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from firsthand.serving.checks import Check
+from firsthand.serving.probes import FPS, FRAMES, QUESTION, frames, probes
+from firsthand.serving.vllm_server import on_gpu, vllm_server
+from firsthand.serving.weights import load_model
+
+TOKENS = 24
+TIE = 0.2  # difference of log-probabilities; float32 on both sides stays below 0.001
+FIX = "This vLLM does not run the model as transformers does: take the versions of `firsthand doctor`"
+
+
+def same_answers(merged: Path) -> list[Check]:
+    rows = probes(merged)
+    longest = max(row["input_ids"].shape[1] for row in rows.values()) + TOKENS
+    log = merged.with_name(f"{merged.name}.vllm.log")
+    extra = ["--skip-mm-profiling"] + ([] if on_gpu() else ["--dtype", "float32"])
+    with vllm_server(merged, "merged", log, longest, extra) as url:
+        answers = {name: _ask(url, name) for name in rows}
+    model = load_model(merged)
+    return [_judged(model, name, rows[name], *answers[name]) for name in rows]
+
+
+def _ask(url: str, name: str) -> tuple[list[int], list[int], str]:
+    """Token ids of the prompt as vLLM saw it and of its greedy answer, and the answer."""
+    from openai import OpenAI
+
+    from firsthand.evals.media import request_body
+    from firsthand.evals.rows import Question
+
+    with tempfile.TemporaryDirectory() as folder:
+        names = [f"{number}.png" for number in range(FRAMES)]
+        for file, frame in zip(names, frames(), strict=True):
+            frame.save(Path(folder, file))
+        media: dict[str, list[dict[str, Any]]] = {
+            "text": [],
+            "image": [{"type": "image", "image": names[0]}],
+            "video": [{"type": "video", "video": names, "fps": FPS}],
+        }
+        turn = {"role": "user", "content": [*media[name], {"type": "text", "text": QUESTION}]}
+        body = request_body(Question.model_validate({"id": name, "messages": [turn]}), folder)
+    plain = {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0, "return_token_ids": True}
+    reply = OpenAI(base_url=url, api_key="none", timeout=600).chat.completions.create(
+        model="merged", messages=body.pop("messages"), max_tokens=TOKENS, extra_body={**plain, **body}
+    )
+    choice = reply.choices[0]
+    ids = (choice.model_extra or {}).get("token_ids") or []
+    return (reply.model_extra or {}).get("prompt_token_ids") or [], ids, choice.message.content or ""
+
+
+def _judged(model: Any, name: str, row: Any, prompt: list[int], answer: list[int], text: str) -> Check:
+    import torch
+
+    wanted = row["input_ids"][0].tolist()
+    if prompt != wanted:
+        at = next(
+            (i for i, (a, b) in enumerate(zip(prompt, wanted, strict=False)) if a != b), min(len(prompt), len(wanted))
+        )
+        detail = f"its prompt has {len(prompt)} tokens, the processor's {len(wanted)}, and they part at token {at}"
+        return Check(
+            f"vLLM, {name}", False, f"{detail}. The processor or the chat template of the export is not its own"
+        )
+    if not answer:
+        return Check(f"vLLM, {name}", False, f"it answered nothing. {FIX}")
+    with torch.inference_mode():
+        after = model(**_continued(row, answer)).logits[0, len(wanted) - 1 : -1].float().log_softmax(-1)
+    gaps = after.max(-1).values - after[range(len(answer)), answer]
+    worst = int(gaps.argmax())
+    if gaps[worst] > TIE:
+        detail = f"token {worst} of its answer is {gaps[worst]:.2g} less likely in transformers than another"
+        return Check(f"vLLM, {name}", False, f"{detail}: {text!r}. {FIX}")
+    ties = int((gaps > 0).sum())
+    told = f", {ties} of them after a tie of {gaps[worst]:.1g}" if ties else ""
+    return Check(f"vLLM, {name}", True, f"the greedy answer of transformers, {len(answer)} tokens{told}: {text!r}")
+
+
+def _continued(row: Any, answer: list[int]) -> dict[str, Any]:
+    """The inputs with the answer behind the prompt, as text that is attended to."""
+    import torch
+
+    more = torch.tensor([answer])
+    ends = {"input_ids": more, "attention_mask": torch.ones_like(more)}
+    shape = row["input_ids"].shape
+    return {
+        key: torch.cat([value, ends.get(key, torch.zeros_like(more)).to(value.dtype)], 1)
+        if value.shape == shape
+        else value
+        for key, value in row.items()
+    }

@@ -1,0 +1,157 @@
+"""What a model folder holds, read so that whatever is broken in it is named with its file and never a traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from firsthand import files
+from firsthand.errors import UserError
+from firsthand.serving.checks import Check, some
+
+INDEX = "model.safetensors.index.json"
+TIED = {"lm_head.weight"}  # stored or not, as the library that saved the model likes
+FLOATS = {"F32", "F16", "BF16"}
+EXPORT_AGAIN = "run the export again"
+
+
+class Header(NamedTuple):
+    shape: tuple[int, ...]
+    dtype: str
+    file: Path
+
+
+@contextmanager
+def naming(what: object, fix: str) -> Iterator[None]:
+    """Whatever a library raises inside becomes one message about `what`."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"{what}: {type(error).__name__}: {reason}; {fix}") from None
+
+
+def local_folder(name: str | Path, what: str) -> Path:
+    """The folder itself, or the snapshot of a model that was downloaded before."""
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(str(name), local_files_only=True))
+    except Exception:  # an id that is none, a cache without it, a snapshot that is incomplete
+        raise UserError(
+            f"{what}: {name} is no folder and no model in the local cache of the Hugging Face hub; "
+            "verification needs its files: mend the path, or download it first"
+        ) from None
+
+
+def headers(folder: Path, fix: str = EXPORT_AGAIN) -> dict[str, Header]:
+    """Name, shape and type of every tensor, without reading one."""
+    found: dict[str, Header] = {}
+    for file in _weight_files(folder, fix):
+        with opened(file, fix) as handle:
+            for key in handle.keys():  # noqa: SIM118
+                part = handle.get_slice(key)
+                found[key] = Header(tuple(part.get_shape()), part.get_dtype(), file)
+    return found
+
+
+@contextmanager
+def opened(file: Path, fix: str = EXPORT_AGAIN) -> Iterator[Any]:
+    from safetensors import safe_open
+
+    with naming(f"{file}: not a readable safetensors file", fix), safe_open(file, "pt") as handle:
+        yield handle
+
+
+def _weight_files(folder: Path, fix: str) -> list[Path]:
+    if (folder / "model.safetensors").exists() or not (folder / INDEX).exists():
+        listed = sorted(folder.glob("*.safetensors"))
+        if not listed:
+            raise UserError(f"{folder}: no .safetensors file; was the writing of it interrupted? {fix}")
+        return listed
+    with naming(folder / INDEX, fix):
+        owners = dict(files.read_json(folder / INDEX)["weight_map"])
+        for key, name in owners.items():
+            if not (folder / name).is_file():
+                raise UserError(f"{folder / name}: the shard is missing, it holds {key}; {fix}")
+    return [folder / name for name in sorted(set(owners.values()))]
+
+
+def same_keys(base: Path, merged: Path) -> list[Check]:
+    """Names, shapes and types against the base."""
+    before, after = headers(base, "download the base again"), headers(merged)
+    common = sorted(before.keys() & after.keys())
+    problems = [f"missing {key}" for key in sorted(before.keys() - after.keys() - TIED)]
+    problems += [f"unknown {key}" for key in sorted(after.keys() - before.keys() - TIED)]
+    problems += [f"{k}: {before[k].shape} became {after[k].shape}" for k in common if before[k].shape != after[k].shape]
+    if problems:
+        fix = "Is it the base of this model? Then export again"
+        return [Check("keys", False, f"{some(problems, 5, '; ')}. {fix}")]
+    checks = [Check("keys", True, f"{len(after)} tensors, same names and shapes as the base")]
+    changed = [key for key in common if before[key].dtype != after[key].dtype]
+    odd = [f"{key}: {before[key].dtype} became {after[key].dtype}" for key in changed]
+    if {kind for key in changed for kind in (before[key].dtype, after[key].dtype)} - FLOATS:
+        fix = "merge unquantised weights into the unquantised base, and quantise afterwards"
+        checks.append(Check("types", False, f"{some(odd)}. {fix}"))
+    elif changed:
+        checks.append(Check("types", True, f"{some(odd)}", note=True))
+    return checks
+
+
+def finite(folder: Path, origin: str) -> Check:
+    """No weight is NaN or infinite; `origin` is what to look at when one is."""
+    import torch
+
+    bad = []
+    for file in sorted({header.file for header in headers(folder).values()}):
+        with opened(file) as handle:
+            bad += [key for key in handle.keys() if not torch.isfinite(handle.get_tensor(key)).all()]  # noqa: SIM118
+    if bad:
+        return Check("numbers", False, f"NaN or infinite: {some(bad)}. {origin}")
+    return Check("numbers", True, "no weight is NaN or infinite")
+
+
+def first_difference(a: Path, b: Path) -> str | None:
+    """The first tensor in which two models differ."""
+    import torch
+
+    left, right = headers(a), headers(b)
+    for key in sorted((left.keys() | right.keys()) - TIED):
+        if key not in left or key not in right or left[key][:2] != right[key][:2]:
+            return key
+        with opened(left[key].file) as one, opened(right[key].file) as other:
+            if not torch.equal(one.get_tensor(key), other.get_tensor(key)):
+                return key
+    return None
+
+
+def load_model(folder: Path) -> Any:
+    """The model in float32; a weight that no file holds is an error and not a random number."""
+    import torch
+
+    with naming(f"{folder}: the model cannot be loaded", "check its config.json and weights, or make the folder again"):
+        model, info = _auto_class(folder).from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    if lost := sorted(info["missing_keys"]):
+        raise UserError(f"{folder}: no file holds {some(lost)}, which its config.json asks for; make the folder again")
+    return model.eval()
+
+
+def parameter_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """What the class of the model calls its parameters, without loading one."""
+    import torch
+    from transformers import AutoConfig
+
+    with naming(f"{folder}: its config.json cannot be read", "download the base again"), torch.device("meta"):
+        model = _auto_class(folder).from_config(AutoConfig.from_pretrained(folder))
+    return {name: tuple(weight.shape) for name, weight in model.named_parameters(remove_duplicate=False)}
+
+
+def _auto_class(folder: Path) -> Any:
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+
+    config = AutoConfig.from_pretrained(folder)
+    return AutoModelForImageTextToText if hasattr(config, "vision_config") else AutoModelForCausalLM
