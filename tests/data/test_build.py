@@ -150,8 +150,7 @@ def test_the_first_rows_with_media_come_early(tmp_path: Path, monkeypatch: pytes
     made = [{"text": filler, "images": [], "videos": []} for _ in range(11_000)]
     made.append({"text": filler, "images": ["a.jpg"], "videos": [["a.jpg", "b.jpg"]]})
     with writers.lines(tmp_path / "rows.jsonl") as out:
-        for one in made:
-            out.add(one)
+        out.add(made)
     loaded = datasets.load_dataset("json", data_files=str(tmp_path / "rows.jsonl"), cache_dir=str(tmp_path / "cache"))
     assert len(loaded["train"]) == len(made)
     assert loaded["train"][0]["videos"] == [["a.jpg", "b.jpg"]]

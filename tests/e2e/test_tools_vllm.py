@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> Path:
     with writing(tmp_path, {"fps": 1.0}) as index, index:
         folder, end = "A1_JAKE/clip", clock.plus(START, 9)
         values = (folder, "A1_JAKE", START, end, folder)
-        index.execute("INSERT INTO videos (path, source, start, end, folder) VALUES (?, ?, ?, ?, ?)", values)
+        index.execute("INSERT INTO videos VALUES (1, ?, 0, 0, ?, ?, ?, ?)", values)
         (tmp_path / folder).mkdir(parents=True)
         for second in range(10):
             moment = clock.plus(START, second)

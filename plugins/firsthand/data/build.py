@@ -24,7 +24,7 @@ from firsthand.data import guard, writers
 from firsthand.data.check.pool import batched, default_workers, mapped
 from firsthand.data.check.stream import Broken, Rows
 from firsthand.data.release import Place, Purpose, Release
-from firsthand.data.work import DEV, FILES, Made, Options, Picked, Refused, Work, attempt, video_file
+from firsthand.data.work import DEV, FILES, Options, Part, Picked, Refused, Work, attempt, video_file
 from firsthand.errors import UserError
 
 BATCH = 200  # rows that a worker gets at a time
@@ -80,18 +80,16 @@ class _Build:
         self.release, self.purpose, self.root, self.out, self.options = release, purpose, root, out, options
         self.built, self.dropped, self.ids = Built(), dropped, dict[str, Place]()
         self.picker, converter = (release.converter(root, purpose, release.argument) for _ in range(2))
-        _work = Work(converter, purpose, root, self._names(), options, guard.load(out.parent))
+        _work = Work(converter, purpose, root, self._names(), options, guard.load(out.parent), release.video_files)
 
     def run(self, paths: list[Path], tick: Tick) -> Built:
         workers = default_workers() if sum(path.stat().st_size for path in paths) > FEW else 1
         with ExitStack() as stack:
             self.open = {name: stack.enter_context(self._writer(name)) for name in self._names()}
-            for outcomes, notes in mapped(_worked, batched(self._picked(paths, tick), BATCH), workers):
-                self.built.notes += notes
-                for place, outcome in outcomes:
-                    self._take(place, outcome)
+            for part in mapped(_worked, batched(self._picked(paths, tick), BATCH), workers):
+                self._take(part)
             for place, reason in self.picker.finish():
-                self._take(place, Refused(reason))
+                self._refuse(place, Refused(reason))
             if not self.open[FILES[self.purpose]].rows:
                 raise UserError(f"{self.release.name}: no row for {self.purpose} could be taken{self._first()}")
         self.built.rows = {name: writer.rows for name, writer in self.open.items() if writer.rows}
@@ -109,7 +107,7 @@ class _Build:
 
     def _writer(self, name: str) -> AbstractContextManager[writers.Writer]:
         path = self.out / name
-        return writers.table(path, self.release.video_files) if path.suffix == ".parquet" else writers.lines(path)
+        return writers.table(path) if path.suffix == ".parquet" else writers.lines(path)
 
     def _first(self) -> str:
         told = [*self.built.examples, *(f"left aside: {why}" for why in self.built.left_aside)]
@@ -133,28 +131,34 @@ class _Build:
             raise ValueError(f"the row is no JSON object but {type(row).__name__}")
         return self.picker.pick(row, place)
 
-    def _take(self, place: Place, outcome: Made | Refused | None) -> None:
-        if isinstance(outcome, Made) and (first := self.ids.setdefault(outcome.id, place)) != place:
-            outcome = Refused(f"its id {outcome.id!r} is that of row {first.row} of {first.file} too")
-        if outcome is None:
-            self.built.folded += 1
-        elif isinstance(outcome, Made):
-            for name, row in outcome.rows:
-                self.open[name].add(row)
-        elif outcome.wanted:
+    def _take(self, part: Part) -> None:
+        again = set()
+        for place, end in part.ends:
+            if isinstance(end, str) and (first := self.ids.setdefault(end, place)) != place:
+                again.add(place)
+                end = Refused(f"its id {end!r} is that of row {first.row} of {first.file} too")
+            if isinstance(end, Refused):
+                self._refuse(place, end)
+            self.built.folded += end is None
+        for name, (places, packed) in part.files.items():
+            lost = [number for number, place in enumerate(places) if place in again]
+            self.open[name].add(writers.without(packed, lost) if lost else packed)
+        self.built.notes += part.notes
+
+    def _refuse(self, place: Place, refused: Refused) -> None:
+        if refused.wanted:
             self.built.dropped += 1
-            self.dropped.add({**place._asdict(), "reason": outcome.why})
             if len(self.built.examples) < EXAMPLES:
-                self.built.examples.append(f"{place.file}: row {place.row}: {outcome.why}")
+                self.built.examples.append(f"{place.file}: row {place.row}: {refused.why}")
         else:
-            self.built.left_aside[outcome.why] += 1
-            self.dropped.add({**place._asdict(), "left_aside": outcome.why})
+            self.built.left_aside[refused.why] += 1
+        self.dropped.add([{**place._asdict(), "reason" if refused.wanted else "left_aside": refused.why}])
 
 
 _work: Work  # what the workers inherit
 
 
-def _worked(batch: list[Picked]) -> tuple[list[tuple[Place, Made | Refused | None]], Counter[str]]:
+def _worked(batch: list[Picked]) -> Part:
     return _work.on(batch)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from firsthand.data import writers
 from firsthand.data.guard import Guard
 from firsthand.data.release import Converter, LeftAside, Place, Purpose
 from firsthand.errors import UserError
@@ -41,6 +42,14 @@ class Made(NamedTuple):
     rows: list[tuple[str, dict[str, Any]]]  # each with the name of its file
 
 
+class Part(NamedTuple):
+    """What became of some rows."""
+
+    ends: list[tuple[Place, str | Refused | None]]  # the id that it got, or why it got none
+    files: dict[str, tuple[list[Place], Any]]  # where the rows of each file come from, and they, packed
+    notes: Counter[str]
+
+
 class Picked(NamedTuple):
     """A row on its way to a worker; None in its place: another row holds all of it."""
 
@@ -57,11 +66,22 @@ class Work:
     names: list[str]  # of the files that may get rows
     options: Options
     guard: Guard
+    video_files: bool
 
-    def on(self, batch: list[Picked]) -> tuple[list[tuple[Place, Made | Refused | None]], Counter[str]]:
-        """What becomes of each row, and the notes on them."""
+    def on(self, batch: list[Picked]) -> Part:
         self.converter.notes = Counter()
-        return [(one.place, self._outcome(one)) for one in batch], self.converter.notes
+        ends: list[tuple[Place, str | Refused | None]] = []
+        rows: dict[str, list[tuple[Place, dict[str, Any]]]] = {}
+        for picked in batch:
+            outcome = self._outcome(picked)
+            ends.append((picked.place, outcome.id if isinstance(outcome, Made) else outcome))
+            for name, row in outcome.rows if isinstance(outcome, Made) else ():
+                rows.setdefault(name, []).append((picked.place, row))
+        files = {}
+        for name, found in rows.items():
+            places, held = zip(*found, strict=True)
+            files[name] = list(places), writers.pack(name, list(held), self.video_files)
+        return Part(ends, files, self.converter.notes)
 
     def _outcome(self, picked: Picked) -> Made | Refused | None:
         if picked.row is None or isinstance(picked.row, Refused):

@@ -7,15 +7,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from firsthand import files
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
 BATCH = 4096  # rows of a row group
 TYPED_BY = 5 << 20  # bytes; the `datasets` library takes the types of columns from the first ten megabytes
@@ -24,7 +22,24 @@ TYPED_BY = 5 << 20  # bytes; the `datasets` library takes the types of columns f
 class Writer(Protocol):
     rows: int
 
-    def add(self, row: dict[str, Any]) -> None: ...
+    def add(self, packed: Any) -> None:
+        """Rows, in the form that `pack` gives them."""
+
+
+def pack(name: str, rows: list[dict[str, Any]], video_files: bool) -> Any:
+    """Rows in the form that their file takes: those of a table become columns before they pass between processes.
+
+    Videos are all files or all lists of frames, so that their column has one type.
+    """
+    if not name.endswith(".parquet"):
+        return rows
+    return pa.RecordBatch.from_pylist(rows, _schema(list(rows[0]["extra_info"]), video_files))
+
+
+def without(packed: Any, places: list[int]) -> Any:
+    """`packed` less the rows at these places."""
+    places = [place for place in range(len(packed)) if place not in places]
+    return [packed[place] for place in places] if isinstance(packed, list) else packed.take(places)
 
 
 class _Lines:
@@ -35,16 +50,17 @@ class _Lines:
         self.handle, self.rows, self.bytes = handle, 0, 0
         self.ahead, self.unseen = b"", {"images", "videos"}
 
-    def add(self, row: dict[str, Any]) -> None:
-        line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
-        new = {key for key in self.unseen if row.get(key)} if self.unseen else ()
-        self.unseen.difference_update(new)
-        if new and self.bytes > TYPED_BY:
-            self.ahead += line
-        else:
-            self.handle.write(line)
-        self.rows += 1
-        self.bytes += len(line)
+    def add(self, packed: list[dict[str, Any]]) -> None:
+        for row in packed:
+            line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
+            new = {key for key in self.unseen if row.get(key)} if self.unseen else ()
+            self.unseen.difference_update(new)
+            if new and self.bytes > TYPED_BY:
+                self.ahead += line
+            else:
+                self.handle.write(line)
+            self.rows += 1
+            self.bytes += len(line)
 
 
 @contextmanager
@@ -62,34 +78,33 @@ def lines(path: Path) -> Iterator[Writer]:
 
 
 class _Table:
-    def __init__(self, path: Path, video_files: bool) -> None:
-        self.path, self.video_files, self.rows = path, video_files, 0
-        self.batch: list[dict[str, Any]] = []
+    def __init__(self, path: Path) -> None:
+        self.path, self.rows, self.waiting = path, 0, list[pa.RecordBatch]()
         self.file: pq.ParquetWriter | None = None
 
-    def add(self, row: dict[str, Any]) -> None:
-        self.rows += 1
-        self.batch.append(row)
-        if len(self.batch) == BATCH:
-            self.flush()
+    def add(self, packed: pa.RecordBatch) -> None:
+        self.file = self.file or pq.ParquetWriter(self.path, packed.schema)
+        if packed.schema != self.file.schema:
+            packed = pa.RecordBatch.from_pylist(packed.to_pylist(), self.file.schema)
+        self.rows += len(packed)
+        self.waiting.append(packed)
+        if sum(map(len, self.waiting)) >= BATCH:
+            self.flush(BATCH)
 
-    def flush(self) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        if self.file is None:
-            labels = list(self.batch[0]["extra_info"]) if self.batch else []
-            self.file = pq.ParquetWriter(self.path, _schema(labels, self.video_files))
-        if self.batch:
-            self.file.write_table(pa.Table.from_pylist(self.batch, self.file.schema))
-        self.batch = []
+    def flush(self, group: int = 1) -> None:
+        """Writes whole groups of what waits."""
+        if self.file and self.waiting:
+            table = pa.Table.from_batches(self.waiting)
+            whole = len(table) // group * group
+            self.file.write_table(table.slice(0, whole), row_group_size=BATCH)
+            self.waiting = table.slice(whole).to_batches()
 
 
 @contextmanager
-def table(path: Path, video_files: bool) -> Iterator[Writer]:
-    """veRL's rows; videos are all files or all lists of frames, so that their column has one type."""
+def table(path: Path) -> Iterator[Writer]:
+    """veRL's rows."""
     with files.replacing(path) as partial:
-        writer = _Table(partial, video_files)
+        writer = _Table(partial)
         try:
             yield writer
             writer.flush()
@@ -98,9 +113,7 @@ def table(path: Path, video_files: bool) -> Iterator[Writer]:
                 writer.file.close()
 
 
-def _schema(extra: list[str], video_files: bool) -> "pa.Schema":
-    import pyarrow as pa
-
+def _schema(extra: list[str], video_files: bool) -> pa.Schema:
     text, texts = pa.string(), pa.list_(pa.string())
     frames = {"video": texts, "sample_fps": pa.float64(), "raw_fps": pa.float64()}
     facts = {key: text for key in extra} | {"index": pa.int64(), "choices": texts}
