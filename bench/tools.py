@@ -7,6 +7,7 @@ The server is a process of its own, started as a user would; the callers share a
 
 import argparse
 import asyncio
+import math
 import random
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from firsthand.serving.vllm_server import free_port
 
 SOURCES = ("A1_JAKE", "A2_ALICE", "A3_TASHA", "A4_LUCIA", "A5_KATRINA", "A6_SHURE")
 WORDS = [f"{first}{second}" for first in ("lamp", "cup", "knife", "shelf", "tea") for second in range(200)]
+REMEMBERED = 4096  # answers that a searcher keeps
 CONFIG = "memory: {{store: {0}/memory.sqlite}}\nstate: {0}/state\ntools: {{rag: }}\n"
 
 
@@ -42,20 +44,34 @@ def records(count: int) -> Iterator[Record]:
                     yield Record(source, level, start, clock.plus(start, seconds), " ".join(rng.choices(WORDS, k=60)))
 
 
-async def caller(session: aiohttp.ClientSession, until: float, seed: int, took: list[float], ends: Counter) -> None:
-    rng = random.Random(seed)
-    while time.monotonic() < until:
-        start = f"DAY{rng.randint(1, 2)}_{rng.randint(8, 18):02}000000"
-        body = {"level": rng.choice(["week", "day", "hour"]), "keywords": rng.choices(WORDS, k=4), "start_time": start}
-        says = {"X-Source": rng.choice(SOURCES), "X-Query-Time": f"DAY3_{rng.randint(8, 20):02}300000"}
-        begun = time.perf_counter()
-        try:
-            async with session.post("/query", json=body, headers=says) as reply:
-                await reply.read()
-                ends[reply.headers.get("X-Outcome", f"HTTP {reply.status}")] += 1
-        except (aiohttp.ClientError, TimeoutError) as error:
-            ends[type(error).__name__] += 1
-        took.append(time.perf_counter() - begun)
+class Callers:
+    """What they met: seconds of each call, and how it ended."""
+
+    def __init__(self, session: aiohttp.ClientSession, count: int):
+        self.session, self.count = session, count
+        self.took, self.ends = list[float](), Counter[str]()
+
+    async def work(self, until: float = math.inf, calls: float = math.inf) -> None:
+        await asyncio.gather(*(self._one(random.Random(seed), until, calls) for seed in range(self.count)))
+
+    async def _one(self, rng: random.Random, until: float, calls: float) -> None:
+        while calls > 0 and time.monotonic() < until:
+            start = f"DAY{rng.randint(1, 2)}_{rng.randint(8, 18):02}000000"
+            body = {
+                "level": rng.choice(["week", "day", "hour"]),
+                "keywords": rng.choices(WORDS, k=4),
+                "start_time": start,
+            }
+            says = {"X-Source": rng.choice(SOURCES), "X-Query-Time": f"DAY3_{rng.randint(8, 20):02}300000"}
+            begun = time.perf_counter()
+            try:
+                async with self.session.post("/query", json=body, headers=says) as reply:
+                    await reply.read()
+                    self.ends[reply.headers.get("X-Outcome", f"HTTP {reply.status}")] += 1
+            except (aiohttp.ClientError, TimeoutError) as error:
+                self.ends[type(error).__name__] += 1
+            self.took.append(time.perf_counter() - begun)
+            calls -= 1
 
 
 async def metric(session: aiohttp.ClientSession, name: str) -> float:
@@ -71,22 +87,20 @@ async def memory(session: aiohttp.ClientSession) -> float:
 
 
 async def load(url: str, callers: int, seconds: float) -> None:
-    took, ends = list[float](), Counter[str]()
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(url, connector=connector, timeout=aiohttp.ClientTimeout(60)) as session:
-        await asyncio.gather(*(caller(session, time.monotonic() + 5, seed, [], Counter()) for seed in range(callers)))
+        await Callers(session, callers).work(calls=REMEMBERED / callers + 1)  # until the cache of answers is full
         resident, worked = [await memory(session)], await metric(session, "process_cpu_seconds_total")
-        begun = time.monotonic()
-        until = begun + seconds
-        work = [asyncio.create_task(caller(session, until, seed, took, ends)) for seed in range(callers)]
-        while time.monotonic() < until:
-            await asyncio.sleep(seconds / 6)
+        begun, measured = time.monotonic(), Callers(session, callers)
+        work = asyncio.create_task(measured.work(until=begun + seconds))
+        while not work.done():
+            await asyncio.wait([work], timeout=seconds / 6)
             resident.append(await memory(session))
-        await asyncio.gather(*work)
         spent = time.monotonic() - begun
         worked = await metric(session, "process_cpu_seconds_total") - worked
+    took, ends = measured.took, dict(measured.ends)
     p50, p99 = np.percentile(took, [50, 99]) * 1000
-    print(f"{callers} callers, {spent:.0f} s: {len(took)} calls, {len(took) / spent:.0f} a second, {dict(ends)}")
+    print(f"{callers} callers, {spent:.0f} s: {len(took)} calls, {len(took) / spent:.0f} a second, {ends}")
     print(f"latency p50 {p50:.0f} ms, p99 {p99:.0f} ms, max {max(took) * 1000:.0f} ms")
     print(f"CPU of the server: {1000 * worked / len(took):.2f} ms a call")
     print("memory of the server, MiB: " + " ".join(f"{value:.0f}" for value in resident))
