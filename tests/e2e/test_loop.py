@@ -34,7 +34,7 @@ def test_sft_export_grpo_serve(tmp_path: Path) -> None:
     sh(BIN / "llamafactory-cli", "train", "recipes/tiny_sft_lora_qwen3vl.yaml", *train)
     sh(
         BIN / "firsthand", "export", "recipes/tiny_merge_lora_qwen3vl.yaml",
-        f"adapter_name_or_path={sft}", f"export_dir={merged}",
+        f"adapter_name_or_path={sft}", f"export_dir={merged}", "--verify",
     )  # fmt: skip
 
     out = sh(
@@ -48,10 +48,8 @@ def test_sft_export_grpo_serve(tmp_path: Path) -> None:
     )  # fmt: skip
     rollouts = [json.loads(line) for line in (grpo / "rollouts/2.jsonl").read_text().splitlines()]
     assert len(rollouts) == 16 and all(0 <= row["score"] <= 1.2 for row in rollouts), out[-2000:]
-    sh(
-        sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp",
-        "--local_dir", grpo / "global_step_2/actor", "--target_dir", final,
-    )  # fmt: skip
+    said = sh(BIN / "firsthand", "export", grpo / "global_step_2", "--out", final)  # the base is on Hydra's record
+    assert "are those of the checkpoint" in said and "logits, video" in said
 
     questions = week / "choice_test.jsonl"
     few = list(files.read_jsonl(questions))[:6]

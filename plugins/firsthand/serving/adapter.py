@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from firsthand import files
+from firsthand.errors import UserError
 from firsthand.serving.checks import Check, some
 from firsthand.serving.weights import finite, first_difference, headers, naming, parameter_shapes
 
@@ -12,6 +13,8 @@ TRAIN_AGAIN = "save the adapter again"
 
 
 def check_adapter(base: Path, adapter: Path) -> list[Check]:
+    if not adapter.is_dir():
+        raise UserError(f"adapter: {adapter} is no folder; mend adapter_name_or_path (one adapter at a time)")
     fits = _fits(base, adapter)
     if not fits.ok:
         return [fits]
@@ -34,7 +37,7 @@ def _fits(base: Path, adapter: Path) -> Check:
             if header.shape[side] != shapes[weight][side]:
                 wrong.append(f"{key}: made for {header.shape[side]} features, the base has {shapes[weight][side]}")
     if not any(map(KEY.fullmatch, found)):
-        wrong.append("it has no LoRA factors")
+        return Check("adapter", False, f"{adapter} holds no LoRA factors ({some(sorted(found))}). Only LoRA is proven")
     if wrong:
         trained = _config(adapter).get("base_model_name_or_path")
         fix = f"It is an adapter of another model: write model_name_or_path: {trained}, which it was trained on"

@@ -12,11 +12,9 @@ app = typer.Typer(no_args_is_help=True)
 def export(
     source: Annotated[
         Path,
-        typer.Argument(help="A LLaMA-Factory merge recipe, a veRL recipe, or a veRL run or its global_step_N folder."),
+        typer.Argument(help="A LLaMA-Factory merge recipe, a veRL recipe, a veRL run or its global_step_N folder."),
     ],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="key=value, as the recipe's framework takes them")
-    ] = None,
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value, as the framework takes them")] = None,
     out: Annotated[
         Path | None, typer.Option(help="veRL: where the merged model goes; global_step_N/merged otherwise.")
     ] = None,

@@ -46,11 +46,7 @@ def _of_llamafactory(recipe: Path, overrides: list[str], run: bool) -> tuple[Pat
     config = read_recipe(recipe, overrides)
     base, adapter, merged = (config[key] for key in NEEDED)
     if run:
-        if (
-            Path(base).is_dir()
-            and Path(adapter).is_dir()
-            and not passed(found := check_adapter(Path(base), Path(adapter)))
-        ):
+        if Path(base).is_dir() and not passed(found := check_adapter(Path(base), Path(adapter))):
             return Path(merged), found  # no merge of these can be right
         cli = Path(sys.executable).with_name("llamafactory-cli")
         done = subprocess.run([str(cli), "export", str(recipe), *overrides])

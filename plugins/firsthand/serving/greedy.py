@@ -7,6 +7,7 @@ what follows it.
 """
 
 import tempfile
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -63,20 +64,16 @@ def _judged(model: Any, name: str, row: Any, prompt: list[int], answer: list[int
 
     wanted = row["input_ids"][0].tolist()
     if prompt != wanted:
-        at = next(
-            (i for i, (a, b) in enumerate(zip(prompt, wanted, strict=False)) if a != b), min(len(prompt), len(wanted))
-        )
+        at = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(prompt, wanted, strict=False))))
         detail = f"its prompt has {len(prompt)} tokens, the processor's {len(wanted)}, and they part at token {at}"
-        return Check(
-            f"vLLM, {name}", False, f"{detail}. The processor or the chat template of the export is not its own"
-        )
+        return Check(f"vLLM, {name}", False, f"{detail}. Compare its processor files with the base's")
     if not answer:
         return Check(f"vLLM, {name}", False, f"it answered nothing. {FIX}")
     with torch.inference_mode():
         after = model(**_continued(row, answer)).logits[0, len(wanted) - 1 : -1].float().log_softmax(-1)
     gaps = after.max(-1).values - after[range(len(answer)), answer]
     worst = int(gaps.argmax())
-    if gaps[worst] > TIE:
+    if not gaps[worst] <= TIE:  # NaN too
         detail = f"token {worst} of its answer is {gaps[worst]:.2g} less likely in transformers than another"
         return Check(f"vLLM, {name}", False, f"{detail}: {text!r}. {FIX}")
     ties = int((gaps > 0).sum())
@@ -90,10 +87,10 @@ def _continued(row: Any, answer: list[int]) -> dict[str, Any]:
 
     more = torch.tensor([answer])
     ends = {"input_ids": more, "attention_mask": torch.ones_like(more)}
-    shape = row["input_ids"].shape
-    return {
-        key: torch.cat([value, ends.get(key, torch.zeros_like(more)).to(value.dtype)], 1)
-        if value.shape == shape
-        else value
-        for key, value in row.items()
-    }
+
+    def longer(key: str, value: Any) -> Any:
+        if value.shape != row["input_ids"].shape:
+            return value
+        return torch.cat([value, ends.get(key, torch.zeros_like(more)).to(value.dtype)], 1)
+
+    return {key: longer(key, value) for key, value in row.items()}

@@ -22,9 +22,8 @@ EXPORT_AGAIN = "The merged weights are not base + adapter: export again, never f
 
 def verify(base: str | Path, adapter: Path, merged: Path) -> list[Check]:
     base = local_folder(base, "base model")
-    for path, what in ((adapter, "adapter"), (merged, "merged model")):
-        if not path.is_dir():
-            raise UserError(f"{what}: {path} is no folder; mend the path in the recipe")
+    if not merged.is_dir():
+        raise UserError(f"merged model: {merged} is no folder; export first (without --check-only) or mend export_dir")
     checks = [*check_adapter(base, adapter), *same_keys(base, merged)]
     if passed(checks):
         checks += [finite(merged, "Export again, with infer_dtype: float32 or bfloat16"), *restore(base, merged)]

@@ -13,6 +13,7 @@ INDEX = "model.safetensors.index.json"
 TIED = {"lm_head.weight"}  # stored or not, as the library that saved the model likes
 FLOATS = {"F32", "F16", "BF16"}
 EXPORT_AGAIN = "run the export again"
+DOWNLOAD_AGAIN = "download the base again"
 
 
 class Header(NamedTuple):
@@ -83,7 +84,7 @@ def _weight_files(folder: Path, fix: str) -> list[Path]:
 
 def same_keys(base: Path, merged: Path) -> list[Check]:
     """Names, shapes and types against the base."""
-    before, after = headers(base, "download the base again"), headers(merged)
+    before, after = headers(base, DOWNLOAD_AGAIN), headers(merged)
     common = sorted(before.keys() & after.keys())
     problems = [f"missing {key}" for key in sorted(before.keys() - after.keys() - TIED)]
     problems += [f"unknown {key}" for key in sorted(after.keys() - before.keys() - TIED)]
@@ -119,7 +120,7 @@ def first_difference(a: Path, b: Path) -> str | None:
     """The first tensor in which two models differ."""
     import torch
 
-    left, right = headers(a), headers(b)
+    left, right = headers(a, DOWNLOAD_AGAIN), headers(b, DOWNLOAD_AGAIN)
     for key in sorted((left.keys() | right.keys()) - TIED):
         if key not in left or key not in right or left[key][:2] != right[key][:2]:
             return key
@@ -145,7 +146,7 @@ def parameter_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     import torch
     from transformers import AutoConfig
 
-    with naming(f"{folder}: its config.json cannot be read", "download the base again"), torch.device("meta"):
+    with naming(f"{folder}: its config.json cannot be read", DOWNLOAD_AGAIN), torch.device("meta"):
         model = _auto_class(folder).from_config(AutoConfig.from_pretrained(folder))
     return {name: tuple(weight.shape) for name, weight in model.named_parameters(remove_duplicate=False)}
 
