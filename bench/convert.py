@@ -2,9 +2,12 @@
 
     python bench/convert.py [--share 0.1]
 
-Generated files in the exact formats of Ego-CoTT-25K (25,000 records of steps, 11 kB each) and Video-R1-260k. The other
-way is what scripts do: json.load, a list of the same rows, datasets.Dataset.from_list. Each runs in a process of its
-own; memory is the peak of that process above what it has after its imports.
+Generated files in the exact formats of Ego-CoTT-25K and Video-R1-260k. A row is what is read: of Ego-CoTT a record of a
+step (25,000 of about 13 kB, each repeating its history; eight of them make one chain, which is the row written), of
+Video-R1 a question of half a kilobyte. The other way is what scripts do: json.load, a list of the same rows,
+datasets.Dataset.from_list. Each runs in a process of its own. CPU seconds are those of all its processes, without
+imports; on a machine that is busy they say more than the clock, which counts what others took. Memory is the peak of
+the process above what it has after its imports, and in all the sum of its peak and its workers'.
 """
 
 import argparse
@@ -17,7 +20,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+from firsthand.data.check.pool import default_workers
 
 WORDS = [
     "the",
@@ -96,9 +101,9 @@ def ours(name: str, path: Path) -> None:
     from firsthand.data.catalogue import release
 
     purpose = RELEASES[name][1]
-    began, before = time.perf_counter(), peak()
+    begin = Reading.now()
     build(release(name), path.parent, path.parent / "out", (purpose,), Options(), lambda *_: None)  # type: ignore[arg-type]
-    tell(began, before)
+    begin.tell()
 
 
 def whole(name: str, path: Path) -> None:
@@ -110,7 +115,7 @@ def whole(name: str, path: Path) -> None:
 
     datasets.disable_progress_bars()
     kind = release(name)
-    began, before = time.perf_counter(), peak()
+    begin = Reading.now()
     converter = kind.converter(path.parent, RELEASES[name][1], kind.argument)  # type: ignore[arg-type]
     made = [converter.convert(row, Place("", number)) for number, row in enumerate(json.load(path.open()))]
     if name == "ego_cott":
@@ -119,17 +124,25 @@ def whole(name: str, path: Path) -> None:
     else:
         rows = [prompt.verl_row(one, number) for number, one in enumerate(made)]
         datasets.Dataset.from_list(rows).to_parquet(str(path.parent / "whole.parquet"))
-    tell(began, before)
+    begin.tell()
 
 
-def peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+class Reading(NamedTuple):
+    seconds: float
+    cpu: float
+    mib: float  # peak of this process
+    workers: float  # peak of its largest child, times how many run
 
+    @classmethod
+    def now(cls) -> "Reading":
+        own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+        cpu = sum(usage.ru_utime + usage.ru_stime for usage in (own, children))
+        return cls(time.perf_counter(), cpu, own.ru_maxrss / 1024, children.ru_maxrss / 1024 * default_workers())
 
-def tell(began: float, before: int) -> None:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    spent = {"seconds": time.perf_counter() - began, "cpu": usage.ru_utime + usage.ru_stime}
-    print(json.dumps({**spent, "mib": (peak() - before) / 2**20, "mib_in_all": peak() / 2**20}))
+    def tell(self) -> None:
+        end = Reading.now()
+        spent = {"seconds": end.seconds - self.seconds, "cpu": end.cpu - self.cpu}
+        print(json.dumps({**spent, "mib": end.mib - self.mib, "mib_in_all": end.mib + end.workers}))
 
 
 def run(way: str, name: str, path: Path) -> dict[str, float]:
@@ -154,10 +167,11 @@ def main() -> None:
             print(f"{name}: {count} rows, {size / 2**20:.0f} MiB, {size / count:.0f} B a row")
             found = {way: run(way, name, path) for way in ("ours", "whole")}
             for way, figures in found.items():
-                rate = count / figures["seconds"]
+                rate, mb = count / figures["seconds"], size / 1e6 / figures["seconds"]
                 memory = f"{figures['mib']:6.0f} MiB more, {figures['mib_in_all']:6.0f} MiB in all"
                 print(
-                    f"  {way:6} {rate:9.0f} rows/s  {figures['seconds']:6.1f} s ({figures['cpu']:.1f} s CPU)  {memory}"
+                    f"  {way:6} {rate:9.0f} rows/s {mb:6.0f} MB/s  {figures['seconds']:6.1f} s by the clock, "
+                    f"{figures['cpu']:.1f} s CPU ({count / figures['cpu']:.0f} rows a CPU second)  {memory}"
                 )
             print(f"  ratio  {found['whole']['seconds'] / found['ours']['seconds']:9.2f} times as fast")
     return None

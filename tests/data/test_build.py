@@ -200,3 +200,22 @@ def test_options_without_letters_get_them() -> None:
 def test_a_missing_letter_is_an_error(options: list[str]) -> None:
     with pytest.raises(ValueError, match="carry the letters A"):
         lettered(options)
+
+
+# -- workers -----------------------------------------------------------------------------------------------------------
+
+
+def test_several_processes_write_the_same_bytes_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [row(id % 40, data_type="audio" if id % 7 == 3 else "video") for id in range(60)]
+    src = write(tmp_path / "src", [*rows, "no row", row(99)])
+    monkeypatch.setattr("firsthand.data.build.BATCH", 4)
+    written = []
+    for workers in (1, 3):
+        monkeypatch.setattr("firsthand.data.build.FEW", 0)
+        monkeypatch.setattr("firsthand.data.build.default_workers", lambda workers=workers: workers)
+        built, out = make(src, tmp_path / str(workers)), tmp_path / str(workers)
+        assert (built.rows, built.dropped) == ({"rl_train.parquet": 38}, 24)
+        written.append([(out / name).read_bytes() for name in ("rl_train.parquet", "dropped.jsonl", "manifest.json")])
+    assert written[0] == written[1]
+    index = pq.read_table(tmp_path / "1/rl_train.parquet")["extra_info"].combine_chunks().field("index").to_pylist()
+    assert len(set(index)) == 38

@@ -66,6 +66,16 @@ def test_records_of_steps_become_one_chain_in_any_order(tmp_path: Path, order: t
     assert files.read_text(tmp_path / "out/release_system.txt") == SYSTEM
 
 
+def test_chains_are_put_together_before_several_processes_read_them(tmp_path: Path, monkeypatch) -> None:
+    rows = [step for number in range(20) for step in records(f"{number}: {QUESTION}")]
+    one = cott(tmp_path, rows)
+    monkeypatch.setattr("firsthand.data.build.FEW", 0)
+    monkeypatch.setattr("firsthand.data.build.BATCH", 7)
+    monkeypatch.setattr("firsthand.data.build.default_workers", lambda: 2)
+    assert cott(tmp_path, rows) == one
+    assert (one[0].rows, one[0].folded) == ({"sft.jsonl": 20}, 40)
+
+
 def test_the_releases_own_system_prompt_can_be_had(tmp_path: Path) -> None:
     cott(tmp_path, records())
     run("ego_cott", tmp_path / "src", tmp_path / "out", "sft", system=SYSTEM)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from importlib import metadata
 from itertools import count, islice
 from pathlib import Path
@@ -119,7 +118,7 @@ class _Build:
             name, rows = path.relative_to(self.root).as_posix(), Rows(path)
             for number, row in islice(rows, self.options.limit):
                 place = Place(name, number)
-                yield Picked(next(index), place, attempt(partial(self._pick, row, place)))
+                yield Picked(next(index), place, attempt(self._pick, row, place))
                 if number % BATCH == 0:
                     tick(name, rows.done, rows.total)
             tick(name, rows.total, rows.total)

@@ -6,6 +6,7 @@ What needs the rows in order (`Converter.pick`, ids, the files) stays in the pro
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,9 +87,9 @@ class Work:
     def _outcome(self, picked: Picked) -> Made | Refused | None:
         if picked.row is None or isinstance(picked.row, Refused):
             return picked.row
-        return attempt(lambda: self._made(*picked))
+        return attempt(partial(self._made, picked.number), picked.row, picked.place)
 
-    def _made(self, index: int, place: Place, row: dict[str, Any]) -> Made:
+    def _made(self, index: int, row: dict[str, Any], place: Place) -> Made:
         made = self.converter.convert(row, place)
         question = made.question if isinstance(made, Trajectory) else made
         if self.purpose != "eval" and (why := self.guard.why_question(question, self.root)):
@@ -121,14 +122,14 @@ class Work:
             yield (DEV if question.split == "dev" else name), prompt.verl_row(question, index)
 
 
-def attempt(action: Callable[[], Any]) -> Any:
-    """What `action` returns, or why it cannot."""
+def attempt(action: Callable[[Any, Place], Any], row: Any, place: Place) -> Any:
+    """What `action` makes of the row, or why it cannot."""
     try:
-        return action()
+        return action(row, place)
     except LeftAside as why:
         return Refused(str(why), wanted=False)
     except UNREADABLE as error:
-        return Refused(_reason(error))
+        return Refused(_reason(error, row))
 
 
 def video_file(fps: float) -> str:
@@ -136,11 +137,14 @@ def video_file(fps: float) -> str:
     return f"sft_video_{fps:g}fps.jsonl"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, row: Any) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         return f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
     if isinstance(error, KeyError):
         return f"the key {error} is missing"
+    if isinstance(error, TypeError | AttributeError | IndexError):
+        odd = [key for key, value in row.items() if value in (None, "", [], {})]
+        return f"a value is not of the release's form ({error}); look at: {', '.join(odd) or 'the types of its values'}"
     return str(error)

@@ -39,7 +39,9 @@ def pack(name: str, rows: list[dict[str, Any]], video_files: bool) -> Any:
 def without(packed: Any, places: list[int]) -> Any:
     """`packed` less the rows at these places."""
     places = [place for place in range(len(packed)) if place not in places]
-    return [packed[place] for place in places] if isinstance(packed, list) else packed.take(places)
+    return (
+        [packed[place] for place in places] if isinstance(packed, list) else packed.take(pa.array(places, pa.int64()))
+    )
 
 
 class _Lines:
