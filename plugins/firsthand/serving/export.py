@@ -68,7 +68,6 @@ def _of_verl(
         raise UserError(f"{found.actor}: the model that its training began with is not on record; say --base DIR")
     merged = out or found.out
     if run:
-        verl_checkpoint.read_weights(found.actor)  # a broken shard is named before anything is written
         verl_checkpoint.merge(found.actor, merged)
     return merged, verify_verl(base, found.actor, merged)
 

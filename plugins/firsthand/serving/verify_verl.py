@@ -16,7 +16,6 @@ from firsthand.serving.verl_checkpoint import Weights, read_weights
 from firsthand.serving.weights import finite, headers, load_model, local_folder, same_keys
 
 MERGE_AGAIN = "Remove the export and merge again"
-TIES = 0.02  # share of LoRA-merged values that may be rounded the other way: two programs added in another order
 ANOTHER_BASE = 0.5  # relative distance; the tiny twins move by 0.01, two unrelated models lie 1.4 apart
 TYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 
@@ -68,8 +67,7 @@ def _weights(own: Weights, given: Weights, dtype: Any, lora: bool) -> Check:
     """Every weight of the export is that of the checkpoint, rounded."""
     wrong = {}
     for key, weight in own.items():
-        unequal = (weight.to(dtype).float() != given[key]).float().mean().item()
-        if unequal > (TIES if lora else 0):
+        if unequal := (weight.to(dtype).float() != given[key]).float().mean().item():
             wrong[key] = unequal
     if wrong:
         shown = [f"{key} in {share:.0%} of its values" for key, share in sorted(wrong.items())]

@@ -155,6 +155,7 @@ def merge(actor: Path, out: Path) -> None:
     """veRL's merger, into a folder that is there whole or not at all."""
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} exists; --check-only verifies it, --out writes elsewhere")
+    weights, lora = read_weights(actor)  # first: a broken shard is named before anything is written
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
         target = Path(scratch, "merged")
@@ -162,19 +163,19 @@ def merge(actor: Path, out: Path) -> None:
         done = subprocess.run([sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp", *paths])
         if done.returncode:
             raise UserError(f"python -m verl.model_merger ended with code {done.returncode}; see its output above")
-        if (target / "lora_adapter").is_dir():
-            _merge_adapter(target)
+        if lora:
+            _merge_adapter(target, weights)
         if out.exists():
             out.rmdir()
         shutil.move(target, out)
 
 
-def _merge_adapter(target: Path) -> None:
+def _merge_adapter(target: Path, weights: Weights) -> None:
+    """The folded weights in place of the base's: those of the checkpoint, since the merger has rounded its factors."""
     import torch
-    from peft import PeftModel
 
-    adapter = target / "lora_adapter"
-    with naming(f"{adapter}: the adapter cannot be merged", "see `firsthand doctor` for the versions"):
-        merged = PeftModel.from_pretrained(load_model(target), adapter).merge_and_unload()
-        merged.to(torch.bfloat16).save_pretrained(target)
-    shutil.rmtree(adapter)
+    model = load_model(target)
+    with naming(f"{target}: the adapter cannot be merged", "see `firsthand doctor` for the versions"):
+        model.load_state_dict(weights, strict=False)  # what does not fit is found by the proof
+        model.to(torch.bfloat16).save_pretrained(target)
+    shutil.rmtree(target / "lora_adapter", ignore_errors=True)
