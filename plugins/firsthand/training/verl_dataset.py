@@ -8,20 +8,18 @@ an error. Media are read by firsthand.rollout.media: a budget means what `image_
 to LLaMA-Factory, per image or per frame, and the processor sees the same pixels and times as in fine-tuning.
 """
 
-from pathlib import Path
-
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
-from firsthand.errors import UserError
+from firsthand.media.paths import inside
 from firsthand.rollout.media import read_image, read_video
 
 
 class MediaDataset(RLHFDataset):
     def _build_messages(self, example, key):
         root, row = self.config.media.root, dict(example)
-        row[self.image_key] = [{"image": _inside(root, path)} for path in example.get(self.image_key) or []]
+        row[self.image_key] = [{"image": str(inside(root, path))} for path in example.get(self.image_key) or []]
         row[self.video_key] = [
-            {**video, "video": [_inside(root, path) for path in video["video"]]}
+            {**video, "video": [str(inside(root, path)) for path in video["video"]]}
             for video in example.get(self.video_key) or []
         ]
         return super()._build_messages(row, key)
@@ -36,11 +34,3 @@ class MediaDataset(RLHFDataset):
             read_video(part["video"], part["raw_fps"], **budget.video) for part in parts if part["type"] == "video"
         ]
         return images or None, videos or None, cls._extract_audio_info(messages)
-
-
-def _inside(root: str, path: str) -> str:
-    folder = Path(root).resolve()
-    found = (folder / path).resolve()
-    if not found.is_relative_to(folder):
-        raise UserError(f"{path}: leads out of the media root {root}; rows name media relative to it")
-    return str(found)
