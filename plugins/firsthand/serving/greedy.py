@@ -14,7 +14,7 @@ from typing import Any
 from firsthand.serving.checks import Check
 from firsthand.serving.probes import FPS, FRAMES, QUESTION, frames, probes
 from firsthand.serving.vllm_server import on_gpu, vllm_server
-from firsthand.serving.weights import load_model
+from firsthand.serving.weights import load_model, naming
 
 TOKENS = 24
 TIE = 0.2  # difference of log-probabilities; float32 on both sides stays below 0.001
@@ -26,7 +26,7 @@ def same_answers(merged: Path) -> list[Check]:
     longest = max(row["input_ids"].shape[1] for row in rows.values()) + TOKENS
     log = merged.with_name(f"{merged.name}.vllm.log")
     extra = ["--skip-mm-profiling"] + ([] if on_gpu() else ["--dtype", "float32"])
-    with vllm_server(merged, "merged", log, longest, extra) as url:
+    with vllm_server(merged, "merged", log, longest, extra) as url, naming("vLLM: it cannot be asked", f"see {log}"):
         answers = {name: _ask(url, name) for name in rows}
     model = load_model(merged)
     return [_judged(model, name, rows[name], *answers[name]) for name in rows]

@@ -1,0 +1,69 @@
+"""vLLM's answer is judged by one pass of the model over it: the likeliest tokens pass, and nothing else does.
+
+The answers here are those of the model in transformers; tests/e2e has those of vLLM.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from firsthand.serving.checks import Check
+from firsthand.serving.greedy import _judged
+from firsthand.serving.probes import probes
+from firsthand.serving.weights import load_model
+
+LENGTH = 6
+
+
+@pytest.fixture(scope="module")
+def model(base: Path) -> Any:
+    return load_model(base)
+
+
+@pytest.fixture(scope="module")
+def rows(base: Path) -> dict[str, Any]:
+    return probes(base)
+
+
+def greedy(model: Any, row: Any) -> list[int]:
+    options = {"do_sample": False, "max_new_tokens": LENGTH, "min_new_tokens": LENGTH}
+    return model.generate(**row, **options)[0, row["input_ids"].shape[1] :].tolist()
+
+
+def judged(model: Any, row: Any, answer: list[int], prompt: list[int] | None = None) -> Check:
+    return _judged(model, "video", row, row["input_ids"][0].tolist() if prompt is None else prompt, answer, "said")
+
+
+@pytest.mark.parametrize("kind", ["image", "video"])
+def test_the_greedy_answer_passes_and_another_token_does_not(model: Any, rows: dict[str, Any], kind: str) -> None:
+    row = rows[kind]
+    answer = greedy(model, row)
+    assert judged(model, row, answer).ok
+    for at in (0, LENGTH - 1):
+        with torch.inference_mode():
+            extended = torch.tensor([answer[:at]], dtype=torch.long)
+            least = int(_next(model, row, extended).argmin())
+        wrong = judged(model, row, [*answer[:at], least, *answer[at + 1 :]])
+        assert not wrong.ok and "less likely in transformers than another: 'said'" in wrong.detail
+
+
+def _next(model: Any, row: Any, answer: Any) -> Any:
+    from firsthand.serving.greedy import _continued
+
+    return model(**_continued(row, answer[0].tolist())).logits[0, -1]
+
+
+def test_another_prompt_and_an_empty_answer_are_told(model: Any, rows: dict[str, Any]) -> None:
+    row, prompt = rows["video"], rows["video"]["input_ids"][0].tolist()
+    other = judged(model, row, [1], [*prompt[:5], prompt[5] + 1, *prompt[6:]])
+    assert not other.ok and "they part at token 5" in other.detail and "processor files" in other.detail
+    assert not judged(model, row, [1], prompt[:-1]).ok
+    assert "it answered nothing" in judged(model, row, []).detail
+
+
+def test_a_model_that_gives_no_numbers_fails(base: Path, rows: dict[str, Any]) -> None:
+    broken = load_model(base)
+    broken.get_input_embeddings().weight.data.fill_(float("nan"))
+    assert not judged(broken, rows["image"], [1, 2]).ok
