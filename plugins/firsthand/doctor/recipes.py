@@ -17,6 +17,7 @@ from firsthand.doctor import (
     lf_model,
     lf_rows,
     paths,
+    tools_yaml,
     verl_chain,
     verl_files,
     verl_keys,
@@ -108,6 +109,8 @@ def detect(data: Any) -> str:
     if keys & LLAMAFACTORY:
         return "llamafactory train" if keys & TRAINING else "llamafactory chat"
     tools = data.get("tools")
+    if isinstance(tools, dict):
+        return "tools"
     is_tools = isinstance(tools, list) and any(isinstance(tool, dict) and "class_name" in tool for tool in tools)
     return "verl tools" if is_tools else "unknown"
 
@@ -129,6 +132,8 @@ def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
                 yield from _guarded(partial(module.check, chain), document)
     elif kind == "verl agent loops":
         yield from verl_files.agent_loops(document)
+    elif kind == "tools":
+        yield from tools_yaml.check(document)
     elif kind == "verl tools":
         yield from verl_files.tools(document)
     else:
