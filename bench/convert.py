@@ -117,9 +117,11 @@ def whole(name: str, path: Path) -> None:
     kind = release(name)
     begin = Reading.now()
     converter = kind.converter(path.parent, RELEASES[name][1], kind.argument)  # type: ignore[arg-type]
-    made = [converter.convert(row, Place("", number)) for number, row in enumerate(json.load(path.open()))]
+    places = ((row, Place("", number)) for number, row in enumerate(json.load(path.open())))
+    picked = ((converter.pick(row, place), place) for row, place in places)
+    made: Any = [converter.convert(row, place) for row, place in picked if row]
     if name == "ego_cott":
-        rows = [prompt.sharegpt_row(one.question, prompt.solution(one)) for one in made if one]
+        rows = [prompt.sharegpt_row(one.question, prompt.solution(one)) for one in made]
         datasets.Dataset.from_list(rows).to_json(str(path.parent / "whole.jsonl"))
     else:
         rows = [prompt.verl_row(one, number) for number, one in enumerate(made)]
