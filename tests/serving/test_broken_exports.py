@@ -141,7 +141,7 @@ BROKEN: dict[str, tuple[Damage, str]] = {
         r"FAIL tokenizer.json: token ids differ from the base: 'a' is \d+ and not \d+, 'b' is .*another model",
     ),
     "the processor is broken in the base too": (
-        lambda r: [cut(folder / "processor_config.json") for folder in (r.base, r.merged)],
+        lambda r: list(map(cut, (r.base / "processor_config.json", r.merged / "processor_config.json"))),
         r"merged: its tokenizer, processor or chat template does not work: .*compare it with the base's",
     ),
     "the adapter is not there": (

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -200,7 +199,7 @@ def lora(base: Path, shards, room: SimpleNamespace) -> SimpleNamespace:
     shutil.rmtree(room.step)
     shards(room.actor, model.state_dict(), base)
     files.write_json(room.actor / "lora_train_meta.json", {"r": 4, "lora_alpha": 8, "task_type": "CAUSAL_LM"})
-    room.trained: dict[str, Any] = model.merge_and_unload().state_dict()
+    room.trained = model.merge_and_unload().state_dict()
     return room
 
 
