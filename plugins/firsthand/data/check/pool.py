@@ -1,6 +1,7 @@
 """A function over many items in several processes: results in order, few items in flight, no child outlives us."""
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -40,6 +41,7 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 def _begin() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    gc.freeze()  # what was inherited is never searched again, nor copied by that
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
