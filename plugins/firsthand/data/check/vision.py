@@ -11,6 +11,7 @@ import math
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from firsthand.data.check.looks import Look
@@ -184,6 +185,10 @@ def called(text: str) -> str:
 
 
 def load(model: str) -> Any:
+    path = Path(model)
+    if not path.is_dir() and (path.is_absolute() or path.parent.name and path.parent.is_dir()):
+        # A mistyped folder looks like a name of the hub, whose client tries for minutes to reach it.
+        raise UserError(f"--model {model}: no processor or tokenizer can be loaded (there is no such folder)")
     from transformers import AutoProcessor
     from transformers.utils import logging
 
