@@ -186,7 +186,7 @@ def called(text: str) -> str:
 
 def load(model: str) -> Any:
     path = Path(model)
-    if not path.is_dir() and (path.is_absolute() or path.parent.name and path.parent.is_dir()):
+    if not path.is_dir() and (path.is_absolute() or (path.parent.name and path.parent.is_dir())):
         # A mistyped folder looks like a name of the hub, whose client tries for minutes to reach it.
         raise UserError(f"--model {model}: no processor or tokenizer can be loaded (there is no such folder)")
     from transformers import AutoProcessor
