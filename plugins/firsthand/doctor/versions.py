@@ -29,7 +29,7 @@ BASE_ONLY = rule(
 )
 
 LINE = re.compile(
-    r'^(?P<name>[\w.-]+)(?:\[(?P<extra>\w+)\])?\s*(?P<specs>[<>=!~][^;]*)?(?:;\s*extra == "(?P<of>[\w-]+)")?$'
+    r'^(?P<name>[\w.-]+)(?:\[(?P<extras>[\w,-]+)\])?\s*(?P<specs>[<>=!~][^;]*)?(?:;\s*extra == "(?P<of>[\w-]+)")?$'
 )
 
 
@@ -54,7 +54,8 @@ def _requirements(extra: str | None) -> list[Requirement]:
         if line is None or line["of"] != extra:
             continue
         if line["name"] == "firsthand":
-            found += _requirements(line["extra"])
+            for part in line["extras"].split(","):
+                found += _requirements(part)
         else:
             found.append(Requirement(line["name"], (line["specs"] or "").strip()))
     return found

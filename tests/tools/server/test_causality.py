@@ -364,7 +364,7 @@ def test_nothing_from_the_future(transport, serve, tmp_path: Path) -> None:
     world = make_world(tmp_path, seed=len(transport.__name__))
     with transport(world, serve) as call:
         ended = hold(world, call, 80)
-    assert ended["ok"] > 5 and ended["blocked_by_time"] > 5 and ended["user_error"] > 5
+    assert ended["ok"] and ended["blocked_by_time"] and ended["user_error"]  # else the cases would show nothing
 
 
 @pytest.mark.slow
