@@ -10,7 +10,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Split = Literal["train", "dev", "test"]
-StyleName = Literal["choice", "egocross", "ego_r1", "video_r1"]  # a row of rollout.prompt.STYLES
+# A row of rollout.prompt.STYLES.
+StyleName = Literal["choice", "egocross", "ego_r1", "ego_r1_brief", "ego_r1_native", "video_r1"]
 ROUNDING = 0.0021  # seconds; times are written with three decimals
 
 

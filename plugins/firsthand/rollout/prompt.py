@@ -36,10 +36,13 @@ class Style:
     agent: str = "single_turn_agent"  # veRL's agent loop
 
 
+TURN = "<think>{thought}</think> <answer>{answer}</answer>"
 STYLES: dict[StyleName, Style] = {
     "choice": Style("choice.txt", "<think>{thought}</think>\n<answer>{answer}</answer>"),
     "egocross": Style("egocross.txt", "{answer}"),
-    "ego_r1": Style("ego_r1.txt", "<think>{thought}</think> <answer>{answer}</answer>", stamped=True, agent="ego_r1"),
+    "ego_r1": Style("ego_r1.txt", TURN, stamped=True, agent="ego_r1"),
+    "ego_r1_brief": Style("ego_r1_brief.txt", TURN, stamped=True, agent="ego_r1"),  # for models with little room
+    "ego_r1_native": Style("ego_r1_native.txt", TURN, stamped=True, agent="ego_r1_native"),  # tools in the template
     "video_r1": Style("video_r1.txt", "<think>{thought}</think>\n<answer>{answer}</answer>", asks=TYPED_ASKS),
 }
 
