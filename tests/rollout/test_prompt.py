@@ -83,3 +83,24 @@ def test_an_answer_that_is_not_public_cannot_be_taught() -> None:
 def test_a_question_that_contradicts_itself(changes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         question(**changes)
+
+
+def test_the_native_dialect_is_written_as_qwen_writes_a_call() -> None:
+    row = question(style="ego_r1_native")
+    step = Step(thought="look", tool="rag", arguments={"keywords": ["é"]}, observation="x")
+    call, seen, answer = prompt.solution(Trajectory(question=row, steps=[step], thought="so"))
+    assert call["content"] == (
+        '<think>look</think>\n<tool_call>\n{"name": "rag", "arguments": {"keywords": ["é"]}}\n</tool_call>'
+    )
+    assert read_action(call["content"], "native") == Call("rag", step.arguments, "look")
+    assert seen == {"role": "tool", "content": "x"}
+    assert read_action(answer["content"], "native", "AB") == Answer("B", "B", "so")
+
+
+def test_the_schemas_of_tools_are_in_rows_of_the_native_dialect_and_no_others() -> None:
+    tools = [{"type": "function", "function": {"name": "rag", "description": "é"}}]
+    assert json.loads(prompt.sharegpt_row(question(style="ego_r1_native"), "x", tools)["tools"]) == tools
+    assert "tools" not in prompt.sharegpt_row(question(), "x")
+    for style, given in (("ego_r1_native", None), ("ego_r1", tools)):
+        with pytest.raises(ValueError, match=style):
+            prompt.sharegpt_row(question(style=style), "x", given)

@@ -15,6 +15,7 @@ from openai import AsyncOpenAI
 
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Message, Reply
+from firsthand.rollout.dialects import call as call_text
 from firsthand.rollout.dialects import stop_strings
 from firsthand.tools.protocol import Image
 
@@ -87,5 +88,4 @@ def as_native(thought: str, name: str, arguments: str) -> str:
         value = arguments
     if name == "terminate" and isinstance(value, dict):
         return f"<think>{thought}</think>\n<answer>{value.get('answer', '')}</answer>"
-    body = json.dumps({"name": name, "arguments": value}, ensure_ascii=False)
-    return f"<think>{thought}</think>\n<tool_call>\n{body}\n</tool_call>"
+    return call_text(thought, name, value, "native")

@@ -5,11 +5,14 @@ comes as a user turn, and a turn ends with its tag. `native` is what Qwen's chat
 template describes the tools and wraps results, and a turn ends with the end-of-turn token alone.
 """
 
+import json
 from typing import Any
 
 from firsthand.rollout.actions import Dialect
 
 Message = dict[str, Any]
+
+_as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def chat_tools(dialect: Dialect, schemas: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
@@ -26,3 +29,11 @@ def observation(text: str, dialect: Dialect) -> Message:
     if dialect == "ego_r1":
         return {"role": "user", "content": f"<information>{text}</information>"}
     return {"role": "tool", "content": text}
+
+
+def call(thought: str, name: str, arguments: Any, dialect: Dialect) -> str:
+    """A turn that calls a tool; in the native dialect to the letter what Qwen's chat template makes of a call."""
+    body = _as_json({"name": name, "arguments": arguments})
+    if dialect == "ego_r1":
+        return f"<think>{thought}</think> <tool>{body}</tool>"
+    return f"<think>{thought}</think>\n<tool_call>\n{body}\n</tool_call>"

@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from firsthand.rollout.actions import Dialect
+from firsthand.rollout.dialects import call, observation
 from firsthand.rows import Question, StyleName, Trajectory
 
 Message = dict[str, Any]
@@ -34,16 +36,20 @@ class Style:
     asks: dict[str, str] = field(default_factory=dict)  # problem type -> file of the last line of the question
     stamped: bool = False  # the question carries its query time
     agent: str = "single_turn_agent"  # veRL's agent loop
+    dialect: Dialect = "ego_r1"  # of calls and what comes back
 
 
 TURN = "<think>{thought}</think> <answer>{answer}</answer>"
+LINES = "<think>{thought}</think>\n<answer>{answer}</answer>"
 STYLES: dict[StyleName, Style] = {
-    "choice": Style("choice.txt", "<think>{thought}</think>\n<answer>{answer}</answer>"),
+    "choice": Style("choice.txt", LINES),
     "egocross": Style("egocross.txt", "{answer}"),
     "ego_r1": Style("ego_r1.txt", TURN, stamped=True, agent="ego_r1"),
     "ego_r1_brief": Style("ego_r1_brief.txt", TURN, stamped=True, agent="ego_r1"),  # for models with little room
-    "ego_r1_native": Style("ego_r1_native.txt", TURN, stamped=True, agent="ego_r1_native"),  # tools in the template
-    "video_r1": Style("video_r1.txt", "<think>{thought}</think>\n<answer>{answer}</answer>", asks=TYPED_ASKS),
+    "ego_r1_native": Style(  # tools in the chat template
+        "ego_r1_native.txt", LINES, stamped=True, agent="ego_r1_native", dialect="native"
+    ),
+    "video_r1": Style("video_r1.txt", LINES, asks=TYPED_ASKS),
 }
 
 
@@ -94,18 +100,13 @@ def response(thought: str, answer: str, style: StyleName = "choice") -> str:
     return STYLES[style].reply.format(thought=thought, answer=answer)
 
 
-def call(thought: str, tool: str, arguments: dict[str, Any]) -> str:
-    """A turn of the assistant that calls a tool, in Ego-R1's dialect."""
-    body = _as_json({"name": tool, "arguments": arguments})
-    return f"<think>{thought}</think> <tool>{body}</tool>"
-
-
 def solution(row: Trajectory) -> list[Message]:
     """The turns after the question: calls, what came back, the answer."""
     turns: list[Message] = []
+    dialect = STYLES[row.question.style].dialect
     for step in row.steps:
-        turns.append({"role": "assistant", "content": call(step.thought, step.tool, step.arguments)})
-        turns.append({"role": "user", "content": f"<information>{step.observation}</information>"})
+        turns.append({"role": "assistant", "content": call(step.thought, step.tool, step.arguments, dialect)})
+        turns.append(observation(step.observation, dialect))
     answer = response(row.thought, row.question.answer or "", row.question.style)
     return [*turns, {"role": "assistant", "content": answer}]
 
@@ -121,13 +122,21 @@ def _plain(content: str | list[Message]) -> str:
     return "".join(part["text"] if part["type"] == "text" else f"<{part['type']}>" for part in content)
 
 
-def sharegpt_row(row: Question, reply: str | list[Message]) -> Message:
-    """A LLaMA-Factory row (role/content tags); videos are frame lists or files. `reply` is one answer or all turns."""
+def sharegpt_row(row: Question, reply: str | list[Message], tools: list[Tool] | None = None) -> Message:
+    """A LLaMA-Factory row (role/content tags); videos are frame lists or files. `reply` is one answer or all turns.
+
+    A row of the native dialect needs the schemas of its tools (`Toolbox.schemas`), and its entry of dataset_info.json
+    the column `tools` and `observation_tag: tool`. Calls stay in the words of the assistant, as an agent writes them.
+    """
+    if (STYLES[row.style].dialect == "native") != bool(tools):
+        raise ValueError(f"style {row.style}: the native dialect, and no other, takes the schemas of tools")
     turns = [{"role": "assistant", "content": reply}] if isinstance(reply, str) else reply
+    described = {"tools": _as_json(tools)} if tools else {}
     return {
         "messages": [*with_placeholders(messages(row)), *turns],
         "images": row.images,
         "videos": [video] if (video := row.video or row.video_file) else [],
+        **described,
     }
 
 
