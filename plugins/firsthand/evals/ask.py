@@ -1,18 +1,18 @@
-"""Ask a served model every question of a file: bounded concurrency, resumable, and one failure never stops the rest."""
+"""Ask a served model every question of a file: one request each, resumable."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from openai import APIError, AsyncOpenAI
 from pydantic import BaseModel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from firsthand.errors import UserError
 from firsthand.evals.client import BadAnswer, Settings, ask_one, check_server, connect
 from firsthand.evals.log import RowLog
 from firsthand.evals.rows import Question, read_rows
+from firsthand.evals.work import Item, progress, same_run, work_off
 
 
 class Summary(BaseModel):
@@ -22,16 +22,6 @@ class Summary(BaseModel):
     unparsed: int = 0
     cut: int = 0  # stopped by max_tokens
     failed: dict[str, str] = {}  # id -> why
-
-
-class Asked(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def messages_sha256(self) -> str: ...
-
-
-Item = TypeVar("Item", bound=Asked)
 
 
 async def ask(
@@ -67,56 +57,24 @@ async def ask_all(
     retries: int,
     timeout: float,
 ) -> Summary:
-    """Whatever `answer` does to get the row of a question.
-
-    At most `concurrency` questions are open, and the media of no other are read: a slow server slows us down instead
-    of filling our memory and its queue.
-    """
+    """Whatever `answer` does to get the row of a question."""
     with RowLog(out) as log:
         summary = Summary(resumed=len(log.rows), torn=log.torn)
-        _same_run(log, questions, settings)
-        waiting = iter([question for question in questions.values() if question.id not in log.rows])
+        same_run(log, questions, settings.model_dump())
         async with connect(server, retries, timeout) as client:
             await check_server(client, settings.model)
-            with _progress(len(questions), len(log.rows)) as bar:
+            with progress(len(questions), len(log.rows)) as bar:
 
-                async def worker() -> None:
-                    for question in waiting:  # shared by the workers: each takes the next one
-                        try:
-                            row = await answer(client, question)
-                        except (APIError, BadAnswer, UserError) as error:
-                            summary.failed[question.id] = f"{type(error).__name__}: {error}"
-                        else:
-                            log.append(row)
-                            summary.asked += 1
-                        bar.advance(bar.task_ids[0])
+                def done(question: Item, result: dict[str, Any] | Exception) -> None:
+                    if isinstance(result, Exception):
+                        summary.failed[question.id] = f"{type(result).__name__}: {result}"
+                    else:
+                        summary.asked += 1
+                    bar.advance(bar.task_ids[0])
 
-                await asyncio.gather(*(worker() for _ in range(concurrency)))
+                faults = (APIError, BadAnswer, UserError)
+                todo = questions.values()
+                await work_off(todo, partial(answer, client), log, faults, concurrency=concurrency, done=done)
         summary.unparsed = sum(row["letter"] is None for row in log.rows.values())
         summary.cut = sum(row["finish_reason"] == "length" for row in log.rows.values())
     return summary
-
-
-def _same_run(log: RowLog, questions: Mapping[str, Asked], settings: Settings) -> None:
-    """A file holds the answers of one model to one set of questions; continuing it with another would mix two runs."""
-    for row in log.rows.values():
-        question = questions.get(row["id"])
-        if question is None:
-            raise UserError(f"{log.path} answers {row['id']!r}, which is not among the questions; use another --out")
-        if row.get("messages_sha256") != question.messages_sha256:
-            raise UserError(f"{log.path}: the question {row['id']!r} has changed since; use another --out")
-        if row.get("settings") != settings.model_dump():
-            raise UserError(f"{log.path} was begun with {row.get('settings')}, not {settings}; use another --out")
-
-
-def _progress(total: int, done: int) -> Progress:
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    bar.add_task("asking", total=total, completed=done)
-    return bar

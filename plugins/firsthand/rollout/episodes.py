@@ -1,0 +1,197 @@
+"""Many questions for an agent with its tools: so many at once, resumable, each a row that says all that happened.
+
+The episodes stand in `out`, one line each; kill -9 loses those that are open and no other. A policy that breaks (its
+server is down, say) makes no episode: the question is listed in `<out>.errors.jsonl` with the reason, and every later
+run of the same command asks it again.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from firsthand import clock
+from firsthand.errors import UserError
+from firsthand.evals.log import RowLog
+from firsthand.evals.work import progress, same_run, work_off
+from firsthand.rollout.actions import Dialect
+from firsthand.rollout.agent import Limits, Policy, run_episode
+from firsthand.rollout.dialects import Message
+from firsthand.rows import Question
+from firsthand.tools.backends.openai import Price
+from firsthand.tools.keys import redact
+from firsthand.tools.protocol import Context
+from firsthand.tools.toolbox import Toolbox
+
+log = logging.getLogger(__name__)
+
+
+class AgentSettings(BaseModel):
+    """What, beside the question and the tools, decides an episode; in every row, and a resumed file must agree."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    dialect: Dialect
+    limits: Limits = Limits()
+    sampling: dict[str, Any] = {}
+    functions: bool = False  # calls in the form of the API instead of the dialect's
+
+
+@dataclass(frozen=True)
+class Task:
+    """A question, what the policy is told first, and which of several tries at it this is."""
+
+    question: Question
+    messages: list[Message]
+    sample: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.question.id}#{self.sample}" if self.sample else self.question.id
+
+    @property
+    def messages_sha256(self) -> str:
+        return hashlib.sha256(json.dumps(self.messages, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def context(self) -> Context:
+        if not self.question.identity:
+            raise UserError(f"{self.id}: no identity, so no tool knows whose week it is about")
+        asked = self.question.query_time
+        return Context(self.question.identity, clock.parse(asked) if asked else None)
+
+
+class Episode(BaseModel):
+    """One row of `out`. `output`, `letter` and `decided` are what `firsthand eval score` reads."""
+
+    id: str
+    sample: int = 0
+    question: str
+    options: dict[str, str]
+    answer: str | None
+    letter: str | None
+    correct: bool | None  # None: the answer is not known
+    decided: bool = True
+    output: str  # the last turn
+    identity: str | None = None
+    query_time: str | None = None
+    target_time: str | None = None
+    data_source: str
+    split: str
+    label: str | None = None
+    labels: dict[str, str | None] = {}
+    trace: dict[str, Any]  # of rollout.agent.Trace
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None  # US dollars, of the tools and of the model's tokens; None where their price is unknown
+    seconds: float
+    settings: dict[str, Any]
+    messages_sha256: str
+
+
+class Summary(BaseModel):
+    asked: int = 0  # in this run
+    resumed: int = 0  # of an earlier run
+    torn: bool = False  # the earlier run left half a line, which was dropped and asked again
+    correct: int = 0
+    known: int = 0  # episodes whose answer is known
+    stops: dict[str, int] = {}
+    faults: int = 0  # calls of tools that failed, and nobody but the tools is to blame
+    cost: float | None = 0.0
+    failed: dict[str, str] = {}  # id -> why there is no episode
+
+    @property
+    def note(self) -> str:
+        right = f"{self.correct / self.known:.0%} right" if self.known else ""
+        return f"{right}  {'price unknown' if self.cost is None else f'{self.cost:.2f} $'}"
+
+    def count(self, row: dict[str, Any]) -> None:
+        self.known += row["correct"] is not None
+        self.correct += bool(row["correct"])
+        self.faults += row["trace"]["faults"]
+        self.stops = dict(Counter(self.stops) + Counter([row["trace"]["stop"]]))
+        self.cost = None if self.cost is None or row["cost"] is None else self.cost + row["cost"]
+
+
+async def run_episodes(
+    tasks: Iterable[Task],
+    open_policy: Callable[[Task], Policy],
+    toolbox: Toolbox,
+    settings: AgentSettings,
+    out: Path | str,
+    *,
+    concurrency: int = 8,
+    price: Price | None = None,
+) -> Summary:
+    """`open_policy` makes the policy of one episode when its turn has come; it starts from `task.messages`.
+
+    A policy that counts `prompt_tokens` and `completion_tokens` gets them into its row, and its cost at `price`.
+    """
+    by_id = _by_id(tasks)
+    stored = settings.model_dump(mode="json")
+    errors = Path(f"{out}.errors.jsonl")
+
+    async def episode(task: Task) -> dict[str, Any]:
+        began, letters = time.monotonic(), "".join(task.question.options)
+        policy = open_policy(task)
+        trace = await run_episode(policy, toolbox, task.context, settings.dialect, letters, settings.limits)
+        read, written = (getattr(policy, name, 0) for name in ("prompt_tokens", "completion_tokens"))
+        tokens_cost = None if price is None else (read * price.prompt + written * price.completion) / 1e6
+        if not read and not written:
+            tokens_cost = 0.0
+        question = task.question
+        return Episode(
+            id=task.id,
+            sample=task.sample,
+            **question.model_dump(include=set(Episode.model_fields) - {"id"}),
+            letter=trace.letter,
+            correct=None if question.answer is None else trace.letter == question.answer,
+            output=trace.turns[-1].text,
+            target_time=question.labels.get("target_time"),
+            trace=trace.as_dict(),
+            prompt_tokens=read,
+            completion_tokens=written,
+            cost=None if tokens_cost is None else tokens_cost + sum(turn.cost for turn in trace.turns),
+            seconds=round(time.monotonic() - began, 3),
+            settings=stored,
+            messages_sha256=task.messages_sha256,
+        ).model_dump()
+
+    with RowLog(out) as rows:
+        same_run(rows, by_id, stored)
+        errors.unlink(missing_ok=True)
+        summary = Summary(resumed=len(rows.rows), torn=rows.torn)
+        for row in rows.rows.values():
+            summary.count(row)
+        with progress(len(by_id), len(rows.rows)) as bar:
+
+            def done(task: Task, result: dict[str, Any] | Exception) -> None:
+                if isinstance(result, Exception):
+                    log.debug("%s", task.id, exc_info=result)
+                    why = summary.failed[task.id] = redact(f"{type(result).__name__}: {result}")
+                    with errors.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps({"id": task.id, "why": why}, ensure_ascii=False) + "\n")
+                else:
+                    summary.asked += 1
+                    summary.count(result)
+                bar.update(bar.task_ids[0], advance=1, note=summary.note)
+
+            # Whatever a policy raises is its own fault or its server's: tools cannot fail in `run_episode`.
+            await work_off(by_id.values(), episode, rows, (Exception,), concurrency=concurrency, done=done)
+    return summary
+
+
+def _by_id(tasks: Iterable[Task]) -> dict[str, Task]:
+    by_id: dict[str, Task] = {}
+    for task in tasks:
+        if by_id.setdefault(task.id, task) is not task:
+            raise UserError(f"two questions have the id {task.id!r}; ids must be unique")
+    return by_id
