@@ -15,7 +15,7 @@ it begins at DAY1_00000000, for every tool alike.
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from firsthand.errors import UserError
@@ -176,6 +176,21 @@ def plus(moment: float, seconds: float) -> float:
 
 def seconds_between(start: float, end: float) -> float:
     return _grid(end - start)
+
+
+def widened(start: float, end: float, seconds: float) -> tuple[float, float]:
+    """A span of at least so many seconds: a shorter one grows evenly to both sides."""
+    missing = max(0.0, seconds - (end - start)) / 2
+    return _grid(start - missing), _grid(end + missing)
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Seconds that lie in at least one of the spans."""
+    total, reached = 0.0, -math.inf
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return _grid(total)
 
 
 def of_frame(start: float, frame: int) -> float:

@@ -1,0 +1,90 @@
+"""How near an agent came to the evidence: what its calls showed it, against the annotated `target_time`.
+
+No definition of these measures is published for these benchmarks, so the ones here are ours; other people's numbers
+under the same names need not agree.
+
+- A *look* is a call that ended well and showed something, with the spans it showed: the records of a search, the
+  stretches and frames that were watched. Looks count in the order in which they happened.
+- A target, or a shown span in a tIoU, that is shorter than a clip of 30 seconds is widened to one: annotations and
+  frames name moments, and a clip is as exact as this data is.
+- *tIoU*: seconds in both over seconds in either, of the spans of one look against all targets together. `tiou` is that
+  of the last look, on which the answer rests, and `tiou_best` that of the best one.
+- *hit@k*: one of the first k looks showed a span that touches a target. A span longer than ten minutes is no hit:
+  whoever is told about a whole day has found nothing.
+- *recall*: the share of the targets that some look hit.
+
+A question whose target is unknown is left out, one whose agent never looked counts as 0.
+"""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from pydantic import BaseModel
+
+from firsthand import clock
+
+HITS = (1, 3, 5)
+LONGEST_HIT = clock.LEVELS["10min"]
+
+Spans = Sequence[tuple[float, float]]
+
+
+class Evidence(BaseModel):
+    """Of one question, or the means over `n` of them."""
+
+    n: int = 1
+    tiou: float
+    tiou_best: float
+    hit: dict[int, float]  # k -> share
+    hit_any: float
+    recall: float
+
+
+def looks(trace: Mapping[str, Any]) -> list[Spans]:
+    """The spans of each call that showed something, from `Trace.as_dict()` or its JSON."""
+    calls = [turn for turn in trace["turns"] if turn["action"] == "call" and turn["status"] == "ok"]
+    return [[(start, end) for start, end in turn["spans"]] for turn in calls if turn["spans"]]
+
+
+def targets(target_time: str | None) -> list[tuple[float, float]]:
+    """Of a row of ours: ranges with blanks between."""
+    return [clock.parse_range(part) for part in (target_time or "").split()]
+
+
+def evidence(shown: Sequence[Spans], wanted: Spans) -> Evidence:
+    clips = [clock.widened(*span, clock.CLIP) for span in wanted]
+    overlaps = [tiou(spans, clips) for spans in shown]
+    found = [{clip for clip in clips if _hits(spans, clip)} for spans in shown]
+    return Evidence(
+        tiou=overlaps[-1] if overlaps else 0.0,
+        tiou_best=max(overlaps, default=0.0),
+        hit={k: float(any(found[:k])) for k in HITS},
+        hit_any=float(any(found)),
+        recall=len(set().union(*found)) / len(set(clips)),
+    )
+
+
+def mean(each: Sequence[Evidence]) -> Evidence | None:
+    if not each:
+        return None
+    return Evidence(
+        n=sum(one.n for one in each),
+        tiou=fmean(one.tiou for one in each),
+        tiou_best=fmean(one.tiou_best for one in each),
+        hit={k: fmean(one.hit[k] for one in each) for k in HITS},
+        hit_any=fmean(one.hit_any for one in each),
+        recall=fmean(one.recall for one in each),
+    )
+
+
+def tiou(spans: Spans, clips: Spans) -> float:
+    shown = [clock.widened(*span, clock.CLIP) for span in spans]
+    either = clock.covered([*shown, *clips])
+    return (clock.covered(shown) + clock.covered(clips) - either) / either
+
+
+def _hits(spans: Spans, clip: tuple[float, float]) -> bool:
+    return any(
+        clock.seconds_between(start, end) <= LONGEST_HIT and start <= clip[1] and clip[0] <= end for start, end in spans
+    )
