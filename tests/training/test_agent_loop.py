@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image as PilImage
 from pydantic import BaseModel
 
-from firsthand.tools.protocol import Image, Outcome, Unavailable
+from firsthand.errors import UserError
+from firsthand.tools.protocol import Context, Image, Outcome, Unavailable
 from firsthand.tools.toolbox import Toolbox
 
 pytest.importorskip("verl")
@@ -156,6 +157,27 @@ def test_the_row_decides_whose_week_it_is(run):
         [(call_text("ego_r1", "A1_JAKE"), True), ("<think>x</think> <answer>B</answer>", True)], "ego_r1"
     )
     assert policy.messages[-2]["content"] == "<information>A2_ALICE A1_JAKE</information>"
+
+
+@pytest.mark.parametrize(("facts", "says"), [
+    ({"identity": "A1_JAKE"}, "has no query_time; write DAYx_HHMMSSFF, or 'end'"),
+    ({"identity": "A1_JAKE", "query_time": None}, "has no query_time"),
+    ({"identity": None, "query_time": "end"}, "has no identity"),
+    ({"identity": "A1_JAKE", "query_time": "noon"}, "'noon' is not a time"),
+    ({"identity": "A1_JAKE", "query_time": 86400}, "query_time must be text"),
+])  # fmt: skip
+def test_a_row_that_does_not_say_what_may_be_seen_is_refused(facts, says):
+    from firsthand.training.agent_loop import context_of
+
+    with pytest.raises(UserError, match=f"^row q7, extra_info: {says}"):
+        context_of({"id": "q7", "index": 0, **facts})
+
+
+def test_only_end_lets_the_whole_video_be_seen():
+    from firsthand.training.agent_loop import context_of
+
+    assert context_of({"id": "q7", "vid_id": "v", "query_time": "end"}) == Context("v", None)
+    assert context_of({"id": "q7", "identity": "A1", "query_time": "DAY2_00000000"}) == Context("A1_JAKE", 172800.0)
 
 
 @pytest.mark.parametrize("length", range(30, 200, 7))

@@ -15,7 +15,7 @@ and when the question was asked come from the row's `extra_info`. A rollout whos
 `training/replay_buffer.py` gives it the mean reward of its group: it teaches nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from io import BytesIO
 from typing import Any
@@ -24,11 +24,12 @@ from uuid import uuid4
 from PIL import Image as PilImage
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopMetrics, AgentLoopOutput
 
-from firsthand import clock
+from firsthand.errors import UserError
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Limits, Message, Reply, Trace, run_episode
 from firsthand.rollout.dialects import chat_tools, stop_strings
 from firsthand.tools.protocol import Context, Image
+from firsthand.tools.row import END, Row
 from firsthand.tools.verl_adapter import toolbox_of
 
 SHORTEST_TURN = 16  # tokens; an observation that leaves less than this for the model's next turn is not appended
@@ -43,13 +44,25 @@ class ToolLoop(AgentLoopBase):
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> AgentLoopOutput:
         facts = row["extra_info"]
-        query_time = facts.get("query_time")
-        context = Context(facts["identity"], None if query_time is None else clock.parse(query_time))
+        context = context_of(facts)
         policy = TokenPolicy(self, list(row["raw_prompt"]), sampling_params)
         await policy.start()
         letters = facts.get("letters") or "ABCD"
         trace = await run_episode(policy, self.toolbox, context, self.dialect, letters, self.limits)
         return policy.output(trace)
+
+
+def context_of(facts: Mapping[str, Any]) -> Context:
+    """A row must say when its question was asked: a search without that would see what came later."""
+    try:
+        row = Row.of_fields(facts)
+        if row.source is None:
+            raise UserError("has no identity (A1_JAKE) and no vid_id; say whose week it is, or which video")
+        if row.query_time is None:
+            raise UserError(f"has no query_time; write DAYx_HHMMSSFF, or {END!r} where the whole video may be seen")
+        return row.context()
+    except UserError as error:
+        raise UserError(f"row {facts.get('id') or facts.get('index')}, extra_info: {error}") from None
 
 
 class TokenPolicy:

@@ -40,12 +40,13 @@ class GroupReplayBuffer(ReplayBuffer):
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
         if partition_id == "train":  # the trainer logs the parts of a validation batch itself
             rollouts, given = self._read(batch)
-            for group in _by_question(rollouts).values():
+            groups = _by_question(rollouts)
+            for group in groups:
                 if self.group_reward:
                     self.group_reward(group)
                 settle_faults(group)
             self._write_back(batch, rollouts, given)
-            metrics |= metrics_of(list(_by_question(rollouts).values()))
+            metrics |= metrics_of(groups)
             if self.traces:
                 path = Path(self.traces) / f"{global_steps:06d}.jsonl"
                 files.write_jsonl(path, [rollout.as_row(global_steps) for rollout in rollouts])
@@ -75,11 +76,11 @@ class GroupReplayBuffer(ReplayBuffer):
             tq.kv_batch_put(keys=keys, partition_id=batch.partition_id, fields=list_of_dict_to_tensordict(rows))
 
 
-def _by_question(rollouts: list[Rollout]) -> dict[str, list[Rollout]]:
+def _by_question(rollouts: list[Rollout]) -> list[list[Rollout]]:
     groups = defaultdict(list)
     for rollout in rollouts:
         groups[rollout.key.rsplit("_", 2)[0]].append(rollout)  # {question}_{session}_{index}
-    return groups
+    return list(groups.values())
 
 
 def _load(named: str) -> GroupReward:
