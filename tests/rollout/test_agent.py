@@ -109,9 +109,17 @@ def test_the_last_turn_is_announced_and_has_no_tools():
     assert trace.calls[2].status is None, "the call of the last turn is not carried out"
 
 
-def test_time_ends_an_episode():
-    trace = run(Script(call(), call(), ANSWER), seconds=0.0)
-    assert (trace.stop, len(trace.turns)) == ("no_answer", 1)
+def test_when_time_is_up_one_turn_without_tools_is_left():
+    script = Script(call(), ANSWER)
+    trace = run(script, seconds=0.0)
+    assert (trace.stop, trace.letter) == ("answer", "B") and LAST_TURN in script.heard[0]["content"]
+    trace = run(Script(call(), call("crash")), seconds=0.0)
+    assert (trace.stop, len(trace.turns), trace.calls[1].status) == ("no_answer", 2, None)
+
+
+def test_an_only_turn_has_no_tools():
+    trace = run(Script(call("crash")), turns=1)
+    assert (trace.stop, len(trace.turns), trace.calls[0].status) == ("no_answer", 1, None)
 
 
 def test_a_turn_that_was_cut_is_no_answer_and_no_call():

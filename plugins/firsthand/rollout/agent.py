@@ -29,7 +29,7 @@ NO_RESULT = "The tool gave no result, which is not your fault. Try another way, 
 class Limits:
     turns: int = 9  # of the model, the last one without tools included
     invalid: int = 3  # in a row
-    seconds: float = 600.0
+    seconds: float = 600.0  # after them one more turn
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,13 @@ async def run_episode(
     policy: Policy, toolbox: Toolbox, context: Context, dialect: Dialect, letters: str, limits: Limits
 ) -> Trace:
     """Never raises for what a model or a tool does; a fault of the policy itself (its server) is the caller's."""
-    trace, began, invalid = Trace(), time.monotonic(), 0
+    trace, began, invalid, last = Trace(), time.monotonic(), 0, limits.turns <= 1
     while True:
         turn_began = time.monotonic()
         reply = await policy.generate()
         action = read_action(reply.text, dialect, letters)
         turn = Turn(reply.text, reply.tokens, type(action).__name__.lower(), seconds=time.monotonic() - turn_began)
         trace.turns.append(turn)
-        spent = time.monotonic() - began
-        last = len(trace.turns) >= limits.turns or spent > limits.seconds
         if isinstance(action, Answer):
             trace.stop, trace.letter = "answer", action.letter
             break
@@ -111,7 +109,8 @@ async def run_episode(
         if invalid >= limits.invalid:
             trace.stop = "invalid"
             break
-        if len(trace.turns) == limits.turns - 1:
+        last = len(trace.turns) >= limits.turns - 1 or time.monotonic() - began >= limits.seconds
+        if last:
             text = f"{text}\n{LAST_TURN}"
         turn.observation = text
         if not await policy.append(observation(text, dialect), images):
