@@ -9,13 +9,12 @@ placeholder of an image is refused as a whole, because whatever follows such a t
 The reason is the correction that the model reads. Every check is linear in the length of the turn.
 """
 
-import ast
-import json
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from firsthand.evals.extract import extract_choice
+from firsthand.tools.actions import read
 
 Dialect = Literal["ego_r1", "native"]
 CALL_TAG: dict[Dialect, str] = {"ego_r1": "tool", "native": "tool_call"}
@@ -82,27 +81,12 @@ def read_action(turn: str, dialect: Dialect, letters: str = "ABCD") -> Action:
 def _call(content: str, thought: str) -> Call | Invalid:
     if len(content) > LONGEST_CALL:
         return Invalid(f"the call has {len(content)} characters; the most is {LONGEST_CALL}")
-    body = _mapping(content)
-    if body is None:
+    body = read(content)
+    if not isinstance(body, dict):
         return Invalid('the call is not valid JSON; write {"name": ..., "arguments": {...}}')
     name, arguments = body.get("name"), body.get("arguments")
     if isinstance(arguments, str):
-        arguments = _mapping(arguments)
+        arguments = read(arguments)
     if not isinstance(name, str) or not isinstance(arguments, dict) or body.keys() - {"name", "arguments"}:
         return Invalid('a call has a "name" (text) and "arguments" (an object), nothing else')
     return Call(name, arguments, thought)
-
-
-def _mapping(text: str) -> dict[str, Any] | None:
-    """JSON, or the printed Python dictionary of Ego-R1's data; NaN and infinities are neither."""
-    for read in (lambda: json.loads(text, parse_constant=_refuse), lambda: ast.literal_eval(text)):
-        try:
-            value = read()
-        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-            continue
-        return value if isinstance(value, dict) and all(isinstance(key, str) for key in value) else None
-    return None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)

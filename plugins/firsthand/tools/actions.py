@@ -24,20 +24,20 @@ def parse(text: str) -> tuple[str, Any]:
         raise WrongArguments(f"{len(found)} calls at once; {FORM}")
     if found:
         text = text.partition(f"<{found[0]}>")[2].partition(f"</{found[0]}>")[0]
-    call = _read(text.strip())
+    text = text.strip()
+    if len(text) > MAX_LENGTH:
+        raise WrongArguments(f"a call of {len(text)} characters is too long; {FORM}")
+    call = read(text)
     if not isinstance(call, dict) or not isinstance(call.get("name"), str):
         raise WrongArguments(f"no tool call found; {FORM}")
     return call["name"], call.get("arguments", {})
 
 
-def _read(text: str) -> Any:
-    if len(text) > MAX_LENGTH:
-        raise WrongArguments(f"a call of {len(text)} characters is too long; {FORM}")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None
+def read(text: str) -> Any:
+    """JSON, or a Python literal as the JSON that it would be; None for anything else, NaN and infinities included."""
+    for reader in (json.loads, ast.literal_eval):
+        try:
+            return json.loads(json.dumps(reader(text), allow_nan=False))
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+    return None

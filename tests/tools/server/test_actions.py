@@ -1,10 +1,12 @@
 """A call is found in every spelling that models and verl-tool's client send, and in nothing else."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firsthand.tools.actions import MAX_LENGTH, parse
+from firsthand.tools.actions import MAX_LENGTH, parse, read
 from firsthand.tools.protocol import WrongArguments
 
 CALL = '{"name": "rag", "arguments": {"level": "day"}}'
@@ -59,3 +61,30 @@ def test_no_text_does_harm(text: str) -> None:
     except WrongArguments:
         return
     assert isinstance(name, str)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "float('nan')"])
+def test_only_numbers_that_json_can_spell_are_read(number: str) -> None:
+    assert read(f'{{"x": {number}}}') is None
+    assert read(f"{{'x': [{number}]}}") is None
+
+
+@pytest.mark.parametrize("text", ["{1, 2}", "b'x'", "1j", "{(1, 2): 3}", "...", "{'x': __name__}", "0x" + "f" * 50_000])
+def test_a_literal_that_is_no_json_is_not_read(text: str) -> None:
+    assert read(text) is None
+
+
+def test_a_literal_becomes_the_json_that_it_would_be() -> None:
+    assert read("{'a': (1, None, True), 2: '…'}") == {"a": [1, None, True], "2": "…"}
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
+)
+
+
+@given(values)
+def test_both_spellings_of_a_value_are_read_alike(value) -> None:
+    assert read(json.dumps(value)) == read(repr(value)) == value
