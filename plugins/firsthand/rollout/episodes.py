@@ -17,7 +17,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from firsthand import clock
 from firsthand.errors import UserError
 from firsthand.evals.log import RowLog
 from firsthand.evals.work import progress, same_run, work_off
@@ -28,6 +27,7 @@ from firsthand.rows import Question
 from firsthand.tools.backends.openai import Price
 from firsthand.tools.keys import redact
 from firsthand.tools.protocol import Context
+from firsthand.tools.row import END, Row
 from firsthand.tools.toolbox import Toolbox
 
 log = logging.getLogger(__name__)
@@ -63,10 +63,12 @@ class Task:
 
     @property
     def context(self) -> Context:
+        """What is not said is refused: a question without its time would be answered from what came later."""
         if not self.question.identity:
             raise UserError(f"{self.id}: no identity, so no tool knows whose week it is about")
-        asked = self.question.query_time
-        return Context(self.question.identity, clock.parse(asked) if asked else None)
+        if not self.question.query_time:
+            raise UserError(f"{self.id}: no query_time; write DAYx_HHMMSSFF, or {END!r} if the whole video may be seen")
+        return Row.of(self.question.identity, self.question.query_time).context()
 
 
 class Episode(BaseModel):
