@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 
 
 class AgentSettings(BaseModel):
-    """What, beside the question and the tools, decides an episode; in every row, and a resumed file must agree."""
+    """What, beside the question, decides an episode. It is in every row with the names of the tools, and a resumed file
+    must agree with it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,12 +64,12 @@ class Task:
 
     @property
     def context(self) -> Context:
-        """What is not said is refused: a question without its time would be answered from what came later."""
-        if not self.question.identity:
-            raise UserError(f"{self.id}: no identity, so no tool knows whose week it is about")
-        if not self.question.query_time:
-            raise UserError(f"{self.id}: no query_time; write DAYx_HHMMSSFF, or {END!r} if the whole video may be seen")
-        return Row.of(self.question.identity, self.question.query_time).context()
+
+        identity, asked = self.question.identity, self.question.query_time
+        if not identity or not asked:
+            what = f"no query_time (DAYx_HHMMSSFF, or {END!r})" if identity else "no identity (A1_JAKE, or a video)"
+            raise UserError(f"{self.id}: {what}, so tools do not know what may be seen")
+        return Row.of(identity, asked).context()
 
 
 class Episode(BaseModel):
@@ -138,7 +139,7 @@ async def run_episodes(
     A policy that counts `prompt_tokens` and `completion_tokens` gets them into its row, and its cost at `price`.
     """
     by_id = _by_id(tasks)
-    stored = settings.model_dump(mode="json")
+    stored = {**settings.model_dump(mode="json"), "tools": list(toolbox.names)}
     errors = Path(f"{out}.errors.jsonl")
 
     async def episode(task: Task) -> dict[str, Any]:
