@@ -1,6 +1,6 @@
 """A tools YAML becomes a toolbox, with what its tools need and nothing else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,8 @@ from firsthand.tools.settings import Config, Gemini, OpenAI, Oracle, read
 from firsthand.tools.toolbox import Toolbox
 
 
-def load(path: Path | str) -> Toolbox:
-    """Paths in the file are relative to the folder that the command runs in, as in all recipes."""
+def load(path: Path | str, only: Collection[str] | None = None) -> Toolbox:
+    """Paths in the file are relative to the folder that the command runs in, as in all recipes. `only` these tools."""
     keys.remember_environment()
     keys.redact_logs()
     config = read(path)
@@ -24,6 +24,10 @@ def load(path: Path | str) -> Toolbox:
         tools = list(_tools(config))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+    if only is not None:
+        if missing := set(only) - {tool.name for tool in tools}:
+            raise UserError(f"{path}: has no tool {', '.join(sorted(missing))}")
+        tools = [tool for tool in tools if tool.name in only]
     limits = config.limits
     guards = {
         tool.name: Guard(limits.retries, limits.backoff, Breaker(limits.breaker_faults, limits.breaker_seconds))

@@ -3,7 +3,7 @@
 import difflib
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from firsthand.errors import UserError
 from firsthand.tools.backends.openai import Price
 from firsthand.tools.cassettes import Mode
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Strict(BaseModel):
@@ -121,8 +123,13 @@ class Config(Strict):
 
 
 def read(path: Path | str) -> Config:
+    return read_as(Config, path)
+
+
+def read_as(model: type[Model], path: Path | str) -> Model:
+    """A YAML file of settings, of tools or of whatever uses them."""
     try:
-        return Config.model_validate(yaml.safe_load(Path(path).read_text()))
+        return model.model_validate(yaml.safe_load(Path(path).read_text()))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -133,7 +140,7 @@ def read(path: Path | str) -> Config:
 
 
 def _problem(problem: Any) -> str:
-    where = ".".join(str(part) for part in problem["loc"] if part not in ("oracle", "openai", "gemini"))
+    where = ".".join(str(part) for part in problem["loc"] if part not in ("oracle", "openai", "gemini", "scripted"))
     if problem["type"] != "extra_forbidden":
         return f"{where or 'the file'}: {problem['msg']}"
     key = str(problem["loc"][-1])

@@ -1,0 +1,66 @@
+"""What may stand in a `recipes/cott_*.yaml`. Unknown keys are errors that name the right one; a key of an API never is
+in the file."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from firsthand.rollout.actions import Dialect
+from firsthand.rollout.agent import Limits
+from firsthand.tools.backends.openai import Price
+from firsthand.tools.settings import Strict
+
+
+class Sampling(Strict):
+    temperature: float = Field(1.0, ge=0)
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_tokens: int = Field(1024, ge=1)  # of a turn
+    seed: int = 0  # of the first sample of a question; the next one has the next seed
+
+
+class Server(Strict):
+    """A model behind an OpenAI-compatible server."""
+
+    kind: Literal["openai"]
+    server: str  # http://127.0.0.1:8000/v1
+    model: str
+    key_env: str | None = None  # the environment variable that holds the key
+    functions: bool = True  # calls in the API's own form; False: the model writes `dialect`, as the agents we train do
+    dialect: Dialect = "ego_r1"
+    sampling: Sampling = Sampling()
+    price: Price | None = None  # US dollars for a million tokens; without it costs are unknown
+    retries: int = Field(6, ge=0)  # after connection faults, 429 and 5xx
+    timeout: float = Field(300.0, gt=0)
+
+
+class Scripted(Strict):
+    """A Python object that makes a policy of each question."""
+
+    kind: Literal["scripted"]
+    factory: str  # path/to/file.py:name or package.module:name
+    dialect: Dialect = "ego_r1"
+
+
+Teacher = Annotated[Server | Scripted, Field(discriminator="kind")]
+
+
+class Turns(Strict):
+    turns: int = Field(20, ge=1)  # of the teacher, the answer included
+    invalid: int = Field(3, ge=1)  # turns in a row that cannot be read or are refused
+    seconds: float = Field(900.0, gt=0)
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(**self.model_dump())
+
+
+class Config(Strict):
+    questions: Path  # rows of questions (an eval.jsonl)
+    tools: Path  # a tools YAML
+    use: list[str] | None = None  # only these of its tools
+    out: Path
+    teacher: Teacher
+    limits: Turns = Turns()
+    samples: int = Field(1, ge=1)  # chains of each question
+    concurrency: int = Field(8, ge=1)  # questions at once
