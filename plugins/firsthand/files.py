@@ -1,5 +1,7 @@
-"""Atomic writes and line-numbered reads: a killed process leaves the old file or the new one, never half of one."""
+"""Atomic writes, line-numbered reads, one process a folder: a killed process leaves the old file or the new one, never
+half of one, and no lock."""
 
+import fcntl
 import json
 import os
 import tempfile
@@ -15,17 +17,42 @@ from firsthand.errors import UserError
 def replacing(path: Path | str) -> Iterator[Path]:
     """A file to write beside `path`; it takes the place of `path` when all went well, and is gone when it did not."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with _named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(fd)
     tmp = Path(name)
     try:
         yield tmp
         tmp.chmod(0o644)  # mkstemp makes 0600, which other users of a shared folder could not read
-        tmp.replace(path)
+        with _named(path):
+            tmp.replace(path)
     except BaseException:
         tmp.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def alone(folder: Path, work: str) -> Iterator[None]:
+    """At most one process does this work in a folder; the lock ends with its process, however that ends."""
+    with _named(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{folder}: another {work} is running there; wait for it or give another folder") from None
+        yield
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """What goes wrong with a path here, in words that name it."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:
@@ -59,6 +86,15 @@ def read_json(path: Path | str) -> Any:
         return json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise UserError(f"{path}: not valid JSON ({error})") from None
+
+
+def read_yaml(path: Path | str) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML ({error})") from None
 
 
 def read_jsonl(path: Path | str) -> Iterator[Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from firsthand.demo.stages import Stage, one_at_a_time, run_stages
+from firsthand.demo.stages import Stage, run_stages
 from firsthand.errors import UserError
 
 
@@ -134,7 +134,8 @@ RUNNER = """
     import signal, sys
     from pathlib import Path
     from rich.console import Console
-    from firsthand.demo.stages import Stage, one_at_a_time, run_stages
+    from firsthand import files
+    from firsthand.demo.stages import Stage, run_stages
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     script = "echo slow >> ran; echo $$ > pid.part; mv pid.part pid; [ -e go ] || exec sleep 1000; touch made"
@@ -143,7 +144,7 @@ RUNNER = """
         Stage("slow", ["bash", "-c", script], makes=[Path("made")]),
         Stage("last", ["bash", "-c", "echo last >> ran"]),
     ]
-    with one_at_a_time(Path("run")):
+    with files.alone(Path("run"), "demo"):
         run_stages(Path("run"), stages, Console())
 """
 
@@ -164,13 +165,3 @@ def test_a_killed_runner_takes_its_stage_along_and_the_next_one_goes_on(work: Pa
     assert again.returncode == 0, again.stderr
     assert "first  reused" in again.stdout
     assert (work / "ran").read_text().split() == ["first", "slow", "slow", "last"]
-
-
-def test_a_second_run_in_the_same_folder_is_refused(work: Path) -> None:
-    with one_at_a_time(work / "run"):
-        with pytest.raises(UserError, match="another demo is running there"), one_at_a_time(work / "run"):
-            pass
-        with one_at_a_time(work / "other"):
-            pass
-    with one_at_a_time(work / "run"):
-        pass

@@ -18,7 +18,8 @@ from rich.console import Console
 
 from firsthand import files
 from firsthand.benchmarks.folds import domain, folds
-from firsthand.demo.stages import Stage, one_at_a_time, run_stages
+from firsthand.data.registry import COLUMNS, TAGS
+from firsthand.demo.stages import Stage, run_stages
 from firsthand.errors import UserError
 from firsthand.evals.rows import Gold, Prediction, read_rows
 from firsthand.evals.score import Comparison, Score, compare, score
@@ -26,12 +27,7 @@ from firsthand.rollout import prompt
 from firsthand.rows import Question, Trajectory
 
 BIN = Path(sys.executable).parent
-TAGS = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
-ENTRY = {
-    "formatting": "sharegpt",
-    "columns": {"messages": "messages", "images": "images", "videos": "videos"},
-    "tags": TAGS | {"system_tag": "system"},
-}
+ENTRY = {"formatting": "sharegpt", "columns": COLUMNS, "tags": TAGS}
 NEEDED = ("model_name_or_path", "template", "finetuning_type")
 
 
@@ -51,7 +47,7 @@ def crossval(
         raise UserError("two recipes share a name; a candidate is called by the name of its recipe")
     if untaught := next((question for question in questions if question.answer is None), None):
         raise UserError(f"{untaught.id} has no answer: choose by rows that have one, such as a support set")
-    with one_at_a_time(setting.out):
+    with files.alone(setting.out, "cross-validation"):
         parts = folds(questions, count, seed)
         _write_folds(parts, setting.out)
         bases = {recipe["model_name_or_path"] for recipe in candidates.values()}
@@ -154,10 +150,7 @@ def _table(
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        recipe = yaml.safe_load(files.read_text(path))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML ({error})") from None
+    recipe = files.read_yaml(path)
     missing = [key for key in NEEDED if not isinstance(recipe, dict) or not recipe.get(key)]
     if missing:
         raise UserError(f"{path}: {', '.join(missing)} is missing; give recipes of `llamafactory-cli train`")

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from firsthand import files
 from firsthand.demo.results import write_report
-from firsthand.demo.stages import Stage, Watch, one_at_a_time, run_stages
+from firsthand.demo.stages import Stage, Watch, run_stages
 from firsthand.errors import UserError
 
 WEEK = Path("datasets/toy")
@@ -31,7 +32,7 @@ def run_demo(run: Path, seed: int, console: Console) -> Path:
     if not SFT.exists():
         raise UserError("run the demo from the root of the repository: recipes/ is not here")
     began = time.monotonic()
-    with one_at_a_time(run):
+    with files.alone(run, "demo"):
         seconds = run_stages(run, demo_stages(run, seed), console)
         report = write_report(run, seed, seconds, console)
     console.print(f"\n{time.monotonic() - began:.0f} s in this run, {sum(seconds.values()):.0f} s over all stages")

@@ -6,13 +6,11 @@ reuses a stage whose stamp still fits and runs the others again; inside a stage 
 (LLaMA-Factory and veRL checkpoints, resumable JSONL).
 """
 
-import fcntl
 import hashlib
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,17 +33,6 @@ class Stage:
     says: str = ""
     watch: Watch | None = None
     env: dict[str, str] = field(default_factory=dict)
-
-
-@contextmanager
-def one_at_a_time(run: Path) -> Iterator[None]:
-    run.mkdir(parents=True, exist_ok=True)
-    with (run / ".lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UserError(f"{run}: another demo is running there; wait for it or give another --out") from None
-        yield
 
 
 def run_stages(run: Path, stages: list[Stage], console: Console) -> dict[str, float]:

@@ -4,12 +4,10 @@ Killed anywhere, the next run does what is missing: a video is in the index when
 then. Videos in quarantine are tried again.
 """
 
-import fcntl
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +44,7 @@ def extract(
     if not paths:
         raise UserError(f"{videos}: no video below this folder ({len(ignored)} other files)")
     stats = {str(path): _stat(videos / path) for path in paths}
-    with _alone(store), writing(store, {"fps": fps, "max_pixels": max_pixels}) as index:
+    with files.alone(store, "extraction"), writing(store, {"fps": fps, "max_pixels": max_pixels}) as index:
         held = _held(index, store, stats)
         resumed = stats.keys() & held.values()
         jobs: list[Job] = []
@@ -106,14 +104,3 @@ def _take_in(index: sqlite3.Connection, done: Done, stat: os.stat_result) -> Non
 
 def _stat(path: Path) -> os.stat_result:
     return path.stat() if path.exists() else path.lstat()  # of a link to nowhere the link itself; decoding will say so
-
-
-@contextmanager
-def _alone(store: Path) -> Iterator[None]:
-    store.mkdir(parents=True, exist_ok=True)
-    with (store / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{store}: another extraction writes to this store; wait for it") from None
-        yield

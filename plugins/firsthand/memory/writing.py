@@ -3,12 +3,11 @@
 import hashlib
 import os
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from firsthand import clock
+from firsthand import clock, files
 from firsthand.errors import UserError
 from firsthand.memory import words
 from firsthand.memory.records import Record, storable
@@ -66,27 +65,14 @@ def write_vectors(path: Path, model: str, embed: Callable[[list[str]], list[byte
 @contextmanager
 def replacing(path: Path) -> Iterator[sqlite3.Connection]:
     """A new database that takes its place when the block ends well, and leaves nothing when it does not."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
-    os.close(handle)
-    new = Path(name)
-    db = sqlite3.connect(new)
-    try:
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -262144"):
-            db.execute(f"PRAGMA {pragma}")
-        yield db
-        db.commit()
-        db.close()
+    with files.replacing(path) as new:
+        with closing(sqlite3.connect(new)) as db:
+            for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -262144"):
+                db.execute(f"PRAGMA {pragma}")
+            yield db
+            db.commit()
         with new.open("rb") as content:
             os.fsync(content.fileno())
-        new.chmod(0o644)  # mkstemp makes 0600, which other users of a shared folder could not read
-        new.replace(path)
-    finally:
-        db.close()
-        new.unlink(missing_ok=True)
 
 
 def _row(record: Record) -> tuple[str, str, float, float, str, str]:
