@@ -24,6 +24,7 @@ from firsthand.rollout.agent import Policy
 from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import Message, chat_tools
 from firsthand.rollout.episodes import AgentSettings, Task
+from firsthand.rollout.prompt import AGENT_STYLES, STYLES
 from firsthand.rows import Question, StyleName
 from firsthand.tools import keys
 from firsthand.tools.backends.openai import Price
@@ -46,7 +47,7 @@ async def open_teacher(config: Config, toolbox: Toolbox, stack: AsyncExitStack) 
     if isinstance(teacher, Scripted):
         settings = AgentSettings(model=teacher.factory, dialect=teacher.dialect, limits=limits)
         factory = find_object(teacher.factory)
-        return Teacher(settings, _students_prompt(teacher), lambda task: factory(task.question))
+        return Teacher(settings, _students_prompt(teacher), factory)
     if teacher.functions and "terminate" not in toolbox.names:
         raise UserError(f"{config.tools}: has no tool terminate, with which a teacher answers; add `terminate:`")
     client = connect(teacher.server, teacher.retries, teacher.timeout)
@@ -85,7 +86,9 @@ def _students_prompt(teacher: Server | Scripted) -> Callable[[Question], list[Me
 
 def _agents(question: Question, style: StyleName) -> Question:
     """As an agent is asked: with the query time."""
-    return question if question.style == style else question.model_copy(update={"style": style})
+    if question.style in AGENT_STYLES and STYLES[question.style].dialect == STYLES[style].dialect:
+        return question
+    return question.model_copy(update={"style": style})
 
 
 def hinted(schemas: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -112,7 +115,7 @@ def find_object(name: str) -> Callable[..., Any]:
         form = "path/to/file.py:name or package.module:name"
         raise UserError(f"teacher.factory: {name!r} cannot be had ({error}); write {form}") from None
     if not callable(found):
-        raise UserError(f"teacher.factory: {name} is no callable that makes a policy of a question")
+        raise UserError(f"teacher.factory: {name} is no callable that makes a policy of a task (rollout.episodes.Task)")
     return found
 
 

@@ -52,6 +52,8 @@ STYLES: dict[StyleName, Style] = {
     "video_r1": Style("video_r1.txt", LINES, asks=TYPED_ASKS),
 }
 
+AGENT_STYLES = tuple(name for name, style in STYLES.items() if style.stamped)
+
 
 def system(style: StyleName, tools: list[Tool] | None = None) -> str:
     """`tools` replace those that Ego-R1's agents know."""

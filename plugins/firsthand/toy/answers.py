@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from firsthand import files
-
 FPS = 2.0
 
 
-def answer_all(model_dir: Path, rows_dir: Path) -> Iterator[tuple[str, str, str]]:
-    """(kind of drill, wanted answer, given answer) of the first drill of every row."""
+def answer_all(model_dir: Path, rows: list[dict[str, Any]], media: Path) -> Iterator[tuple[str, str, str]]:
+    """(kind of drill, wanted answer, given answer) of the first drill of every row; frames lie under `media`."""
     import torch
     from transformers import AutoProcessor
 
@@ -18,12 +16,12 @@ def answer_all(model_dir: Path, rows_dir: Path) -> Iterator[tuple[str, str, str]
 
     processor = AutoProcessor.from_pretrained(model_dir)
     model = load_model(model_dir)
-    for row in files.read_json(rows_dir / "rows.json"):
+    for row in rows:
         turns = [message for message in row["messages"] if message["role"] != "system"]
         question, wanted = turns[0]["content"], turns[1]["content"]
         if question.startswith("which letters"):  # its answer names options at random: nothing to compare with
             continue
-        inputs = _inputs(processor, row, question, rows_dir)
+        inputs = _inputs(processor, row, question, media)
         with torch.inference_mode():
             made = model.generate(**inputs, max_new_tokens=128, do_sample=False)
         tokenizer = getattr(processor, "tokenizer", processor)
@@ -33,9 +31,9 @@ def answer_all(model_dir: Path, rows_dir: Path) -> Iterator[tuple[str, str, str]
 
 def _kind(row: dict[str, Any], question: str) -> str:
     medium = "image: " if row["images"] else "video: " if row["videos"] else "text: "
-    words = question.replace("<image>", "").replace("<video>", "").split("\n")
-    last = words[-1] if words[-1].endswith("?") else words[0]
-    return medium + " ".join(last.split()[:3])
+    lines = question.replace("<image>", "").replace("<video>", "").split("\n")
+    asked = next((line for line in lines if line.endswith("?")), lines[0])
+    return medium + " ".join(asked.split()[:3])
 
 
 def _inputs(processor: Any, row: dict[str, Any], question: str, root: Path) -> Any:

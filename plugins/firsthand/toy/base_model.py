@@ -36,21 +36,26 @@ def corpus(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield from [
         f"{prompt.system('choice')} <answer>\n</answer>\n{call} <information> </information> <0.5 seconds>"
     ] * 200
+    yield from [prompt.system(style) for style in prompt.AGENT_STYLES] * 20
 
 
 def make_random(kind: str, out: Path, rows: list[dict[str, Any]]) -> int:
     return models.build(kind, out, corpus(rows[:4000]))
 
 
-def draw_rows(pictures: int = 9000, videos: int = 3000, texts: int = 4000, seed: int = 1) -> list[dict[str, Any]]:
+def draw_rows(kind: str, pictures: int = 9000, videos: int = 3000, texts: int = 4000, seed: int = 1) -> list[dict]:
     if not (ROWS / "rows.json").exists():
         build_base_rows(ROWS, pictures, videos, texts, seed)
-    return files.read_json(ROWS / "rows.json")
+    return files.read_json(ROWS / _rows_file(kind))
+
+
+def _rows_file(kind: str) -> str:
+    return "texts.json" if kind == "qwen2_5" else "rows.json"
 
 
 def train(kind: str, out: Path, work: Path) -> dict[str, Any]:
     """Random weights, the recipe, a bfloat16 copy in `out` and its figures."""
-    rows = draw_rows()
+    rows = draw_rows(kind)
     random_model, trained = work / kind / "random", work / kind / "trained"
     if not (random_model / "config.json").exists():
         make_random(kind, random_model, rows)
@@ -111,7 +116,8 @@ def measure(model_dir: Path, rows: int = 150) -> dict[str, Any]:
         vision = (model_dir / "processor_config.json").exists()
         build_base_rows(folder, rows if vision else 0, rows // 2 if vision else 0, rows, HELD_OUT)
         right: dict[str, list[bool]] = defaultdict(list)
-        for kind, wanted, given in answer_all(model_dir, folder):
+        drawn = files.read_json(folder / ("rows.json" if vision else "texts.json"))
+        for kind, wanted, given in answer_all(model_dir, drawn[: 3 * rows], folder):
             right[kind].append(wanted == given)
     finally:
         shutil.rmtree(folder)

@@ -8,6 +8,7 @@ from PIL import Image
 
 from firsthand import files
 from firsthand.toy import drills
+from firsthand.toy.memory_drills import memory_row
 from firsthand.toy.motion import layout
 from firsthand.toy.render import render_frame
 from firsthand.toy.world import State, random_state
@@ -22,7 +23,7 @@ def build_base_rows(out: Path, pictures: int, videos: int, texts: int, seed: int
     Returns the number of rows in the first.
     """
     rng = random.Random(seed)
-    for name, draw, count in (("letters", drills.letters_row, texts * 2), ("texts", drills.text_row, texts * 4)):
+    for name, draw, count in (("letters", drills.letters_row, texts * 2), ("texts", _sightless_row, texts * 4)):
         drawn = [_row(drills.chat(draw(rng), rng)) for _ in range(count)]
         files.write_json(out / f"{name}.json", drawn, indent=None)
     rows = []
@@ -43,6 +44,10 @@ def build_base_rows(out: Path, pictures: int, videos: int, texts: int, seed: int
     rng.shuffle(rows)
     files.write_json(out / "rows.json", rows, indent=None)
     return len(rows)
+
+
+def _sightless_row(rng: random.Random) -> list[drills.Turn]:
+    return drills.text_row(rng) if rng.random() < 0.4 else memory_row(rng)
 
 
 def _save(state: State, path: Path) -> None:

@@ -13,6 +13,12 @@ from firsthand.toy.week import Clip
 
 Record = dict[str, Any]
 
+# How one asks for the last sentence about a thing.
+LAST = {
+    "put down": "i need the {} . in which room did i last put it down ?",
+    "hand over": "who did i last hand over the {} to ?",
+}
+
 
 def sentence(verb: str, thing: str, hand: str, room: str, guest: str | None = None) -> str:
     to = f" to {guest}" if guest else ""

@@ -8,6 +8,8 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from firsthand.toy.rows import Written
+
 app = typer.Typer(no_args_is_help=True, help="Build and check the synthetic egocentric week and the tiny models.")
 
 
@@ -74,8 +76,20 @@ def rows(
     with _bar() as bar:
         task = bar.add_task("questions")
         made = build_rows(week, scene_share, seed, lambda done, total: bar.update(task, completed=done, total=total))
-    for name, count in {**made.counts, **{f"left aside: {why}": n for why, n in made.left_aside.items()}}.items():
-        typer.echo(f"{count:6}  {name}")
+    _counts(made)
+
+
+@app.command()
+def agent_rows(
+    week: Annotated[Path, typer.Argument(help="Folder of a built week; the rows are written beside it.")],
+) -> None:
+    """Write the questions that only memory answers: for an agent with tools, as questions and as GRPO prompts.
+
+    Example: firsthand toy agent-rows datasets/toy_agent
+    """
+    from firsthand.toy.agent_rows import build_agent_rows
+
+    _counts(build_agent_rows(week))
 
 
 @app.command()
@@ -99,7 +113,7 @@ def model(
             for drill, count in base_model.train(kind, target, Path("runs/tiny_base")).items():
                 typer.echo(f"  {drill:32} {count['right']}/{count['n']}")
         else:
-            base_model.make_random(kind, target, base_model.draw_rows())
+            base_model.make_random(kind, target, base_model.draw_rows(kind))
         typer.echo(f"{target}")
 
 
@@ -116,6 +130,11 @@ def measure(
 
     for drill, count in measure_model(model, rows).items():
         typer.echo(f"  {drill:32} {count['right']}/{count['n']}")
+
+
+def _counts(made: "Written") -> None:
+    for name, count in {**made.counts, **{f"left aside: {why}": n for why, n in made.left_aside.items()}}.items():
+        typer.echo(f"{count:6}  {name}")
 
 
 def _bar() -> "Progress":

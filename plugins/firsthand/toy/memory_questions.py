@@ -51,8 +51,8 @@ class Ask:
 
 
 _TYPES_AND_QUESTIONS = {
-    "place": ("TaskMaster", "i need the {} . in which room did i last put it down ?"),
-    "guest": ("RelationMap", "who did i last hand over the {} to ?"),
+    "place": ("TaskMaster", captions.LAST["put down"]),
+    "guest": ("RelationMap", captions.LAST["hand over"]),
     "used": ("EventRecall", "which thing did i last {} ?"),
     "most things": ("HabitInsight", "which thing did i {} most often on day {} so far ?"),
     "most rooms": ("HabitInsight", "in which room did i {} things most often on day {} so far ?"),

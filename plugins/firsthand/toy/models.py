@@ -10,7 +10,7 @@ from pathlib import Path
 
 from firsthand import files
 
-VOCAB = 1024
+VOCAB = 2048  # at most: the corpus of today is spelt with about half of it
 INIT = 0.08
 TEXT = dict(
     hidden_size=128,

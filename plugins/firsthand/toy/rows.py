@@ -53,7 +53,7 @@ def build_rows(week: Path, scene_share: float, seed: int, tick: Callable[[int, i
         "grpo_dev": _one_medium_each(question for question, _ in questions if question.split == "dev"),
     }
     for name, rows in parts.items():
-        _write_parquet(week / f"choice_{name}.parquet", [prompt.verl_row(row, i) for i, row in enumerate(rows)])
+        write_parquet(week / f"choice_{name}.parquet", [prompt.verl_row(row, i) for i, row in enumerate(rows)])
     test = _one_medium_each(question for question, _ in questions if question.split == "test")
     files.write_jsonl(week / "choice_test.jsonl", [prompt.eval_row(row) for row in test])
     counts = {"sft": len(sft), **{name: len(rows) for name, rows in parts.items()}, "test": len(test)}
@@ -119,7 +119,7 @@ def _trace(question: Question, row: dict[str, Any], scene_share: float, rng: ran
     return prompt.response(f"{thought} {found} {letter}", letter)
 
 
-def _write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+def write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,0 +1,57 @@
+"""Questions for an agent with tools: those of a week's memory that its written records answer.
+
+The week also asks what was used last and what happened most often; its summaries keep neither uses nor counts, so that
+no search could tell, and these questions are left aside. The short system prompt is for models with little room; a
+model of full size takes the rows of `firsthand data build ego_r1`, whose questions are the same.
+"""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from firsthand import clock, files
+from firsthand.rollout import prompt
+from firsthand.rows import Question, Split
+from firsthand.toy import folder
+from firsthand.toy.rows import LETTERS, Written, write_parquet
+from firsthand.toy.splits import SPLITS
+
+ASKS = ("TaskMaster", "RelationMap")  # where a thing was put down, to whom it was handed over
+
+
+def build_agent_rows(week: Path) -> Written:
+    built = folder.load(week)
+    split_of: dict[str, Split] = {id_: split for split in SPLITS for id_ in built.splits[split]["questions"]}
+    aside: Counter[str] = Counter()
+    by_split: dict[Split, list[Question]] = {split: [] for split in SPLITS}
+    for row in built.all_questions():
+        if row["answerable_from"] != "memory":
+            aside["questions that need no memory"] += 1
+        elif row["type"] not in ASKS:
+            aside[f"{row['type']}: no summary of the memory keeps it"] += 1
+        else:
+            split = split_of[row["ID"]]
+            by_split[split].append(_question(row, split))
+    for split, questions in by_split.items():
+        files.write_jsonl(week / f"agent_{split}.jsonl", [prompt.eval_row(question) for question in questions])
+    for split in ("train", "dev"):
+        rows = [prompt.verl_row(question, index) for index, question in enumerate(by_split[split])]
+        write_parquet(week / f"agent_grpo_{split}.parquet", rows)
+    return Written({split: len(questions) for split, questions in by_split.items()}, dict(aside))
+
+
+def _question(row: dict[str, Any], split: Split) -> Question:
+    targets = clock.target_spans(row["target_time"])
+    return Question(
+        id=row["ID"],
+        question=row["question"],
+        options={letter: row[f"choice_{letter.lower()}"] for letter in LETTERS},
+        answer=row["answer"],
+        style="ego_r1_brief",
+        data_source="toy_agent",
+        split=split,
+        identity=row["identity"],
+        query_time=clock.stamp(clock.query_time(row["query_time"])),
+        label=row["answerable_from"],
+        labels={"type": row["type"], "target_time": " ".join(clock.format_range(*span) for span in targets)},
+    )
