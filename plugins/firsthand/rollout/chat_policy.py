@@ -6,7 +6,6 @@ calls in the API's own form (`functions=True`); they are written down in the nat
 traces and everything after them meet one form only.
 """
 
-import base64
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -68,16 +67,12 @@ class ChatPolicy:
         if not images:
             self.messages.append(message)
             return True
-        parts = [{"type": "image_url", "image_url": {"url": data_url(image)}} for image in images]
+        parts = [{"type": "image_url", "image_url": {"url": image.data_url}} for image in images]
         if self.functions and self._call_id:  # the API takes pictures from users only
             self.messages += [message, {"role": "user", "content": parts}]
         else:
             self.messages.append({**message, "content": [*parts, {"type": "text", "text": message["content"]}]})
         return True
-
-
-def data_url(image: Image) -> str:
-    return f"data:image/jpeg;base64,{base64.b64encode(image.jpeg).decode()}"
 
 
 def as_native(thought: str, name: str, arguments: str) -> str:

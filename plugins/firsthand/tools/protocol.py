@@ -9,6 +9,7 @@ five typed outcomes, because each asks for something else: the model gets a corr
 `blocked_by_time`, while `timeout` and `infra_error` are nobody's mistake and must never become a reward of 0.
 """
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -41,6 +42,10 @@ class Context:
 class Image:
     jpeg: bytes
     moment: float  # seconds of `clock`
+
+    @property
+    def data_url(self) -> str:
+        return f"data:image/jpeg;base64,{b64encode(self.jpeg).decode()}"
 
 
 @dataclass(frozen=True)

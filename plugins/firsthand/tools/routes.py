@@ -5,7 +5,6 @@ the environment from a mistake of the model where Ego-R1's JSON has the same sha
 """
 
 import asyncio
-import base64
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -116,7 +115,7 @@ def _observation(outcome: Outcome) -> str | dict[str, Any]:
     """Plain text, or verl-tool's object where there is more to say: images as data URLs, a bad end."""
     if outcome.status == "ok" and not outcome.images:
         return outcome.text
-    urls = ["data:image/jpeg;base64," + base64.b64encode(image.jpeg).decode() for image in outcome.images]
+    urls = [image.data_url for image in outcome.images]
     return {"obs": outcome.text, "outcome": outcome.status, **({"image": urls} if urls else {})}
 
 

@@ -5,7 +5,6 @@ far, and whatever is not a chat completion with text in it counts as a fault of 
 """
 
 import asyncio
-import base64
 import math
 from typing import Any
 
@@ -122,10 +121,9 @@ class OpenAIBackend:
 def messages(sight: Sight) -> list[Any]:
     content: list[dict[str, Any]] = []
     for image in sight.images:
-        url = f"data:image/jpeg;base64,{base64.b64encode(image.jpeg).decode()}"
         content += [
             {"type": "text", "text": clock.stamp(image.moment)},
-            {"type": "image_url", "image_url": {"url": url}},
+            {"type": "image_url", "image_url": {"url": image.data_url}},
         ]
     content.append({"type": "text", "text": sight.question})
     return [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": content}]
