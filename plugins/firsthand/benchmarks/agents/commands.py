@@ -1,0 +1,166 @@
+"""`firsthand eval run ego_r1_bench` and its like, and `firsthand eval table`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from firsthand.benchmarks.agents.suite import SUITE, Benchmark
+from firsthand.errors import UserError
+
+if TYPE_CHECKING:
+    from firsthand.benchmarks.agents.folder import Folder
+
+AGENT, SUMMARY, COST = "The agent", "A summary model", "Work and price"
+
+
+class DialectName(StrEnum):
+    EGO_R1 = "ego_r1"
+    NATIVE = "native"
+
+
+def help_of(benchmark: Benchmark) -> str:
+    return f"""{benchmark.about}
+
+    An agent on a chat server answers with its tools; --out gets its episodes, results.json and results.md. Run again
+    with the same --out to go on, to add --no-tools or --summary, or to ask again what failed. Exit code 1 when any
+    question has no episode.
+
+    Example: firsthand eval run {benchmark.name} --agent agent --server http://127.0.0.1:8000 --tools
+    recipes/tools_{"toy" if "toy" in benchmark.name else "egolife"}.yaml --out runs/{benchmark.name}/agent"""
+
+
+def run(
+    ctx: typer.Context,
+    agent: Annotated[str, typer.Option(help="The name under which the server serves the agent.")],
+    server: Annotated[str, typer.Option(help="Base URL of an OpenAI-compatible server; launch/serve_ego_r1.sh.")],
+    out: Annotated[Path, typer.Option(help="Folder of this run.")],
+    tools: Annotated[Path | None, typer.Option(help="YAML of tools, for example recipes/tools_egolife.yaml.")] = None,
+    no_tools: Annotated[
+        bool, typer.Option("--no-tools", help="Switched off: what the agent answers by itself, shown beside.")
+    ] = False,
+    questions: Annotated[
+        Path | None, typer.Option(help="Rows of `firsthand data build`; by default datasets/<benchmark>/eval.jsonl.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
+    dialect: Annotated[
+        DialectName | None,
+        typer.Option(help="Its tags; by default those that the rows are written for.", rich_help_panel=AGENT),
+    ] = None,
+    functions: Annotated[
+        bool,
+        typer.Option("--functions", help="Calls in the API's own form, for models of others.", rich_help_panel=AGENT),
+    ] = False,
+    turns: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of the agent, the last one without tools included.", rich_help_panel=AGENT),
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1.0, help="Of an episode.", rich_help_panel=AGENT)] = 600.0,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Of a turn.", rich_help_panel=AGENT)] = 1024,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.", rich_help_panel=AGENT)] = 0.0,
+    top_p: Annotated[float, typer.Option(min=0.01, max=1.0, rich_help_panel=AGENT)] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the server's sampling.", rich_help_panel=AGENT)] = 0,
+    summary: Annotated[
+        str | None, typer.Option(help="It answers where the agent gave no letter.", rich_help_panel=SUMMARY)
+    ] = None,
+    summary_server: Annotated[
+        str | None, typer.Option(help="By default the agent's own.", rich_help_panel=SUMMARY)
+    ] = None,
+    summary_all: Annotated[
+        bool, typer.Option("--summary-all", help="And every other question too.", rich_help_panel=SUMMARY)
+    ] = False,
+    price: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="US dollars for a million tokens of the agent, read and written.", rich_help_panel=COST),
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Questions in flight at once.", rich_help_panel=COST)] = 8,
+    retries: Annotated[
+        int, typer.Option(min=0, help="After connection faults, 429 and 5xx.", rich_help_panel=COST)
+    ] = 6,
+    timeout: Annotated[float, typer.Option(min=1.0, help="Seconds for one turn.", rich_help_panel=COST)] = 600.0,
+) -> None:
+    from itertools import islice
+
+    from rich.console import Console
+
+    from firsthand.benchmarks.agents.ask import Agent, Pace, ask, in_dialect
+    from firsthand.benchmarks.agents.folder import Folder, read
+    from firsthand.benchmarks.agents.summary import summarise
+    from firsthand.benchmarks.run import read_questions
+    from firsthand.evals.client import Settings
+    from firsthand.files import read_text
+    from firsthand.rollout.actions import Dialect
+    from firsthand.rollout.agent import Limits
+    from firsthand.rollout.episodes import Episode
+    from firsthand.tools import config
+    from firsthand.tools.backends.openai import Price
+
+    benchmark = SUITE[ctx.info_name or ""]
+    if bool(tools) == no_tools:
+        raise UserError("say --tools FILE, or --no-tools to have them switched off")
+    if summary is None and (summary_server or summary_all):
+        raise UserError("--summary MODEL is missing: which model reads the episodes?")
+    if summary and no_tools:
+        raise UserError("--summary reads what was done with tools: run it without --no-tools")
+    rows = dict(islice(read_questions(questions or benchmark.questions).items(), limit))
+    wanted: Dialect | None = "native" if functions or dialect is DialectName.NATIVE else "ego_r1" if dialect else None
+    asked, spoken = in_dialect(list(rows.values()), wanted)
+    toolbox = config.load(tools) if tools else None
+    folder = Folder(out)
+    folder.begin(benchmark.name, {question.id: question for question in asked}, read_text(tools) if tools else None)
+    pace = Pace(concurrency, retries, timeout)
+    sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
+    limits = Limits(turns=turns or benchmark.turns, seconds=seconds)
+    paid = Price(prompt=price[0], completion=price[1]) if price else None
+    asking = Agent(agent, server, limits, spoken, functions, sampling, paid, pace=pace)
+    found = ask(asked, asking, toolbox, folder.no_tools if no_tools else folder.episodes)
+    failed = dict(found.failed)
+    if summary:
+        reader = Settings(model=summary, max_tokens=max_tokens, seed=seed)
+        episodes = read(folder.episodes, Episode).values()
+        read_by = summarise(
+            episodes, folder.summary, summary_server or server, reader, everything=summary_all, pace=pace
+        )
+        failed |= {f"{key} (summary)": why for key, why in read_by.failed.items()}
+    write([folder], folder.path / "results")
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    if found.torn:
+        console.print(f"{out} ended in half a row (an earlier run was killed); it was dropped and asked again")
+    console.print(f"{found.asked} asked, {found.resumed} from earlier runs, {len(found.failed)} failed -> {out}")
+    for key, why in failed.items():
+        console.print(f"failed {key}: {why}", style="red")
+    if failed:
+        raise typer.Exit(1)
+
+
+def table(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of `firsthand eval run`; others are compared with the first.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Also write OUT.json and OUT.md.")] = None,
+) -> None:
+    """Runs of agents side by side, counted again from their folders, and compared question by question.
+
+    Example: firsthand eval table runs/ego_r1_bench/sft runs/ego_r1_bench/grpo --out runs/ego_r1_bench/sft_grpo
+    """
+    from firsthand.benchmarks.agents.folder import Folder
+
+    write([Folder(path) for path in runs], out)
+
+
+def write(folders: "list[Folder]", out: Path | None) -> None:
+    """Prints the tables; with `out`, they go to out.json and out.md too."""
+    from rich.console import Console
+
+    from firsthand.benchmarks.agents import results, tables
+    from firsthand.files import write_json, write_text
+
+    if len({folder.name for folder in folders}) < len(folders):
+        raise UserError("two folders share a name; a run is called by the name of its folder")
+    found, compared = [results.results(folder) for folder in folders], results.comparisons(folders)
+    if out:
+        runs, pairs = [row.model_dump() for row in found], [row.model_dump() for row in compared]
+        write_json(f"{out}.json", {"runs": runs, "comparisons": pairs})
+        write_text(f"{out}.md", tables.markdown(found, compared))
+    tables.show(found, compared, Console(highlight=False, markup=False))
