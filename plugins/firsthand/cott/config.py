@@ -13,9 +13,9 @@ from firsthand.tools.settings import Strict
 
 
 class Sampling(Strict):
-    temperature: float = Field(1.0, ge=0)
-    top_p: float = Field(1.0, gt=0, le=1)
-    max_tokens: int = Field(1024, ge=1)  # of a turn
+    temperature: float = Field(default=1.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    max_tokens: int = Field(default=1024, ge=1)  # of a turn
     seed: int = 0  # of the first sample of a question; the next one has the next seed
 
 
@@ -30,8 +30,8 @@ class Server(Strict):
     dialect: Dialect = "ego_r1"
     sampling: Sampling = Sampling()
     price: Price | None = None  # US dollars for a million tokens; without it costs are unknown
-    retries: int = Field(6, ge=0)  # after connection faults, 429 and 5xx
-    timeout: float = Field(300.0, gt=0)
+    retries: int = Field(default=6, ge=0)  # after connection faults, 429 and 5xx
+    timeout: float = Field(default=300.0, gt=0)
 
 
 class Scripted(Strict):
@@ -46,9 +46,9 @@ Teacher = Annotated[Server | Scripted, Field(discriminator="kind")]
 
 
 class Turns(Strict):
-    turns: int = Field(20, ge=1)  # of the teacher, the answer included
-    invalid: int = Field(3, ge=1)  # turns in a row that cannot be read or are refused
-    seconds: float = Field(900.0, gt=0)
+    turns: int = Field(default=20, ge=1)  # of the teacher, the answer included
+    invalid: int = Field(default=3, ge=1)  # turns in a row that cannot be read or are refused
+    seconds: float = Field(default=900.0, gt=0)
 
     @property
     def limits(self) -> Limits:
@@ -62,5 +62,5 @@ class Config(Strict):
     out: Path
     teacher: Teacher
     limits: Turns = Turns()
-    samples: int = Field(1, ge=1)  # chains of each question
-    concurrency: int = Field(8, ge=1)  # questions at once
+    samples: int = Field(default=1, ge=1)  # chains of each question
+    concurrency: int = Field(default=8, ge=1)  # questions at once

@@ -64,7 +64,6 @@ class Task:
 
     @property
     def context(self) -> Context:
-
         identity, asked = self.question.identity, self.question.query_time
         if not identity or not asked:
             what = f"no query_time (DAYx_HHMMSSFF, or {END!r})" if identity else "no identity (A1_JAKE, or a video)"
@@ -98,6 +97,10 @@ class Episode(BaseModel):
     seconds: float
     settings: dict[str, Any]
     messages_sha256: str
+
+    @property
+    def question_id(self) -> str:
+        return self.id.removesuffix(f"#{self.sample}") if self.sample else self.id
 
 
 class Summary(BaseModel):
