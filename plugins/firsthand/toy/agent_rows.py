@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import clock, files
+from firsthand.errors import UserError
 from firsthand.rollout import prompt
 from firsthand.rows import Question, Split
 from firsthand.toy import folder
@@ -20,10 +21,22 @@ ASKS = ("TaskMaster", "RelationMap")  # where a thing was put down, to whom it w
 
 
 def build_agent_rows(week: Path) -> Written:
-    built = folder.load(week)
+    by_split, aside = agent_questions(folder.load(week))
+    if empty := [split for split, questions in by_split.items() if not questions]:
+        raise UserError(f"{week}: no question of memory for {', '.join(empty)}; build a week with more clips or days")
+    for split, questions in by_split.items():
+        files.write_jsonl(week / f"agent_{split}.jsonl", [prompt.eval_row(question) for question in questions])
+    for split in ("train", "dev"):
+        rows = [prompt.verl_row(question, index) for index, question in enumerate(by_split[split])]
+        write_parquet(week / f"agent_grpo_{split}.parquet", rows)
+    return Written({split: len(questions) for split, questions in by_split.items()}, aside)
+
+
+def agent_questions(built: folder.Folder) -> tuple[dict[Split, list[Question]], dict[str, int]]:
+    """By split; and what was left aside, and why."""
     split_of: dict[str, Split] = {id_: split for split in SPLITS for id_ in built.splits[split]["questions"]}
-    aside: Counter[str] = Counter()
     by_split: dict[Split, list[Question]] = {split: [] for split in SPLITS}
+    aside: Counter[str] = Counter()
     for row in built.all_questions():
         if row["answerable_from"] != "memory":
             aside["questions that need no memory"] += 1
@@ -32,12 +45,7 @@ def build_agent_rows(week: Path) -> Written:
         else:
             split = split_of[row["ID"]]
             by_split[split].append(_question(row, split))
-    for split, questions in by_split.items():
-        files.write_jsonl(week / f"agent_{split}.jsonl", [prompt.eval_row(question) for question in questions])
-    for split in ("train", "dev"):
-        rows = [prompt.verl_row(question, index) for index, question in enumerate(by_split[split])]
-        write_parquet(week / f"agent_grpo_{split}.parquet", rows)
-    return Written({split: len(questions) for split, questions in by_split.items()}, dict(aside))
+    return by_split, dict(aside)
 
 
 def _question(row: dict[str, Any], split: Split) -> Question:

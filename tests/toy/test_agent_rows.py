@@ -1,0 +1,142 @@
+"""The toy agent: its questions can be answered by searching, its teacher searches, its drills tell the truth."""
+
+import asyncio
+import random
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from firsthand import clock, files
+from firsthand.errors import UserError
+from firsthand.rollout import prompt
+from firsthand.rollout.agent import Limits, Trace, run_episode
+from firsthand.rollout.episodes import Task
+from firsthand.rows import Question
+from firsthand.tools.config import load
+from firsthand.toy import expert
+from firsthand.toy.agent_rows import agent_questions, build_agent_rows
+from firsthand.toy.folder import Folder
+from firsthand.toy.memory_drills import read_turns, search_drill
+from firsthand.toy.week import Size
+
+
+@pytest.fixture(scope="module")
+def big(in_memory) -> Folder:
+    return in_memory(Size(people=3, days=3, sessions=4, clips=4, questions=240))
+
+
+@pytest.fixture(scope="module")
+def tools(big: Folder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tools file over a store of the week's memory."""
+    from firsthand.memory.commands import import_
+
+    root = tmp_path_factory.mktemp("agent")
+    for identity, levels in big.memory.items():
+        for level, records in levels.items():
+            files.write_json(root / f"memory/egolife/{identity}/{identity}_{level}.json", records)
+    import_(root / "memory", out=root / "memory.sqlite")
+    files.write_text(root / "tools.yaml", f"memory: {{store: {root}/memory.sqlite}}\ntools: {{rag: }}\n")
+    return root / "tools.yaml"
+
+
+def ask(questions: list[Question], tools: Path) -> list[Trace]:
+    async def run() -> list[Trace]:
+        toolbox = load(tools)
+        tasks = [Task(question, prompt.messages(question)) for question in questions]
+        return [
+            await run_episode(expert.Expert(task), toolbox, task.context, "ego_r1", "ABCD", Limits()) for task in tasks
+        ]
+
+    return asyncio.run(run())
+
+
+def test_rows_are_memory_questions_of_their_split_and_the_rest_is_counted(big: Folder) -> None:
+    by_split, aside = agent_questions(big)
+    counts = {split: len(questions) for split, questions in by_split.items()}
+    assert min(counts.values()) > 0
+    assert sum(counts.values()) + sum(aside.values()) == len(big.all_questions())
+    for split, questions in by_split.items():
+        assert {question.id for question in questions} <= set(big.splits[split]["questions"])
+        assert all(question.style == "ego_r1_brief" and question.labels["target_time"] for question in questions)
+
+
+def test_a_week_that_is_too_small_is_refused(week: Path) -> None:
+    with pytest.raises(UserError, match="more clips"):
+        build_agent_rows(week)
+    assert not list(week.glob("agent_*"))
+
+
+def test_files_of_a_week(big: Folder, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("firsthand.toy.folder.load", lambda out: big)
+    week = tmp_path
+    written = build_agent_rows(week)
+    rows = pq.read_table(week / "agent_grpo_train.parquet").to_pylist()
+    asked = list(files.read_jsonl(week / "agent_train.jsonl"))
+    assert written.counts["train"] == len(rows) == len(asked) > 0
+    assert [row["extra_info"]["id"] for row in rows] == [row["id"] for row in asked]
+    assert {row["agent_name"] for row in rows} == {"ego_r1"}
+    assert [row["extra_info"]["index"] for row in rows] == list(range(len(rows)))
+
+
+def test_the_teacher_that_searches_is_nearly_always_right_and_sees_no_future(big: Folder, tools, monkeypatch) -> None:
+    monkeypatch.setattr(expert, "GUESSES", 0.0)
+    questions = agent_questions(big)[0]["test"]
+    traces = ask(questions, tools)
+    right = sum(trace.letter == question.answer for trace, question in zip(traces, questions, strict=True))
+    assert right / len(questions) > 0.75
+    for trace, question in zip(traces, questions, strict=True):
+        assert {turn.status for turn in trace.calls} == {"ok"}
+        assert question.query_time
+        latest = clock.parse(question.query_time)
+        assert all(end <= latest for turn in trace.calls for _, end in turn.spans)
+
+
+def test_the_teacher_that_guesses_is_right_as_often_as_chance(big: Folder, tools, monkeypatch) -> None:
+    monkeypatch.setattr(expert, "GUESSES", 1.0)
+    by_split = agent_questions(big)[0]
+    questions = [question for split in by_split.values() for question in split]
+    traces = ask(questions, tools)
+    assert not any(trace.calls for trace in traces)
+    right = sum(trace.letter == question.answer for trace, question in zip(traces, questions, strict=True))
+    assert right / len(questions) < 0.5
+
+
+def test_samples_of_a_question_differ(big: Folder, tools, monkeypatch) -> None:
+    monkeypatch.setattr(expert, "GUESSES", 0.5)
+    question = agent_questions(big)[0]["train"][0]
+    teachers = [expert.Expert(Task(question, prompt.messages(question), sample)) for sample in range(20)]
+    assert {teacher.guesses for teacher in teachers} == {True, False}
+
+
+def test_a_drill_answers_with_the_last_sentence_about_the_thing_or_says_that_there_is_none() -> None:
+    seen: Counter[bool] = Counter()
+    for seed in range(200):
+        record = ""
+        for question, answer in read_turns(random.Random(seed)):
+            if "<information>" in question:
+                text, question = question.split("</information>\n")
+                record = text.split(": ", 1)[1]
+            asked, *options = question.split("\n")
+            thing = asked.split(" the ")[1].split()[0]
+            verb = "hand over" if asked.startswith("who") else "put down"
+            about = [f"{said.strip()} ." for said in record.split(" .") if f"i {verb} the {thing} " in f"{said} "]
+            seen[bool(about)] += 1
+            if not about:
+                assert answer == f"nothing of the {thing} ."
+                continue
+            said, value, letter = answer.rsplit(" ", 2)
+            assert said == about[-1] and f" {value}" in said and f"{letter}. {value}" in options
+    assert min(seen.values()) > 50
+
+
+def test_a_search_drill_is_a_call_that_the_tools_take() -> None:
+    from firsthand.rollout.actions import Call, read_action
+
+    for seed in range(50):
+        question, call = search_drill(random.Random(seed))
+        action = read_action(f"<think></think> {call}", "ego_r1")
+        assert isinstance(action, Call)
+        assert clock.day(clock.parse(action.arguments["start_time"])) == int(question.split("day ")[-1].split()[0])
+        assert action.arguments["keywords"][-1] in question
