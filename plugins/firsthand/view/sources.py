@@ -1,0 +1,78 @@
+"""What a run left behind: the JSONL of its trajectories and of its metrics, found by name and read line by line.
+
+A killed process leaves half a line. Lines that are no JSON are left out, counted and listed; a line that is JSON but no
+trajectory means that the wrong file was named, which is an error.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from firsthand.errors import UserError
+
+ERRORS = ".errors.jsonl"  # what a server refused, beside the episodes; not a trajectory
+LOOKED_FOR = "traces/*.jsonl of a training run, metrics*.jsonl or metrics/*.jsonl of veRL, or *.jsonl of episodes"
+
+
+@dataclass(frozen=True)
+class Run:
+    name: str
+    training: list[Path]  # traces, one file a step
+    episodes: list[Path]
+    metrics: list[Path]
+
+    @property
+    def trajectories(self) -> list[Path]:
+        return self.training + self.episodes
+
+
+def find(path: Path | str) -> Run:
+    """A folder of a training run (or its traces folder), a folder of episodes, or one file."""
+    path = Path(path)
+    name = path.resolve().stem if path.is_file() else path.resolve().name
+    if path.is_file():
+        return Run(name, [], [path], [])
+    if not path.is_dir():
+        raise UserError(f"{path}: no such file or folder")
+    if path.name == "traces":
+        return Run(path.resolve().parent.name, sorted(path.glob("*.jsonl")), [], [])
+    metrics = sorted([*path.glob("metrics*.jsonl"), *path.glob("metrics/*.jsonl")])
+    rest = sorted(set(path.glob("*.jsonl")) - set(metrics))
+    run = Run(
+        name, sorted(path.glob("traces/*.jsonl")), [one for one in rest if not one.name.endswith(ERRORS)], metrics
+    )
+    if not run.trajectories and not metrics:
+        near = sorted(
+            {str(found.parent) for found in path.glob("*/traces")} | {str(p.parent) for p in path.glob("*/metrics")}
+        )
+        hint = f"; did you mean {' or '.join(near)}?" if near else f"; it should hold {LOOKED_FOR}"
+        raise UserError(f"{path}: no trajectories and no metrics in this folder{hint}")
+    return run
+
+
+def read(path: Path, unread: list[str], advance: Callable[[int], None]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(where, row) of every line that can be read, the others to `unread`; `advance` hears of the bytes."""
+    try:
+        with path.open("rb") as handle:
+            for number, line in enumerate(handle, 1):
+                advance(len(line))
+                where = f"{path}:{number}"
+                row = _parse(line)
+                if isinstance(row, dict):
+                    yield where, row
+                elif line.strip():
+                    unread.append(f"{where}: " + ("not JSON" if line.endswith(b"\n") else "torn last line"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _parse(line: bytes) -> Any:
+    try:
+        row = json.loads(line.decode(errors="replace"))
+        if b"\\ud" in line.lower():  # a lone surrogate, which is no text that anyone can write
+            row = json.loads(json.dumps(row, ensure_ascii=False).encode(errors="replace"))
+        return row
+    except (ValueError, RecursionError):
+        return None
