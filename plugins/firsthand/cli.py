@@ -19,10 +19,13 @@ NOUNS = {
     ),
     "submit": ("firsthand.benchmarks.submit_commands", "The file that a benchmark's server takes, checked."),
     "media": ("firsthand.media.commands", "Take frames out of videos into a store with true times."),
+    "view": ("firsthand.view.commands", "One page of a run: curves, tools, every trajectory turn by turn."),
     "report": ("firsthand.report.commands", "One self-contained HTML page from a run."),
     "export": ("firsthand.serving.commands", "Merge an adapter and prove that the merged model is the same model."),
     "memory": ("firsthand.memory.commands", "Written memories of weeks and videos: build, import, search, show."),
     "tools": ("firsthand.tools.commands", "The tools over week-long video: serve them, call one, list schemas."),
+    "cott": ("firsthand.cott.commands", "Chains of tool calls: a teacher writes them, rules keep some, rows come out."),
+    "chat": ("firsthand.chat.commands", "Talk with an agent about a week of video, and watch it call its tools."),
     "demo": ("firsthand.demo.commands", "SFT, export, GRPO, serving and evaluation on the toy week, end to end."),
 }
 
