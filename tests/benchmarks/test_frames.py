@@ -10,7 +10,7 @@ from PIL import Image
 
 from firsthand.benchmarks.frames import Budget, choose, count, fit
 from firsthand.errors import UserError
-from firsthand.rollout.media import read_image
+from firsthand.media.reading import read_image
 from firsthand.rows import Question
 
 BUDGET = Budget(max_tokens=1000, max_pixels=64 * 64, min_pixels=32 * 32, factor=32)  # 4 tokens a frame of 64 x 64

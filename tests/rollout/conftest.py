@@ -1,7 +1,8 @@
-"""One random model and one folder of frames for all tests of this folder."""
+"""One random model and one folder of frames and video files for all tests of this folder."""
 
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,10 +21,17 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """frame0.png ... frame4.png, and so on for every size: lossless, no two alike."""
+    """frame0.png ... frame4.png, and so on for every size: lossless, no two alike. frame.mp4 and so on: 4 s and odd."""
     root, rng = tmp_path_factory.mktemp("media"), np.random.default_rng(0)
     for name, (width, height) in SIZES.items():
         for number in range(5):
             pixels = rng.integers(0, 255, (height // 10, width // 10, 3), dtype=np.uint8)
             Image.fromarray(pixels).resize((width, height)).save(root / f"{name}{number}.png")
+        with av.open(str(root / f"{name}.mp4"), "w") as container:
+            stream = container.add_stream("libx264", rate=20, options={"preset": "ultrafast", "bf": "2"})
+            stream.width, stream.height = width, height
+            for number in range(80):
+                grey = np.full((height, width, 3), 3 * number, dtype=np.uint8)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+            container.mux(stream.encode())
     return root

@@ -15,8 +15,8 @@ import yaml
 from firsthand import files
 from firsthand.evals.media import request_body
 from firsthand.evals.rows import Question as Asked
+from firsthand.media.reading import read_image, read_video, read_video_file
 from firsthand.rollout import prompt
-from firsthand.rollout.media import read_image, read_video
 from firsthand.rows import Question
 from firsthand.training.mends import verl_vllm_generate
 
@@ -26,7 +26,9 @@ IGNORED = -100
 ANSWER = prompt.response("my left hand has the cup .", "A")
 
 
-def ask(name: str = "frame", images: int = 0, frames: int = 0, fps: float | None = None) -> Question:
+def ask(
+    name: str = "frame", images: int = 0, frames: int = 0, fps: float | None = None, file: str | None = None
+) -> Question:
     return Question(
         id="q",
         question="which thing do i hold ?",
@@ -35,11 +37,15 @@ def ask(name: str = "frame", images: int = 0, frames: int = 0, fps: float | None
         images=[f"{name}{number}.png" for number in range(images)],
         video=[f"{name}{number}.png" for number in range(frames)],
         fps=fps,
+        video_file=file,
         data_source="test",
         split="train",
     )
 
 
+SAMPLING = {"video_fps": 2.0, "video_maxlen": 7}
+# of a file of 80 frames at 20 a second these are frames 0 13 26 39 52 65 79
+FILE_STAMPS = ["0.3", "1.6", "2.9", "4.0"]
 # question, its time stamps: frame i is at i / fps, a stamp is the mean of two frames, the last one may be alone
 QUESTIONS: dict[str, tuple[Question, list[str]]] = {
     "text": (ask(), []),
@@ -53,8 +59,14 @@ QUESTIONS: dict[str, tuple[Question, list[str]]] = {
     "5 frames at 0.5 fps": (ask(frames=5, fps=0.5), ["1.0", "5.0", "8.0"]),
     "1 frame": (ask(frames=1, fps=2.0), ["0.0"]),
     "frames of an odd size": (ask("odd", frames=4, fps=2.0), ["0.2", "1.2"]),
+    "a file": (ask(file="frame.mp4"), FILE_STAMPS),
 }
-TOO_LARGE = {"large images": ask("large", images=2), "large frames": ask("large", frames=3, fps=2.0)}
+TOO_LARGE = {
+    "large images": ask("large", images=2),
+    "large frames": ask("large", frames=3, fps=2.0),
+    "a large file": ask(file="large.mp4"),
+}
+FILED = ["a file", "a large file"]
 NAMES = [*QUESTIONS, *TOO_LARGE]
 
 
@@ -71,7 +83,7 @@ def processor(model: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def limits() -> dict[str, Any]:
-    return yaml.safe_load(SFT.read_text())
+    return yaml.safe_load(SFT.read_text()) | SAMPLING
 
 
 # -- transformers: what evaluation without a server would do ----------------------------------------------------------
@@ -87,6 +99,9 @@ def in_transformers(processor: Any, media: Path, row: Question, image: dict | No
     if row.video:
         frames, facts = read_video([media / path for path in row.video], row.fps or 0, **video or no_limit)
         given |= {"videos": [frames], "video_metadata": [facts], "do_sample_frames": False}
+    if row.video_file:
+        frames, facts = read_video_file(media / row.video_file, fps=2.0, max_frames=7, **video or no_limit)
+        given |= {"videos": [frames], "video_metadata": [facts], "do_sample_frames": False}
     return processor(text=[text], return_tensors="pt", **given)
 
 
@@ -95,7 +110,8 @@ def in_transformers(processor: Any, media: Path, row: Question, image: dict | No
 
 @pytest.fixture(scope="module")
 def in_llamafactory(model: Path, media: Path, limits, tmp_path_factory) -> Callable[[str], dict[str, Any]]:
-    """name -> its row after the recipe's own preprocessing, and its processor; one run of the data set for each fps."""
+    """name -> its row after the recipe's own preprocessing, and its processor; one run of the data set for each fps
+    and one for files, since a column holds files or lists."""
     pytest.importorskip("llamafactory")
     from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
     from llamafactory.hparams import get_train_args
@@ -104,9 +120,9 @@ def in_llamafactory(model: Path, media: Path, limits, tmp_path_factory) -> Calla
     registry = files.read_json(ROOT / "dataset_info.json")["toy_choice"]
 
     @cache
-    def processed(fps: float | None) -> dict[str, dict[str, Any]]:
+    def processed(fps: float | None, filed: bool) -> dict[str, dict[str, Any]]:
         folder = tmp_path_factory.mktemp("llamafactory")
-        names = [name for name in NAMES if question(name).fps in (fps, None)]
+        names = [name for name in NAMES if question(name).fps in (fps, None) and (name in FILED) == filed]
         files.write_json(folder / "rows.json", [prompt.sharegpt_row(question(name), ANSWER) for name in names])
         files.write_json(folder / "dataset_info.json", {"toy_choice": {**registry, "file_name": "rows.json"}})
         paths = {"dataset_dir": folder, "media_dir": media, "output_dir": folder / "out", "cache_dir": folder / "cache"}
@@ -122,7 +138,7 @@ def in_llamafactory(model: Path, media: Path, limits, tmp_path_factory) -> Calla
         plugin = {"template": template, "processor": loaded["processor"]}
         return {name: {**row, **plugin} for name, row in zip(names, rows, strict=True)}
 
-    return lambda name: processed(question(name).fps)[name]
+    return lambda name: processed(question(name).fps, name in FILED)[name]
 
 
 def prompt_of(row: dict[str, Any]) -> list[int]:
@@ -157,12 +173,15 @@ def in_verl(config, model: Path, media: Path, processor, tmp_path_factory) -> Ca
 
     with open_dict(config):
         config.data.media.root = str(media)
+        config.data.media.video.update(fps=SAMPLING["video_fps"], max_frames=SAMPLING["video_maxlen"])
         config.actor_rollout_ref.rollout.prompt_length = config.actor_rollout_ref.rollout.max_model_len = 4096
-    parquet = tmp_path_factory.mktemp("verl") / "rows.parquet"
-    rows = [prompt.verl_row(question(name), index) for index, name in enumerate(NAMES)]
-    pq.write_table(pa.Table.from_pylist(rows), parquet)
-    dataset_class = get_dataset_class(config.data)
-    dataset = dataset_class(str(parquet), processor.tokenizer, config.data, processor)
+    dataset_class, rows = get_dataset_class(config.data), {}
+    for number, names in enumerate((FILED, [name for name in NAMES if name not in FILED])):
+        parquet = tmp_path_factory.mktemp("verl") / f"rows{number}.parquet"
+        table = pa.Table.from_pylist([prompt.verl_row(question(name), index) for index, name in enumerate(names)])
+        pq.write_table(table, parquet)
+        dataset = dataset_class(str(parquet), processor.tokenizer, config.data, processor)
+        rows |= dict(zip(names, dataset, strict=True))
 
     class Server:
         async def generate(self, **request):
@@ -180,7 +199,7 @@ def in_verl(config, model: Path, media: Path, processor, tmp_path_factory) -> Ca
         assert output.prompt_ids == server.request["prompt_ids"]
         return server.request
 
-    return cache(lambda name: asyncio.run(rollout(dataset[NAMES.index(name)])))
+    return cache(lambda name: asyncio.run(rollout(rows[name])))
 
 
 # -- the contract ------------------------------------------------------------------------------------------------------
@@ -225,7 +244,8 @@ def test_rl_sees_the_pixels_of_fine_tuning_whatever_their_size(
     assert prompt_of(trained) == request["prompt_ids"]
     plugin, row = trained["template"].mm_plugin, question(name)
     images, frames = [str(media / path) for path in row.images], [str(media / path) for path in row.video]
-    fine_tuning = plugin._get_mm_inputs(images, [frames] if frames else [], [], trained["processor"])
+    videos = [str(media / row.video_file)] if row.video_file else [frames] if frames else []
+    fine_tuning = plugin._get_mm_inputs(images, videos, [], trained["processor"])
     reinforcement: dict[str, Any] = {}
     if request["image_data"]:
         reinforcement |= processor.image_processor(request["image_data"], return_tensors="pt")
@@ -235,14 +255,14 @@ def test_rl_sees_the_pixels_of_fine_tuning_whatever_their_size(
             [video], video_metadata=[facts], do_sample_frames=False, return_tensors="pt"
         )
     keys = {key for key in reinforcement if key.startswith(("pixel", "image", "video_grid"))}
-    assert bool(keys) == bool(images or frames)
+    assert bool(keys) == bool(images or videos)
     for key in keys:
         assert torch.equal(torch.as_tensor(fine_tuning[key]), torch.as_tensor(reinforcement[key])), key
 
 
 def test_a_budget_binds(in_verl, processor, media: Path, limits) -> None:
     """Media above the budget cost evaluation more tokens than training, unless they are read within the same budget."""
-    for name, key in (("large images", "image"), ("large frames", "video")):
+    for name, key in (("large images", "image"), ("large frames", "video"), ("a large file", "video")):
         budget = {key: {"max_pixels": limits[f"{key}_max_pixels"]}}
         within = in_transformers(processor, media, question(name), **budget)["input_ids"][0].tolist()
         assert within == in_verl(name)["prompt_ids"]
@@ -339,7 +359,8 @@ def test_the_chat_server_sees_the_same_tokens(vllm, processor, media: Path, name
     from vllm.entrypoints.chat_utils import parse_chat_messages
     from vllm.renderers.hf import resolve_chat_template_content_format, safe_apply_chat_template
 
-    body = request_body(Asked.model_validate(prompt.eval_row(question(name))), media)
+    sampling = {"fps": SAMPLING["video_fps"], "max_frames": SAMPLING["video_maxlen"]}
+    body = request_body(Asked.model_validate(prompt.eval_row(question(name))), media, sampling=sampling)
     kind = resolve_chat_template_content_format(None, None, "auto", processor.tokenizer, model_config=vllm.config)
     turns, sent, _ = parse_chat_messages(body["messages"], vllm.config, kind, body.get("media_io_kwargs"))
     text = safe_apply_chat_template(

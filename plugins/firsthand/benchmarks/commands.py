@@ -25,6 +25,9 @@ def ask(
     media_root: Annotated[
         Path | None, typer.Option(help="Media paths are below this folder; by default FILE's own.")
     ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="The fine-tuning recipe by whose video_* keys video files are sampled.")
+    ] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions in flight at once.")] = 8,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer; leave room for thinking.")] = 1024,
@@ -49,6 +52,7 @@ def ask(
             server,
             settings,
             media_root=media_root or file.parent,
+            recipe=recipe,
             concurrency=concurrency,
             retries=retries,
             timeout=timeout,

@@ -18,7 +18,7 @@ from PIL import Image
 from firsthand.errors import UserError
 from firsthand.evals.media import read_image as read_file
 from firsthand.media.paths import inside
-from firsthand.rollout.media import read_image
+from firsthand.media.reading import read_image
 from firsthand.rows import Question
 
 Policy = Literal["uniform", "tail", "full"]

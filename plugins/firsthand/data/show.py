@@ -24,7 +24,7 @@ from firsthand.data.check.stream import Broken, Rows
 from firsthand.data.check.vision import Counter, sampled
 from firsthand.errors import UserError
 from firsthand.media.paths import inside
-from firsthand.rollout.media import read_image
+from firsthand.media.reading import read_image
 
 THUMBNAIL = 360  # pixels of the longer side
 NO_LIMIT = (1, 10**9)

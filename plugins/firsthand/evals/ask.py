@@ -9,7 +9,7 @@ from openai import APIError, AsyncOpenAI
 from pydantic import BaseModel
 
 from firsthand.errors import UserError
-from firsthand.evals.client import BadAnswer, Settings, ask_one, check_server, connect
+from firsthand.evals.client import BadAnswer, Settings, VideoSettings, ask_one, check_server, connect
 from firsthand.evals.log import RowLog
 from firsthand.evals.rows import Question, read_rows
 from firsthand.evals.work import Item, progress, same_run, work_off
@@ -31,12 +31,20 @@ async def ask(
     settings: Settings,
     *,
     media_root: Path | str,
+    recipe: Path | None = None,
     concurrency: int = 8,
     retries: int = 6,
     timeout: float = 600.0,
 ) -> Summary:
-    """Every question of a file, one request each."""
+    """Every question of a file, one request each; video files are sampled as `recipe` does it."""
     questions = read_rows(questions_path, Question)
+    if filed := next((question for question in questions.values() if question.video_file), None):
+        if recipe is None:
+            raise UserError(
+                f"{questions_path}: {filed.id} is about the video file {filed.video_file}; "
+                "say with --recipe which fine-tuning recipe samples it, so that the model sees what it was trained on"
+            )
+        settings = VideoSettings.of_recipe(recipe, settings)
 
     def answer(client: AsyncOpenAI, question: Question) -> Awaitable[dict[str, Any]]:
         return ask_one(client, question, settings, media_root)

@@ -17,6 +17,7 @@ from firsthand.errors import UserError
 from firsthand.evals.extract import extract_choice
 from firsthand.evals.media import request_body
 from firsthand.evals.rows import Question
+from firsthand.files import read_yaml
 
 
 class Settings(BaseModel):
@@ -26,6 +27,37 @@ class Settings(BaseModel):
     temperature: float = 0.0
     max_tokens: int = 1024
     seed: int = 0
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        """Of video files."""
+        return {}
+
+
+class VideoSettings(Settings):
+    """For questions about video files: how a fine-tuning recipe samples them, by its keys and their defaults there."""
+
+    video_fps: float = Field(2.0, gt=0)
+    video_maxlen: int = Field(128, gt=0)
+    video_max_pixels: int = Field(256 * 256, gt=0)
+    video_min_pixels: int = Field(16 * 16, gt=0)
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        sizes = {"max_pixels": self.video_max_pixels, "min_pixels": self.video_min_pixels}
+        return {"fps": self.video_fps, "max_frames": self.video_maxlen, **sizes}
+
+    @classmethod
+    def of_recipe(cls, path: Path, settings: Settings) -> "VideoSettings":
+        recipe = read_yaml(path)
+        if not isinstance(recipe, dict) or "template" not in recipe:
+            raise UserError(f"{path}: no recipe of `llamafactory-cli train` (it says no `template`)")
+        keys = cls.model_fields.keys() - Settings.model_fields.keys()
+        try:
+            return cls(**settings.model_dump(), **{key: recipe[key] for key in keys & recipe.keys()})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UserError(f"{path}: {first['loc'][0]}: {first['msg']}") from None
 
 
 class BadAnswer(Exception):
@@ -124,7 +156,7 @@ async def ask_one(
     client: AsyncOpenAI, question: Question, settings: Settings, media_root: Path | str
 ) -> dict[str, Any]:
     """The row of one answer."""
-    body = await asyncio.to_thread(request_body, question, media_root)
+    body = await asyncio.to_thread(request_body, question, media_root, sampling=settings.sampling)
     reply = await complete(client, body, settings)
     return {
         "id": question.id,

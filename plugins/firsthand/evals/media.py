@@ -16,16 +16,23 @@ model_executor/models/qwen3_vl.py):
 - frames in this form are never sampled again (`do_sample_frames` is false), and the fps is part of the key of the
   server's media cache, so one clip asked at two rates is not mixed up.
 - `media_io_kwargs` belongs to the request and not to the part: all videos of one request share one fps.
+
+A video file is sampled here, as in training, and its frames travel as PNG, so that the server gets their very pixels;
+`frames_indices` and the rate of the file give them their times.
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+from PIL import Image as PilImage
 
 from firsthand.errors import UserError
 from firsthand.evals.rows import Image, Part, Question, Text
 from firsthand.media.paths import inside
+from firsthand.media.reading import Clip, read_clip
 
 Reader = Callable[[Path | str, str], tuple[bytes, str]]
 _MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
@@ -41,31 +48,37 @@ def read_image(root: Path | str, path: str) -> tuple[bytes, str]:
 
 
 def request_body(
-    question: Question, root: Path | str, by_path: bool = False, read: Reader = read_image
+    question: Question,
+    root: Path | str,
+    by_path: bool = False,
+    read: Reader = read_image,
+    sampling: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The media-dependent fields of a chat request: `messages` and, with videos, `media_io_kwargs`.
 
     `read` gives what is sent of a file; another one may keep it within a budget of pixels. By path, images are
     `file://` URLs, for a server on this machine with `--allowed-local-media-path`; frames of videos travel as bytes all
-    the same, since a URL names one file.
+    the same, since a URL names one file. `sampling` is that of `read_clip`.
     """
+    clip = read_clip(inside(root, question.video_file), **(sampling or {})) if question.video_file else None
     body: dict[str, Any] = {
         "messages": [
             {
                 "role": message.role,
                 "content": message.content
                 if isinstance(message.content, str)
-                else [_encoded(part, root, by_path, read) for part in message.content],
+                else [_encoded(part, root, by_path, read, clip) for part in message.content],
             }
             for message in question.messages
         ]
     }
-    for fps in question.video_fps:
-        body["media_io_kwargs"] = {"video": {"num_frames": -1, "fps": fps}}
+    for video in question.videos:
+        facts = clip.facts if clip else {"fps": video.fps}
+        body["media_io_kwargs"] = {"video": {"num_frames": -1, **facts}}
     return body
 
 
-def _encoded(part: Part, root: Path | str, by_path: bool, read: Reader) -> dict[str, Any]:
+def _encoded(part: Part, root: Path | str, by_path: bool, read: Reader, clip: Clip | None) -> dict[str, Any]:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
     if isinstance(part, Image) and by_path:
@@ -73,8 +86,14 @@ def _encoded(part: Part, root: Path | str, by_path: bool, read: Reader) -> dict[
     if isinstance(part, Image):
         content, media_type = read(root, part.image)
         return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{_base64(content)}"}}
-    frames = ",".join(_base64(read(root, path)[0]) for path in part.video)
-    return {"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{frames}"}}
+    frames = map(_png, clip.frames) if clip else (read(root, path)[0] for path in part.video)
+    return {"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{','.join(map(_base64, frames))}"}}
+
+
+def _png(frame: PilImage.Image) -> bytes:
+    buffer = BytesIO()
+    frame.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def _base64(content: bytes) -> str:

@@ -35,8 +35,16 @@ class Image(_Strict):
 
 class Video(_Strict):
     type: Literal["video"]
-    video: list[str] = Field(min_length=1)  # frames that were sampled already, in order of time
-    fps: float = Field(gt=0)  # frame i was taken i / fps seconds after the first
+    video: list[str] | str  # frames that were sampled already, in order of time; or a file, sampled as it is asked
+    fps: float | None = Field(None, gt=0)  # of a list: frame i was taken i / fps seconds after the first
+
+    @model_validator(mode="after")
+    def _frames_or_file(self) -> "Video":
+        if not self.video:
+            raise ValueError("a video is a list of frames or a file, this one is empty")
+        if isinstance(self.video, str) == (self.fps is not None):
+            raise ValueError("a list of frames has its fps, a video file has none: it is sampled as the recipe says")
+        return self
 
 
 Part = Annotated[Text | Image | Video, Field(discriminator="type")]
@@ -57,8 +65,12 @@ class Question(BaseModel):
     letters: str = Field("ABCD", min_length=1)
 
     @property
-    def video_fps(self) -> set[float]:
-        return {part.fps for message in self.messages for part in message.parts if isinstance(part, Video)}
+    def videos(self) -> list[Video]:
+        return [part for message in self.messages for part in message.parts if isinstance(part, Video)]
+
+    @property
+    def video_file(self) -> str | None:
+        return next((part.video for part in self.videos if isinstance(part.video, str)), None)
 
     @property
     def messages_sha256(self) -> str:
@@ -67,8 +79,10 @@ class Question(BaseModel):
 
     @model_validator(mode="after")
     def _one_fps(self) -> "Question":
-        if len(self.video_fps) > 1:
-            raise ValueError(f"videos of different fps {sorted(self.video_fps)}: a server takes one fps a request")
+        if len(rates := {part.fps for part in self.videos if part.fps}) > 1:
+            raise ValueError(f"videos of different fps {sorted(rates)}: a server takes one fps a request")
+        if self.video_file and len(self.videos) > 1:
+            raise ValueError("several videos, one of them a file: a server takes the times of one video a request")
         return self
 
 

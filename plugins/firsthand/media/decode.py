@@ -83,17 +83,38 @@ class Video:
 
     def at(self, seconds: Sequence[float]) -> list[Shown]:
         """The frames shown at these times; after the end that is the last frame."""
-        found: dict[float, Shown] = {}
+        found = {shown.asked: shown for shown in self._rising(sorted(set(seconds)))}
+        return [found[asked] for asked in seconds]
+
+    def numbered(self, numbers: Sequence[int]) -> Iterator[Shown]:
+        """The frames with these rising numbers, from 0, in the order in which they are shown.
+
+        Packets tell the time of every frame without decoding it, so that a number is right at any rate.
+        """
+        with _broken(self.path):
+            packets = self._container.demux(self._stream)
+            times = sorted(self._time(packet) for packet in packets if packet.size and not packet.is_discard)
+        if numbers and numbers[-1] >= len(times):
+            raise Broken(self.path, f"holds {len(times)} frames, not the {self._stream.frames} that it declares")
+        return self._rising([times[number] for number in numbers])
+
+    def header(self) -> tuple[int, float, float]:
+        """How many frames, seconds and frames a second the file says that it has."""
+        stream = self._stream
+        if not (stream.frames and stream.duration and stream.average_rate):
+            raise Broken(self.path, "does not say how many frames it has; copy it into a new file: ffmpeg -c copy")
+        return stream.frames, float(stream.duration * self._base), float(stream.average_rate)
+
+    def _rising(self, seconds: Sequence[float]) -> Iterator[Shown]:
         frames: Iterator[av.VideoFrame] = iter(())
         current, following, distance = None, None, 0.0
-        for asked in sorted(set(seconds)):
+        for asked in seconds:
             if current is None or asked - self._time(current) > distance:
                 current, frames = self._seek(asked)
                 following, distance = next(frames, None), max(distance, asked - self._time(current))
             while following and self._time(following) <= asked + _SAME:
                 current, following = following, next(frames, None)
-            found[asked] = Shown(asked, self._time(current), current)
-        return [found[asked] for asked in seconds]
+            yield Shown(asked, self._time(current), current)
 
     def _seek(self, seconds: float) -> tuple[av.VideoFrame, Iterator[av.VideoFrame]]:
         """A frame at or before a time, and those that follow it."""
@@ -110,8 +131,6 @@ class Video:
         latest = -math.inf
         with _broken(self.path):
             for frame in self._container.decode(self._stream):
-                if frame.pts is None:
-                    raise Broken(self.path, "frames without presentation times")
                 if frame.is_corrupt:
                     raise Broken(self.path, f"a damaged frame at {self._time(frame):.2f} seconds")
                 if self._time(frame) < latest:
@@ -119,9 +138,10 @@ class Video:
                 latest = self._time(frame)
                 yield frame
 
-    def _time(self, frame: av.VideoFrame) -> float:
-        assert frame.pts is not None  # `_decode` lets no other through
-        return (frame.pts - self._start) * self._base
+    def _time(self, one: av.VideoFrame | av.Packet) -> float:
+        if one.pts is None:
+            raise Broken(self.path, "frames without presentation times")
+        return (one.pts - self._start) * self._base
 
     def _length(self, frame: av.VideoFrame) -> float:
         return frame.duration * self._base or 1 / float(self._stream.average_rate or clock.FPS)

@@ -1,0 +1,109 @@
+"""Media of a prompt as a processor takes them: opened, within their pixel budget, frames with their true times.
+
+The rule of sizes is LLaMA-Factory's (`image_max_pixels`, `video_max_pixels` and the minima), so that reinforcement
+learning sees the very pixels that fine-tuning saw. What lies within its budget is not touched; then evaluation and
+serving, which know no budget, see the same.
+
+qwen-vl-utils, the usual reader of veRL, will not do for lists of frames: it stretches each frame to multiples of 64
+pixels, and it dates the twin that it adds to an odd number of frames, so that the last time stamp is wrong.
+
+A video file is sampled by LLaMA-Factory's rule too (`video_fps`, `video_maxlen`): evenly over its frames, the first and
+the last among them, frame n dated n / rate of the file. As there, a video that a phone filmed sideways stays so, and
+its colours are read as BT.601. Each frame is made small as it is decoded: a long video costs no more memory than a
+short one. LLaMA-Factory multiplies times with `video_fps` and divides again: at 0.5, 1, 2 or 4 nothing changes, at
+rates like 3 it rounds some stamps in a thousand the other way.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from firsthand.errors import UserError
+from firsthand.media.decode import opened
+
+if TYPE_CHECKING:
+    import torch
+
+SHORTEST = 28  # no side is shorter afterwards
+Source = str | Path | Image.Image
+
+
+def read_image(source: Source, max_pixels: int = 768 * 768, min_pixels: int = 32 * 32) -> Image.Image:
+    """An RGB image with at least `min_pixels` and at most `max_pixels`, whatever its shape."""
+    image = source if isinstance(source, Image.Image) else _open(source)
+    for limit, outside in ((max_pixels, int.__gt__), (min_pixels, int.__lt__)):
+        pixels = image.width * image.height
+        if outside(pixels, limit):
+            factor = math.sqrt(limit / pixels)
+            image = image.resize((int(image.width * factor), int(image.height * factor)))
+    image = image.convert("RGB")
+    if min(image.size) < SHORTEST:
+        image = image.resize((max(image.width, SHORTEST), max(image.height, SHORTEST)))
+    return image
+
+
+def read_video(
+    sources: Sequence[Source], fps: float, max_pixels: int = 256 * 256, min_pixels: int = 16 * 16
+) -> tuple["torch.Tensor", dict[str, Any]]:
+    """Frames that were sampled at `fps`, uint8 [n, 3, h, w], and what tells a processor to sample them no more."""
+    frames = [read_image(source, max_pixels, min_pixels) for source in sources]
+    if len({frame.size for frame in frames}) > 1:
+        raise UserError(f"the frames of a video must all have one size; see {sources[0]} and those that follow")
+    return _stacked(frames), {"fps": fps, "frames_indices": list(range(len(frames))), "total_num_frames": len(frames)}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Frames of a video file, small already."""
+
+    frames: list[Image.Image]
+    numbers: list[int]  # of each, among all frames of the file
+    rate: float  # of the file: frame n is n / rate seconds after the first
+    total: int  # frames of the file
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"fps": self.rate, "frames_indices": self.numbers, "total_num_frames": self.total}
+
+
+def read_clip(
+    path: Path, fps: float = 2.0, max_frames: int = 128, max_pixels: int = 256 * 256, min_pixels: int = 16 * 16
+) -> Clip:
+    """`fps` frames of each second of a video file, at most `max_frames` in all."""
+    with opened(path) as video:
+        total, seconds, rate = video.header()
+        numbers = spread(total, seconds, fps, max_frames)
+        frames = [read_image(shown.frame.to_image(), max_pixels, min_pixels) for shown in video.numbered(numbers)]
+    return Clip(frames, numbers, rate, total)
+
+
+def read_video_file(path: Path, **sampling: Any) -> tuple["torch.Tensor", dict[str, Any]]:
+    """As `read_video`, for a file that `read_clip` samples."""
+    clip = read_clip(path, **sampling)
+    return _stacked(clip.frames), clip.facts
+
+
+def spread(total: int, seconds: float, fps: float, max_frames: int) -> list[int]:
+    """Which of all frames of a file are shown."""
+    import numpy as np
+
+    count = min(total, max_frames, max(1, math.floor(seconds * fps)))
+    return np.linspace(0, total - 1, count).astype(int).tolist()
+
+
+def _stacked(frames: Sequence[Image.Image]) -> "torch.Tensor":
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.stack([np.asarray(frame) for frame in frames])).permute(0, 3, 1, 2)
+
+
+def _open(path: str | Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except OSError as error:
+        raise UserError(f"{path}: not a readable image ({error})") from None
