@@ -59,7 +59,7 @@ def test_a_teacher_behind_a_server(configure, server, monkeypatch) -> None:
     first, second = [one for one in server.requests if "q1" in str(one["messages"][1])]
     assert (first["seed"], first["temperature"], first["max_tokens"]) == (7, 1.0, 1024)
     system, asked = first["messages"]
-    assert "A1_JAKE" in system["content"] and "at most 19 calls" in system["content"]
+    assert "A1_JAKE" in system["content"] and "at most 19" in system["content"]
     assert "<timestamp>DAY1_12000000</timestamp>\nA. in the sink\nB." in asked["content"]
     described = {tool["function"]["name"]: tool["function"]["description"] for tool in first["tools"]}
     assert "about 6 of 10 steps. Cost 1 of 5" in described["rag"] and "as the last step" in described["terminate"]

@@ -35,7 +35,7 @@ class Server(Strict):
 
 
 class Scripted(Strict):
-    """A Python object that makes a policy of each question."""
+    """A Python object that is called with each `rollout.episodes.Task` and gives a `rollout.agent.Policy`."""
 
     kind: Literal["scripted"]
     factory: str  # path/to/file.py:name or package.module:name
@@ -56,7 +56,7 @@ class Turns(Strict):
 
 
 class Config(Strict):
-    questions: Path  # rows of questions (an eval.jsonl)
+    questions: Path  # an eval.jsonl, or the .parquet that veRL learns from
     tools: Path  # a tools YAML
     use: list[str] | None = None  # only these of its tools
     out: Path

@@ -2,18 +2,15 @@
 
 from contextlib import AsyncExitStack
 
-from firsthand.benchmarks.run import read_questions
 from firsthand.cott.config import Config
+from firsthand.cott.questions import read_questions
 from firsthand.cott.teachers import open_teacher
-from firsthand.errors import UserError
 from firsthand.rollout.episodes import Summary, Task, run_episodes
 from firsthand.tools.config import load
 
 
 async def generate(config: Config) -> Summary:
-    questions = read_questions(config.questions).values()
-    if shown := next((question.id for question in questions if question.images or question.video), None):
-        raise UserError(f"{config.questions}: {shown} shows frames; a chain begins with a question in words")
+    questions = read_questions(config.questions)
     toolbox = load(config.tools, config.use)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(toolbox.close)

@@ -43,9 +43,6 @@ def rules(settings: Settings) -> dict[str, Rule]:
     }
 
 
-NAMES = (*rules(Settings()), "guess")
-
-
 def _duplicate() -> Rule:
     ids: set[str] = set()
     said: dict[tuple[str, ...], str] = {}
@@ -126,3 +123,6 @@ def _thoughts(episode: Episode) -> str | None:
         if isinstance(action, Call | Answer) and action.thought.lower() in ("", "none", "null"):
             return f"turn {number} has no thought"
     return None
+
+
+NAMES = (*rules(Settings()), "guess")  # in the order in which they are asked
