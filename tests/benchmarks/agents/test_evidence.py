@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from firsthand import clock
 from firsthand.benchmarks.agents.evidence import Evidence, evidence, looks, mean, targets, tiou
 
-settings.register_profile("firsthand", deadline=None, max_examples=50)  # a busy machine is not a failure
-settings.load_profile("firsthand")
+few = settings(max_examples=50, deadline=None)  # a busy machine is not a failure
 
 DAY1 = 86400.0
 NOON = DAY1 + 43200
@@ -101,6 +100,7 @@ FRAMES = st.integers(0, 2000).map(lambda frame: DAY1 + frame / clock.FPS)
 SPANS = st.lists(st.tuples(FRAMES, FRAMES).map(sorted).map(tuple), max_size=8)
 
 
+@few
 @given(SPANS)
 def test_covered_counts_every_frame_once(spans) -> None:
     frames = {frame for start, end in spans for frame in range(round(start * clock.FPS), round(end * clock.FPS))}
@@ -108,6 +108,7 @@ def test_covered_counts_every_frame_once(spans) -> None:
     assert clock.covered(spans + spans[::-1]) == clock.covered(spans)
 
 
+@few
 @given(FRAMES, FRAMES, st.integers(0, 90))
 def test_widened_spans_hold_the_span_and_are_long_enough(one, other, seconds) -> None:
     start, end = sorted((one, other))
@@ -117,6 +118,7 @@ def test_widened_spans_hold_the_span_and_are_long_enough(one, other, seconds) ->
     assert (first, last) == (start, end) or last - first <= seconds + 2 / clock.FPS
 
 
+@few
 @given(SPANS.filter(bool), SPANS.filter(bool))
 def test_tiou_is_a_share_symmetric_and_whole_only_for_equal_coverage(shown, wanted) -> None:
     clips = [clock.widened(*one, clock.CLIP) for one in wanted]
@@ -126,6 +128,7 @@ def test_tiou_is_a_share_symmetric_and_whole_only_for_equal_coverage(shown, want
     assert tiou(clips, clips) == 1.0
 
 
+@few
 @given(st.lists(SPANS.filter(bool), max_size=7), SPANS.filter(bool))
 def test_more_looks_never_find_less(shown, wanted) -> None:
     found = evidence(shown, wanted)

@@ -28,7 +28,7 @@ def help_of(benchmark: Benchmark) -> str:
     question has no episode.
 
     Example: firsthand eval run {benchmark.name} --agent agent --server http://127.0.0.1:8000 --tools
-    recipes/tools_{"toy" if "toy" in benchmark.name else "egolife"}.yaml --out runs/{benchmark.name}/agent"""
+    recipes/tools_{"toy_agent" if "toy" in benchmark.name else "egolife"}.yaml --out runs/{benchmark.name}/agent"""
 
 
 def run(

@@ -49,7 +49,7 @@ _ALL = (
     Benchmark(
         "toy_memory",
         "The toy week's questions that only its memory answers.",
-        Path("datasets/toy_agent/test.jsonl"),
+        Path("datasets/toy_agent/agent_test.jsonl"),
         turns=9,
         by=("type", "identity"),
     ),

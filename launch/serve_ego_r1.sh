@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Serve an agent with vLLM behind an OpenAI-compatible API, and its tools beside it if TOOLS names their YAML.
+#   launch/serve_ego_r1.sh [--dry-run] MODEL [PORT] [vllm serve options ...]
+#   launch/serve_ego_r1.sh Ego-R1/Ego-R1-Agent-3B 8000 --tensor-parallel-size 2
+#   TOOLS=recipes/tools_egolife.yaml launch/serve_ego_r1.sh runs/grpo_ego_r1_merged
+# Then: firsthand eval run ego_r1_bench --agent grpo_ego_r1_merged --server http://127.0.0.1:8000 --tools ... --out ...
+# Any OpenAI client can call its functions: the server reads Hermes calls; with tool_choice "none" it leaves them in the
+# text, as `eval run` wants it. Sampling is what a request says, never what the model's generation_config.json adds.
+# PORT (8000), NAME (last part of MODEL), TOOLS_PORT (8001) and LENGTH (auto: the model's own, or what fits) come
+# from the environment. When one of the two servers ends, the other one does. Both listen on this machine only.
+# Hardware: 1 x 24 GB for a model of 3 B parameters; not measured.
+set -euo pipefail
+launcher=$0 root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/launch/common.sh"
+model=$1
+shift
+if [[ "${1:-}" =~ ^[0-9]+$ ]]; then export PORT=$1; shift; fi
+agent=("$root/launch/serve.sh" "$model" --max-model-len "${LENGTH:-auto}" --generation-config vllm
+  --enable-auto-tool-choice --tool-call-parser hermes "$@")
+export DRY_RUN=${DRY_RUN:-}
+[ -n "${TOOLS:-}" ] || exec "${agent[@]}"
+tools=(env PORT="${TOOLS_PORT:-8001}" "$root/launch/tools.sh" "$TOOLS")
+if [ "$DRY_RUN" = 1 ]; then "${tools[@]}"; exec "${agent[@]}"; fi
+[ -f "$TOOLS" ] || die "$TOOLS: no such file; see $root/recipes"
+"${tools[@]}" & "${agent[@]}" &
+trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+trap 'exit 143' TERM INT
+wait -n
