@@ -1,5 +1,6 @@
 """A stand-in for a paid teacher that speaks the OpenAI API with tool calls; real tools over a real memory."""
 
+import asyncio
 import json
 import threading
 import time
@@ -16,8 +17,11 @@ from firsthand import clock
 from firsthand.files import write_jsonl, write_text
 from firsthand.memory.records import Record
 from firsthand.memory.store import Store
+from firsthand.rollout.agent import Reply
+from firsthand.rollout.episodes import AgentSettings, Task, run_episodes
 from firsthand.rollout.prompt import eval_row
 from firsthand.rows import Question
+from firsthand.tools.config import load
 
 SEARCH = {"level": "day", "keywords": ["kettle"], "start_time": "DAY1_11000000", "query_time": "DAY1_12000000"}
 
@@ -34,13 +38,15 @@ SEARCHES_AND_ANSWERS = [
 
 
 class TeacherServer(ThreadingHTTPServer):
-    """`turns[question]` are the messages it writes, by the turn that is asked for; `faults[question]` come first."""
+    """`turns[question]` are the messages it writes, by the turn that is asked for, `queues[question]` are written one
+    after another, whoever asks; `faults[question]` come first."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.turns: dict[str, list[dict]] = {}
+        self.queues: dict[str, list[dict]] = {}
         self.faults: defaultdict[str, list[str]] = defaultdict(list)
         self.requests: list[dict[str, Any]] = []
         self.asked: Counter[str] = Counter()
@@ -77,8 +83,11 @@ class Handler(BaseHTTPRequestHandler):
             if fault == "no choices":
                 return self._completion([])
             return self._send(int(fault), {"error": {"message": f"told to {fault}"}})
-        turns = self.server.turns.get(question) or SEARCHES_AND_ANSWERS
-        turn = turns[sum(message["role"] == "assistant" for message in body["messages"])]
+        if queue := self.server.queues.get(question):
+            turn = queue.pop(0)
+        else:
+            turns = self.server.turns.get(question) or SEARCHES_AND_ANSWERS
+            turn = turns[sum(message["role"] == "assistant" for message in body["messages"])]
         message = {"role": "assistant", "content": None} | turn
         finish = "tool_calls" if "tool_calls" in turn else "stop"
         self._completion([{"index": 0, "message": message, "finish_reason": finish}])
@@ -163,5 +172,31 @@ def configure(tmp_path: Path, tools: Path, server: TeacherServer) -> Callable[..
             config["teacher"] = teacher
         write_text(tmp_path / "cott.yaml", yaml.safe_dump(config | changes))
         return tmp_path / "cott.yaml"
+
+    return make
+
+
+class Script:
+    def __init__(self, turns: list[str]):
+        self.turns = iter(turns)
+
+    async def generate(self) -> Reply:
+        return Reply(next(self.turns), 7)
+
+    async def append(self, message: Any, images: Any) -> bool:
+        return True
+
+
+@pytest.fixture
+def record(tmp_path: Path, tools: Path) -> Callable[..., Path]:
+    """A file of chains of these turns, with what the real tools say to them."""
+
+    def make(*chains: tuple[Question, list[str]], name: str = "chains.jsonl", **settings: Any) -> Path:
+        tasks = [Task(asked, []) for asked, _ in chains]
+        turns = {task.id: written for task, (_, written) in zip(tasks, chains, strict=True)}
+        toolbox, agent = load(tools), AgentSettings(model="script", dialect="ego_r1", **settings)
+        out = tmp_path / name
+        asyncio.run(run_episodes(tasks, lambda task: Script(turns[task.id]), toolbox, agent, out, concurrency=1))
+        return out
 
     return make

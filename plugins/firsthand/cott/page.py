@@ -8,7 +8,7 @@ from markupsafe import Markup
 from firsthand.cott.stats import Stats
 from firsthand.files import read_text, write_text
 from firsthand.report.build import TEMPLATES
-from firsthand.report.figures import HEIGHT, WIDTH, draw, number
+from firsthand.report.figures import HEIGHT, WIDTH, draw
 from firsthand.report.view import duration, percent
 
 
@@ -20,7 +20,7 @@ def write_page(stats: Stats, title: str, out: Path) -> None:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters |= {"percent": percent, "duration": duration, "number": number}
+    environment.filters |= {"percent": percent, "duration": duration}
     page = environment.get_template("page.html.jinja").render(
         stats=stats,
         title=title,
