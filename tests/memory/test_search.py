@@ -110,6 +110,20 @@ def test_a_short_video_is_searched_as_a_whole(build, record) -> None:
         assert levels(look(build(clips), level, "DAY1_12000000", None)) == {"30s": 6}
 
 
+def test_a_video_is_short_as_long_as_ten_minutes_have_not_passed(build, record) -> None:
+    store = build(record("30s", clock.stamp(86400 + 30 * i), 30, "a lamp") for i in range(60))
+    assert levels(look(store, "hour", "DAY1_00080000", "DAY1_00100000")) == {"30s": 20}
+    assert levels(look(store, "hour", "DAY1_00080000", "DAY1_00103000")) == {"30s": 5}
+    assert levels(look(store, "hour", None, "DAY1_00250000")) == {"30s": 20}
+
+
+def test_summaries_of_hours_do_not_make_a_video_a_life_log(build, record) -> None:
+    clips = [record("30s", clock.stamp(86400 + 30 * i), 30, "a lamp") for i in range(40)]
+    parts = [record("10min", f"DAY1_00{ten}0000", 600, "a lamp") for ten in ("00", "10")]
+    whole = [record(level, "DAY1_00000000", 1200, "a lamp") for level in ("1hour", "1day")]
+    assert levels(look(build([*clips, *parts, *whole]), "week", None, None)) == {"10min": 2}
+
+
 def test_best_first_by_bm25_and_of_equals_the_later(build, record) -> None:
     texts = ["a red box", "a box and a lamp", "lamps and a lamp", "nothing", "a red box"]
     store = build(record("1hour", f"DAY1_1{i}000000", 3600, text) for i, text in enumerate(texts))
@@ -158,34 +172,37 @@ def test_wrong_settings_are_named(build, week) -> None:
         Searcher(store, "dense")
 
 
-moments = st.integers(0, 40).map(lambda i: 86400.0 * 2 - 600 + 30 * i)  # around a midnight
 texts = st.lists(st.sampled_from(["lamp", "box", "boxes", "red", "pick"]), max_size=4).map(" ".join)
 durations = st.sampled_from([0, 30, 60, 90, 300, 600])
+words = st.one_of(st.sampled_from(["lamp", "box", "pick red"]), st.text(max_size=8))
+LATER = [Record("A1_JAKE", level, 10 * 86400.0, 10 * 86400.0 + 30, "lamp box") for level in clock.LEVELS]
 
 
 @st.composite
-def some_records(draw) -> list[Record]:
-    """Any records at all: overlapping, of no length, summaries that fit nothing."""
-    spans = draw(st.lists(st.tuples(moments, durations, st.sampled_from(list(clock.LEVELS)), texts), max_size=25))
-    return [Record("A1_JAKE", level, start, start + length, text) for start, length, level, text in spans]
-
-
-SENTINELS = [Record("A1_JAKE", level, 10 * 86400.0, 10 * 86400.0 + 30, "lamp box") for level in clock.LEVELS]
-
-
-words = st.one_of(st.sampled_from(["lamp", "box", "pick red"]), st.text(max_size=8))
-searches = st.tuples(
-    st.sampled_from(["week", "day", "hour"]), st.lists(words, max_size=3), st.one_of(st.none(), moments), moments
-)
-cases = given(past=some_records(), future=some_records(), asked=st.lists(searches, min_size=5, max_size=5))
+def situations(draw) -> dict[str, list]:
+    """Any records at all (overlapping, of no length, summaries that fit nothing): a video's or around a midnight."""
+    begin = draw(st.sampled_from([clock.midnight(1), clock.midnight(2) - 600]))
+    moments = st.integers(0, 40).map(lambda i: begin + 30 * i)
+    record = st.builds(
+        lambda start, length, level, text: Record("A1_JAKE", level, start, start + length, text),
+        moments, durations, st.sampled_from(list(clock.LEVELS)), texts,
+    )  # fmt: skip
+    search = st.tuples(
+        st.sampled_from(["week", "day", "hour"]), st.lists(words, max_size=3), st.none() | moments, moments
+    )
+    return {
+        "past": draw(st.lists(record, min_size=1, max_size=25)),
+        "future": draw(st.lists(record, max_size=25)),
+        "asked": draw(st.lists(search, min_size=5, max_size=5)),
+    }
 
 
 def no_future(folder: Path, past: list[Record], future: list[Record], asked: list[tuple]) -> None:
     """Whatever ends after the query time may be dropped or rewritten, and no answer changes."""
-    store = Store.build(folder / "a", [*past, *SENTINELS])
+    store = Store.build(folder / "a", past)
     for level, keywords, start, query in asked:
         ended = [one for one in past if one.end <= query]
-        other = Store.build(folder / "b", [*ended, *(one for one in future if one.end > query), *SENTINELS])
+        other = Store.build(folder / "b", [*ended, *(one for one in future if one.end > query), *LATER])
         found = Searcher(store).search(level, keywords, start, query, "A1_JAKE")
         assert set(found.records) <= set(ended)
         assert found == Searcher(other).search(level, keywords, start, query, "A1_JAKE")
@@ -193,14 +210,14 @@ def no_future(folder: Path, past: list[Record], future: list[Record], asked: lis
     store.close()
 
 
-@cases
+@given(situations())
 @settings(max_examples=30, deadline=None)
-def test_no_future_in_what_is_found_nor_in_how_it_is_found(tmp_path_factory, past, future, asked) -> None:
-    no_future(tmp_path_factory.mktemp("memory"), past, future, asked)
+def test_no_future_in_what_is_found_nor_in_how_it_is_found(tmp_path_factory, situation) -> None:
+    no_future(tmp_path_factory.mktemp("memory"), **situation)
 
 
 @pytest.mark.slow
-@cases
+@given(situations())
 @settings(max_examples=2000, deadline=None)
-def test_no_future_in_ten_thousand_searches(tmp_path_factory, past, future, asked) -> None:
-    no_future(tmp_path_factory.mktemp("memory"), past, future, asked)
+def test_no_future_in_ten_thousand_searches(tmp_path_factory, situation) -> None:
+    no_future(tmp_path_factory.mktemp("memory"), **situation)

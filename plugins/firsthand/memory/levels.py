@@ -2,12 +2,13 @@
 
 An agent says "week", "day" or "hour". In a life log they mean the days so far, the hours of one day, and the ten
 minutes of one hour. A video is shorter: "week" means its ten minutes, "day" and "hour" mean the clips of ten minutes,
-and up to ten minutes everything is searched at once.
+and while no more than ten minutes have passed everything is searched at once. A video is known by its time, which is
+elapsed time (`clock`): its first clip lies within ten minutes of the beginning of DAY1.
 
 `tiles` is the one place that decides what a search may see. It covers a stretch that ends at the query time with the
 coarsest records that lie within it, and what they leave uncovered with finer ones. So a summary that reaches past the
-query time is never read, and the part of it that had happened is found in the records it was made from; and nothing
-that ends later has any influence on the outcome.
+query time is never read, and the part of it that had happened is found in the records it was made from. Nothing that
+ends later has any influence on the outcome, not even on what counts as a video and as short.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,9 @@ from firsthand.memory.records import COARSE_TO_FINE
 from firsthand.memory.store import Run, Store
 
 LEVELS = {"week": COARSE_TO_FINE, "day": COARSE_TO_FINE[1:], "hour": COARSE_TO_FINE[2:]}  # the agent's -> records'
+_FINEST = COARSE_TO_FINE[-1]
 _SHORT = clock.LEVELS["10min"]
+_EVER = clock.search_window("week", None, None)
 
 
 class Window(NamedTuple):
@@ -30,26 +33,45 @@ class Window(NamedTuple):
     end: float
 
 
-def windows(store: Store, source: str, level: str, start_time: float | None, query_time: float | None) -> list[Window]:
+def windows(store: Store, source: str, level: str, start: float | None, query_time: float | None) -> list[Window]:
     """Where to look, and where else when nothing is there."""
     if level not in LEVELS:
         raise UserError(f"level {level!r} is none of {', '.join(LEVELS)}")
-    held = store.levels(source)
-    first, last = min(one.start for one in held.values()), max(one.end for one in held.values())
-    everything = clock.search_window("week", None, None)
-    if clock.seconds_between(first, last) <= _SHORT:
-        return [Window(COARSE_TO_FINE, *everything)]
-    start = start_time
+    passed = _passed(store, source, query_time)
+    if passed is None:
+        return _of_life(level, start, query_time)
+    return _of_video(level if passed > _SHORT else "week", start, query_time)
+
+
+def _of_life(level: str, start: float | None, query_time: float | None) -> list[Window]:
     if start is None and query_time is not None:
         start = clock.plus(query_time, -clock.HOUR) if level == "hour" else query_time
     if level == "week" or start is None:
-        return [Window(LEVELS[level], *everything)]
-    today = clock.search_window("day", start, None)
-    if not held.keys() & {"1day", "1hour"} and clock.day(last) == 1:
-        return [Window(["30s"], start, clock.plus(start, _SHORT)), Window(["30s"], *today)]
+        return [Window(LEVELS[level], *_EVER)]
+    today = Window(LEVELS["day"], *clock.search_window("day", start, None))
     if level == "day":
-        return [Window(LEVELS["day"], *today)]
-    return [Window(LEVELS["hour"], *clock.search_window("hour", start, None)), Window(LEVELS["day"], *today)]
+        return [today]
+    return [Window(LEVELS["hour"], *clock.search_window("hour", start, None)), today]
+
+
+def _of_video(level: str, start: float | None, query_time: float | None) -> list[Window]:
+    if start is None and query_time is not None:
+        start = clock.plus(query_time, -_SHORT)
+    if level == "week" or start is None:
+        return [Window(LEVELS["hour"], *_EVER)]
+    return [Window([_FINEST], start, clock.plus(start, _SHORT)), Window([_FINEST], *_EVER)]
+
+
+def _passed(store: Store, source: str, query_time: float | None) -> float | None:
+    """How long the clips of a video are that end by then, all together; None for a life log."""
+    clips = store.levels(source).get(_FINEST)
+    if clips is None or clock.to_elapsed(clips.start) >= _SHORT:
+        return None
+    run = store.run(source, _FINEST, clips.start, clips.end if query_time is None else query_time)
+    spans = store.spans(run) if run else []
+    if not spans or clock.to_elapsed(spans[0].start) >= _SHORT:
+        return None
+    return clock.seconds_between(spans[0].start, max(span.end for span in spans))
 
 
 def tiles(store: Store, source: str, window: Window, query_time: float | None) -> list[Run]:
@@ -60,7 +82,7 @@ def tiles(store: Store, source: str, window: Window, query_time: float | None) -
     for level in (level for level in window.levels if level in held):
         found = [store.run(source, level, start, end) for start, end in holes]
         runs += [run for run in found if run]
-        if level != COARSE_TO_FINE[-1]:
+        if level != _FINEST:
             holes = [
                 rest
                 for hole, run in zip(holes, found, strict=True)

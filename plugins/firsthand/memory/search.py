@@ -65,7 +65,7 @@ class Searcher:
         """Records for keywords; `level` is "week", "day" or "hour", times are seconds of `clock`.
 
         Nothing returned ends after `query_time`. Without `start_time`, "day" is the day of the query time and "hour"
-        the hour before it.
+        the hour before it; in a video both are the ten minutes before it.
         """
         short = tuple(keyword[:MAX_CHARACTERS] for keyword in keywords[:MAX_TERMS])
         return self._search(level, short, start_time, query_time, source)
