@@ -111,8 +111,11 @@ def stats(
     from firsthand.cott.page import write_page
     from firsthand.cott.stats import measure
     from firsthand.cott.tables import show
+    from firsthand.errors import UserError
 
     found = measure(chain.episode for chain in read_chains(chains))
+    if not found.chains:
+        raise UserError(f"{', '.join(map(str, chains))}: there is no chain")
     show(found)
     if html:
         write_page(found, title, html)
@@ -155,9 +158,10 @@ def convert(
     if native and not tools:
         raise UserError("the native dialect describes its tools in every row: give --tools, the agent's tools YAML")
     schemas = load(tools).schemas() if native and tools else None
+    described = converting.entry(sft, native) if register and sft else None
     done = converting.convert(read_chains(chains), style, sft=sft, rl=rl, raw=raw, tools=schemas)
-    if register and sft:
-        converting.register(register, sft, native)
+    if register and described:
+        converting.register(register, described)
     typer.echo(f"{done.chains} chains with {done.steps} calls about {done.questions} questions")
     if done.shortened:
         typer.echo(f"{done.shortened} of them had turns that could not be read; those are left out")

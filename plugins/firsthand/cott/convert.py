@@ -20,7 +20,7 @@ from firsthand.rollout import prompt
 from firsthand.rollout.episodes import Episode
 from firsthand.rows import Question, StyleName, Trajectory
 
-NATIVE_TAGS = {**TAGS, "observation_tag": "tool"}
+REGISTRY = Path("dataset_info.json")
 
 
 @dataclass
@@ -116,21 +116,20 @@ def _span(episode: Episode) -> dict[str, Any]:
     return {"query_time": episode.query_time, "target_time": episode.target_time, "span": seconds}
 
 
-def register(name: str, sft: Path, native: bool, path: Path = Path("dataset_info.json")) -> None:
-    """An entry of LLaMA-Factory's registry, whose files are relative to its folder."""
-    present = files.read_json(path) if path.is_file() else {}
-    if not isinstance(present, dict):
-        raise UserError(f"{path}: must be a JSON object with an entry a data set")
+def entry(sft: Path, native: bool) -> dict[str, Any]:
+    """What LLaMA-Factory's registry says of these rows; files are relative to its folder."""
     try:
-        file = sft.resolve().relative_to(path.resolve().parent)
+        file = sft.resolve().relative_to(REGISTRY.resolve().parent)
     except ValueError:
-        raise UserError(f"{sft} lies outside the folder of {path}; write it below that to register it") from None
+        raise UserError(f"{sft} lies outside the folder of {REGISTRY}; write it below that to register it") from None
     columns = COLUMNS | {"tools": "tools"} if native else COLUMNS
-    entry = {
-        "file_name": str(file),
-        "formatting": "sharegpt",
-        "columns": columns,
-        "tags": NATIVE_TAGS if native else TAGS,
-    }
-    if present.get(name) != entry:
-        files.write_json(path, present | {name: entry}, indent=2)
+    tags = TAGS | {"observation_tag": "tool"} if native else TAGS
+    return {"file_name": str(file), "formatting": "sharegpt", "columns": columns, "tags": tags}
+
+
+def register(name: str, described: dict[str, Any]) -> None:
+    present = files.read_json(REGISTRY) if REGISTRY.is_file() else {}
+    if not isinstance(present, dict):
+        raise UserError(f"{REGISTRY}: must be a JSON object with an entry a data set")
+    if present.get(name) != described:
+        files.write_json(REGISTRY, present | {name: described}, indent=2)
