@@ -105,7 +105,7 @@ def _render(title: str, index: str, chunks: list[str]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("page.html.jinja").render(
+    page = environment.get_template("page.html.jinja").render(
         title=title,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
@@ -113,3 +113,4 @@ def _render(title: str, index: str, chunks: list[str]) -> str:
         index=Markup(index),
         chunks=[Markup(chunk) for chunk in chunks],
     )
+    return page.encode(errors="replace").decode()  # a lone surrogate in a name cannot be written as UTF-8

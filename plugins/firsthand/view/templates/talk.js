@@ -12,10 +12,10 @@ globalThis.chunk = (build, number, content) => waiting.get(number)?.(build, cont
 function load(number) {
   const inside = document.getElementById(`chunk-${number}`);
   if (inside) return Promise.resolve(JSON.parse(inside.textContent));
-  const file = `${index.folder}/${String(number).padStart(5, "0")}.js`;
+  const name = `${String(number).padStart(5, "0")}.js`, file = `${index.folder}/${name}`;
   return new Promise((resolve, reject) => {
     const script = document.createElement("script");
-    script.src = policy.createScriptURL(encodeURI(file));
+    script.src = policy.createScriptURL(`${encodeURIComponent(index.folder)}/${name}`);
     script.onerror = () => reject(new Error(`${file} is not beside this page; keep the folder together with it.`));
     waiting.set(number, (build, content) => {
       if (build === index.build) resolve(content);
