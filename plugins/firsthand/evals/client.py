@@ -13,6 +13,7 @@ from typing import Any
 from openai import APIConnectionError, APIError, AsyncOpenAI
 from pydantic import BaseModel, Field, ValidationError
 
+from firsthand.endpoint import base_url
 from firsthand.errors import UserError
 from firsthand.evals.extract import extract_choice
 from firsthand.evals.media import request_body
@@ -65,9 +66,8 @@ class BadAnswer(Exception):
 
 
 def connect(server: str, retries: int = 6, timeout: float = 600.0) -> AsyncOpenAI:
-    base_url = server.rstrip("/")
     return AsyncOpenAI(
-        base_url=base_url if base_url.endswith("/v1") else f"{base_url}/v1",
+        base_url=base_url(server),
         api_key=os.environ.get("VLLM_API_KEY", "none"),
         max_retries=retries,
         timeout=timeout,

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from firsthand.endpoint import base_url
 from firsthand.errors import UserError
 
 if TYPE_CHECKING:
@@ -33,11 +34,7 @@ def connect_async(server: str, retries: int = 6, timeout: float = 300.0) -> "Asy
 
 
 def _address(server: str) -> dict[str, Any]:
-    base_url = server.rstrip("/")
-    return {
-        "base_url": base_url if base_url.endswith("/v1") else f"{base_url}/v1",
-        "api_key": os.environ.get("OPENAI_API_KEY") or "none",
-    }
+    return {"base_url": base_url(server), "api_key": os.environ.get("OPENAI_API_KEY") or "none"}
 
 
 def key_of(body: Any) -> str:
