@@ -32,7 +32,7 @@ VARIANTS = {  # the same recipe on another data set, which shares its tiny twin
 }
 VERL = {"tiny_grpo_qwen3vl_choice": "grpo_qwen3vl_choice"}
 TWINS = LLAMA_FACTORY | VERL
-NO_TWIN = {"tiny_base", "cpu", "tools_toy", "tools_egolife"}  # tiny in itself; settings, no recipes
+NO_TWIN = {"tiny_base", "cpu", "tools_toy", "tools_egolife", "cott_toy", "cott_ego_r1"}  # tiny in itself; settings, no recipes
 
 PATHS = {"model_name_or_path", "adapter_name_or_path", "output_dir", "export_dir"}
 SIZES = {
