@@ -39,15 +39,17 @@ class Style:
     dialect: Dialect = "ego_r1"  # of calls and what comes back
 
 
+IN_WORDS = {"free-form": "ask_text.txt"}
 TURN = "<think>{thought}</think> <answer>{answer}</answer>"
 LINES = "<think>{thought}</think>\n<answer>{answer}</answer>"
 STYLES: dict[StyleName, Style] = {
     "choice": Style("choice.txt", LINES),
     "egocross": Style("egocross.txt", "{answer}"),
-    "ego_r1": Style("ego_r1.txt", TURN, stamped=True, agent="ego_r1"),
-    "ego_r1_brief": Style("ego_r1_brief.txt", TURN, stamped=True, agent="ego_r1"),  # for models with little room
+    "ego_r1": Style("ego_r1.txt", TURN, IN_WORDS, stamped=True, agent="ego_r1"),
+    # for models with little room
+    "ego_r1_brief": Style("ego_r1_brief.txt", TURN, IN_WORDS, stamped=True, agent="ego_r1"),
     "ego_r1_native": Style(  # tools in the chat template
-        "ego_r1_native.txt", LINES, stamped=True, agent="ego_r1_native", dialect="native"
+        "ego_r1_native.txt", LINES, IN_WORDS, stamped=True, agent="ego_r1_native", dialect="native"
     ),
     "video_r1": Style("video_r1.txt", LINES, asks=TYPED_ASKS),
 }

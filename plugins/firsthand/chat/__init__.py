@@ -1,0 +1,1 @@
+"""A conversation in the terminal with an agent, its tools and a week of video."""

@@ -1,0 +1,65 @@
+"""`firsthand chat`: one command, a conversation."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firsthand.rollout.prompt import AGENT_STYLES
+from firsthand.rows import StyleName
+
+app = typer.Typer(help="Talk with an agent about a week of video, and watch it call its tools.")
+
+
+@app.command()
+def chat(
+    agent: Annotated[str, typer.Option(help="The model, as its server names it.")],
+    server: Annotated[str, typer.Option(help="Any OpenAI-compatible server; a key comes from VLLM_API_KEY.")],
+    tools: Annotated[Path, typer.Option(help="YAML of tools, for example recipes/tools_toy.yaml.")],
+    source: Annotated[str | None, typer.Option(help="Whose week, or which video: A1_JAKE, or a video id.")] = None,
+    query_time: Annotated[
+        str | None, typer.Option(help="When you ask, DAYx_HHMMSSFF; `end`: the whole video may be seen.")
+    ] = None,
+    style: Annotated[StyleName, typer.Option(help=f"How it was taught: {', '.join(AGENT_STYLES)}.")] = "ego_r1",
+    turns: Annotated[int, typer.Option(min=1, help="Turns of the agent for one question.")] = 9,
+    max_tokens: Annotated[int, typer.Option(min=16, help="Of one turn.")] = 1024,
+    temperature: Annotated[float, typer.Option(min=0.0)] = 0.0,
+    frames: Annotated[Path, typer.Option(help="Folder for the frames that tools find.")] = Path("outputs/chat"),
+) -> None:
+    """Talk with an agent about a week of video, and watch it call its tools.
+
+    Its words appear as they come, its calls with their arguments, outcome and time, and the frames that they find.
+    Ctrl-C stops an answer, /help says what else can be typed. Questions can be piped in, a line each.
+
+    Example: firsthand chat --agent agent --server http://127.0.0.1:8000/v1 --tools recipes/tools_toy.yaml
+    --source A1_JAKE --query-time DAY3_12000000
+    """
+    import asyncio
+    import sys
+
+    from rich.console import Console
+
+    from firsthand.chat.screen import Screen
+    from firsthand.chat.session import Agent, Session
+    from firsthand.chat.shell import Shell
+    from firsthand.errors import UserError
+    from firsthand.evals.client import check_server, connect
+    from firsthand.rollout.agent import Limits
+    from firsthand.tools import config
+    from firsthand.tools.row import Row
+
+    if style not in AGENT_STYLES:
+        raise UserError(f"--style {style} has no tools; choose one of {', '.join(AGENT_STYLES)}")
+    if sys.stdin.isatty():
+        import readline  # noqa: F401  (arrows and the history of `input`)
+    client, toolbox, screen = connect(server, retries=2), config.load(tools), Screen(Console(), frames)
+    one = Agent(client, agent, style, Limits(turns=turns), {"max_tokens": max_tokens, "temperature": temperature})
+    session = Session(one, toolbox, screen, Row.of(source, query_time))
+    with asyncio.Runner() as runner:
+        runner.run(check_server(client, agent))
+        screen.say(f"{agent} with {', '.join(toolbox.names)}; /help", "dim")
+        try:
+            Shell(session, screen).run(runner)
+        finally:
+            runner.run(toolbox.close())
+            runner.run(client.close())

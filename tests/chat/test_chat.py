@@ -1,0 +1,202 @@
+"""`firsthand chat` over a server that streams: what is asked, what is shown, what is kept."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from rich.text import Text
+from typer.testing import CliRunner
+
+from firsthand.chat.screen import blocks
+from firsthand.chat.session import split_options
+from firsthand.cli import app
+from firsthand.rollout import prompt
+
+LOOK = '<think>I look.</think> <tool>{"name": "frames", "arguments": {"range": "DAY1_11000000-DAY1_11000400"}}</tool>'
+LATE = LOOK.replace("11000400", "11000900")
+TIME = "DAY1_11000800"
+
+
+def answer(words: str) -> str:
+    return f"<think>I saw it.</think> <answer>{words}</answer>"
+
+
+@pytest.fixture
+def chat(tools: Path, tmp_path: Path):
+    def run(server: Any, *lines: str, options: tuple[str, ...] = ("--source", "A1_JAKE", "--query-time", TIME)) -> Any:
+        arguments = ["--agent", "agent", "--server", server.url, "--tools", str(tools)]
+        arguments += ["--frames", str(tmp_path / "frames"), *options]
+        return CliRunner().invoke(app, ["chat", *arguments], input="".join(f"{line}\n" for line in lines))
+
+    return run
+
+
+def test_a_question_its_call_its_frames_and_its_answer(chat, script, tmp_path: Path) -> None:
+    server = script(LOOK, answer("It is red."))
+    shown = chat(server, "Which colour is it?")
+    assert shown.exit_code == 0, shown.output
+    assert "<think>I look.</think>" in shown.output and "It is red.  (2 turns, 1 calls, 14 tokens" in shown.output
+    assert '→ frames {"range": "DAY1_11000000-DAY1_11000400"}' in shown.output
+    assert "← ok in " in shown.output and ", 5 frames" in shown.output
+    saved = sorted((tmp_path / "frames/A1_JAKE").iterdir())
+    assert [path.name[:13] for path in saved] == [f"DAY1_11000{second}00" for second in range(5)]
+    assert all(str(path) in shown.output for path in saved)
+    assert Image.open(saved[3]).getpixel((5, 5))[1] == pytest.approx(75, abs=4)
+    first, second = (request["messages"] for request in server.requests)
+    assert first[0] == {"role": "system", "content": prompt.system("ego_r1")}
+    [part] = first[1]["content"]
+    asked = f"Which colour is it? <timestamp>{TIME}</timestamp>"
+    assert part["text"] == f"{asked}\nAnswer in your own words, in one or two sentences."
+    assert second[: len(first)] == first and second[len(first)] == {"role": "assistant", "content": LOOK}
+    assert [part["type"] for part in second[-1]["content"]] == ["image_url"] * 5 + ["text"]
+    assert server.requests[0]["stop"] == ["</tool>", "</answer>"] and server.requests[0]["stream"]
+
+
+def test_options_are_asked_as_in_training(chat, script) -> None:
+    server = script(answer("B"))
+    shown = chat(server, "Where is it? A. in the box B. on the table")
+    [part] = server.requests[0]["messages"][1]["content"]
+    assert part["text"] == f"Where is it? <timestamp>{TIME}</timestamp>\nA. in the box\nB. on the table"
+    assert "B  (1 turns" in shown.output
+
+
+@pytest.mark.parametrize("text, options", [
+    ("Where? A. here B. there C. a b", {"A": "here", "B": "there", "C": "a b"}),
+    ("Where? A) here B) there", {"A": "here", "B": "there"}),
+    ("Is vitamin A. good", {}), ("Where? B. here A. there", {}), ("A. here B. there", {}), ("Where? A.B. there", {}),
+])  # fmt: skip
+def test_what_is_an_option(text: str, options: dict[str, str]) -> None:
+    words, found = split_options(text)
+    assert found == options and words == ("Where?" if options else text)
+
+
+def test_the_conversation_goes_on_until_it_begins_anew(chat, script) -> None:
+    server = script(*map(answer, "abcd"))
+    shown = chat(server, "one", "two", "/new", "three", "/time DAY1_11000200", "four", "/history")
+    assert [len(request["messages"]) for request in server.requests] == [2, 4, 2, 2]
+    assert "DAY1_11000200</timestamp>" in server.requests[3]["messages"][1]["content"][0]["text"]
+    assert "A1_JAKE@DAY1_11000200> " in shown.output
+    assert [line for line in shown.output.splitlines() if " → " in line][-1] == "four → d"
+
+
+def test_the_native_dialect_describes_its_tools_to_the_template(chat, script) -> None:
+    server = script(LOOK.replace("tool>", "tool_call>"), answer("red"))
+    shown = chat(server, "colour?", options=("--source", "A1_JAKE", "--query-time", "end", "--style", "ego_r1_native"))
+    assert "← ok" in shown.output and "stop" not in server.requests[0]
+    assert [tool["function"]["name"] for tool in server.requests[0]["tools"]] == ["frames", "terminate"]
+    assert server.requests[1]["messages"][-1]["role"] == "tool"
+    assert "<timestamp>" not in json.dumps(server.requests[0]["messages"][1])
+
+
+def test_the_future_stays_unseen_and_unreadable_turns_are_corrected(chat, script) -> None:
+    server = script(LATE, "hm", answer("red"))
+    shown = chat(server, "colour?")
+    assert "← blocked_by_time" in shown.output and "has not happened yet" in shown.output
+    assert "no action could be read" in shown.output and "red  (3 turns" in shown.output
+
+
+@pytest.mark.parametrize("turns, most, why", [
+    (["hm"] * 3, 9, "too many turns in a row could not be read"), ([LOOK, LOOK], 2, "all turns are used up"),
+])  # fmt: skip
+def test_no_answer_says_why(chat, script, turns: list[str], most: int, why: str) -> None:
+    options = ("--source", "A1_JAKE", "--query-time", TIME, "--turns", str(most))
+    assert f"no answer: {why}" in chat(script(*turns), "colour?", options=options).output
+
+
+def test_a_failure_of_the_server_ends_no_conversation(chat, script) -> None:
+    server = script(answer("a"), "400", answer("c"))
+    shown = chat(server, "one", "two", "three")
+    assert "the server failed" in shown.output and "c  (1 turns" in shown.output
+    assert [len(request["messages"]) for request in server.requests] == [2, 4, 4], "`two` is forgotten"
+
+
+def test_what_is_saved(chat, script, tmp_path: Path) -> None:
+    shown = chat(script(LOOK, answer("red")), "colour?", f"/save {tmp_path}/chat.json")
+    saved = json.loads((tmp_path / "chat.json").read_text())
+    [exchange] = saved["exchanges"]
+    assert (saved["model"], exchange["question"], exchange["answer"]) == ("agent", "colour?", "red")
+    assert exchange["trace"]["turns"][0]["tool"] == "frames" and "1 questions -> " in shown.output
+
+
+@pytest.mark.parametrize("line, said", [
+    ("/nothing", "see /help"), ("/source", "write /source"), ("/time", "write /time"), ("/time noon", "is not a time"),
+    ("/save", "write /save"), ("/help", "Ctrl-C stops"), ("/tools", "frames: "),
+])  # fmt: skip
+def test_words_of_the_shell(chat, script, line: str, said: str) -> None:
+    shown = chat(script(), line)
+    assert said in shown.output and shown.exit_code == 0
+
+
+def test_who_and_when_must_be_said(chat, script) -> None:
+    server = script(answer("red"))
+    shown = chat(server, "colour?", "/source A1_JAKE", "colour?", f"/time {TIME}", "colour?", options=())
+    assert "/source A1_JAKE" in shown.output and "Say /time" in shown.output
+    assert len(server.requests) == 1 and "red  (1 turns" in shown.output
+
+
+@pytest.mark.parametrize("options, said", [
+    (("--agent", "other"), "mend --model"), (("--style", "choice"), "has no tools"),
+    (("--tools", "none.yaml"), "none.yaml"),
+])  # fmt: skip
+def test_wrong_options(chat, script, options: tuple[str, ...], said: str) -> None:
+    shown = chat(script(), options=options)
+    assert shown.exit_code == 1 and said in shown.output, shown.output
+
+
+def test_a_model_cannot_move_the_cursor(chat, script) -> None:
+    assert "\x1b" not in chat(script(answer("\x1b[2Jred")), "colour?").output
+
+
+def test_a_picture_in_blocks(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (64, 32), (0, 0, 250))
+    picture.paste((250, 0, 0), (0, 0, 64, 16))
+    picture.save(tmp_path / "x.jpg", quality=95)
+    text = blocks((tmp_path / "x.jpg").read_bytes(), width=8)
+    assert isinstance(text, Text) and text.plain == "▀" * 8 + "\n" + "▀" * 8 + "\n"
+    top, bottom = (text.spans[place].style for place in (0, -1))
+    assert top.color.triplet.red > 200 and top.bgcolor.triplet.red > 200  # type: ignore[union-attr]
+    assert bottom.color.triplet.blue > 200 and bottom.bgcolor.triplet.blue > 200  # type: ignore[union-attr]
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_conversation(tools: Path, script, tmp_path: Path) -> None:
+    """In a terminal of its own."""
+    server = script("ENDLESS", answer("red"))
+    command = [sys.executable, "-m", "firsthand.cli", "chat", "--agent", "agent", "--server", server.url]
+    command += ["--tools", str(tools), "--frames", str(tmp_path), "--source", "A1_JAKE", "--query-time", TIME]
+    master, slave = pty.openpty()
+    streams = {"stdin": slave, "stdout": slave, "stderr": slave, "env": {**os.environ, "TERM": "dumb"}}  # plain text
+    child = subprocess.Popen(
+        command, env={**os.environ, "TERM": "dumb"}, start_new_session=True, **streams
+    )  # plain text
+    os.close(slave)
+
+    def until(words: str) -> None:
+        seen = ""
+        while words not in seen:
+            ready = select.select([master], [], [], 120)[0]
+            assert ready and len(seen) < 100_000, f"no {words!r} in: {seen[-2000:]}"
+            seen += os.read(master, 4096).decode(errors="replace")
+
+    try:
+        until("> ")
+        os.write(master, b"one\n")
+        until("and on and on")
+        child.send_signal(signal.SIGINT)
+        until("the question is forgotten")
+        os.write(master, b"two\n")
+        until("red  (")
+        os.write(master, b"/quit\n")
+        assert child.wait(60) == 0
+    finally:
+        child.kill()
+        child.wait()
+        os.close(master)
+    assert server.left and len(server.requests[1]["messages"]) == 2
