@@ -1,7 +1,7 @@
 """Every release that can be converted. Licences and terms are as their owners state them; read theirs before use."""
 
 from firsthand.data.release import Hub, Release
-from firsthand.data.releases import ego_cott, ego_qa, egocross, longvitu, open_r1_video, qaego4d, video_r1
+from firsthand.data.releases import ego_cott, ego_qa, egocross, longvitu, open_r1_video, qaego4d, video_r1, whole_videos
 from firsthand.errors import UserError
 
 _EGOCROSS_LICENCE = "cc-by-nc-4.0 (the card lists cc-by-sa-4.0 too: taken as non-commercial)"
@@ -87,6 +87,27 @@ _ALL = (
         terms="A benchmark: not to train on. Only what lies before the query time may be used.",
         home="Hugging Face lmms-lab/EgoLife",
         hubs={"hf": Hub("lmms-lab/EgoLife", ("EgoLifeQA/*",))},
+    ),
+    Release(
+        name="egoschema",
+        about="EgoSchema: the 500 questions with public answers, five options, clips of three minutes",
+        converter=whole_videos.EgoSchema,
+        inputs={"eval": ("questions.json", "**/questions.json")},
+        rows=5031,
+        licence="as stated by egoschema/EgoSchema (not verified)",
+        terms=_EGO4D_TERMS + " A benchmark: not to train on.",
+        home="GitHub egoschema/EgoSchema",
+    ),
+    Release(
+        name="videomme_long",
+        about="Video-MME: the 900 questions about its 300 long videos, without subtitles",
+        converter=whole_videos.VideoMMELong,
+        inputs={"eval": ("videomme/test*.parquet", "**/videomme/test*.parquet")},
+        rows=2700,
+        licence="for academic research only, not to be passed on",
+        terms="A benchmark: not to train on. The videos are their owners'.",
+        home="Hugging Face lmms-lab/Video-MME",
+        hubs={"hf": Hub("lmms-lab/Video-MME", ("videomme/*",))},
     ),
     Release(
         name="toy_week",
