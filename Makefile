@@ -1,9 +1,10 @@
-# make demo   the whole loop on the toy week, on two CPU cores: SFT -> export -> GRPO -> serving -> evaluation -> report
+# make demo   the whole loop on a toy week, on two CPU cores: traces -> SFT -> export -> GRPO -> serving -> evaluation ->
+#             report; DEMO=agent (tools over memory) or DEMO=choice (pictures and videos), SEED=0
 # make test   lint, unit tests and the end-to-end tests of the real frameworks
 # make setup  the environment alone; EXTRA=cuda on a GPU machine
 EXTRA ?= cpu
 SEED ?= 0
-RUN ?= runs/demo_seed$(SEED)
+DEMO ?= choice
 BIN := .venv/bin
 
 .PHONY: setup demo demo-seeds test lint bench clean
@@ -11,10 +12,10 @@ setup:
 	@bash launch/setup.sh $(EXTRA)
 
 demo: setup
-	@$(BIN)/firsthand demo run --out $(RUN) --seed $(SEED)
+	@$(BIN)/firsthand demo run $(DEMO) --seed $(SEED)
 
 demo-seeds: setup  # three seeds, and their table into docs/results.md
-	@$(BIN)/firsthand demo seeds --seeds 0,1,2 --results docs/results.md
+	@$(BIN)/firsthand demo seeds $(DEMO) --seeds 0,1,2 --results docs/results.md
 
 test: setup lint
 	@$(BIN)/python -m pytest -q -m "not e2e and not slow" -n 2

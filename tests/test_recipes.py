@@ -23,6 +23,7 @@ LLAMA_FACTORY = {
     "tiny_merge_egocross_lora": "merge_egocross_lora",
     "tiny_sft_ego_cott": "sft_ego_cott",
     "tiny_sft_ego_cott_lora": "sft_ego_cott_lora",
+    "tiny_merge_ego_cott_lora": "merge_ego_cott_lora",
     "tiny_sft_video_r1": "sft_video_r1",
 }
 VARIANTS = {  # the same recipe on another data set, which shares its tiny twin
@@ -109,6 +110,7 @@ def test_the_template_is_that_of_the_model(name: str) -> None:
 @pytest.mark.parametrize(("merge", "train"), [
     ("merge_qwen3vl_lora", "sft_qwen3vl_lora"), ("tiny_merge_lora_qwen3vl", "tiny_sft_lora_qwen3vl"),
     ("merge_egocross_lora", "sft_egocross_lora"), ("tiny_merge_egocross_lora", "tiny_sft_egocross_lora"),
+    ("merge_ego_cott_lora", "sft_ego_cott_lora"), ("tiny_merge_ego_cott_lora", "tiny_sft_ego_cott_lora"),
 ])  # fmt: skip
 def test_a_merge_recipe_continues_its_training_recipe(merge: str, train: str) -> None:
     made, trained = read(merge), read(train)

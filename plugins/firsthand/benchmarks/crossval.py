@@ -19,12 +19,12 @@ from rich.console import Console
 from firsthand import files
 from firsthand.benchmarks.folds import domain, folds
 from firsthand.data.registry import COLUMNS, TAGS
-from firsthand.demo.stages import Stage, run_stages
 from firsthand.errors import UserError
 from firsthand.evals.rows import Gold, Prediction, read_rows
 from firsthand.evals.score import Comparison, Score, compare, score
 from firsthand.rollout import prompt
 from firsthand.rows import Question, Trajectory
+from firsthand.stages import Stage, run_stages
 
 BIN = Path(sys.executable).parent
 ENTRY = {"formatting": "sharegpt", "columns": COLUMNS, "tags": TAGS}

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from firsthand.demo.stages import Stage, run_stages
 from firsthand.errors import UserError
+from firsthand.stages import Stage, run_stages
 
 
 def until(condition: Callable[[], object], seconds: float = 30) -> None:
@@ -135,7 +135,7 @@ RUNNER = """
     from pathlib import Path
     from rich.console import Console
     from firsthand import files
-    from firsthand.demo.stages import Stage, run_stages
+    from firsthand.stages import Stage, run_stages
 
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     script = "echo slow >> ran; echo $$ > pid.part; mv pid.part pid; [ -e go ] || exec sleep 1000; touch made"

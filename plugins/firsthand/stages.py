@@ -23,6 +23,9 @@ from firsthand.processes import tail
 
 Watch = Callable[[], tuple[int, int, str]]  # steps done, steps in all, a few words
 
+# A tiny model does many tiny operations: a second thread costs more than it brings, except in the large products.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "DISABLE_VERSION_CHECK": "1"}
+
 
 @dataclass
 class Stage:

@@ -1,4 +1,4 @@
-"""What the demo measured: scores with intervals, curves of every reward part, the report page, the table of seeds."""
+"""What the visual loop measured: scores with intervals, curves of every reward part, questions that GRPO changed."""
 
 import json
 import statistics
@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rich.console import Console
 
 from firsthand import files
 from firsthand.errors import UserError
 from firsthand.evals.extract import extract_choice
 from firsthand.evals.rows import Gold, Prediction, read_rows
-from firsthand.evals.score import Score, compare, score
+from firsthand.evals.score import compare, score
 from firsthand.evals.tables import print_scores
 from firsthand.reward_fns.choice import compute_score
 
@@ -21,25 +20,19 @@ MODELS = ("base", "sft", "grpo")
 WEEK = Path("datasets/toy")
 TEST = WEEK / "choice_test.jsonl"
 GRPO = Path("recipes/grpo_qwen3vl_choice.yaml")
-MARKS = ("<!-- demo seeds: begin -->", "<!-- demo seeds: end -->")
 
 
-def write_report(run: Path, seed: int, seconds: dict[str, float], console: Console) -> Path:
-    from firsthand.report.build import build
-
+def content(run: Path) -> dict[str, Any]:
     gold = read_rows(TEST, Gold)
     answers = {name: read_rows(run / f"answers/{name}.jsonl", Prediction) for name in MODELS}
     scores = [score(name, answers[name], gold, by="label") for name in MODELS]
     pairs = [("base", "sft"), ("sft", "grpo")]
     comparisons = [compare((a, answers[a]), (b, answers[b]), gold) for a, b in pairs]
     print_scores(scores, comparisons)
-    content = {
+    return {
         "title": "A tiny Qwen3-VL learns to look at the hands",
         "subtitle": "base, after SFT on an imperfect teacher, and after GRPO; held-out person of the toy week",
-        "seed": seed,
         "media_root": str(Path("../" * len(run.parts)) / WEEK),
-        "commands": [f"firsthand demo run --out {run} --seed {seed}"],
-        "stages": [{"name": name, "seconds": value} for name, value in seconds.items()],
         "curves": {"x": "step", "series": reward_curves(run / "grpo/rollouts")},
         "table": [item.model_dump() for item in scores],
         "comparisons": [item.model_dump() for item in comparisons],
@@ -51,10 +44,6 @@ def write_report(run: Path, seed: int, seconds: dict[str, float], console: Conso
             "Greedy answers through vLLM's OpenAI server; half of the questions with one image, half with four frames.",
         ],
     }
-    files.write_json(run / "report.json", content)
-    page = run / "report.html"
-    build(run, page)
-    return page
 
 
 def reward_curves(rollouts: Path) -> dict[str, list[tuple[int, float]]]:
@@ -103,43 +92,3 @@ def _trajectories(answers: dict[str, dict[str, Prediction]]) -> list[dict[str, A
         keep = {key: row[key] for key in ("id", "label", "question", "options", "answer")}
         shown.append({**keep, "frames": frames, "outputs": outputs, "parts": parts})
     return shown
-
-
-def write_seeds_table(folders: dict[int, Path], results: Path) -> None:
-    """One row a seed and the mean, between two marks of a Markdown file."""
-    lines = [
-        "| seed | n | base | SFT | GRPO | GRPO - SFT | interaction: SFT | interaction: GRPO | seconds |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    columns: dict[str, list[float]] = defaultdict(list)
-    for seed, folder in folders.items():
-        report = files.read_json(folder / "report.json")
-        table = {row["model"]: Score.model_validate(row) for row in report["table"]}
-        gain = 100 * (table["grpo"].accuracy - table["sft"].accuracy)
-        seconds = sum(stage["seconds"] for stage in report["stages"])
-        cells = [_percent(table[name]) for name in MODELS]
-        inner = [_percent(table[name].by["interaction"]) for name in ("sft", "grpo")]
-        lines.append(
-            f"| {seed} | {table['base'].n} | {' | '.join(cells)} | {gain:+.1f} | {' | '.join(inner)} | {seconds:.0f} |"
-        )
-        for name in MODELS:
-            columns[name].append(100 * table[name].accuracy)
-        columns["gain"].append(gain)
-    if len(folders) > 1:
-        means = [f"{statistics.fmean(values):.1f} ± {statistics.stdev(values):.1f}" for values in columns.values()]
-        lines.append(f"| mean ± sd | | {' | '.join(means)} | | | |")
-    before, after = _around(results)
-    note = "Accuracy in % on held-out people, with Wilson 95 % intervals; written by `make demo-seeds`."
-    files.write_text(results, "\n".join([before + MARKS[0], "", note, "", *lines, "", MARKS[1] + after]))
-
-
-def _percent(tally: Any) -> str:
-    low, high = tally.interval
-    return f"{100 * tally.accuracy:.1f} ({100 * low:.0f}-{100 * high:.0f})"
-
-
-def _around(path: Path) -> tuple[str, str]:
-    text = path.read_text() if path.exists() else "# Results\n\n"
-    if MARKS[0] not in text:
-        return text.rstrip("\n") + "\n\n", "\n"
-    return text.split(MARKS[0])[0], text.split(MARKS[1])[1]

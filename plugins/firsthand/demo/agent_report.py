@@ -1,0 +1,81 @@
+"""What the agent's loop measured: scores with and without tools, curves of the reward parts, what changed."""
+
+import statistics
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from firsthand import files
+from firsthand.benchmarks.agents.folder import Folder, read
+from firsthand.benchmarks.agents.results import AGENT, NO_TOOLS, golds, predictions, results
+from firsthand.errors import UserError
+from firsthand.evals.score import compare
+from firsthand.evals.tables import print_scores
+from firsthand.rollout.episodes import Episode
+
+MODELS = ("base", "sft", "grpo")
+SHOWN = ("score", "accuracy", "format", "evidence", "calls", "invalid_turns")
+
+
+def content(run: Path) -> dict[str, Any]:
+    folders = {name: Folder(run / "answers" / name) for name in MODELS}
+    counted = {name: results(folder).scores for name, folder in folders.items()}
+    table = [counted[name][AGENT].model_copy(update={"model": name}) for name in MODELS]
+    table.append(counted["grpo"][NO_TOOLS].model_copy(update={"model": "grpo, no tools"}))
+    said = {name: predictions(folder)[AGENT] for name, folder in folders.items()}
+    said["grpo, no tools"] = predictions(folders["grpo"])[NO_TOOLS]
+    gold = golds(folders["grpo"])
+    pairs = [("base", "sft"), ("sft", "grpo"), ("grpo, no tools", "grpo")]
+    comparisons = [compare((a, said[a]), (b, said[b]), gold) for a, b in pairs]
+    print_scores(table, comparisons)
+    return {
+        "title": "A tiny agent learns to look things up",
+        "subtitle": "base, after SFT on a teacher who mostly guesses, and after GRPO; held-out people of the toy week",
+        "curves": {"x": "step", "series": curves(run / "grpo/traces")},
+        "table": [item.model_dump() for item in table],
+        "comparisons": [item.model_dump() for item in comparisons],
+        "trajectories": trajectories(folders),
+        "notes": [
+            "Every question asks for something that happened an hour to days before it and has changed since.",
+            "The SFT chains are those whose letter is right, lucky guesses among them, unmarked; GRPO sees the reward.",
+            "Greedy answers through vLLM's OpenAI server and the tools of the training. Without tools: the same agent, "
+            "whose calls are not carried out.",
+            "Every trajectory of the training, turn by turn: view.html beside this page.",
+        ],
+    }
+
+
+def curves(traces: Path) -> dict[str, list[tuple[int, float]]]:
+    """Mean of every reward part a step, and how many calls were made, over the trajectories that were trained on."""
+    series: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for path in sorted(traces.glob("*.jsonl")):
+        rows = list(files.read_jsonl(path))
+        for name in SHOWN:
+            values = [row["score"] if name == "score" else row["parts"][name] for row in rows]
+            series[name].append((int(path.stem), statistics.fmean(values)))
+    if not series:
+        raise UserError(f"{traces}: no trajectories; did GRPO run with the GroupReplayBuffer and its `traces`?")
+    return dict(series)
+
+
+def trajectories(folders: dict[str, Folder], shown: int = 12) -> list[dict[str, Any]]:
+    """Questions that GRPO changed come first, then the rest."""
+    episodes = {name: read(folder.episodes, Episode) for name, folder in folders.items()}
+    both = [row for key, row in episodes["grpo"].items() if all(key in rows for rows in episodes.values())]
+    both.sort(key=lambda row: row.letter == episodes["sft"][row.id].letter)
+    return [
+        {
+            "id": row.id,
+            "label": row.labels.get("type") or "",
+            "question": row.question,
+            "options": row.options,
+            "answer": row.answer,
+            "outputs": {name: _told(rows[row.id]) for name, rows in episodes.items()},
+        }
+        for row in both[:shown]
+    ]
+
+
+def _told(episode: Episode) -> str:
+    turns = (f"{turn['text']}\n{turn['observation'] or ''}" for turn in episode.trace["turns"])
+    return "\n".join(turns).strip()
