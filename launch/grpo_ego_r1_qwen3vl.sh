@@ -1,0 +1,1 @@
+grpo_ego_r1.sh
