@@ -42,7 +42,7 @@ def compute_score(
     calls = [turn for turn in trace["turns"] if turn["action"] == "call"]
     correct = float(trace["letter"] is not None and trace["letter"] == ground_truth)
     shape = float(trace["letter"] is not None and all(turn["action"] != "invalid" for turn in trace["turns"]))
-    evidence = correct * _share_seen(extra_info.get("target_time") or [], calls)
+    evidence = correct * _share_seen(extra_info.get("target_time"), calls)
     economy = correct * max(0.0, 1 - len(calls) / CALLS)
     return {
         "score": weight["accuracy"] * correct
@@ -60,10 +60,10 @@ def compute_score(
     }
 
 
-def _share_seen(targets: list[str], calls: list[dict[str, Any]]) -> float:
-    """The share of the target moments (`DAY1_11210217`) or ranges that a retrieved record or frame overlaps."""
-    if not targets:
+def _share_seen(target_time: Any, calls: list[dict[str, Any]]) -> float:
+    """The share of the target times, as a row writes them, that a retrieved record or frame overlaps."""
+    if not target_time:
         return 0.0
+    targets = clock.target_spans(target_time)
     spans = [span for call in calls for span in call["spans"]] + [(at, at) for call in calls for at in call["images"]]
-    ranges = [clock.parse_range(text) if "-" in text else (clock.parse(text),) * 2 for text in targets]
-    return sum(any(s <= end and start <= e for s, e in spans) for start, end in ranges) / len(ranges)
+    return sum(any(s <= end and start <= e for s, e in spans) for start, end in targets) / len(targets)

@@ -68,7 +68,9 @@ def test_an_invalid_turn_costs_the_form_but_not_the_answer(compute_score):
     (["DAY1_03470000-DAY1_03480000"], (), 1.0),
     (["DAY1_03464000", "DAY1_05000000"], (), 0.5),
     (["DAY1_05000000"], (104400.0,), 1.0),
+    ("DAY1_03464000-DAY1_03464000 DAY1_05000000-DAY1_05010000", (), 0.5),  # as rows write them
     ([], (), 0.0),
+    (None, (), 0.0),
 ])  # fmt: skip
 def test_evidence_is_the_share_of_targets_that_were_looked_at(compute_score, target, images, evidence):
     trace = trace_of(CALL, "<think>x</think> <answer>B</answer>", images=images)

@@ -7,7 +7,10 @@ In a recipe:
 and in that file one entry for each dialect or set of tools:
 
     - {name: firsthand, _target_: firsthand.training.agent_loop.ToolLoop, toolbox: recipes/tools_toy.yaml,
-       dialect: ego_r1, turns: 6, turn_tokens: 256}
+       dialect: ego_r1, turns: 6, turn_tokens: 256, budget: {tokens: 512, seconds: 60}}
+
+`turns`, `invalid` and `seconds` limit an episode (`rollout/agent.Limits`), `turn_tokens` a turn of the model, `budget`
+what comes back from one call (`tools/protocol.Budget`). `data.max_response_length` holds all turns and observations.
 
 Token in, token out: what the model sampled is what is trained, never text that was encoded again. Every token that the
 model did not sample (observations, role headers, the end of a turn that a stop string cut) has mask 0. Whose week it is
@@ -16,7 +19,7 @@ and when the question was asked come from the row's `extra_info`. A rollout whos
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from io import BytesIO
 from typing import Any
 from uuid import uuid4
@@ -28,7 +31,7 @@ from firsthand.errors import UserError
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Limits, Message, Reply, Trace, run_episode
 from firsthand.rollout.dialects import chat_tools, stop_strings
-from firsthand.tools.protocol import Context, Image
+from firsthand.tools.protocol import Budget, Context, Image
 from firsthand.tools.row import END, Row
 from firsthand.tools.verl_adapter import toolbox_of
 
@@ -36,15 +39,24 @@ SHORTEST_TURN = 16  # tokens; an observation that leaves less than this for the 
 
 
 class ToolLoop(AgentLoopBase):
-    def __init__(self, *args: Any, toolbox: str, dialect: Dialect, turn_tokens: int = 512, **options: Any):
+    def __init__(
+        self,
+        *args: Any,
+        toolbox: str,
+        dialect: Dialect,
+        turn_tokens: int = 512,
+        budget: Mapping[str, Any] | None = None,
+        **options: Any,
+    ):
         limits = {field.name: options.pop(field.name) for field in fields(Limits) if field.name in options}
         super().__init__(*args, **options)
+        self.budget = Budget(**(budget or {}))
         self.dialect, self.turn_tokens, self.limits = dialect, turn_tokens, Limits(**limits)
         self.toolbox = toolbox_of(toolbox)
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> AgentLoopOutput:
         facts = row["extra_info"]
-        context = context_of(facts)
+        context = replace(context_of(facts), budget=self.budget)
         policy = TokenPolicy(self, list(row["raw_prompt"]), sampling_params)
         await policy.start()
         letters = facts.get("letters") or "ABCD"

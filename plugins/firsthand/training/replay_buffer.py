@@ -53,15 +53,16 @@ class GroupReplayBuffer(ReplayBuffer):
         return batch, metrics
 
     def _read(self, batch) -> tuple[list[Rollout], list[torch.Tensor]]:
-        fields = ["extra_fields", "rm_scores", "extra_info"]
+        fields = ["rm_scores", "response_mask", "extra_fields", "extra_info"]
         data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
         given = list(data["rm_scores"].unbind())
         rollouts = []
-        for key, scores, extra, info in zip(batch.keys, given, data["extra_fields"], data["extra_info"], strict=True):
+        columns = given, data["response_mask"].unbind(), data["extra_fields"], data["extra_info"]
+        for key, scores, mask, extra, info in zip(batch.keys, *columns, strict=True):
             extra, info = getattr(extra, "data", extra), getattr(info, "data", info)
             parts = {name: float(value) for name, value in extra.get("reward_extra_info", {}).items()}
             facts = {name: info.get(name) for name in ("id", "identity", "query_time", "label", "index")}
-            rollouts.append(Rollout(key, float(scores.sum()), parts, extra.get("trace"), facts))
+            rollouts.append(Rollout(key, float(scores.sum()), parts, extra.get("trace"), facts, int(mask.sum())))
         return rollouts, given
 
     def _write_back(self, batch, rollouts: list[Rollout], given: list[torch.Tensor]) -> None:

@@ -14,6 +14,7 @@ class Rollout:
     parts: dict[str, float]
     trace: dict[str, Any] | None = None  # of an agent with tools (rollout.agent.Trace)
     facts: dict[str, Any] = field(default_factory=dict)  # of the row: id, identity, query time, label
+    trained: int = 0  # tokens with mask 1: what the model wrote, none of a faulty rollout
 
     @property
     def faulty(self) -> bool:

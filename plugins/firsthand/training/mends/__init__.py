@@ -24,7 +24,10 @@ WHEELS = {  # needed where these wheels were built for another torch than the in
     "torchcodec_load_image_library": "torchcodec._internally_replaced_utils",
     "vllm_cli_main": "vllm.entrypoints.cli.main",
 }
-VERL = {"verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server"}  # needed on every machine
+VERL = {  # needed on every machine
+    "verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server",
+    "verl_file_logger": "verl.utils.tracking",
+}
 VERL_ON_CPU = {
     "transformers_merge_kwargs": "transformers.processing_utils",
     "verl_initialize_global_process_group_ray": "verl.utils.distributed",
