@@ -18,6 +18,7 @@ from firsthand.doctor import (
     lf_rows,
     paths,
     tools_yaml,
+    verl_agents,
     verl_chain,
     verl_files,
     verl_keys,
@@ -128,7 +129,7 @@ def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
         yield from chain.findings
         yield from _guarded(partial(verl_keys.check, chain), document)
         if chain.base is not None:  # an overlay alone decides nothing
-            for module in (verl_settings, verl_sizes, verl_files, verl_rows):
+            for module in (verl_settings, verl_sizes, verl_files, verl_rows, verl_agents):
                 yield from _guarded(partial(module.check, chain), document)
     elif kind == "verl agent loops":
         yield from verl_files.agent_loops(document)

@@ -44,3 +44,20 @@ def first_rows(path: Path) -> list[dict[str, Any]]:
     if not all(isinstance(row, dict) for row in rows):
         raise Unreadable("a row is no JSON object")
     return rows
+
+
+def column(path: Path, *names: str) -> list[Any]:
+    """One value of every row, of a nested field by its path; nothing where the file or the field is not readable."""
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    if path.suffix != ".parquet":
+        return []
+    try:
+        rows = parquet.read_table(path, columns=[".".join(names)]).to_pylist()
+    except (OSError, pyarrow.ArrowException):
+        return []
+    values = rows
+    for name in names:
+        values = [value.get(name) if isinstance(value, dict) else None for value in values]
+    return [value for value in values if value is not None]

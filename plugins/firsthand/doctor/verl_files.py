@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from firsthand.doctor import agent_loops as loops
 from firsthand.doctor import paths, yaml_lines
 from firsthand.doctor.findings import Finding, rule
 from firsthand.doctor.python_objects import look_up, look_up_dotted, source_of, takes_reward_arguments
@@ -111,8 +112,18 @@ def agent_loops(document: Document) -> Iterator[Finding]:
     for index, entry in enumerate(document.data):
         if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("name", "_target_")):
             yield BAD_TOOLS.at(document.place(index), "an agent loop without name and _target_", "add both")
-        elif finding := look_up_dotted(document.place(index, "_target_"), entry["_target_"]):
-            yield finding
+        else:
+            if finding := look_up_dotted(document.place(index, "_target_"), entry["_target_"]):
+                yield finding
+            yield from loops.settings(document, index)
+
+
+def agent_entries(chain: Chain) -> list[dict[str, Any]]:
+    """The loops that the recipe registers; none of a file that cannot be read."""
+    config = chain.get(f"{AGENT}.agent_loop_config_path")
+    document = yaml_lines.load(Path(config))[0] if isinstance(config, str) else None
+    entries = document.data if document is not None and isinstance(document.data, list) else []
+    return [entry for entry in entries if isinstance(entry, dict)]
 
 
 @cache
@@ -125,9 +136,8 @@ def builtin_loops() -> frozenset[str]:
 def _default_loop(chain: Chain) -> Iterator[Finding]:
     key = f"{AGENT}.default_agent_loop"
     name, config = chain.get(key), chain.get(f"{AGENT}.agent_loop_config_path")
-    document = yaml_lines.load(Path(config))[0] if isinstance(config, str) else None
-    entries: list[Any] = document.data if document is not None and isinstance(document.data, list) else []
-    known = builtin_loops() | {str(entry.get("name")) for entry in entries if isinstance(entry, dict)}
-    if isinstance(name, str) and builtin_loops() and name not in known and (config is None or document is not None):
+    entries = agent_entries(chain)
+    known = builtin_loops() | {str(entry.get("name")) for entry in entries}
+    if isinstance(name, str) and builtin_loops() and name not in known and (config is None or entries):
         fix = did_you_mean(name, known, f"register it in `{AGENT}.agent_loop_config_path`")
         yield NO_LOOP.at(chain.place(key), f"no agent loop is called `{name}`", fix)
