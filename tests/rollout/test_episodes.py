@@ -15,7 +15,7 @@ from firsthand.evals.rows import Gold, Prediction, read_rows
 from firsthand.evals.score import score
 from firsthand.files import read_jsonl, write_jsonl
 from firsthand.rollout.agent import Limits, Reply
-from firsthand.rollout.episodes import AgentSettings, Episode, Task, run_episodes
+from firsthand.rollout.episodes import GIVE_UP, AgentSettings, Episode, Task, run_episodes
 from firsthand.rollout.prompt import eval_row, messages
 from firsthand.rows import Question
 from firsthand.tools.backends.openai import Price
@@ -123,6 +123,18 @@ def test_faults_of_the_policy_are_listed_apart_and_asked_again(tmp_path: Path) -
     assert asked == ["b"] and rows.keys() == {"a", "b", "c"}
     assert (summary.asked, summary.resumed, summary.correct, summary.failed) == (1, 2, 3, {})
     assert not Path(f"{out}.errors.jsonl").exists()
+
+
+def test_a_server_that_is_gone_is_not_asked_for_ever(tmp_path: Path) -> None:
+    asked = []
+
+    def gone(task: Task) -> Script:
+        asked.append(task.id)
+        return Script(ConnectionError("no server"))
+
+    summary, rows = run([task(str(number)) for number in range(40)], tmp_path / "e.jsonl", gone, concurrency=1)
+    assert len(asked) == GIVE_UP and len(summary.failed) == 40 and not rows
+    assert "not asked" in summary.failed["39"]
 
 
 @pytest.mark.parametrize(

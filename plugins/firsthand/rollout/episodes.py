@@ -31,6 +31,7 @@ from firsthand.tools.row import END, Row
 from firsthand.tools.toolbox import Toolbox
 
 log = logging.getLogger(__name__)
+GIVE_UP = 16  # faults of policies in a row: nobody is there
 
 
 class AgentSettings(BaseModel):
@@ -141,12 +142,14 @@ async def run_episodes(
 
     A policy that counts `prompt_tokens` and `completion_tokens` gets them into its row, and its cost at `price`.
     """
-    by_id = _by_id(tasks)
+    by_id, in_a_row = _by_id(tasks), 0
     stored = {**settings.model_dump(mode="json"), "tools": list(toolbox.names)}
     errors = Path(f"{out}.errors.jsonl")
 
     async def episode(task: Task) -> dict[str, Any]:
         began, letters = time.monotonic(), "".join(task.question.options)
+        if in_a_row >= GIVE_UP:
+            raise UserError(f"not asked, after {GIVE_UP} faults in a row")
         policy = open_policy(task)
         trace = await run_episode(policy, toolbox, task.context, settings.dialect, letters, settings.limits)
         read, written = (getattr(policy, name, 0) for name in ("prompt_tokens", "completion_tokens"))
@@ -180,12 +183,15 @@ async def run_episodes(
         with progress(len(by_id), len(rows.rows)) as bar:
 
             def done(task: Task, result: dict[str, Any] | Exception) -> None:
+                nonlocal in_a_row
                 if isinstance(result, Exception):
+                    in_a_row += not isinstance(result, UserError)  # which is the question's own fault
                     log.debug("%s", task.id, exc_info=result)
                     why = summary.failed[task.id] = redact(f"{type(result).__name__}: {result}")
                     with errors.open("a", encoding="utf-8") as file:
                         file.write(json.dumps({"id": task.id, "why": why}, ensure_ascii=False) + "\n")
                 else:
+                    in_a_row = 0
                     summary.asked += 1
                     summary.count(result)
                 bar.update(bar.task_ids[0], advance=1, note=summary.note)
