@@ -1,10 +1,12 @@
-"""What tests of several rooms share: an ASGI application served on a real socket."""
+"""What tests of several rooms share: an ASGI application and a chat server, each on a real socket."""
 
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -38,3 +40,60 @@ def _served(app: Any, **options: Any) -> Iterator[str]:
 def serve() -> Iterator[Callable[..., str]]:
     with ExitStack() as stack:
         yield lambda app, **options: stack.enter_context(_served(app, **options))
+
+
+class Chat(BaseHTTPRequestHandler):
+    """One request to a chat server of the model `tiny`; what it answers is told by the test."""
+
+    server: "ChatServer"
+
+    def do_GET(self) -> None:
+        self.send(200, {"object": "list", "data": [{"id": "tiny", "object": "model"}]})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.requests.append(body)
+        self.server.answer(self, body)
+
+    def complete(self, content: str | None, finish_reason: str = "stop", **more: Any) -> None:
+        message = {"role": "assistant", "content": content}
+        choice = {"index": 0, "message": message, "finish_reason": finish_reason, **more}
+        usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+        completion = {"id": "x", "object": "chat.completion", "created": 0, "model": "tiny", "usage": usage}
+        self.send(200, completion | {"choices": [choice]})
+
+    def send(self, status: int, content: Any, length: int | None = None) -> None:
+        payload = (content if isinstance(content, str) else json.dumps(content)).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(payload) if length is None else length))
+        self.send_header("retry-after-ms", "1")
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class ChatServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self, answer: Callable[[Chat, dict[str, Any]], None], state: dict[str, Any]) -> None:
+        super().__init__(("127.0.0.1", 0), Chat)
+        self.answer, self.requests = answer, list[dict[str, Any]]()
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        vars(self).update(state)
+
+
+@pytest.fixture
+def chat_server() -> Iterator[Callable[..., ChatServer]]:
+    """answer, state -> a server that answers by `answer(chat, body)`, and has what it may need as attributes."""
+    with ExitStack() as stack:
+
+        def start(answer: Callable[[Chat, dict[str, Any]], None], **state: Any) -> ChatServer:
+            server = stack.enter_context(ChatServer(answer, state))
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+            stack.callback(server.shutdown)
+            return server
+
+        yield start

@@ -2,9 +2,6 @@
 
 import json
 import math
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,82 +16,28 @@ from firsthand.files import read_jsonl, write_jsonl
 from firsthand.rollout.prompt import eval_row
 from firsthand.rows import Question
 
-SERVER_FRAMES = 100
-
-
-class Server(ThreadingHTTPServer):
-    """Knows that the cup is right, likes the letter A a little, and takes at most `most` images."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.most, self.refusal = (
-            SERVER_FRAMES,
-            (400, "The decoder prompt (length 900) is longer than the maximum model length of 800"),
-        )
-        self.says: str | None = None
-        self.requests: list[dict[str, Any]] = []
-        self.url = f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        self._send(200, {"object": "list", "data": [{"id": "tiny", "object": "model"}]})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.requests.append(body)
-        user = body["messages"][-1]["content"]
-        if sum(part["type"] == "image_url" for part in user) > self.server.most:
-            status, message = self.server.refusal
-            return self._send(status, {"error": {"message": message}})
-        options = dict(line.split(". ", 1) for line in user[-1]["text"].splitlines() if line[1:3] == ". ")
-        right = next((letter for letter, text in options.items() if text == "cup"), "A")
-        said = self.server.says or right
-        logprobs = {letter: math.log(0.6 if letter == right else 0.1 + 0.05 * (letter == "A")) for letter in options}
-        choice: dict[str, Any] = {
-            "index": 0,
-            "message": {"role": "assistant", "content": said},
-            "finish_reason": "stop",
-        }
-        if body.get("logprobs"):
-            top = [{"token": letter, "logprob": value} for letter, value in logprobs.items()]
-            choice["logprobs"] = {"content": [{"token": said, "logprob": -0.1, "top_logprobs": top}]}
-        usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
-        self._send(
-            200,
-            {
-                "id": "x",
-                "object": "chat.completion",
-                "created": 0,
-                "model": "tiny",
-                "usage": usage,
-                "choices": [choice],
-            },
-        )
-
-    def _send(self, status: int, content: dict[str, Any]) -> None:
-        payload = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(payload)))
-        self.send_header("retry-after-ms", "1")
-        self.end_headers()
-        self.wfile.write(payload)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+TOO_LONG = (400, "The decoder prompt (length 900) is longer than the maximum model length of 800")
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as fake:
-        threading.Thread(target=fake.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield fake
-        fake.shutdown()
+def server(chat_server) -> Any:
+    """Knows that the cup is right, likes the letter A a little, and takes at most `most` images."""
+
+    def answer(chat: Any, body: dict[str, Any]) -> None:
+        user = body["messages"][-1]["content"]
+        if sum(part["type"] == "image_url" for part in user) > server.most:
+            status, message = server.refusal
+            return chat.send(status, {"error": {"message": message}})
+        options = dict(line.split(". ", 1) for line in user[-1]["text"].splitlines() if line[1:3] == ". ")
+        right = next((letter for letter, text in options.items() if text == "cup"), "A")
+        said = server.says or right
+        likes = {letter: math.log(0.6 if letter == right else 0.1 + 0.05 * (letter == "A")) for letter in options}
+        top = [{"token": letter, "logprob": value} for letter, value in likes.items()]
+        logprobs = {"content": [{"token": said, "logprob": -0.1, "top_logprobs": top}]}
+        chat.complete(said, **({"logprobs": logprobs} if body.get("logprobs") else {}))
+
+    server = chat_server(answer, most=100, refusal=TOO_LONG, says=None)
+    return server
 
 
 @pytest.fixture
@@ -118,7 +61,7 @@ def rows(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(server: Server, rows: Path, tmp_path: Path) -> Any:
+def run(server: Any, rows: Path, tmp_path: Path) -> Any:
     def start(*options: Any, code: int = 0) -> list[dict[str, Any]]:
         out = tmp_path / "out.jsonl"
         fixed = ["--rows", rows, "--server", server.url, "--out", out, "--min-pixels", 1, "--retries", 0]
@@ -141,7 +84,7 @@ WAYS = [
 
 
 @pytest.mark.parametrize(("options", "requests", "logprobs"), WAYS)
-def test_every_way_of_asking_finds_the_option(run, server: Server, options, requests: int, logprobs: bool) -> None:
+def test_every_way_of_asking_finds_the_option(run, server: Any, options, requests: int, logprobs: bool) -> None:
     answers = run(*options)
     assert [row["letter"] for row in answers] == ["B", "C", "D"]
     assert all(row["decided"] and row["frames"] == 8 and row["halved"] == [] for row in answers)
@@ -149,7 +92,7 @@ def test_every_way_of_asking_finds_the_option(run, server: Server, options, requ
     assert all(bool(body.get("logprobs")) == logprobs and body["temperature"] == 0 for body in server.requests)
 
 
-def test_frames_have_their_times_before_them(run, server: Server) -> None:
+def test_frames_have_their_times_before_them(run, server: Any) -> None:
     run("--frames", "tail", "--max-frames", 4)
     [_, user] = server.requests[0]["messages"]
     assert [part["text"] for part in user["content"] if part["type"] == "text"][:-1] == [
@@ -157,25 +100,25 @@ def test_frames_have_their_times_before_them(run, server: Server) -> None:
     ]  # fmt: skip
 
 
-def test_as_a_video_with_its_rate(run, server: Server) -> None:
+def test_as_a_video_with_its_rate(run, server: Any) -> None:
     run("--video", "--max-frames", 4)
     assert server.requests[0]["media_io_kwargs"] == {"video": {"num_frames": -1, "fps": 0.25}}
     assert server.requests[0]["messages"][-1]["content"][0]["type"] == "video_url"
 
 
-def test_by_path_the_server_reads_the_files(run, server: Server, rows: Path) -> None:
+def test_by_path_the_server_reads_the_files(run, server: Any, rows: Path) -> None:
     run("--by-path")
     urls = [part["image_url"]["url"] for part in server.requests[0]["messages"][-1]["content"] if "image_url" in part]
     assert urls == [(rows.parent / "media" / f"{n}.png").resolve().as_uri() for n in range(8)]
 
 
-def test_what_must_be_resized_cannot_go_by_path(run, server: Server) -> None:
+def test_what_must_be_resized_cannot_go_by_path(run, server: Any) -> None:
     run("--by-path", "--max-pixels", 100, code=1)
     assert "cannot be sent by path" in run.output.replace("\n", " ") and not server.requests
 
 
 REFUSALS = [
-    (400, "The decoder prompt (length 900) is longer than the maximum model length of 800"),
+    TOO_LONG,
     (400, "This model's maximum context length is 640 tokens. However, you requested 900"),
     (500, "CUDA out of memory. Tried to allocate 2.00 GiB"),
     (413, "Request Entity Too Large"),
@@ -184,7 +127,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize("refusal", REFUSALS)
-def test_what_is_too_much_is_halved_and_said(run, server: Server, refusal: tuple[int, str]) -> None:
+def test_what_is_too_much_is_halved_and_said(run, server: Any, refusal: tuple[int, str]) -> None:
     server.most, server.refusal = 3, refusal
     answers = run()
     assert [row["letter"] for row in answers] == ["B", "C", "D"]
@@ -193,18 +136,18 @@ def test_what_is_too_much_is_halved_and_said(run, server: Server, refusal: tuple
     assert refusal[1][:20] in answers[0]["halved"][0]
 
 
-def test_one_frame_that_is_too_much_is_a_failure(run, server: Server) -> None:
+def test_one_frame_that_is_too_much_is_a_failure(run, server: Any) -> None:
     server.most = 0
     assert run(code=1) == [] and "3 failed" in run.output and "maximum model length" in run.output
 
 
-def test_another_refusal_is_a_failure_at_once(run, server: Server) -> None:
+def test_another_refusal_is_a_failure_at_once(run, server: Any) -> None:
     server.most, server.refusal = 3, (400, "invalid image url")
     run(code=1)
     assert len(server.requests) == 3
 
 
-def test_a_run_resumes_and_keeps_to_its_plan(run, server: Server, rows: Path) -> None:
+def test_a_run_resumes_and_keeps_to_its_plan(run, server: Any, rows: Path) -> None:
     everything = rows.read_text()
     rows.write_text(everything.splitlines(keepends=True)[0])
     run()
@@ -214,13 +157,13 @@ def test_a_run_resumes_and_keeps_to_its_plan(run, server: Server, rows: Path) ->
     assert "was begun with" in run.output and len(server.requests) == 3
 
 
-def test_an_answer_without_a_letter_is_counted(run, server: Server) -> None:
+def test_an_answer_without_a_letter_is_counted(run, server: Any) -> None:
     server.says = "I cannot tell"
     assert [row["letter"] for row in run()] == [None] * 3
     assert "3 without a letter" in run.output
 
 
-def test_advice_for_the_type_of_question(run, server: Server) -> None:
+def test_advice_for_the_type_of_question(run, server: Any) -> None:
     run("--prompts", "typed")
     text = server.requests[0]["messages"][-1]["content"][-1]["text"]
     assert text.startswith((PROMPTS / "egocross/object_counting.txt").read_text().strip() + "\nWhat is held?\nA. ")
