@@ -31,11 +31,12 @@ from firsthand.view.chunks import as_json
 BATCH, GROUP = 256, 8
 LABELS = ["memory", "interaction", "scene", "social", "prior"]
 PEOPLE = ["A1_JAKE", "A2_ALICE", "A3_TASHA"]
-WORDS = (
-    "I look for the red cup on the table in the kitchen before Alice came back and put the kettle beside the notebook "
-    "then we walked to the living room where Jake was cutting flowers and asked who would buy the cake tomorrow"
-).split()
-NAIVE = """<!doctype html><meta charset="utf-8"><div id="list"></div><script type="application/json" id="rows">ROWS</script>
+TEXT = (
+    "I look for the red cup on the table before Alice came back and put the kettle beside the notebook then we walked"
+)
+WORDS = f"{TEXT} to the living room where Jake was cutting flowers and asked who would buy the cake tomorrow".split()
+NAIVE = """<!doctype html><meta charset="utf-8"><div id="list"></div>
+<script type="application/json" id="rows">ROWS</script>
 <script>
 for (const row of JSON.parse(document.getElementById("rows").textContent)) {
   const line = document.createElement("div");
@@ -62,10 +63,11 @@ def call(rng: random.Random, asked: float) -> Turn:
         "vlm": {"question": words(rng, 9), "timestamp": clock.stamp(start)},
         "frames": {"range": clock.format_range(start, end), "count": 4},
     }[tool]
-    text = f"<think>{words(rng, rng.randrange(15, 70))}</think> <tool>{json.dumps({'name': tool, 'arguments': arguments})}</tool>"
+    body = json.dumps({"name": tool, "arguments": arguments})
+    text = f"<think>{words(rng, rng.randrange(30, 120))}</think> <tool>{body}</tool>"
     turn = Turn(text, len(text) // 4, "call", tool, arguments, status, seconds=rng.lognormvariate(1, 0.5))
     turn.tool_seconds = rng.lognormvariate({"rag": -3, "video_llm": 1.5, "vlm": 0.7, "frames": -2}[tool], 0.6)
-    turn.observation = words(rng, rng.randrange(20, 160) if status == "ok" else 12)
+    turn.observation = words(rng, rng.randrange(40, 240) if status == "ok" else 12)
     if status == "ok":
         turn.spans = [(start, start if tool == "vlm" else end)]
         turn.images = [clock.plus(start, 7 * i) for i in range(4)] if tool == "frames" else []
@@ -74,7 +76,7 @@ def call(rng: random.Random, asked: float) -> Turn:
 
 def rollout(rng: random.Random, key: str, facts: dict, skill: float) -> Rollout:
     asked = clock.parse(facts["query_time"])
-    turns = [call(rng, asked) for _ in range(min(8, int(rng.expovariate(0.35))))]
+    turns = [call(rng, asked) for _ in range(max(0, min(8, round(rng.gauss(4, 2)))))]
     if rng.random() < 0.06:
         turns.append(Turn(words(rng, 30), 40, "invalid", observation="no action could be read", seconds=1.1))
     stop = rng.choices(["answer", "no_answer", "length", "invalid"], [0.55 + 0.4 * skill, 0.1, 0.05, 0.02])[0]
@@ -133,29 +135,42 @@ def browse(page: Path, folder: Path) -> str:
     if chromium is None:
         return "no chromium, so not opened"
     probed = page.with_name(f"probe_{page.name}")
-    probe = "<script>addEventListener('load', () => { document.documentElement.dataset.heap = performance.memory.usedJSHeapSize; });</script>"
+    heap = "document.documentElement.dataset.heap = performance.memory.usedJSHeapSize"
+    probe = f"<script>addEventListener('load', () => {{ {heap}; }});</script>"
     html = re.sub(r"<meta http-equiv=[^>]*>", "", page.read_text(), count=1)
     probed.write_text(html.replace("<!doctype html>", "<!doctype html>" + probe, 1))
-    flags = "--headless --no-sandbox --disable-gpu --no-first-run --enable-precise-memory-info --window-size=1440,900 --dump-dom"
-    took = []
-    for n in range(3):
-        command = [chromium, *flags.split(), f"--user-data-dir={folder / f'profile{n}'}", f"{probed.as_uri()}#tab=list"]
-        dom = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        ready, heap = re.search(r'data-ready="(\d+)"', dom), re.search(r'data-heap="(\d+)"', dom)
-        assert ready and heap, dom[:500]
-        took.append((int(ready[1]), int(heap[1])))
-    ready_ms, heap_bytes = sorted(took)[1]
-    return f"list after {ready_ms:,} ms, heap {heap_bytes / 1e6:.0f} MB"
+    flags = "--headless --no-sandbox --disable-gpu --no-first-run --window-size=1440,900 --enable-precise-memory-info"
+    command = [chromium, *flags.split(), "--dump-dom", f"--user-data-dir={folder / 'profile'}"]
+    took, spent = [], cpu(resource.RUSAGE_CHILDREN)
+    for _ in range(3):
+        dom = subprocess.run(
+            [*command, f"{probed.as_uri()}#tab=list"], capture_output=True, text=True, check=True
+        ).stdout
+        found = re.search(r'data-ready="(\d+)"', dom), re.search(r'data-heap="(\d+)"', dom)
+        assert all(found), dom[:500]
+        took.append([int(one[1]) for one in found if one])
+    spent = (cpu(resource.RUSAGE_CHILDREN) - spent) / 3
+    ready, used = sorted(took)[1]
+    return f"list after {ready:,} ms, heap {used / 1e6:.0f} MB, the browser took {spent:.1f} s of processor time"
+
+
+def cpu(who: int) -> float:
+    return sum(resource.getrusage(who)[:2])
+
+
+def peak() -> float:
+    """MB; the kernel's own mark of this program, since `ru_maxrss` remembers the parent's."""
+    [mark] = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(mark) / 1e3
 
 
 def built(kind: str, run: Path, out: Path) -> None:
-    began, rest = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    if kind == "view":
-        build(run, out)
-    else:
-        naive(run, out)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"built in {time.perf_counter() - began:.1f} s, peak {peak / 1e3:.0f} MB ({rest / 1e3:.0f} MB before)")
+    began, before = time.perf_counter(), peak()
+    (build if kind == "view" else naive)(run, out)
+    took, spent = time.perf_counter() - began, cpu(resource.RUSAGE_SELF)
+    print(
+        f"built in {took:.1f} s ({spent:.1f} s of processor time), peak {peak():.0f} MB, {before:.0f} of them imports"
+    )
 
 
 def size(paths: Iterator[Path]) -> float:

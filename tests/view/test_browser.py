@@ -121,6 +121,7 @@ def test_filters_order_and_keys(browse, run: Path, tmp_path: Path) -> None:
       look("outcome", { tool: "rag", outcome: "timeout" });
       look("person", { person: "A2_ALICE" });
       look("signal", { signal: "mixed", step_min: 2, step_max: 2 });
+      look("group", { group: columns.group[6] });
       look("turns", { turns_min: 2, turns_max: 2 });
       look("words", { q: "B" });
       look("nothing", { q: "no such words" });
@@ -143,6 +144,7 @@ def test_filters_order_and_keys(browse, run: Path, tmp_path: Path) -> None:
         "outcome": [3, 7, 11],
         "person": [3, 7, 11],
         "signal": [4, 5],
+        "group": [6, 7],
         "turns": [1, 5, 9],
         "words": [2, 3, 6, 7, 10, 11],
         "nothing": [],

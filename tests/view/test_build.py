@@ -92,6 +92,8 @@ def test_episodes_of_a_file_of_a_folder_and_beside_a_training_run(run: Path, tmp
         assert index["flat"] == [1] and index["columns"]["group"] == [0, 0]  # two tries without scores
         assert said[0]["options"] == [["A", "the kettle"], ["B", "the cup"]] and said[0]["answer"] == "B"
     sample.write(run / "eval.jsonl", rows)
+    sample.write(run / "trainer_log.jsonl", [{"current_steps": 1, "loss": 2.0}])
+    assert [path.name for path in build(run, tmp_path / "view.html").ignored] == ["trainer_log.jsonl"]
     build(run, tmp_path / "view.html")
     index, _ = sample.opened(tmp_path / "view.html")
     assert words(index, "source") == ["training"] * 12 + ["eval"] * 2

@@ -35,6 +35,7 @@ class Built:
     size: int  # bytes of the page and its chunks
     chunks: Path | None  # the folder beside the page, if it needs one
     unread: list[str] = field(default_factory=list)  # lines that are no JSON
+    ignored: list[Path] = field(default_factory=list)  # files in the folder that hold something else
     missing_frames: int = 0
 
 
@@ -69,7 +70,9 @@ def build(run_path: Path | str, out: Path | str, *, store: Path | str | None = N
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror})") from None
     folder = chunks.folder if chunks.spilled else None
-    return Built(len(index), len(series), len(page) + (chunks.size if folder else 0), folder, unread, missing)
+    return Built(
+        len(index), len(series), len(page) + (chunks.size if folder else 0), folder, unread, run.ignored, missing
+    )
 
 
 def _read(

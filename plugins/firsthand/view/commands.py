@@ -29,6 +29,8 @@ def view(
     built = build(run, out, store=store)
     parts = f" with {built.chunks.name}/ (keep both together)" if built.chunks else ""
     typer.echo(f"{out}{parts}: {built.size / 1e6:.1f} MB, {built.trajectories:,} trajectories, {built.curves:,} curves")
+    if built.ignored:
+        typer.echo(f"not looked at: {', '.join(path.name for path in built.ignored)}")
     if built.missing_frames:
         typer.secho(f"{built.missing_frames} frames are not in {store}", fg="yellow", err=True)
     for line in built.unread[:10]:

@@ -6,7 +6,7 @@ trajectory means that the wrong file was named, which is an error.
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ LOOKED_FOR = "traces/*.jsonl of a training run, metrics*.jsonl or metrics/*.json
 @dataclass(frozen=True)
 class Run:
     name: str
-    training: list[Path]  # traces, one file a step
-    episodes: list[Path]
-    metrics: list[Path]
+    training: list[Path] = field(default_factory=list)  # traces, one file a step
+    episodes: list[Path] = field(default_factory=list)
+    metrics: list[Path] = field(default_factory=list)
+    ignored: list[Path] = field(default_factory=list)  # other JSONL in the folder
 
     @property
     def trajectories(self) -> list[Path]:
@@ -30,26 +31,28 @@ class Run:
 
 def find(path: Path | str) -> Run:
     """A folder of a training run (or its traces folder), a folder of episodes, or one file."""
-    path = Path(path)
-    name = path.resolve().stem if path.is_file() else path.resolve().name
+    path, real = Path(path), Path(path).resolve()
     if path.is_file():
-        return Run(name, [], [path], [])
+        return Run(real.stem, episodes=[path])
     if not path.is_dir():
         raise UserError(f"{path}: no such file or folder")
-    if path.name == "traces":
-        return Run(path.resolve().parent.name, sorted(path.glob("*.jsonl")), [], [])
+    if real.name == "traces":
+        return Run(real.parent.name, training=sorted(path.glob("*.jsonl")))
     metrics = sorted([*path.glob("metrics*.jsonl"), *path.glob("metrics/*.jsonl")])
-    rest = sorted(set(path.glob("*.jsonl")) - set(metrics))
-    run = Run(
-        name, sorted(path.glob("traces/*.jsonl")), [one for one in rest if not one.name.endswith(ERRORS)], metrics
-    )
+    others = sorted(set(path.glob("*.jsonl")) - set(metrics))
+    episodes = [other for other in others if _holds_trajectories(other)]
+    ignored = [other for other in others if other not in episodes and not other.name.endswith(ERRORS)]
+    run = Run(real.name, sorted(path.glob("traces/*.jsonl")), episodes, metrics, ignored)
     if not run.trajectories and not metrics:
-        near = sorted(
-            {str(found.parent) for found in path.glob("*/traces")} | {str(p.parent) for p in path.glob("*/metrics")}
-        )
-        hint = f"; did you mean {' or '.join(near)}?" if near else f"; it should hold {LOOKED_FOR}"
-        raise UserError(f"{path}: no trajectories and no metrics in this folder{hint}")
+        near = sorted({str(found.parent) for name in ("traces", "metrics") for found in path.glob(f"*/{name}")})
+        hint = f"did you mean {' or '.join(near)}?" if near else f"it should hold {LOOKED_FOR}"
+        raise UserError(f"{path}: no trajectories and no metrics in this folder; {hint}")
     return run
+
+
+def _holds_trajectories(path: Path) -> bool:
+    with path.open("rb") as handle:
+        return b'"trace"' in handle.readline()
 
 
 def read(path: Path, unread: list[str], advance: Callable[[int], None]) -> Iterator[tuple[str, dict[str, Any]]]:

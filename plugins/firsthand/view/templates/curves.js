@@ -1,6 +1,7 @@
 // Learning curves of the metrics that are chosen, one cursor over all of them. A click on a step shows its trajectories.
 const WIDTH = 340, HEIGHT = 170, LEFT = 44, RIGHT_EDGE = 330, TOP = 10, BOTTOM = 148, SMOOTH_FROM = 20;
 const FIRST = /^(reward\/|groups\/|turns\/mean|tools\/(calls|faulty_rollouts)$|critic\/score\/mean|response_length\/mean|actor\/(entropy|grad_norm|kl_loss)$|timing_s\/step$)/;
+const SHARE = /^(reward\/|groups\/|turns\/stop_|tools\/[^/]+$)/; // on one axis from 0 to 1, so that charts can be compared
 const metrics = Object.keys(index.series);
 const picked = new Set(state.has("metrics") ? state.get("metrics").split(",") : metrics.filter((name) => FIRST.test(name)));
 if (!state.has("metrics") && !picked.size) metrics.slice(0, 9).forEach((name) => picked.add(name));
@@ -39,7 +40,7 @@ const brief = (value) => {
 function chart(name, low, high) {
   const [steps, values] = index.series[name];
   const least = values.reduce((a, b) => Math.min(a, b)), most = values.reduce((a, b) => Math.max(a, b));
-  const ticks = least >= 0 && most <= 1 && most >= 0.05 ? [0, 0.25, 0.5, 0.75, 1] : niceTicks(least, most);
+  const ticks = SHARE.test(name) && least >= 0 && most <= 1 && most >= 0.05 ? [0, 0.25, 0.5, 0.75, 1] : niceTicks(least, most);
   const x = (step) => LEFT + ((step - low) / (high - low || 1)) * (RIGHT_EDGE - LEFT);
   const y = (value) => BOTTOM - ((value - ticks[0]) / (ticks.at(-1) - ticks[0])) * (BOTTOM - TOP);
   const line = (points) => "M" + points.map((value, i) => `${x(steps[i]).toFixed(1)},${y(value).toFixed(1)}`).join("L");

@@ -25,15 +25,18 @@ function drawFilters() {
   });
   const spans = ranges.filter(({ low, high }) => low < high).map(({ key, title, low, high }) =>
     el("label", {}, title, input({ type: "number", min: low, max: high, placeholder: low, "aria-label": `${title} from` }, `${key}_min`), "–", input({ type: "number", min: low, max: high, placeholder: high, "aria-label": `${title} to` }, `${key}_max`)));
+  const group = state.has("group") ? [el("button", { type: "button", class: "more on", "aria-label": "no longer one group only" }, "one group ×")] : [];
+  group[0]?.addEventListener("click", () => { set({ group: null }); drawFilters(); refresh(); });
   const clear = el("button", { type: "button", class: "more" }, "clear");
   clear.addEventListener("click", () => {
-    const keys = [...facets.map(({ key }) => key), ...ranges.flatMap(({ key }) => [`${key}_min`, `${key}_max`]), "q"];
+    const keys = [...facets.map(({ key }) => key), ...ranges.flatMap(({ key }) => [`${key}_min`, `${key}_max`]), "q", "group"];
     set(Object.fromEntries(keys.map((key) => [key, null])));
     drawFilters();
     refresh();
   });
-  form.replaceChildren(search, ...choices, ...spans, el("output"), clear);
+  form.replaceChildren(search, ...choices, ...spans, ...group, el("output"), clear);
 }
+addEventListener("hashchange", () => location.reload()); // an address typed by hand; our own changes do not say so
 form.addEventListener("submit", (event) => event.preventDefault());
 
 function refresh() {
@@ -71,7 +74,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 const steps = ranges[1].high >= ranges[1].low ? `steps ${ranges[1].low}–${ranges[1].high}, ` : "";
-document.querySelector("#facts").textContent = `${steps}${shown(count)} trajectories`;
+document.querySelector("#facts").textContent = count ? `${steps}${shown(count)} trajectories` : "metrics only: no trajectories were written down";
 if (index.notes.length) {
   const notes = document.querySelector("#notes");
   notes.hidden = false;

@@ -101,6 +101,7 @@ function chosen() {
     const low = Number(state.get(`${key}_min`) ?? -Infinity), high = Number(state.get(`${key}_max`) ?? Infinity);
     if (low > -Infinity || high < Infinity) tests.push((i) => values[i] !== null && low <= values[i] && values[i] <= high);
   }
+  if (state.has("group")) { const group = Number(state.get("group")); tests.push((i) => columns.group[i] === group); }
   const words = (state.get("q") ?? "").toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length) {
     const found = searched.map((text) => words.every((word) => text.includes(word)));

@@ -81,7 +81,7 @@ function heading(i, row) {
   const group = siblings(i);
   if (group > 1) {
     const button = el("button", { type: "button", class: "more" }, `all ${group} of its group`);
-    button.addEventListener("click", () => { set({ q: id, step_min: step[i], step_max: step[i] }); drawFilters(); refresh(); });
+    button.addEventListener("click", () => { set({ group: columns.group[i] }); drawFilters(); refresh(); });
     facts.push(button);
   }
   const options = (row.options ?? []).map(([letter, text]) => {
