@@ -1,6 +1,7 @@
 """What building promises, whatever the release: everything is told, nothing half is left, batches are bounded."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from typer.testing import CliRunner
 
 from firsthand import files
 from firsthand.cli import app
+from firsthand.data import build as building
 from firsthand.data import writers
 from firsthand.data.build import Options, build
 from firsthand.data.catalogue import RELEASES, release
+from firsthand.data.check import stream
 from firsthand.data.options import lettered, split_text
 from firsthand.errors import UserError
 
@@ -95,6 +98,35 @@ def test_a_limit_reads_no_further(tmp_path: Path) -> None:
     assert make(write(tmp_path / "src", [row(1), row(2), "bad"]), tmp_path / "out", limit=2).dropped == 0
 
 
+@pytest.mark.parametrize("lines", [False, True])
+@pytest.mark.parametrize("purpose", ["sft", "rl"])
+def test_more_workers_and_smaller_pieces_change_nothing(tmp_path: Path, monkeypatch, lines: bool, purpose: Any) -> None:
+    """Order, indices, numbers of dropped rows and the first of two equal ids, in text of any form and in a limit."""
+    rows: list[Any] = [row(number, process="so", problem="a}, {b ?") for number in range(60)]
+    rows[7] |= {"problem_id": 3}
+    rows[20] |= {"data_type": "video", "path": "./a.mp4"}
+    rows[33:33] = ["no row", {"problem_id": float("nan")}]  # the fast parser refuses the second
+    file = tmp_path / f"src/Video-R1-{'COT-165k' if purpose == 'sft' else '260k'}.json"
+    file.parent.mkdir()
+    file.write_text("\n\n".join(map(json.dumps, rows)) if lines else json.dumps(rows))
+    found = []
+    for chunk, workers in ((1 << 20, 1), (900, 2)):
+        monkeypatch.setattr(stream, "CHUNK", chunk)
+        monkeypatch.setattr(building, "FEW", 0)
+        monkeypatch.setattr(building, "default_workers", lambda workers=workers: workers)
+        out = tmp_path / f"out{workers}"
+        built = build(release("video_r1"), file.parent, out, (purpose,), Options(limit=50), lambda *_: None)[purpose]
+        made = {path.name: path.read_bytes() for path in out.iterdir() if path.suffix in (".jsonl", ".parquet")}
+        found.append((built, made))
+    assert found[0] == found[1]
+    assert built.dropped == 3 and built.rows == {"sft.jsonl" if purpose == "sft" else "rl_train.parquet": 47}
+    numbers = [lost["row"] for lost in files.read_jsonl(tmp_path / "out2/dropped.jsonl")]
+    assert numbers == ([15, 67, 69] if lines else [8, 34, 35])
+    if purpose == "rl":
+        facts = pq.read_table(tmp_path / "out2/rl_train.parquet")["extra_info"].to_pylist()
+        assert [one["index"] for one in facts] == [n for n in range(50) if n not in (7, 33, 34)]
+
+
 def test_other_files_can_be_named(tmp_path: Path) -> None:
     files.write_json(tmp_path / "src/sub/mine_1.json", [row(1)])
     assert make(tmp_path / "src", tmp_path / "out", pattern="**/mine_*.json").rows == {"rl_train.parquet": 1}
@@ -150,7 +182,7 @@ def test_the_first_rows_with_media_come_early(tmp_path: Path, monkeypatch: pytes
     made = [{"text": filler, "images": [], "videos": []} for _ in range(11_000)]
     made.append({"text": filler, "images": ["a.jpg"], "videos": [["a.jpg", "b.jpg"]]})
     with writers.lines(tmp_path / "rows.jsonl") as out:
-        out.add(made)
+        out.add(writers.pack("rows.jsonl", made))
     loaded = datasets.load_dataset("json", data_files=str(tmp_path / "rows.jsonl"), cache_dir=str(tmp_path / "cache"))
     assert len(loaded["train"]) == len(made)
     assert loaded["train"][0]["videos"] == [["a.jpg", "b.jpg"]]

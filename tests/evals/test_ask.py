@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from firsthand.cli import app
@@ -188,3 +190,51 @@ def test_hopeless_runs_fail_before_the_first_question(server, make_questions, tm
     result = cli("ask", file, *(item for pair in options.items() for item in pair))
     assert result.exit_code == 1 and message in result.output.replace("\n", " ")
     assert not server.requests
+
+
+def test_video_files_are_sampled_as_the_recipe_says(server, media, make_questions, decode_url, write_clip) -> None:
+    """40 frames at 20 a second: 1.5 a second are three, within 30 x 30 pixels. The answers say how they were asked."""
+    write_clip(media / "a.mp4", 40)
+    recipe = media / "recipe.yaml"
+    recipe.write_text("template: qwen3_vl_nothink\nvideo_fps: 1.5\nvideo_maxlen: 16\nvideo_max_pixels: 900\n")
+    questions = make_questions(make_questions.question("q1", {"type": "video", "video": "a.mp4"}))
+    with pytest.raises(UserError, match=r"questions\.jsonl: q1 is about the video file a\.mp4; say with --recipe"):
+        run(questions, server, media)
+    _, [row] = run(questions, server, media, recipe=recipe)
+    assert row["settings"]["video_fps"] == 1.5 and row["settings"]["video_min_pixels"] == 256
+    [sent] = server.requests
+    assert "video_fps" not in sent
+    facts = {"num_frames": -1, "fps": 20.0, "frames_indices": [0, 19, 39], "total_num_frames": 40}
+    assert sent["media_io_kwargs"] == {"video": facts}
+    head, frames = decode_url(sent["messages"][0]["content"][0]["video_url"]["url"])
+    assert head == "data:video/jpeg;base64"
+    assert [Image.open(BytesIO(frame)).size for frame in frames] == [(30, 30)] * 3
+    recipe.write_text("template: qwen3_vl_nothink\nvideo_fps: 2.0\n")
+    with pytest.raises(UserError, match="was begun with"):
+        run(questions, server, media, recipe=recipe)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "why"),
+    [
+        ("data: {}", "no recipe of `llamafactory-cli train`"),
+        ("template: x\nvideo_maxlen: many", "video_maxlen: .*integer"),
+        ("template: [", "not valid YAML"),
+    ],
+)
+def test_a_recipe_that_says_nothing_of_videos_is_refused(server, media, make_questions, recipe: str, why: str) -> None:
+    (media / "recipe.yaml").write_text(recipe)
+    questions = make_questions(make_questions.question("q1", {"type": "video", "video": "a.mp4"}))
+    with pytest.raises(UserError, match=rf"recipe\.yaml: {why}"):
+        run(questions, server, media, recipe=media / "recipe.yaml")
+
+
+def test_a_video_file_that_cannot_be_read_fails_alone(server, media, make_questions, write_clip) -> None:
+    write_clip(media / "a.mp4", 40)
+    (media / "b.mp4").write_text("<html>404</html>")
+    (media / "recipe.yaml").write_text("template: qwen3_vl_nothink")
+    videos = [make_questions.question(name, {"type": "video", "video": f"{name}.mp4"}) for name in "abc"]
+    summary, rows = run(make_questions(*videos), server, media, recipe=media / "recipe.yaml")
+    assert [row["id"] for row in rows] == ["a"]
+    assert "b.mp4" in summary.failed["b"] and "Invalid data" in summary.failed["b"]
+    assert "no such file" in summary.failed["c"]

@@ -103,6 +103,12 @@ def test_two_rates_in_one_request_are_refused(make_questions) -> None:
         read_rows(make_questions(make_questions.question("q1", *videos)), Question)
 
 
+def test_a_video_file_is_alone_in_its_request(make_questions) -> None:
+    videos = [{"type": "video", "video": "a.mp4"}, {"type": "video", "video": ["a.jpg"], "fps": 1}]
+    with pytest.raises(UserError, match="times of one video a request"):
+        read_rows(make_questions(make_questions.question("q1", *videos)), Question)
+
+
 def test_repeated_ids_and_empty_files_are_refused(make_questions) -> None:
     with pytest.raises(UserError, match="row 2 repeats the id 'q1'"):
         read_rows(make_questions("q1", "q1"), Question)

@@ -8,25 +8,26 @@ take a row, a link `media` to the folder that media paths start from (so that no
 import hashlib
 import os
 import platform
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from firsthand import files
 from firsthand.data import guard, writers
 from firsthand.data.check.pool import batched, default_workers, mapped
-from firsthand.data.check.stream import Broken, Rows
-from firsthand.data.release import Place, Purpose, Release
-from firsthand.data.work import DEV, FILES, Options, Part, Picked, Refused, Work, attempt, video_file
+from firsthand.data.check.stream import Rows
+from firsthand.data.release import Converter, Place, Purpose, Release
+from firsthand.data.work import DEV, FILES, Batch, Options, Part, Refused, Work, attempt, video_file, whole
 from firsthand.errors import UserError
 
-BATCH = 200  # rows that a worker gets at a time
+BATCH = 200  # picked rows that a worker gets at a time
 EXAMPLES = 5  # rows
 FEW = 4 << 20  # bytes of rows that are not worth a second process
 Tick = Callable[[str, int, int], None]  # what is read, done and total
@@ -85,7 +86,7 @@ class _Build:
         workers = default_workers() if sum(path.stat().st_size for path in paths) > FEW else 1
         with ExitStack() as stack:
             self.open = {name: stack.enter_context(self._writer(name)) for name in self._names()}
-            for part in mapped(_worked, batched(self._picked(paths, tick), BATCH), workers):
+            for part in mapped(_worked, self._batches(paths, tick), workers):
                 self._take(part)
             for place, reason in self.picker.finish():
                 self._refuse(place, Refused(reason))
@@ -112,35 +113,40 @@ class _Build:
         told = [*self.built.examples, *(f"left aside: {why}" for why in self.built.left_aside)]
         return f"; the first: {told[0]}" if told else ": its files hold no rows"
 
-    def _picked(self, paths: list[Path], tick: Tick) -> Iterator[Picked]:
-        index = count()
+    def _batches(self, paths: list[Path], tick: Tick) -> Iterator[Batch]:
+        """Text for the workers to read, unless a row must be seen here, with those before it."""
+        index, picks = 0, type(self.picker).pick is not Converter.pick
         for path in paths:
             name, rows = path.relative_to(self.root).as_posix(), Rows(path)
-            for number, row in islice(rows, self.options.limit):
-                place = Place(name, number)
-                yield Picked(next(index), place, attempt(self._pick, row, place))
-                if number % BATCH == 0:
-                    tick(name, rows.done, rows.total)
+            left = self.options.limit or sys.maxsize
+            for content in self._picked(name, rows) if picks else rows.pieces():
+                count = min(len(content) if isinstance(content, list) else content.count, left)
+                yield Batch(name, index, count, content)
+                tick(name, rows.done, rows.total)
+                index, left = index + count, left - count
+                if not left:
+                    break
             tick(name, rows.total, rows.total)
 
+    def _picked(self, name: str, rows: Rows) -> Iterator[list[tuple[int, Any]]]:
+        picked = ((number, attempt(self._pick, row, Place(name, number))) for number, row in rows)
+        return batched(islice(picked, self.options.limit), BATCH)
+
     def _pick(self, row: Any, place: Place) -> dict[str, Any] | None:
-        if isinstance(row, Broken):
-            raise ValueError(row.why)
-        if not isinstance(row, dict):
-            raise ValueError(f"the row is no JSON object but {type(row).__name__}")
-        return self.picker.pick(row, place)
+        return self.picker.pick(whole(row), place)
 
     def _take(self, part: Part) -> None:
         again = set()
-        for place, end in part.ends:
+        for number, end in part.ends:
+            place = Place(part.file, number)
             if isinstance(end, str) and (first := self.ids.setdefault(end, place)) != place:
-                again.add(place)
+                again.add(number)
                 end = Refused(f"its id {end!r} is that of row {first.row} of {first.file} too")
             if isinstance(end, Refused):
                 self._refuse(place, end)
             self.built.folded += end is None
-        for name, (places, packed) in part.files.items():
-            lost = [number for number, place in enumerate(places) if place in again]
+        for name, (numbers, packed) in part.files.items():
+            lost = [place for place, number in enumerate(numbers) if number in again] if again else []
             self.open[name].add(writers.without(packed, lost) if lost else packed)
         self.built.notes += part.notes
 
@@ -151,13 +157,14 @@ class _Build:
                 self.built.examples.append(f"{place.file}: row {place.row}: {refused.why}")
         else:
             self.built.left_aside[refused.why] += 1
-        self.dropped.add([{**place._asdict(), "reason" if refused.wanted else "left_aside": refused.why}])
+        row = {**place._asdict(), "reason" if refused.wanted else "left_aside": refused.why}
+        self.dropped.add(writers.pack("dropped.jsonl", [row]))
 
 
 _work: Work  # what the workers inherit
 
 
-def _worked(batch: list[Picked]) -> Part:
+def _worked(batch: Batch) -> Part:
     return _work.on(batch)
 
 

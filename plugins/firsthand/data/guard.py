@@ -51,7 +51,7 @@ class Guard:
             return f"{path} is a frame of EgoCross's test set; {WHY}"
         if self.names and (name := next(iter(names_of(row) & self.names), None)):
             return f"{name} is a question of a test set; {WHY}"
-        if path := next((path for path in frames if self._is_frame(root, path)), None):
+        if self.frames and (path := next((path for path in frames if self._is_frame(root, path)), None)):
             return f"{path} is, byte for byte, a frame of a test set; {WHY}"
         if key in self.questions and (not frames or self._alike(root, frames)):
             return f"question and options are those of a test set, and no frames show another clip; {WHY}"
@@ -69,12 +69,12 @@ class Guard:
 
     def why_question(self, question: Question, root: Path) -> str | None:
         key = question_key(question.question, question.options.values()) if self.questions else None
-        row = {"id": question.id, "data_source": question.data_source, "split": question.split, **question.labels}
+        row: dict[str, Any] = question.labels
+        if self.names:
+            row = {"id": question.id, "data_source": question.data_source, "split": question.split, **row}
         return self.why(row, key, question.images or question.video, root)
 
     def _is_frame(self, root: Path, path: str) -> bool:
-        if not self.frames:
-            return False
         file = _file(root, path)
         return file is not None and (known := self.frames.get(file.stat().st_size)) is not None and _sha(file) in known
 

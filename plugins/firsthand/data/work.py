@@ -4,15 +4,17 @@ What needs the rows in order (`Converter.pick`, ids, the files) stays in the pro
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from firsthand.data import writers
+from firsthand.data.check.stream import Broken
 from firsthand.data.guard import Guard
 from firsthand.data.release import Converter, LeftAside, Place, Purpose
 from firsthand.errors import UserError
@@ -43,20 +45,22 @@ class Made(NamedTuple):
     rows: list[tuple[str, dict[str, Any]]]  # each with the name of its file
 
 
+class Batch(NamedTuple):
+    """Rows on their way to a worker; None in the place of one: another row holds all of it."""
+
+    file: str  # where they come from
+    index: int  # of the first one, among all that are read
+    count: int
+    rows: Iterable[tuple[int, Any]]  # with their numbers there; those behind `count` are not wanted
+
+
 class Part(NamedTuple):
-    """What became of some rows."""
+    """What became of a batch; rows are told by their numbers."""
 
-    ends: list[tuple[Place, str | Refused | None]]  # the id that it got, or why it got none
-    files: dict[str, tuple[list[Place], Any]]  # where the rows of each file come from, and they, packed
+    file: str
+    ends: list[tuple[int, str | Refused | None]]  # the id that it got, or why it got none
+    files: dict[str, tuple[list[int], Any]]  # the rows of each file, packed
     notes: Counter[str]
-
-
-class Picked(NamedTuple):
-    """A row on its way to a worker; None in its place: another row holds all of it."""
-
-    number: int  # among all that are read
-    place: Place
-    row: Any
 
 
 @dataclass
@@ -69,32 +73,31 @@ class Work:
     guard: Guard
     video_files: bool
 
-    def on(self, batch: list[Picked]) -> Part:
+    def on(self, batch: Batch) -> Part:
         self.converter.notes = Counter()
-        ends: list[tuple[Place, str | Refused | None]] = []
-        rows: dict[str, list[tuple[Place, dict[str, Any]]]] = {}
-        for picked in batch:
-            outcome = self._outcome(picked)
-            ends.append((picked.place, outcome.id if isinstance(outcome, Made) else outcome))
-            for name, row in outcome.rows if isinstance(outcome, Made) else ():
-                rows.setdefault(name, []).append((picked.place, row))
-        files = {}
-        for name, found in rows.items():
-            places, held = zip(*found, strict=True)
-            files[name] = list(places), writers.pack(name, list(held), self.video_files)
-        return Part(ends, files, self.converter.notes)
+        ends: list[tuple[int, str | Refused | None]] = []
+        rows: dict[str, tuple[list[int], list[dict[str, Any]]]] = {}
+        for index, (number, row) in enumerate(islice(batch.rows, batch.count), batch.index):
+            end = row
+            if row is not None and not isinstance(row, Refused):
+                end = attempt(partial(self._made, index), row, Place(batch.file, number))
+            if isinstance(end, Made):
+                for name, made in end.rows:
+                    numbers, held = rows.setdefault(name, ([], []))
+                    numbers.append(number)
+                    held.append(made)
+                end = end.id
+            ends.append((number, end))
+        files = {name: (numbers, writers.pack(name, held, self.video_files)) for name, (numbers, held) in rows.items()}
+        return Part(batch.file, ends, files, self.converter.notes)
 
-    def _outcome(self, picked: Picked) -> Made | Refused | None:
-        if picked.row is None or isinstance(picked.row, Refused):
-            return picked.row
-        return attempt(partial(self._made, picked.number), picked.row, picked.place)
-
-    def _made(self, index: int, row: dict[str, Any], place: Place) -> Made:
-        made = self.converter.convert(row, place)
+    def _made(self, index: int, row: Any, place: Place) -> Made:
+        made = self.converter.convert(whole(row), place)
         question = made.question if isinstance(made, Trajectory) else made
         if self.purpose != "eval" and (why := self.guard.why_question(question, self.root)):
             raise ValueError(why)
-        question.system = self.options.system
+        if self.options.system:
+            question.system = self.options.system
         if question.identity in self.options.hold_out:
             question.split = "dev"
         return Made(question.id, list(self._rendered(question, made, index)))
@@ -120,6 +123,14 @@ class Work:
             yield name, prompt.eval_row(question)
         else:
             yield (DEV if question.split == "dev" else name), prompt.verl_row(question, index)
+
+
+def whole(row: Any) -> dict[str, Any]:
+    if isinstance(row, Broken):
+        raise ValueError(row.why)
+    if not isinstance(row, dict):
+        raise ValueError(f"the row is no JSON object but {type(row).__name__}")
+    return row
 
 
 def attempt(action: Callable[[Any, Place], Any], row: Any, place: Place) -> Any:

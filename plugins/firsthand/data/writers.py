@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
 import orjson
 import pyarrow as pa
@@ -16,7 +16,13 @@ import pyarrow.parquet as pq
 from firsthand import files
 
 BATCH = 4096  # rows of a row group
+MEDIA = ("images", "videos")
 TYPED_BY = 5 << 20  # bytes; the `datasets` library takes the types of columns from the first ten megabytes
+
+
+class Line(NamedTuple):
+    text: bytes
+    media: tuple[str, ...]  # which of `MEDIA` the row has
 
 
 class Writer(Protocol):
@@ -26,13 +32,16 @@ class Writer(Protocol):
         """Rows, in the form that `pack` gives them."""
 
 
-def pack(name: str, rows: list[dict[str, Any]], video_files: bool) -> Any:
-    """Rows in the form that their file takes: those of a table become columns before they pass between processes.
+def pack(name: str, rows: list[dict[str, Any]], video_files: bool = False) -> Any:
+    """Rows in the form that their file takes, lines or columns: they become so before they pass between processes.
 
     Videos are all files or all lists of frames, so that their column has one type.
     """
     if not name.endswith(".parquet"):
-        return rows
+        return [
+            Line(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE), tuple(key for key in MEDIA if row.get(key)))
+            for row in rows
+        ]
     return pa.RecordBatch.from_pylist(rows, _schema(list(rows[0]["extra_info"]), video_files))
 
 
@@ -50,19 +59,18 @@ class _Lines:
 
     def __init__(self, handle: BinaryIO) -> None:
         self.handle, self.rows, self.bytes = handle, 0, 0
-        self.ahead, self.unseen = b"", {"images", "videos"}
+        self.ahead, self.unseen = b"", set(MEDIA)
 
-    def add(self, packed: list[dict[str, Any]]) -> None:
-        for row in packed:
-            line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)
-            new = {key for key in self.unseen if row.get(key)} if self.unseen else ()
-            self.unseen.difference_update(new)
+    def add(self, packed: list[Line]) -> None:
+        for text, media in packed:
+            new = self.unseen.intersection(media)
+            self.unseen -= new
             if new and self.bytes > TYPED_BY:
-                self.ahead += line
+                self.ahead += text
             else:
-                self.handle.write(line)
+                self.handle.write(text)
             self.rows += 1
-            self.bytes += len(line)
+            self.bytes += len(text)
 
 
 @contextmanager

@@ -63,10 +63,13 @@ def _part(part: Any, sample: Sample, number: int) -> str:
         sample.images += images_of([part.get("image")], "image")
         return "<image>"
     if type_ == "video":
-        if not isinstance(part.get("fps"), int | float) or part["fps"] <= 0:
-            raise Unreadable(f"a video of turn {number} has no true rate: fps is {shown(part.get('fps'))}")
         [video] = videos_of([part.get("video")], "video")
-        sample.videos.append(Video(video.frames, video.file, part["fps"]))
+        fps = part.get("fps")
+        if video.frames and (not isinstance(fps, int | float) or fps <= 0):
+            raise Unreadable(f"a video of turn {number} has no true rate: fps is {shown(fps)}")
+        if video.file and fps is not None:
+            raise Unreadable(f"a video file of turn {number} has an fps; `firsthand eval ask --recipe` samples it")
+        sample.videos.append(Video(video.frames, video.file, fps))
         return "<video>"
     raise Unreadable(f"turn {number} holds {shown(part)}, which is no text, image or video part")
 

@@ -58,6 +58,8 @@ def _verl(chain: verl_chain.Chain) -> Recipe:
     limits = Limits(
         image=budget("image", DEFAULTS.image),
         video=budget("video", DEFAULTS.video),
+        video_fps=number(chain.get("data.media.video.fps")) or DEFAULTS.video_fps,
+        video_maxlen=int(number(chain.get("data.media.video.max_frames")) or DEFAULTS.video_maxlen),
         tokens=int(number(chain.get("data.max_prompt_length")) or 1024),
         key="data.max_prompt_length",
     )

@@ -201,8 +201,8 @@ def _prompt(
     sample: Sample, images: list[looks.Look], videos: list[list[looks.Look]]
 ) -> tuple[Prompt | None, list[Found]]:
     limits, counter = _job.source.limits, _job.counter
-    if sample.form != "llamafactory" and any(video.frames is None for video in sample.videos):
-        return None, [(length.UNCOUNTED, "a video file: frames are sampled by the server or by veRL")]
+    if sample.form == "eval" and any(video.frames is None for video in sample.videos):
+        return None, [(length.UNCOUNTED, "a video file: `firsthand eval ask --recipe` says how it is sampled")]
     frames: list[Frames] = [sampled(video, look, limits) for video, look in zip(sample.videos, videos, strict=True)]
     found = list(budget.check(sample, images, frames, limits, bool(counter and counter.stamps)))
     if counter is None:

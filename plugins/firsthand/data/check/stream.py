@@ -1,4 +1,4 @@
-"""Rows of a data file one by one, in constant memory, with the number under which an editor finds them.
+"""Rows of a data file one by one or in pieces, in constant memory, with the number under which an editor finds them.
 
 Row n is the n-th element of a JSON list, the n-th row of a parquet file and the n-th line of a JSONL file. A row that
 is no valid JSON comes out as `Broken`, so that one bad line does not hide what is wrong with the others.
@@ -6,7 +6,7 @@ is no valid JSON comes out as `Broken`, so that one bad line does not hide what 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -18,6 +18,7 @@ import orjson
 from firsthand.errors import UserError
 
 CHUNK = 1 << 20
+BATCH = 256  # rows of a piece that is no text
 MAX_ROW = 64 << 20  # characters; whatever goes on for longer is a quote that was never closed
 SPACE = re.compile(r"\s*")
 NEXT = re.compile(r"\s*([,\]])")
@@ -30,6 +31,23 @@ FORMATS = (".json", ".jsonl", ".parquet")
 @dataclass(frozen=True)
 class Broken:
     why: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """`(number, row)` pairs that follow one another, as text where possible: it passes between processes cheaply."""
+
+    first: int  # number of the first line or row
+    count: int  # rows
+    content: bytes | list[Any]
+    lines: bool = False  # a row on each line; otherwise text is one JSON list
+
+    def __iter__(self) -> Iterator[tuple[int, Any]]:
+        if isinstance(self.content, list):
+            return enumerate(self.content, self.first)
+        if self.lines:
+            return _parsed(enumerate(self.content.split(b"\n"), self.first))
+        return enumerate(orjson.loads(self.content), self.first)
 
 
 class Rows:
@@ -45,6 +63,10 @@ class Rows:
             raise UserError(f"{path}: the file is empty (0 bytes); write or download it again")
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
+        for piece in self.pieces():
+            yield from piece
+
+    def pieces(self) -> Iterator[Piece]:
         if self.path.suffix == ".parquet":
             return self._parquet()
         return self._lines() if self.path.suffix == ".jsonl" or self._is_lines() else self._list()
@@ -57,30 +79,29 @@ class Rows:
             except ValueError:
                 return False
 
-    def _lines(self) -> Iterator[tuple[int, Any]]:
+    def _lines(self) -> Iterator[Piece]:
+        number = 1
         with self.path.open("rb") as handle:
-            for number, line in enumerate(handle, 1):
-                self.done += len(line)
-                if line.strip():
-                    try:
-                        yield number, _loads(line)
-                    except ValueError as error:
-                        yield number, Broken(f"not valid JSON ({error})")
+            while lines := handle.readlines(CHUNK):
+                content = b"".join(lines)
+                self.done += len(content)
+                yield Piece(number, sum(not line.isspace() for line in lines), content, lines=True)
+                number += len(lines)
 
-    def _list(self) -> Iterator[tuple[int, Any]]:
+    def _list(self) -> Iterator[Piece]:
         """Blocks of whole rows by the fast parser; from the first block that it refuses, row by row."""
         with self.path.open("rb") as handle:
             opening = OPENING.match(handle.read(CHUNK))
             if not opening:
                 raise UserError(f"{self.path}: no list of rows; a .json file starts with [ and holds one object a row")
-            number, self.done = 0, opening.end()
+            number, self.done = 1, opening.end()
             while True:
                 handle.seek(self.done)
-                rows, size = _whole_rows(handle.read(CHUNK), last=handle.tell() == self.total)
+                rows, content, size = _whole_rows(handle.read(CHUNK), last=handle.tell() == self.total)
                 if not size:
                     break
-                yield from enumerate(rows, number + 1)
-                number, self.done = number + len(rows), self.done + size
+                yield Piece(number, rows, content)
+                number, self.done = number + rows, self.done + size
                 if self.done == self.total:
                     return
             handle.seek(self.done)
@@ -89,9 +110,10 @@ class Rows:
             except UnicodeDecodeError as error:
                 raise UserError(f"{self.path}: not UTF-8 text ({error})") from None
 
-    def _elements(self, handle: TextIOWrapper, number: int) -> Iterator[tuple[int, Any]]:
-        """The rows from here on, which follow row `number`."""
+    def _elements(self, handle: TextIOWrapper, number: int) -> Iterator[Piece]:
+        """The rows from here on, the first of which is row `number`."""
         decode, text, at = json.JSONDecoder().raw_decode, handle.read(CHUNK), 0
+        held: list[Any] = []
         while True:
             at = SPACE.match(text, at).end()  # type: ignore[union-attr]
             try:
@@ -100,35 +122,44 @@ class Rows:
             except ValueError:
                 after = None
             if after:
-                number += 1
-                yield number, value
+                held.append(value)
                 if after[1] == "]":
-                    return
+                    break
+                if len(held) == BATCH:
+                    yield Piece(number, BATCH, held)
+                    number, held = number + BATCH, []
                 at = after.end()
             else:
                 more = handle.read(max(CHUNK, len(text)))
                 self.done += len(more.encode())
                 if not more or len(text) - at > MAX_ROW:
-                    yield (
-                        number + 1,
-                        Broken("no valid JSON from here on: the list breaks off, or a comma or quote is lost"),
-                    )
-                    return
+                    held.append(Broken("no valid JSON from here on: the list breaks off, or a comma or quote is lost"))
+                    break
                 text, at = text[at:] + more, 0
+        yield Piece(number, len(held), held)
 
-    def _parquet(self) -> Iterator[tuple[int, Any]]:
+    def _parquet(self) -> Iterator[Piece]:
         import pyarrow
         import pyarrow.parquet as parquet
 
         try:
             file = parquet.ParquetFile(self.path)
             self.total = file.metadata.num_rows
-            for batch in file.iter_batches(batch_size=256):
-                for row in batch.to_pylist():
-                    self.done += 1
-                    yield self.done, row
+            for batch in file.iter_batches(batch_size=BATCH):
+                rows = batch.to_pylist()
+                yield Piece(self.done + 1, len(rows), rows)
+                self.done += len(rows)
         except (pyarrow.ArrowException, OSError) as error:
             raise UserError(f"{self.path}: not a readable parquet file ({error})") from None
+
+
+def _parsed(lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, Any]]:
+    for number, line in lines:
+        if line.strip():
+            try:
+                yield number, _loads(line)
+            except ValueError as error:
+                yield number, Broken(f"not valid JSON ({error})")
 
 
 def _loads(line: bytes) -> Any:
@@ -138,18 +169,18 @@ def _loads(line: bytes) -> Any:
         return json.loads(line)  # it reads NaN too, and its errors are the clearer ones
 
 
-def _whole_rows(block: bytes, last: bool) -> tuple[list[Any], int]:
-    """The rows at the beginning of a block, and how many bytes they take with the comma, or the end, after them.
+def _whole_rows(block: bytes, last: bool) -> tuple[int, bytes, int]:
+    """How many rows begin a block, they as a list, and how many bytes they take with the comma, or the end, after them.
 
     Where the last of them ends is a guess that parsing proves: no beginning of an object is a whole one.
     """
     if last:
         with suppress(orjson.JSONDecodeError):
-            return orjson.loads(b"[" + block), len(block)
+            return len(orjson.loads(content := b"[" + block)), content, len(block)
     end, guesses = len(block), 0
     while guesses < GUESSES and (end := block.rfind(b"}", 0, end)) >= 0:
         if after := BETWEEN.match(block, end + 1):
             guesses += 1
             with suppress(orjson.JSONDecodeError):
-                return orjson.loads(b"[%b]" % block[: end + 1]), after.end()
-    return [], 0
+                return len(orjson.loads(content := b"[%b]" % block[: end + 1])), content, after.end()
+    return 0, b"", 0

@@ -18,6 +18,7 @@ from firsthand.data.check.looks import Look
 from firsthand.data.check.samples import Sample, Turn, Video
 from firsthand.data.check.source import Budget, Limits
 from firsthand.errors import UserError
+from firsthand.media.reading import spread
 
 SHORTEST, NARROWEST, NARROWED = 28, 200, 180  # LLaMA-Factory: shortest side; a shape beyond 1:200 becomes 1:180
 PLACEHOLDER = re.compile("(<image>|<video>)")
@@ -141,15 +142,14 @@ class Counter:
 
 
 def sampled(video: Video, looks: Sequence[Look], limits: Limits) -> Frames:
-    """The frames of a video that a model is shown: all of a list, some of a file (LLaMA-Factory's rule)."""
+    """The frames of a video that a model is shown: all of a list, some of a file (`media.reading.spread`)."""
     first = looks[0]
     if video.frames is not None:
         indices: list[float] = list(range(len(video.frames)))
         return Frames(first.width, first.height, indices, video.fps or limits.video_fps)
     total = first.frames or limits.video_maxlen
-    count = min(total, limits.video_maxlen, max(1, math.floor(first.seconds * limits.video_fps)))
-    step = (total - 1) / (count - 1) if count > 1 else 0
-    indices = [int(number * step) / first.fps * limits.video_fps for number in range(count)]
+    numbers = spread(total, first.seconds, limits.video_fps, limits.video_maxlen)
+    indices = [number / first.fps * limits.video_fps for number in numbers]
     return Frames(first.width, first.height, indices, limits.video_fps)
 
 

@@ -15,7 +15,10 @@ SHRUNK = kind(
     "none needed in training; a server knows no budget and shows more: store media within it",
 )
 SPARSE = kind(
-    "frames-left-out", "warning", "videos longer than video_maxlen / video_fps", "raise video_maxlen or lower video_fps"
+    "frames-left-out",
+    "warning",
+    "videos longer than video_maxlen / video_fps",
+    "raise video_maxlen or lower video_fps (in veRL data.media.video: max_frames and fps)",
 )
 MANY = kind(
     "frames-many",

@@ -19,7 +19,7 @@ UNCOUNTED = kind(
     "uncounted",
     "info",
     "rows whose tokens were not counted",
-    "mend what else is wrong with them; of video files only LLaMA-Factory's sampling is known",
+    "mend what else is wrong with them; video files of questions are sampled as they are asked",
 )
 
 
