@@ -7,16 +7,19 @@ traces and everything after them meet one form only.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, BadRequestError
 
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Message, Reply
 from firsthand.rollout.dialects import call as call_text
 from firsthand.rollout.dialects import stop_strings
 from firsthand.tools.protocol import Image
+
+_TOO_LONG = re.compile(r"(maximum|max) (context|model|prompt|sequence) length|max_model_len|too long", re.IGNORECASE)
 
 
 class ChatPolicy:
@@ -31,6 +34,7 @@ class ChatPolicy:
         **sampling: Any,
     ):
         self.client, self.model, self.messages = client, model, list(messages)
+        self._told = len(self.messages)  # a prompt that is too long by itself is a mistake of whoever set up the server
         self.functions, self.sampling = functions, sampling
         self.request: dict[str, Any] = {"tools": tools} if tools else {}
         if tools and not functions:
@@ -43,7 +47,12 @@ class ChatPolicy:
 
     async def generate(self) -> Reply:
         asked: dict[str, Any] = {"messages": self.messages, **self.request, **self.sampling}
-        response = await self.client.chat.completions.create(model=self.model, **asked)
+        try:
+            response = await self.client.chat.completions.create(model=self.model, **asked)
+        except BadRequestError as error:
+            if len(self.messages) == self._told or not _TOO_LONG.search(error.message):
+                raise
+            return Reply("", 0, cut=True)  # a server knows its own limit of length, and only it
         choice = response.choices[0]
         if response.usage:
             self.prompt_tokens += response.usage.prompt_tokens

@@ -20,14 +20,18 @@ from firsthand.rollout.prompt import eval_row
 from firsthand.rows import Question
 
 QUERY = "DAY1_12000000"
+FULL = "This model's maximum context length is 4096 tokens. However, your request has 4100 input tokens."
 TARGET = "DAY1_10050000-DAY1_10060000"
 
 
 class Model:
-    """Writes the turns of a script that is found by the text of the question; a number is a status of HTTP instead.
+    """Writes the turns of a script that is found by the text of the question; a number is a status of HTTP instead,
+    and `FULL` what vLLM says when a conversation has outgrown the model.
 
     A script that has ended repeats its last turn. The summary model is a second name on the same server.
     """
+
+    FULL = FULL
 
     def __init__(self) -> None:
         self.scripts: dict[str, list[str | int]] = {}
@@ -67,8 +71,9 @@ class Model:
         self.seen[text] += 1
         script = self.scripts[text]
         turn = script[min(sum(message["role"] == "assistant" for message in body["messages"]), len(script) - 1)]
-        if isinstance(turn, int):
-            return JSONResponse({"error": {"message": f"status {turn}"}}, turn, headers={"retry-after-ms": "1"})
+        if isinstance(turn, int) or turn == FULL:
+            status, message = (turn, f"status {turn}") if isinstance(turn, int) else (400, FULL)
+            return JSONResponse({"error": {"message": message}}, status, headers={"retry-after-ms": "1"})
         return _completion(turn)
 
 

@@ -176,6 +176,13 @@ def test_a_server_that_dies_in_the_middle_leaves_a_list_and_a_second_run_fills_i
     assert results(tmp_path)["scores"]["agent"]["correct"] == 3
 
 
+def test_a_conversation_that_outgrows_the_model_ends_for_its_length(run, model, ask, tmp_path: Path) -> None:
+    model.scripts = {"long": [model.search(), model.FULL], "hopeless": [model.FULL]}
+    done = run(ask(*model.scripts))
+    assert done.exit_code == 1 and "failed q1: BadRequestError" in done.output  # the prompt alone is too long
+    assert results(tmp_path)["stops"] == {"length": 1} and episodes(tmp_path)["q0"]["letter"] is None
+
+
 def test_a_server_that_is_gone_or_serves_something_else(run, model, ask, tmp_path: Path) -> None:
     rows = ask("q")
     model.down = True
