@@ -248,13 +248,13 @@ CLIP = {
 @pytest.mark.parametrize(
     ("start", "end", "happened"),
     [
-        (0, 2, ["i hold the can with my left hand in the kitchen ."]),
-        (0, 6, ["i hold the can with my left hand in the kitchen ."]),  # the end of putting it down is not seen yet
-        (0, 8, ["i put down the can with my left hand in the kitchen ."]),
+        (0, 2, ["i hold the can in the kitchen with my left hand ."]),
+        (0, 6, ["i hold the can in the kitchen with my left hand ."]),  # the end of putting it down is not seen yet
+        (0, 8, ["i put down the can in the kitchen with my left hand ."]),
         (9, 9, []),
-        (9, 11, ["i hold the cup with my right hand in the kitchen ."]),
-        (9, 24, [f"i {verb} the cup with my right hand in the kitchen ." for verb in ("pick up", "hold")]),
-        (14, 26, ["i hand over the cup to mia with my right hand in the kitchen ."]),
+        (9, 11, ["i hold the cup in the kitchen with my right hand ."]),
+        (9, 24, [f"i {verb} the cup in the kitchen with my right hand ." for verb in ("pick up", "hold")]),
+        (14, 26, ["i hand over the cup to mia in the kitchen with my right hand ."]),
         (27, 29, []),
     ],
 )  # fmt: skip
@@ -271,7 +271,7 @@ def test_the_oracle_tells_what_lies_in_the_range_and_what_is_asked(tmp_path: Pat
     def about(question: str, start: float, end: float) -> str:
         return asyncio.run(oracle.answer(Sight(question, (), "A1_JAKE", begin + start, begin + end))).text
 
-    assert about("what did i put down ?", 0, 29) == "i put down the can with my left hand in the kitchen ."
+    assert about("what did i put down ?", 0, 29) == "i put down the can in the kitchen with my left hand ."
     assert about("which thing is there ?", 31, 32).startswith("i am in the garage . on the table i see the cup")
     assert "garage" not in about("where am i ?", 0, 29)
     assert about("where am i ?", 500, 600) == "nothing ."

@@ -32,7 +32,7 @@ def answer_all(model_dir: Path, rows: list[dict[str, Any]], media: Path) -> Iter
 def _kind(row: dict[str, Any], question: str) -> str:
     medium = "image: " if row["images"] else "video: " if row["videos"] else "text: "
     lines = question.replace("<image>", "").replace("<video>", "").split("\n")
-    asked = next((line for line in lines if line.endswith("?")), lines[0])
+    asked = next((line for line in lines if line.endswith("?")), lines[-1])
     return medium + " ".join(asked.split()[:3])
 
 

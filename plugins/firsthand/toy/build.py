@@ -34,7 +34,7 @@ from firsthand.toy.splits import assign
 from firsthand.toy.week import Clip, Size
 
 CARD = "README.md"  # the data card lies beside the week that is built
-FORMAT = 1  # of the folder; a build never continues a folder of another format
+FORMAT = 2  # of the folder; a build never continues a folder of another format
 VERBS = ("hold", *world.VERBS)  # what `verb` in the boxes' files counts
 Counts = Counter[tuple[str, str]]  # (split, label) -> questions
 

@@ -22,7 +22,7 @@ LAST = {
 
 def sentence(verb: str, thing: str, hand: str, room: str, guest: str | None = None) -> str:
     to = f" to {guest}" if guest else ""
-    return f"i {verb} the {thing}{to} with my {hand} hand in the {room} ."
+    return f"i {verb} the {thing}{to} in the {room} with my {hand} hand ."
 
 
 def caption(clip: Clip) -> list[str]:

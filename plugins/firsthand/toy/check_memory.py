@@ -14,7 +14,7 @@ ROOM = re.compile(r"i am in the (\w+) \.")
 TABLE = re.compile(r"on the table i see the (\w+) , the (\w+) , the (\w+) and the (\w+) \.")
 DEED = re.compile(
     r"i (?P<verb>hold|pick up|put down|pour|open|shake|hand over) the (?P<thing>\w+)(?: to (?P<guest>\w+))?"
-    r" with my (?P<hand>left|right) hand in the (?P<room>\w+) \."
+    r" in the (?P<room>\w+) with my (?P<hand>left|right) hand \."
 )
 NEVER_OVER_A_GAP = ("10min", "1hour")
 

@@ -46,7 +46,7 @@ class Expert:
             return call(thought, "rag", {"level": "week", "keywords": keywords}, "ego_r1")
         for said in reversed(captions.sentences(self.read.split(": ", 1)[-1].removesuffix("</information>"))):
             if said.startswith(f"i {self.verb} the {self.thing} "):
-                value = said.split(" to ")[1].split()[0] if self.verb == "hand over" else said.split()[-2]
+                value = said.split(" to " if self.verb == "hand over" else " in the ")[1].split()[0]
                 for letter, option in self.question.options.items():
                     if option == value:
                         return self._answer(letter, said)

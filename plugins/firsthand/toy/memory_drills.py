@@ -12,7 +12,7 @@ from firsthand import clock
 from firsthand.toy import captions, world
 from firsthand.toy.drills import LETTERS, Turn, option_lines
 
-ASKED = 3  # questions about one record: it is paid for once
+RECITED, ASKED = 6, 2  # sentences and questions of one record: it is paid for once
 
 
 def memory_row(rng: random.Random) -> list[Turn]:
@@ -20,21 +20,27 @@ def memory_row(rng: random.Random) -> list[Turn]:
 
 
 def read_turns(rng: random.Random) -> list[Turn]:
-    """Questions about one record, some about things that it does not name."""
+    """Sentences of a record by their beginnings, many at once; then questions, some about things that it does not name.
+
+    The many come first because a single sentence out of a record teaches a tiny model nothing for thousands of steps.
+    """
     said = [_event(rng) for _ in range(rng.randint(3, 9))]
+    last = {event[:2]: event for event in said}  # what was done to a thing -> the last time
     began = clock.midnight(rng.randint(1, 7)) + rng.randrange(8 * 3600, 20 * 3600)
     text = " ".join(captions.sentence(*event) for event in said)
-    record = f"<information>{clock.format_range(began, began + rng.randrange(120, 3600))}: {text}</information>\n"
-    turns = []
-    for number in range(ASKED):
-        verb, thing = rng.choice(said)[:2] if rng.random() < 0.7 else _event(rng)[:2]
-        about = [event for event in said if event[:2] == (verb, thing)]
-        value = (about[-1][4] or about[-1][3]) if about else rng.choice(_values(verb))
+    record = f"<information>{clock.format_range(began, began + rng.randrange(120, 3600))}: {text}</information>"
+    wanted = rng.choices(list(last), k=RECITED)
+    names = " , ".join(" ".join(key) for key in wanted)
+    turns = [(f"{record}\nread {names} .", " ".join(captions.sentence(*last[key]) for key in wanted))]
+    for _ in range(ASKED):
+        verb, thing = rng.choice(list(last)) if rng.random() < 0.7 else _event(rng)[:2]
+        found = last.get((verb, thing))
+        value = (found[4] or found[3]) if found else rng.choice(_values(verb))
         options = [value, *rng.sample([other for other in _values(verb) if other != value], 3)]
         rng.shuffle(options)
+        answer = f"{captions.sentence(*found)} {value} {LETTERS[options.index(value)]}" if found else ""
         asked = f"{captions.LAST[verb].format(thing)}\n{option_lines(options)}"
-        found = f"{captions.sentence(*about[-1])} {value} {LETTERS[options.index(value)]}" if about else ""
-        turns.append((record * (number == 0) + asked, found or f"nothing of the {thing} ."))
+        turns.append((asked, answer or f"nothing of the {thing} ."))
     return turns
 
 

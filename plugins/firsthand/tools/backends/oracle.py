@@ -60,10 +60,10 @@ def told(clip: Clip, start: float, end: float) -> list[str]:
             break
         if start <= ends <= end:
             to = f" to {event['guest']}" if event["guest"] else ""
-            sentences.append(f"i {event['verb']} the {event['thing']}{to} with my {event['hand']} hand in the {room} .")
+            sentences.append(f"i {event['verb']} the {event['thing']}{to} in the {room} with my {event['hand']} hand .")
         held = None if ends <= end and event["verb"] in ("put down", "hand over") else event
     if held:
-        sentences.append(f"i hold the {held['thing']} with my {held['hand']} hand in the {room} .")
+        sentences.append(f"i hold the {held['thing']} in the {room} with my {held['hand']} hand .")
     return sentences
 
 
