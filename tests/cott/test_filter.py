@@ -147,10 +147,36 @@ def test_bare_questions_that_got_no_answer_stop_the_filter(record, question, ser
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "why"),
+    [
+        ("settings", {}, "settings.dialect: Field required"),
+        ("settings", {"dialect": "other", "tools": []}, "settings.dialect: Input should be"),
+        ("trace", None, "trace: "),
+        ("trace", {"turns": [{"text": 3}]}, "trace.turns.0.text: Input should be a valid string"),
+        ("options", [], "options: Input should be a valid dictionary"),
+    ],
+)
+def test_a_row_that_is_no_chain(record, question, tmp_path, key, value, why) -> None:
+    source = record((question("q1"), [search(), ANSWER]))
+    write_jsonl(source, [next(iter(read_jsonl(source))) | {key: value}])
+    assert f"row 1: {why}" in run(source, "--out", tmp_path / "out.jsonl", code=1)
+
+
+def test_a_turn_needs_no_more_than_its_first_parts(record, question, tmp_path) -> None:
+    """Whoever wrote the chain: what is missing is what did not happen."""
+    source = record((question("q1"), [search(), ANSWER]))
+    [row] = read_jsonl(source)
+    bare = [{key: turn[key] for key in ("text", "tokens", "action")} for turn in row["trace"]["turns"]]
+    write_jsonl(source, [row | {"trace": {"turns": bare, "stop": "answer", "letter": "B"}}])
+    run(source, "--out", tmp_path / "out.jsonl", "--datasets", tmp_path)
+    assert [row["id"] for row in read_jsonl(tmp_path / "out.jsonl")] == ["q1"]
+
+
+@pytest.mark.parametrize(
     ("arguments", "why"),
     [
         (["none.jsonl"], "none.jsonl: no such file"),
-        (["bad.jsonl"], "bad.jsonl: row 1: question: Field required; chains come from"),
+        (["bad.jsonl"], "bad.jsonl: row 1: settings: Field required; chains come from"),
         (["bad.jsonl", "--skip", "luck"], f"--skip luck: no such rule; rules: {', '.join(NAMES)}"),
         (["bad.jsonl", "--guess-server", "http://127.0.0.1:9"], "needs --guess-server and --guess-model"),
     ],

@@ -13,8 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from firsthand.cli import app
+from firsthand.cott.config import Config, Scripted
 from firsthand.files import read_jsonl
 from firsthand.rollout.prompt import messages
+from firsthand.tools.settings import read, read_as
 
 SEARCH = {"level": "day", "keywords": ["kettle"], "start_time": "DAY1_11000000", "query_time": "DAY1_12000000"}
 
@@ -64,6 +66,12 @@ def test_a_teacher_behind_a_server(configure, server, monkeypatch) -> None:
     described = {tool["function"]["name"]: tool["function"]["description"] for tool in first["tools"]}
     assert "about 6 of 10 steps. Cost 1 of 5" in described["rag"] and "as the last step" in described["terminate"]
     assert second["messages"][-1]["role"] == "tool" and second["messages"][-1]["tool_call_id"] == "c"
+
+
+def test_what_is_null_is_not_sent(configure, server, question) -> None:
+    sampling = {"temperature": None, "top_p": None, "max_tokens": None, "max_completion_tokens": 500}
+    generate(configure(question("q1"), teacher={"sampling": sampling}))
+    assert server.requests[0].keys() == {"model", "messages", "tools", "seed", "max_completion_tokens"}
 
 
 def test_a_teacher_in_the_dialect_of_our_agents_reads_what_they_read(configure, server, question) -> None:
@@ -253,3 +261,15 @@ def test_a_teacher_that_cannot_be_asked(configure, teacher, why) -> None:
 
 def test_questions_that_show_frames_are_refused(configure, question) -> None:
     assert "q1 shows frames" in generate(configure(question("q1", images=["a.jpg"])), 1)
+
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("cott_*.yaml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_the_recipes_are_whole(path, monkeypatch) -> None:
+    monkeypatch.chdir(path.parents[1])
+    config = read_as(Config, path)
+    there = {name for name, tool in read(config.tools).tools if tool}
+    assert set(config.use or there) <= there
+    assert isinstance(config.teacher, Scripted) or "terminate" in (config.use or there)

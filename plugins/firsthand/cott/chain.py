@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from firsthand.errors import UserError
 from firsthand.files import read_jsonl
-from firsthand.rollout.actions import Action, Answer, Call, read_action
+from firsthand.rollout.actions import Action, Answer, Call, Dialect, read_action
+from firsthand.rollout.agent import Trace
 from firsthand.rollout.episodes import Episode
 from firsthand.rows import Question, Step, StyleName, Trajectory
 
@@ -23,11 +24,24 @@ class Chain(NamedTuple):
     row: int
 
 
+class _Settings(BaseModel):
+    dialect: Dialect
+    tools: list[str]
+
+
+class _Parts(BaseModel):
+    """What `Episode` stores as it comes, and is read here."""
+
+    settings: _Settings
+    trace: Trace
+
+
 def read_chains(paths: Iterable[Path]) -> Iterator[Chain]:
     for path in paths:
         for number, row in enumerate(read_jsonl(path), 1):
             try:
-                yield Chain(Episode.model_validate(row), path, number)
+                trace = _Parts.model_validate(row).trace.as_dict()
+                yield Chain(Episode.model_validate(row | {"trace": trace}), path, number)
             except ValidationError as error:
                 first = error.errors()[0]
                 where = ".".join(map(str, first["loc"])) or "the row"
@@ -55,7 +69,7 @@ def trajectory(episode: Episode, style: StyleName) -> Trajectory:
         if turn["images"]:
             raise Unusable("it shows frames, which rows of words cannot hold")
         if isinstance(action, Call):
-            seen = turn["observation"]
+            seen = turn["observation"] or ""
             steps.append(Step(thought=action.thought, tool=action.name, arguments=action.arguments, observation=seen))
         elif isinstance(action, Answer):
             thought = action.thought

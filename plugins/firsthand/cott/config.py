@@ -13,9 +13,12 @@ from firsthand.tools.settings import Strict
 
 
 class Sampling(Strict):
-    temperature: float = Field(default=1.0, ge=0)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    max_tokens: int = Field(default=1024, ge=1)  # of a turn
+    """What is null is not sent: some models want `max_completion_tokens` instead, and no temperature."""
+
+    temperature: float | None = Field(default=1.0, ge=0)
+    top_p: float | None = Field(default=1.0, gt=0, le=1)
+    max_tokens: int | None = Field(default=1024, ge=1)  # of a turn
+    max_completion_tokens: int | None = Field(default=None, ge=1)
     seed: int = 0  # of the first sample of a question; the next one has the next seed
 
 

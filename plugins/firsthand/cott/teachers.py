@@ -59,7 +59,7 @@ async def open_teacher(config: Config, toolbox: Toolbox, stack: AsyncExitStack) 
         model=teacher.model,
         dialect="native" if teacher.functions else teacher.dialect,
         limits=limits,
-        sampling=teacher.sampling.model_dump(),
+        sampling=teacher.sampling.model_dump(exclude_none=True),
         functions=teacher.functions,
     )
     tools = hinted(toolbox.schemas()) if teacher.functions else chat_tools(teacher.dialect, toolbox.schemas())
