@@ -128,7 +128,8 @@ async def waiting(trajectories: int, calls: int, scale: float, draws: int) -> No
     found = []
     for seed in range(draws):
         latencies = draw(seed, trajectories, calls) * scale
-        batch = Batch(np.arange(latencies.size).reshape(latencies.shape).tolist(), TURN * scale)
+        plan = [list(range(start, start + calls)) for start in range(0, latencies.size, calls)]
+        batch = Batch(plan, TURN * scale)
         toolbox = Toolbox([Slow(latencies.ravel())])
         longest, _ = reckoned(latencies, TURN * scale)
         ours, rounds = await seconds(batch.at_once(toolbox)), await seconds(batch.in_rounds(toolbox))
@@ -159,7 +160,7 @@ async def overhead(dialect: Dialect, calls: int) -> None:
         "data": {"media": {"root": ".", "image": {}, "video": {}}},
     }))  # fmt: skip
     words = "the cup is on the table . " * 40
-    agent_loop.toolbox_of = lambda _: Toolbox([Slow(np.zeros(calls), words)])
+    vars(agent_loop)["toolbox_of"] = lambda _: Toolbox([Slow(np.zeros(calls), words)])
     written = [
         processor.tokenizer.encode(text, add_special_tokens=False) for text in turns(list(range(calls)), dialect)
     ]

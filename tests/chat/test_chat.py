@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from rich.text import Text
@@ -49,7 +50,7 @@ def test_a_question_its_call_its_frames_and_its_answer(chat, script, tmp_path: P
     saved = sorted((tmp_path / "frames/A1_JAKE").iterdir())
     assert [path.name[:13] for path in saved] == [f"DAY1_11000{second}00" for second in range(5)]
     assert all(str(path) in shown.output for path in saved)
-    assert Image.open(saved[3]).getpixel((5, 5))[1] == pytest.approx(75, abs=4)
+    assert np.asarray(Image.open(saved[3]))[5, 5, 1] == pytest.approx(75, abs=4)
     first, second = (request["messages"] for request in server.requests)
     assert first[0] == {"role": "system", "content": prompt.system("ego_r1")}
     [part] = first[1]["content"]
@@ -172,10 +173,8 @@ def test_ctrl_c_stops_the_answer_and_not_the_conversation(tools: Path, script, t
     command = [sys.executable, "-m", "firsthand.cli", "chat", "--agent", "agent", "--server", server.url]
     command += ["--tools", str(tools), "--frames", str(tmp_path), "--source", "A1_JAKE", "--query-time", TIME]
     master, slave = pty.openpty()
-    streams = {"stdin": slave, "stdout": slave, "stderr": slave, "env": {**os.environ, "TERM": "dumb"}}  # plain text
-    child = subprocess.Popen(
-        command, env={**os.environ, "TERM": "dumb"}, start_new_session=True, **streams
-    )  # plain text
+    plain: dict[str, Any] = {"env": {**os.environ, "TERM": "dumb"}, "start_new_session": True}
+    child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, **plain)
     os.close(slave)
 
     def until(words: str) -> None:

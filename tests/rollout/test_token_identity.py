@@ -18,7 +18,6 @@ from PIL import Image as Picture
 from pydantic import BaseModel, Field
 
 from firsthand import clock, files
-from firsthand.evals.rows import Question as Asked
 from firsthand.rollout import prompt
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import LAST_TURN, Limits, run_episode
@@ -211,8 +210,8 @@ def evaluation(serve) -> Callable[..., list[dict[str, Any]]]:
         async def main(url: str) -> list[dict[str, Any]]:
             box, dialect = toolbox(pictures), STYLES[style]
             async with AsyncOpenAI(base_url=url, api_key="none") as client:
-                asked = Asked.model_validate(prompt.eval_row(trajectory(style).question))
-                policy = ChatPolicy(client, "m", asked.messages, dialect, chat_tools(dialect, box.schemas()))
+                asked = prompt.eval_row(trajectory(style).question)
+                policy = ChatPolicy(client, "m", asked["messages"], dialect, chat_tools(dialect, box.schemas()))
                 await run_episode(policy, box, Context("A1_JAKE", clock.parse(QUERY_TIME)), dialect, "AB", Limits())
             return [*requests, requests[-1] | {"messages": policy.messages}]
 

@@ -65,7 +65,7 @@ def blocks(jpeg: bytes, width: int = 48) -> Text:
     text = Text()
     for y in range(0, height, 2):
         for x in range(width):
-            upper, lower = (Color.from_rgb(*small.getpixel((x, row))) for row in (y, y + 1))  # type: ignore[misc]
+            upper, lower = (Color.from_rgb(*small.getpixel((x, row))) for row in (y, y + 1))
             text.append("▀", Style(color=upper, bgcolor=lower))
         text.append("\n")
     return text
