@@ -184,6 +184,22 @@ def test_hostile_turns_end_in_a_chain_that_says_so(configure, server, name, ques
     assert row["correct"] == (stop == "answer" and "no option" not in name)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"content": "<think>\nSo I search.\n</think>"},
+        {"content": None, "reasoning_content": "So I search."},
+        {"content": "", "reasoning": "So I search."},
+        {"content": "So I search.", "reasoning": "No."},
+    ],
+)
+def test_the_thoughts_of_models_that_reason(configure, server, question, said) -> None:
+    server.turns["Where is kettle q1?"] = [call("rag", SEARCH) | said, terminate("B")]
+    config = configure(question("q1"))
+    generate(config)
+    assert chains(config)["q1"]["trace"]["turns"][0]["text"].startswith("<think>So I search.</think>\n<tool_call>")
+
+
 def test_of_two_calls_at_once_the_first_is_made(configure, server, question) -> None:
     both = call("rag", SEARCH)
     both["tool_calls"] += terminate("C")["tool_calls"]

@@ -58,7 +58,9 @@ def filter_(
         "datasets"
     ),
     skip: Annotated[list[str] | None, typer.Option(help="A rule to leave out; may be repeated.")] = None,
-    guess_server: Annotated[str | None, typer.Option(help="Rule guess: an OpenAI-compatible server to ask.")] = None,
+    guess_server: Annotated[
+        str | None, typer.Option(help="Rule guess: an OpenAI-compatible server to ask; its key in VLLM_API_KEY.")
+    ] = None,
     guess_model: Annotated[str | None, typer.Option(help="Rule guess: the model there.")] = None,
     guess_times: Annotated[int, typer.Option(min=1, help="Rule guess: how often a bare question is asked.")] = 4,
     guesses: Annotated[Path | None, typer.Option(help="Rule guess: its answers (default: OUT.guesses.jsonl).")] = None,

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from openai import AsyncOpenAI, BadRequestError
+from openai.types.chat import ChatCompletionMessage
 
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Message, Reply
@@ -63,7 +64,7 @@ class ChatPolicy:
         if call is not None and call.type == "function":
             self.messages.append(choice.message.model_dump(exclude_none=True) | {"tool_calls": [call.model_dump()]})
             self._call_id = call.id
-            text = as_native(text, call.function.name, call.function.arguments)
+            text = as_native(thought_of(choice.message), call.function.name, call.function.arguments)
         else:
             self.messages.append({"role": "assistant", "content": text})
             self._call_id = None
@@ -82,6 +83,13 @@ class ChatPolicy:
         else:
             self.messages.append({**message, "content": [*parts, {"type": "text", "text": message["content"]}]})
         return True
+
+
+def thought_of(message: ChatCompletionMessage) -> str:
+    """What goes before a call: the words, or, where there are none, the reasoning that a server keeps apart."""
+    apart = message.model_extra or {}
+    said = message.content or apart.get("reasoning_content") or apart.get("reasoning") or ""
+    return str(said).replace("<think>", "").replace("</think>", "").strip()
 
 
 def as_native(thought: str, name: str, arguments: str) -> str:
