@@ -64,12 +64,13 @@ async def ask_all(
     concurrency: int,
     retries: int,
     timeout: float,
+    key: str | None = None,
 ) -> Summary:
     """Whatever `answer` does to get the row of a question."""
     with RowLog(out) as log:
         summary = Summary(resumed=len(log.rows), torn=log.torn)
         same_run(log, questions, settings.model_dump())
-        async with connect(server, retries, timeout) as client:
+        async with connect(server, retries, timeout, key) as client:
             await check_server(client, settings.model)
             with progress(len(questions), len(log.rows)) as bar:
 

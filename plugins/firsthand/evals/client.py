@@ -65,10 +65,10 @@ class BadAnswer(Exception):
     """The server answered with something that is not a chat completion."""
 
 
-def connect(server: str, retries: int = 6, timeout: float = 600.0) -> AsyncOpenAI:
+def connect(server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None) -> AsyncOpenAI:
     return AsyncOpenAI(
         base_url=base_url(server),
-        api_key=os.environ.get("VLLM_API_KEY", "none"),
+        api_key=key or os.environ.get("VLLM_API_KEY", "none"),
         max_retries=retries,
         timeout=timeout,
     )

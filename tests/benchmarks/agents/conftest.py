@@ -34,11 +34,12 @@ class Model:
     FULL = FULL
 
     def __init__(self) -> None:
-        self.scripts: dict[str, list[str | int]] = {}
+        self.scripts: dict[str, list[str | int | dict[str, Any]]] = {}
         self.summary: dict[str, str] = {}
         self.requests: list[dict[str, Any]] = []
         self.seen: Counter[str] = Counter()
         self.down = False
+        self.keys: set[str] = set()
         self.app = Starlette(
             routes=[
                 Route("/v1/models", self.models),
@@ -55,12 +56,18 @@ class Model:
     def answer(letter: str) -> str:
         return f"<think>seen</think> <answer>{letter}</answer>"
 
+    @staticmethod
+    def function(name: str, **arguments: Any) -> dict[str, Any]:
+        function = {"name": name, "arguments": json.dumps(arguments)}
+        return {"content": "look", "tool_calls": [{"id": "call-1", "type": "function", "function": function}]}
+
     async def models(self, request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [{"id": "agent"}, {"id": "reader"}]})
 
     async def complete(self, request: Request) -> Response:
         body = await request.json()
         self.requests.append(body)
+        self.keys.add(request.headers["authorization"])
         if self.down:
             return PlainTextResponse("gone", 503, headers={"retry-after-ms": "1"})
         if body["model"] == "reader":
@@ -77,8 +84,9 @@ class Model:
         return _completion(turn)
 
 
-def _completion(text: str) -> Response:
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+def _completion(turn: str | dict[str, Any]) -> Response:
+    message = {"role": "assistant", **({"content": turn} if isinstance(turn, str) else turn)}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
     usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
     whole = {"id": "1", "object": "chat.completion", "created": 0, "model": "agent", "usage": usage}
     return JSONResponse(whole | {"choices": [choice]})

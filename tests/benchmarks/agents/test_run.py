@@ -108,6 +108,7 @@ def test_no_tools_alone_is_a_run_too(run, model, ask, tmp_path: Path) -> None:
     model.scripts = {"a": [model.search()]}
     assert run(ask("a"), "--no-tools").exit_code == 0
     found = results(tmp_path)
+    assert "no episode, and count" not in (tmp_path / "run/results.md").read_text()
     assert list(found["scores"]) == ["no tools"] and found["scores"]["no tools"]["correct"] == 0
     assert found["tools"]["unknown"]["statuses"] == {"user_error": 1, "not carried out": 1}
 
@@ -140,6 +141,32 @@ def test_a_summary_model_has_its_own_numbers_and_never_mends_the_agents(run, mod
     assert "What came back: DAY1_10000000-DAY1_10100000: I put the kettle" in read_well
     assert not any(model.answer(letter) in text for text in told for letter in "BC")
     assert "cellar" not in "".join(told)
+
+
+def test_keys_come_from_the_environment_each_to_its_own_server(
+    run, model, ask, serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_KEY", "secret-of-the-agent")
+    monkeypatch.setenv("READER_KEY", "secret-of-the-reader")
+    model.scripts, model.summary, other = {"q": ["no more"]}, {"q": model.answer("B")}, type(model)()
+    other.summary = model.summary
+    options = ["--summary", "reader", "--summary-server", serve(other.app), "--summary-key-env", "READER_KEY"]
+    done = run(ask("q"), "--key-env", "AGENT_KEY", *options)
+    assert done.exit_code == 0, done.output
+    assert model.keys == {"Bearer secret-of-the-agent"} and other.keys == {"Bearer secret-of-the-reader"}
+    assert not any(b"secret" in path.read_bytes() for path in (tmp_path / "run").iterdir())
+    assert "NO_SUCH_KEY" in run(ask("q"), "--key-env", "NO_SUCH_KEY").output
+
+
+def test_a_model_of_others_calls_functions(run, model, ask, tools, tmp_path: Path) -> None:
+    arguments = {"level": "hour", "keywords": ["kettle"], "start_time": "DAY1_10000000"}
+    model.scripts = {"q": [model.function("rag", **arguments), model.function("terminate", answer="B")]}
+    done = run(ask("q"), "--functions")
+    assert done.exit_code == 0, done.output
+    assert results(tmp_path)["scores"]["agent"]["correct"] == 1 and "tool_choice" not in model.requests[0]
+    assert model.requests[1]["messages"][-1]["tool_call_id"] == "call-1"
+    write_text(tools, tools.read_text().replace(", terminate: ", ""))
+    assert "add `terminate:`" in " ".join(run(ask("q"), "--functions", "--out", tmp_path / "x").output.split())
 
 
 def test_hostile_turns_are_corrected_counted_and_never_become_answers(run, model, ask, tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ class Agent:
     sampling: dict[str, Any]
     price: Price | None
     pace: Pace
+    key: str | None = None
 
 
 def ask(questions: Iterable[Question], agent: Agent, toolbox: Toolbox | None, out: Path) -> Summary:
@@ -59,6 +60,10 @@ def ask(questions: Iterable[Question], agent: Agent, toolbox: Toolbox | None, ou
 
 
 async def _ask(tasks: list[Task], agent: Agent, settings: AgentSettings, toolbox: Toolbox, out: Path) -> Summary:
+    if agent.functions and toolbox.names and "terminate" not in toolbox.names:
+        raise UserError(
+            "--functions needs the tool terminate, with which a model answers; add `terminate:` to the YAML"
+        )
     schemas = toolbox.schemas() if agent.functions else chat_tools(settings.dialect, toolbox.schemas())
 
     def policy(client: AsyncOpenAI, task: Task) -> ChatPolicy:
@@ -67,7 +72,7 @@ async def _ask(tasks: list[Task], agent: Agent, settings: AgentSettings, toolbox
         )
 
     try:
-        async with connect(agent.server, agent.pace.retries, agent.pace.timeout) as client:
+        async with connect(agent.server, agent.pace.retries, agent.pace.timeout, agent.key) as client:
             await check_server(client, agent.model)
             return await run_episodes(
                 tasks,

@@ -43,6 +43,7 @@ def run(
     questions: Annotated[
         Path | None, typer.Option(help="Rows of `firsthand data build`; by default datasets/<benchmark>/eval.jsonl.")
     ] = None,
+    key_env: Annotated[str | None, typer.Option(help="Environment variable with the server's key.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many questions.")] = None,
     dialect: Annotated[
         DialectName | None,
@@ -66,6 +67,9 @@ def run(
     ] = None,
     summary_server: Annotated[
         str | None, typer.Option(help="By default the agent's own.", rich_help_panel=SUMMARY)
+    ] = None,
+    summary_key_env: Annotated[
+        str | None, typer.Option(help="Environment variable with its key.", rich_help_panel=SUMMARY)
     ] = None,
     summary_all: Annotated[
         bool, typer.Option("--summary-all", help="And every other question too.", rich_help_panel=SUMMARY)
@@ -113,14 +117,20 @@ def run(
     sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
     limits = Limits(turns=turns or benchmark.turns, seconds=seconds)
     paid = Price(prompt=price[0], completion=price[1]) if price else None
-    asking = Agent(agent, server, limits, spoken, functions, sampling, paid, pace=pace)
+    asking = Agent(agent, server, limits, spoken, functions, sampling, paid, pace, _key(key_env))
     found = ask(asked, asking, toolbox, folder.no_tools if no_tools else folder.episodes)
     failed = dict(found.failed)
     if summary:
         reader = Settings(model=summary, max_tokens=max_tokens, seed=seed)
         episodes = read(folder.episodes, Episode).values()
         read_by = summarise(
-            episodes, folder.summary, summary_server or server, reader, everything=summary_all, pace=pace
+            episodes,
+            folder.summary,
+            summary_server or server,
+            reader,
+            everything=summary_all,
+            pace=pace,
+            key=_key(summary_key_env or (None if summary_server else key_env)),
         )
         failed |= {f"{key} (summary)": why for key, why in read_by.failed.items()}
     write([folder], folder.path / "results")
@@ -147,6 +157,12 @@ def table(
     from firsthand.benchmarks.agents.folder import Folder
 
     write([Folder(path) for path in runs], out)
+
+
+def _key(variable: str | None) -> str | None:
+    from firsthand.tools import keys
+
+    return keys.read([variable])[0] if variable else None
 
 
 def write(folders: "list[Folder]", out: Path | None) -> None:

@@ -54,7 +54,7 @@ class Results(BaseModel):
     benchmark: str
     settings: dict[str, Any]
     questions: int
-    episodes: int
+    episodes: int  # with tools; without, where there are no others
     unscored: int  # questions whose answer is not public
     scores: dict[str, Score]  # agent; no tools; summary, and agent with the summary where it gave no letter
     filled: int | None  # letters that only the summary model gave
@@ -83,7 +83,7 @@ def results(run: Folder) -> Results:
         benchmark=benchmark.name,
         settings=rows[0].settings if rows else {},
         questions=len(run.questions),
-        episodes=len(episodes),
+        episodes=len(rows),
         unscored=len(run.questions) - len(gold),
         scores={name: _score(name, said, gold, run) for name, said in letters.items()},
         filled=_filled(letters),

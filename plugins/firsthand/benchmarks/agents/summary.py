@@ -61,6 +61,7 @@ def summarise(
     *,
     everything: bool,
     pace: Pace,
+    key: str | None = None,
 ) -> Summary:
     """Asks about the episodes without an answer, or about all; those of an earlier run stay."""
     with RowLog(out) as log:
@@ -78,4 +79,4 @@ def summarise(
             **reply.model_dump(),
         }
 
-    return asyncio.run(ask_all(wanted, answer, out, server, settings, **pace._asdict()))
+    return asyncio.run(ask_all(wanted, answer, out, server, settings, **pace._asdict(), key=key))
