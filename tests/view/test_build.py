@@ -89,7 +89,7 @@ def test_episodes_of_a_file_of_a_folder_and_beside_a_training_run(run: Path, tmp
         index, said = sample.opened(tmp_path / "view.html")
         assert index["count"] == 2 and words(index, "asked")[0] == ["q1", "What about q1?"]
         assert index["columns"]["step"] == [None, None] and index["series"] == {}
-        assert index["flat"] == [1] and index["columns"]["group"] == [0, 0]  # two tries without scores
+        assert index["flat"] == [0] and index["columns"]["group"] == [0, 0]  # a right and a wrong try
         assert said[0]["options"] == [["A", "the kettle"], ["B", "the cup"]] and said[0]["answer"] == "B"
     sample.write(run / "eval.jsonl", rows)
     sample.write(run / "trainer_log.jsonl", [{"current_steps": 1, "loss": 2.0}])

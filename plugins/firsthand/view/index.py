@@ -37,7 +37,7 @@ class Index:
             "asked": (row.id, row.question),
         }
         group = self.names["group"][source, row.step, row.group]
-        self.scores[group].add(row.score)
+        self.scores[group].add(row.right if row.score is None else row.score)
         values = {
             "step": row.step,
             "score": None if row.score is None else round(row.score, 4),
@@ -56,7 +56,7 @@ class Index:
             self.waits.append(round(1000 * turn.tool_seconds, 1))
 
     def as_json(self) -> dict[str, Any]:
-        """A group has a signal when its scores differ; one rollout alone is no group."""
+        """A group is flat when its scores are all the same, or all are right or wrong; one alone is no group."""
         groups = self.columns["group"]
         sizes = [0] * len(self.scores)
         for group in groups:

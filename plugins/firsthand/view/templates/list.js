@@ -20,7 +20,7 @@ function drawHeads() {
   const buttons = heads.map(([key, title]) => {
     const arrow = sort === key ? (down ? " ↓" : " ↑") : "";
     const button = el("button", { type: "button", title: `Sort by ${key}`, "aria-pressed": String(sort === key), class: key }, title + arrow);
-    button.addEventListener("click", () => { // upwards, downwards, as in the file
+    button.addEventListener("click", () => { // upwards, downwards, not at all
       set(sort !== key ? { sort: key, down: null } : down ? { sort: null, down: null } : { down: 1 });
       refresh();
     });

@@ -59,7 +59,7 @@ const facets = [
   { key: "outcome", title: "outcome", has: (kind) => kind.call && kind.status, options: outcomes },
   { key: "label", title: "label", of: named("label") },
   { key: "person", title: "person", of: named("person") },
-  { key: "signal", title: "group's scores", of: (i) => SIGNAL[index.flat[columns.group[i]]] ?? "alone" },
+  { key: "signal", title: "signal", of: (i) => SIGNAL[index.flat[columns.group[i]]] ?? "alone" },
   { key: "source", title: "file", of: named("source") },
 ];
 
@@ -109,16 +109,14 @@ function chosen() {
   }
   const rows = [];
   for (let i = 0; i < count; i++) if (tests.every((test) => test(i))) rows.push(i);
-  const column = sortable[state.get("sort")];
-  if (column) {
-    const turn = state.has("down") ? -1 : 1;
-    rows.sort((a, b) => {
-      const [x, y] = [column(a), column(b)];
-      if (x === null || y === null) return (x === null) - (y === null);
-      return turn * (x < y ? -1 : x > y ? 1 : 0) || a - b;
-    });
-  }
-  return rows;
+  // By itself in the order of the files, which is when each ended, but groups stay together.
+  const column = sortable[state.get("sort")] ?? ((i) => columns.group[i]);
+  const turn = state.has("down") ? -1 : 1;
+  return rows.sort((a, b) => {
+    const [x, y] = [column(a), column(b)];
+    if (x === null || y === null) return (x === null) - (y === null);
+    return turn * (x < y ? -1 : x > y ? 1 : 0) || a - b;
+  });
 }
 
 const sortable = {
