@@ -113,6 +113,7 @@ class _Table:
 @contextmanager
 def table(path: Path) -> Iterator[Writer]:
     """veRL's rows."""
+    pa.array([None])  # imports pandas, once and not in every worker
     with files.replacing(path) as partial:
         writer = _Table(partial)
         try:
