@@ -3,10 +3,10 @@
 The loop knows nothing of tokens or servers. A `Policy` writes the model's turns: in veRL it holds token ids
 (`training/agent_loop.py`), elsewhere it speaks to an OpenAI-compatible server (`rollout/chat_policy.py`).
 
-What ends an episode is always one of `Stop`. A turn that cannot be read gets a correction, and so does a call that
-the tools refuse; `max_invalid` of them in a row end the episode. When the turns or the seconds are used up the model is
-told so and has one last turn, in which calls are not carried out. Tools that are down are part of the world: the
-model reads that there was no result, the episode goes on, and `Trace.faults` says that its outcome is nobody's merit.
+What ends an episode is always one of `Stop`. A turn that cannot be read gets a correction, and so does a call that the
+tools refuse; `Limits.invalid` of them in a row end the episode. When the turns or the seconds are used up the model is
+told so and has one last turn, in which calls are not carried out. Tools that are down are part of the world: the model
+reads that there was no result, the episode goes on, and `Trace.faults` says that its outcome is nobody's merit.
 """
 
 import time
