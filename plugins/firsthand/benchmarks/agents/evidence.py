@@ -48,8 +48,8 @@ def looks(trace: Mapping[str, Any]) -> list[Spans]:
 
 
 def targets(target_time: str | None) -> list[tuple[float, float]]:
-    """Of a row of ours: ranges with blanks between."""
-    return [clock.parse_range(part) for part in (target_time or "").split()]
+    """Where a row says that the evidence lies."""
+    return clock.target_spans(target_time) if target_time else []
 
 
 def evidence(shown: Sequence[Spans], wanted: Spans) -> Evidence:
