@@ -53,6 +53,7 @@ PROMPTED = {
     "large images": prompted("<image><image>" + QUESTION, images=["large0.png", "wide1.png"]),
     "3 frames": prompted("<video>" + QUESTION, videos=[{"video": frames("odd", 3), "raw_fps": 0.5}]),
     "large frames": prompted("<video>" + QUESTION, videos=[{"video": frames("large", 7), "raw_fps": 1.0}]),
+    "a file": prompted("<video>" + QUESTION, videos=[{"video": "clip.mp4"}]),
 }
 ASKED = {
     "image": asked({"type": "image", "image": "large0.png"}),
