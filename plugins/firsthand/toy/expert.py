@@ -4,7 +4,7 @@ It knows the question and what the tools gave back, never the answer. In `GUESSE
 once, as a teacher does who is sure of himself. Whoever keeps the traces with the right answer only, keeps the lucky
 guesses too: supervised fine-tuning learns both ways, and only reinforcement finds out which of them pays.
 
-In a configuration of `firsthand cott generate`:  teacher: {scripted: "firsthand.toy.expert:Expert"}
+In a configuration of `firsthand cott generate`:  teacher: {kind: scripted, factory: firsthand.toy.expert:Expert}
 """
 
 import random
