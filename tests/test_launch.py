@@ -80,6 +80,15 @@ def test_grpo_from_any_folder(launch) -> None:
         assert done.stdout.split() == [*GRPO, "trainer.nnodes=2", "data.seed=3"]
 
 
+@pytest.mark.parametrize("name", ["grpo_ego_r1", "grpo_ego_r1_paper", "grpo_ego_r1_qwen3vl", "ppo_ego_r1"])
+def test_an_agent_is_trained_by_the_recipe_of_the_launchers_name(launch, name: str) -> None:
+    *same, _ = GRPO
+    for typed in (["--dry-run", "data.seed=3"], ["--dry-run"]):
+        done = launch(f"{name}.sh", *typed, cwd=ROOT / "docs")
+        assert done.stdout.split() == [*same, name, *typed[1:]] and (ROOT / f"recipes/{name}.yaml").exists()
+    assert f"launch/{name}.sh" in launch(f"{name}.sh", "--help").stdout
+
+
 def test_it_runs_what_it_prints_with_arguments_unbroken(launch, tmp_path: Path) -> None:
     """The program is the one of the repository's environment where there is one."""
     repository = tmp_path / "repository"

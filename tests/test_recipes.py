@@ -31,9 +31,17 @@ VARIANTS = {  # the same recipe on another data set, which shares its tiny twin
     for domain in ("animal", "industry", "surgery", "xsports")
     for kind in ("full", "lora")
 }
-VERL = {"tiny_grpo_qwen3vl_choice": "grpo_qwen3vl_choice"}
+VERL = {
+    "tiny_grpo_qwen3vl_choice": "grpo_qwen3vl_choice",
+    "tiny_grpo_ego_r1": "grpo_ego_r1",
+    "tiny_grpo_ego_r1_qwen3vl": "grpo_ego_r1_qwen3vl",
+    "tiny_ppo_ego_r1": "ppo_ego_r1",
+}
+PRESETS = {"grpo_ego_r1_paper": "grpo_ego_r1"}  # other hyper-parameters of a recipe, whose tiny twin they share
+AGENTS = {name for name in (*VERL, *VERL.values(), *PRESETS) if "ego_r1" in name}
 TWINS = LLAMA_FACTORY | VERL
-NO_TWIN = {"tiny_base", "cpu", "tools_toy", "tools_egolife", "cott_toy", "cott_ego_r1"}  # tiny in itself; settings, no recipes
+NO_TWIN = {"tiny_base", "cpu"}  # tiny in itself; no recipe
+SETTINGS = ("tools_", "agent_", "cott_")  # beginnings of files that recipes name
 
 PATHS = {"model_name_or_path", "adapter_name_or_path", "output_dir", "export_dir"}
 SIZES = {
@@ -43,10 +51,16 @@ SIZES = {
 ON_CPU = {"bf16", "use_cpu", "deepspeed", "disable_gradient_checkpointing", "enable_liger_kernel"}
 
 VERL_PATHS = {"actor_rollout_ref.model.path", "trainer.experiment_name"}
+LOGS = {f"ray_kwargs.ray_init.runtime_env.env_vars.{name}" for name in ("TENSORBOARD_DIR", "VERL_FILE_LOGGER_ROOT")}
+AGENT_PATHS = LOGS | {
+    "data.train_files", "data.val_files", "actor_rollout_ref.rollout.agent.agent_loop_config_path",
+}  # fmt: skip
 VERL_SIZES = {
     "data.train_batch_size", "data.max_prompt_length", "data.max_response_length", "actor_rollout_ref.actor.optim.lr",
     "actor_rollout_ref.actor.ppo_mini_batch_size", "actor_rollout_ref.actor.ppo_max_token_len_per_gpu",
     "actor_rollout_ref.rollout.max_model_len", "actor_rollout_ref.rollout.max_num_seqs",
+    "actor_rollout_ref.actor.optim.lr_warmup_steps", "actor_rollout_ref.rollout.limit_images",
+    "critic.optim.lr", "critic.ppo_max_token_len_per_gpu", "trainer.critic_warmup",
     "trainer.total_training_steps", "trainer.save_freq", "trainer.test_freq",
 }  # fmt: skip
 
@@ -68,7 +82,8 @@ def differing(one: dict[str, Any], other: dict[str, Any]) -> set[str]:
 
 
 def test_every_recipe_has_a_tiny_twin_and_names_it() -> None:
-    found = {path.stem for path in RECIPES.glob("*.yaml")} - NO_TWIN - VARIANTS.keys()
+    found = {path.stem for path in RECIPES.glob("*.yaml")} - NO_TWIN - VARIANTS.keys() - PRESETS.keys()
+    found = {name for name in found if not name.startswith(SETTINGS)}
     assert {name for name in found if name.startswith("tiny_")} == set(TWINS)
     assert {name for name in found if not name.startswith("tiny_")} == set(TWINS.values())
     for tiny, full in TWINS.items():
@@ -141,14 +156,52 @@ def compose():
 @pytest.mark.parametrize(("tiny", "full"), VERL.items())
 def test_a_tiny_verl_recipe_changes_sizes_paths_and_cpu_settings_only(compose, tiny: str, full: str) -> None:
     small, large = compose(tiny), compose(full)
-    changed = differing(small, large)
-    assert changed <= VERL_PATHS | VERL_SIZES | leaves(read("cpu")).keys()
-    assert changed >= VERL_PATHS, "both would write to the same place"
+    changed, paths = differing(small, large), VERL_PATHS | (AGENT_PATHS if tiny in AGENTS else set())
+    assert changed <= paths | VERL_SIZES | leaves(read("cpu")).keys()
+    assert changed >= paths, "both would write to the same place"
 
 
-def test_the_tiny_verl_recipe_is_what_runs_on_a_cpu(compose) -> None:
-    small, on_cpu = compose("tiny_grpo_qwen3vl_choice"), leaves(read("cpu"))
-    assert {key: small[key] for key in on_cpu} == on_cpu
+@pytest.mark.parametrize("tiny", VERL)
+def test_the_tiny_verl_recipe_is_what_runs_on_a_cpu(compose, tiny: str) -> None:
+    small, on_cpu = compose(tiny), leaves(read("cpu"))
+    assert {key for key in on_cpu if small[key] != on_cpu[key]} <= {"trainer.logger"}
+
+
+@pytest.mark.parametrize(("preset", "original"), PRESETS.items())
+def test_a_preset_changes_hyper_parameters_and_nothing_of_what_is_trained(compose, preset: str, original: str) -> None:
+    assert f"recipes/tiny_{original}.yaml" in (RECIPES / f"{preset}.yaml").read_text()
+    same = {"data.train_files", "data.val_files", "actor_rollout_ref.model.path", "algorithm.adv_estimator"}
+    changed = differing(compose(preset), compose(original))
+    assert not changed & same and changed >= LOGS | {"trainer.experiment_name"}
+
+
+@pytest.mark.parametrize("name", sorted(AGENTS))
+def test_the_turns_of_an_agent_fit_its_response(compose, name: str) -> None:
+    config = compose(name)
+    loops = yaml.safe_load((ROOT / config["actor_rollout_ref.rollout.agent.agent_loop_config_path"]).read_text())
+    [loop] = [loop for loop in loops if loop["name"] == ("ego_r1_native" if "qwen3vl" in name else "ego_r1")]
+    budget = loop["budget"]
+    observation = budget["tokens"] + budget["images"] * budget.get("pixels", 0) / 32**2 + 32  # and what wraps it
+    turns = loop["turns"]
+    assert turns * loop["turn_tokens"] + (turns - 1) * observation <= config["data.max_response_length"]
+    assert (turns - 1) * budget["images"] <= config.get("actor_rollout_ref.rollout.limit_images", 0)
+    if "qwen3vl" not in name:
+        assert budget["images"] == 0, "a model of text sees no pictures"
+
+
+def test_the_agent_loops_of_the_tiny_recipes_differ_in_tools_and_sizes_only() -> None:
+    full = {loop["name"]: loop for loop in yaml.safe_load((RECIPES / "agent_egolife.yaml").read_text())}
+    tiny = {loop["name"]: loop for loop in yaml.safe_load((RECIPES / "agent_toy.yaml").read_text())}
+    assert full.keys() == tiny.keys()
+    sizes = {"toolbox", "turns", "turn_tokens", "budget.tokens", "budget.images", "budget.pixels"}
+    for name in full:
+        assert differing(leaves(tiny[name]), leaves(full[name])) <= sizes
+
+
+def test_an_agent_is_not_validated_on_its_benchmark(compose) -> None:
+    for name in AGENTS:
+        files = [compose(name)[f"data.{split}_files"] for split in ("train", "val")]
+        assert files[0] != files[1] and not any("bench" in file or "test" in file for file in files)
 
 
 def test_rollouts_fit_their_context(compose) -> None:
