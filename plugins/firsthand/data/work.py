@@ -45,7 +45,8 @@ class Made(NamedTuple):
     rows: list[tuple[str, dict[str, Any]]]  # each with the name of its file
 
 
-class Batch(NamedTuple):
+@dataclass(frozen=True)
+class Batch:
     """Rows on their way to a worker; None in the place of one: another row holds all of it."""
 
     file: str  # where they come from
