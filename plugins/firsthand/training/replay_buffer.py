@@ -9,10 +9,14 @@ which is most of a small step. In a recipe:
 
 `group_reward` is `path/to/file.py:function`; it is given the rollouts of one question (`training/telemetry.Rollout`)
 and changes their scores and parts. Afterwards a rollout whose tools failed gets the mean of the others, so that its
-advantage is nothing. Groups that veRL filters by reward (DAPO) are filtered before, on the rewards of single samples.
+advantage is nothing. A batch in which all failed holds nothing to train on, and veRL would stop at it: it is dropped,
+and other questions are asked until the tools are back. Groups that veRL filters by reward (DAPO) are filtered before,
+on the rewards of single samples.
 """
 
 import importlib.util
+import logging
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +31,10 @@ from firsthand.training.telemetry import Rollout, metrics_of, settle_faults
 
 GroupReward = Callable[[list[Rollout]], None]
 
+PAUSE = 10.0  # seconds that tools are given to come back
+
+logger = logging.getLogger(__name__)
+
 
 class GroupReplayBuffer(ReplayBuffer):
     def __init__(self, sampler_kwargs, **kwargs):
@@ -38,19 +46,26 @@ class GroupReplayBuffer(ReplayBuffer):
 
     def sample(self, global_steps, partition_id, batch_size):
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
-        if partition_id == "train":  # the trainer logs the parts of a validation batch itself
+        if partition_id != "train":  # the trainer logs the parts of a validation batch itself
+            return batch, metrics
+        rollouts, given = self._read(batch)
+        while all(rollout.faulty for rollout in rollouts):
+            logger.warning("step %d: tools failed in all rollouts; other questions in %g s", global_steps, PAUSE)
+            tq.kv_clear(keys=batch.keys, partition_id=partition_id)
+            time.sleep(PAUSE)
+            self.refill_fn(batch_size)
+            batch, metrics = super().sample(global_steps, partition_id, batch_size)
             rollouts, given = self._read(batch)
-            groups = _by_question(rollouts)
-            for group in groups:
-                if self.group_reward:
-                    self.group_reward(group)
-                settle_faults(group)
-            self._write_back(batch, rollouts, given)
-            metrics |= metrics_of(groups)
-            if self.traces:
-                path = Path(self.traces) / f"{global_steps:06d}.jsonl"
-                files.write_jsonl(path, [rollout.as_row(global_steps) for rollout in rollouts])
-        return batch, metrics
+        groups = _by_question(rollouts)
+        for group in groups:
+            if self.group_reward:
+                self.group_reward(group)
+            settle_faults(group)
+        self._write_back(batch, rollouts, given)
+        if self.traces:
+            path = Path(self.traces) / f"{global_steps:06d}.jsonl"
+            files.write_jsonl(path, [rollout.as_row(global_steps) for rollout in rollouts])
+        return batch, metrics | metrics_of(groups)
 
     def _read(self, batch) -> tuple[list[Rollout], list[torch.Tensor]]:
         fields = ["rm_scores", "response_mask", "extra_fields", "extra_info"]
