@@ -3,7 +3,9 @@ LLaMA-Factory, sampled turn by turn in veRL's agent loop, and answered by an age
 
 import asyncio
 import itertools
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -17,14 +19,14 @@ from openai import AsyncOpenAI
 from PIL import Image as Picture
 from pydantic import BaseModel, Field
 
-from firsthand import clock, files
+from firsthand import clock, files, processes
 from firsthand.rollout import prompt
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import LAST_TURN, Limits, run_episode
 from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import chat_tools
 from firsthand.rows import Question, Step, StyleName, Trajectory
-from firsthand.serving.vllm_server import vllm_server
+from firsthand.serving.vllm_server import CPU_ENV, free_port, serve_command
 from firsthand.tools.protocol import Context, Image, Outcome
 from firsthand.tools.toolbox import Toolbox
 
@@ -273,18 +275,33 @@ def test_the_words_are_those_that_were_meant(fine_tuning, tokenizer, name, style
 
 
 @pytest.fixture(scope="module", params=RECIPES)
-def vllm(request, folder, tmp_path_factory) -> Any:
-    """A running server: the name of its model, and what it makes of a request."""
+def vllm(request, folder, tmp_path_factory) -> Iterator[Any]:
+    """vLLM's server without its engine: the name of its model, and the tokens that an engine would get."""
     pytest.importorskip("vllm")
-    log = tmp_path_factory.mktemp("vllm") / "log"
-    with vllm_server(folder(request.param), "m", log, max_model_len=4096) as url, httpx.Client(timeout=120) as client:
+    log, port = tmp_path_factory.mktemp("vllm") / "log", free_port()
+    command = serve_command(folder(request.param), "m", port, 4096, [])
+    command[command.index("serve") : command.index("serve") + 1] = ["launch", "render"]
+    child = processes.start(command, log, CPU_ENV)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
 
         def post(path: str, body: dict[str, Any]) -> dict[str, Any]:
-            response = client.post(url.removesuffix("/v1") + path, json=body)
+            response = client.post(path, json=body)
             assert response.is_success, response.text
             return response.json()
 
-        yield SimpleNamespace(name=request.param, post=post)
+        def prompt_of(body: dict[str, Any]) -> list[int]:
+            return post("/v1/chat/completions/render", body)["token_ids"]
+
+        try:
+            while True:
+                assert child.poll() is None, processes.tail(log)
+                with suppress(httpx.TransportError):
+                    client.get("/health")
+                    break
+                time.sleep(0.5)
+            yield SimpleNamespace(name=request.param, post=post, prompt_of=prompt_of)
+        finally:
+            processes.stop(child)
 
 
 @pytest.mark.e2e
@@ -299,8 +316,7 @@ def test_the_server_has_the_tokens_of_fine_tuning_in_every_turn(vllm, fine_tunin
     starts = [place for place in learnt if place - 1 not in learnt]
     assert len(requests) == len(starts) == len(written(style))
     for start, request in zip(starts, requests, strict=True):
-        reply = vllm.post("/v1/chat/completions", request | {"max_tokens": 1, "return_token_ids": True})
-        assert reply["prompt_token_ids"] == whole["input_ids"][:start]
+        assert vllm.prompt_of(request) == whole["input_ids"][:start]
 
 
 @pytest.mark.e2e
@@ -314,8 +330,7 @@ def test_the_server_has_the_tokens_of_reinforcement_where_tools_give_pictures(
     ids = output.prompt_ids + output.response_ids
     assert len(output.multi_modal_data["images"]) > 1
     for request in evaluation(style, pictures=True)[:-1]:
-        reply = vllm.post("/v1/chat/completions", request | {"max_tokens": 1, "return_token_ids": True})
-        seen = reply["prompt_token_ids"]
+        seen = vllm.prompt_of(request)
         assert seen == ids[: len(seen)]
     following = ids[len(seen) :]
     assert output.response_mask[-len(following) :] == [1] * len(following)  # all that is left is the answer
