@@ -243,6 +243,12 @@ def test_one_person_can_be_held_out(tmp_path: Path) -> None:
     assert {row["extra_info"]["index"] for row in [*rows, dev]} == {0, 1, 2}
 
 
+def test_rows_for_an_agent_of_the_native_dialect(tmp_path: Path) -> None:
+    _, rows = ego_qa(tmp_path, [a_question()], style="ego_r1_native")
+    assert {row["agent_name"] for row in rows} == {"ego_r1_native"}
+    assert not any("<tool>" in row["prompt"][0]["content"] for row in rows)
+
+
 def test_benchmarks_are_for_evaluation(tmp_path: Path) -> None:
     files.write_json(tmp_path / "src/EgoLifeQA_A1_JAKE.json", [a_question()])
     run("egolife_qa", tmp_path / "src", tmp_path / "out")

@@ -47,6 +47,9 @@ def build(
     hold_out: Annotated[
         list[str] | None, typer.Option(help="rl: this person's questions go into rl_dev.parquet; may be given again.")
     ] = None,
+    style: Annotated[
+        str | None, typer.Option(help="rl and eval, questions for an agent: ego_r1, ego_r1_brief or ego_r1_native.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Read this many rows of each file.")] = None,
 ) -> None:
     """Convert a release into rows for LLaMA-Factory, veRL and evaluation.
@@ -61,13 +64,18 @@ def build(
     from firsthand.data.catalogue import release
     from firsthand.data.output import progress, show_built
     from firsthand.errors import UserError
+    from firsthand.rollout.prompt import AGENT_STYLES
 
     chosen = release(name)
     for purpose in purposes or []:
         if purpose not in building.FILES:
             raise UserError(f"--for {purpose}: choose {', '.join(building.FILES)}")
+    if style and style not in AGENT_STYLES:
+        raise UserError(f"--style {style}: no agent's; choose {', '.join(AGENT_STYLES)}")
+    if style and "sft" in (purposes or chosen.inputs):
+        raise UserError("--style: chains to learn from keep the dialect that they were written in; add --for rl")
     text = files.read_text(system).strip() if system else None
-    options = building.Options(limit, video, pattern, text, tuple(hold_out or ()))
+    options = building.Options(limit, video, pattern, text, tuple(hold_out or ()), style)  # type: ignore[arg-type]
     out = out or Path("datasets") / name
     with progress() as tick:
         built = building.build(chosen, src, out, tuple(purposes or ()), options, tick)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from firsthand.data.guard import Guard
 from firsthand.data.release import Converter, LeftAside, Place, Purpose
 from firsthand.errors import UserError
 from firsthand.rollout import prompt
-from firsthand.rows import Question, Trajectory
+from firsthand.rows import Question, StyleName, Trajectory
 
 FILES: dict[Purpose, str] = {"sft": "sft.jsonl", "rl": "rl_train.parquet", "eval": "eval.jsonl"}
 DEV = "rl_dev.parquet"  # beside rl_train.parquet, where the release or --hold-out has such a split
@@ -33,6 +33,7 @@ class Options:
     pattern: str | None = None  # other files than the release's own
     system: str | None = None  # replaces the system prompt
     hold_out: tuple[str, ...] = ()  # people whose questions become the development split
+    style: StyleName | None = None  # of an agent, for questions that are asked to one
 
 
 class Refused(NamedTuple):
@@ -97,6 +98,10 @@ class Work:
         question = made.question if isinstance(made, Trajectory) else made
         if self.purpose != "eval" and (why := self.guard.why_question(question, self.root)):
             raise ValueError(why)
+        if self.options.style:
+            if question.style not in prompt.AGENT_STYLES:
+                raise ValueError(f"--style {self.options.style}: the question is not for an agent with tools")
+            question.style = self.options.style
         if self.options.system:
             question.system = self.options.system
         if question.identity in self.options.hold_out:
