@@ -18,7 +18,7 @@ from firsthand.tools.config import load
 from firsthand.toy import expert
 from firsthand.toy.agent_rows import agent_questions, build_agent_rows
 from firsthand.toy.folder import Folder
-from firsthand.toy.memory_drills import read_turns, search_drill
+from firsthand.toy.memory_drills import read_turns, recital_row, search_drill
 from firsthand.toy.week import Size
 
 
@@ -110,27 +110,37 @@ def test_samples_of_a_question_differ(big: Folder, tools, monkeypatch) -> None:
     assert {teacher.guesses for teacher in teachers} == {True, False}
 
 
+def sentences(record: str) -> list[str]:
+    return [said.strip() for said in record.split(": ", 1)[1].split("</information>")[0].split(" .") if said.strip()]
+
+
 def test_a_drill_answers_with_the_last_sentence_about_the_thing_or_says_that_there_is_none() -> None:
     seen: Counter[bool] = Counter()
     for seed in range(200):
-        record = ""
-        for question, answer in read_turns(random.Random(seed)):
-            if "<information>" in question:
-                record = question.split("</information>\n")[0].split(": ", 1)[1]
-                recited = [f"{said.strip()} ." for said in answer.split(" .") if said]
-                assert len(recited) == 6 and all(said in record for said in recited)
-                continue
-            asked, *options = question.split("\n")
+        (first, _), *_ = turns = read_turns(random.Random(seed))
+        for question, answer in turns:
+            asked, *options = question.split("\n")[-5:]
             thing = asked.split(" the ")[1].split()[0]
             verb = "hand over" if asked.startswith("who") else "put down"
-            about = [f"{said.strip()} ." for said in record.split(" .") if f"i {verb} the {thing} " in f"{said} "]
+            about = [said for said in sentences(first) if said.startswith(f"i {verb} the {thing} ")]
             seen[bool(about)] += 1
             if not about:
                 assert answer == f"nothing of the {thing} ."
                 continue
             said, value, letter = answer.rsplit(" ", 2)
-            assert said == about[-1] and f" {value}" in said and f"{letter}. {value}" in options
+            assert about[-1].startswith(said.removesuffix(" ."))
+            assert f" {value} " in said and f"{letter}. {value}" in options
     assert min(seen.values()) > 50
+
+
+def test_a_recital_gives_what_is_asked_for_in_its_order() -> None:
+    for seed in range(50):
+        (question, answer) = recital_row(random.Random(seed))[0]
+        wanted = question.split("\nread ")[1].removesuffix(" .").split(" , ")
+        for key, said in zip(wanted, answer.split(" . "), strict=True):
+            verb, thing = key.rsplit(" ", 1)
+            about = [line for line in sentences(question) if line.startswith(f"i {verb} the {thing} ")]
+            assert about[-1].startswith(f"{said} with my ")
 
 
 def test_a_search_drill_is_a_call_that_the_tools_take() -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from firsthand import files
 from firsthand.toy import drills
-from firsthand.toy.memory_drills import memory_row
+from firsthand.toy.memory_drills import memory_row, recital_row
 from firsthand.toy.motion import layout
 from firsthand.toy.render import render_frame
 from firsthand.toy.world import State, random_state
@@ -18,13 +18,14 @@ QUALITY = 90
 
 
 def build_base_rows(out: Path, pictures: int, videos: int, texts: int, seed: int) -> int:
-    """Writes `rows.json` with the frames, `letters.json` and, for a model without eyes, `texts.json` under `out`.
+    """Writes `rows.json` with its frames, `letters.json`, and for a model without eyes `recitals.json`, `texts.json`.
 
     Returns the number of rows in the first.
     """
     rng = random.Random(seed)
-    for name, draw, count in (("letters", drills.letters_row, texts * 2), ("texts", _sightless_row, texts * 4)):
-        drawn = [_row(drills.chat(draw(rng), rng)) for _ in range(count)]
+    kinds = {"letters": drills.letters_row, "recitals": recital_row, "texts": _sightless_row}
+    for name, draw in kinds.items():
+        drawn = [_row(drills.chat(draw(rng), rng)) for _ in range(texts * (2 if name == "letters" else 4))]
         files.write_json(out / f"{name}.json", drawn, indent=None)
     rows = []
     for number in range(pictures):
