@@ -11,8 +11,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from typer.testing import CliRunner, Result
 
 from firsthand import clock
+from firsthand.cli import app
 from firsthand.files import write_jsonl, write_text
 from firsthand.memory.records import Record
 from firsthand.memory.store import Store
@@ -140,3 +142,15 @@ def ask(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return rows
+
+
+@pytest.fixture
+def run(server: str, tools: Path, tmp_path: Path):
+    """The command with what it always needs; `--no-tools` leaves the tools out."""
+
+    def command(questions: Path, *options: Any) -> Result:
+        fixed = ["--agent", "agent", "--server", server, "--questions", questions, "--out", tmp_path / "run"]
+        given = [] if "--no-tools" in options else ["--tools", tools]
+        return CliRunner().invoke(app, ["eval", "run", "ego_r1_bench", *map(str, [*fixed, *given, *options])])
+
+    return command

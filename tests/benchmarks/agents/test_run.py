@@ -11,23 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from firsthand.cli import app
 from firsthand.files import read_json, read_jsonl, write_text
 from firsthand.rollout.agent import LAST_TURN
-
-
-@pytest.fixture
-def run(server: str, tools: Path, tmp_path: Path):
-    """The command with what it always needs; `--no-tools` leaves the tools out."""
-
-    def command(questions: Path, *options: Any) -> Result:
-        fixed = ["--agent", "agent", "--server", server, "--questions", questions, "--out", tmp_path / "run"]
-        given = [] if "--no-tools" in options else ["--tools", tools]
-        return CliRunner().invoke(app, ["eval", "run", "ego_r1_bench", *map(str, [*fixed, *given, *options])])
-
-    return command
 
 
 def results(tmp_path: Path) -> dict[str, Any]:
