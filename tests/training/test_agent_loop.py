@@ -35,6 +35,8 @@ class Echo:
     async def run(self, arguments, context):
         if arguments.say == "down":
             raise Unavailable("no server")
+        if arguments.say == "budget":
+            return Outcome("ok", f"{context.budget.tokens} tokens")
         buffer = BytesIO()
         PilImage.new("RGB", (64, 64), (200, 30, 30)).save(buffer, "JPEG")
         images = (Image(buffer.getvalue(), 5.0),) if arguments.picture else ()
@@ -178,6 +180,12 @@ def test_only_end_lets_the_whole_video_be_seen():
 
     assert context_of({"id": "q7", "vid_id": "v", "query_time": "end"}) == Context("v", None)
     assert context_of({"id": "q7", "identity": "A1", "query_time": "DAY2_00000000"}) == Context("A1_JAKE", 172800.0)
+
+
+def test_the_loop_decides_how_much_a_tool_may_say(run):
+    turns = [(call_text("ego_r1", "budget"), True), ("<think>x</think> <answer>B</answer>", True)]
+    _, _, policy = run(turns, "ego_r1", budget={"tokens": 77})
+    assert policy.messages[-2]["content"] == "<information>77 tokens</information>"
 
 
 @pytest.mark.parametrize("length", range(30, 200, 7))
