@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 
 from firsthand.benchmarks.egocross import RANGES, dataset_of
@@ -67,16 +69,20 @@ def hidden_test(folder: Path) -> None:
     (folder / "egocross_testbed/submission_template.json").write_text(json.dumps(template))
 
 
-def test_build_check_train_export_run_submit_score(tmp_path: Path) -> None:
-    support(tmp_path / "support")
-    hidden_test(tmp_path / "test")
-
-    def sh(program: str, *words: object) -> str:
+@pytest.fixture
+def sh(tmp_path: Path) -> Callable[..., str]:
+    def run(program: str, *words: object) -> str:
         command = [str(BIN / program), *map(str, words)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=850)
         assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return done.stdout
 
+    return run
+
+
+def test_build_check_train_export_run_submit_score(tmp_path: Path, sh: Callable[..., str]) -> None:
+    support(tmp_path / "support")
+    hidden_test(tmp_path / "test")
     train, merge = ROOT / "recipes/tiny_sft_egocross_lora.yaml", ROOT / "recipes/tiny_merge_egocross_lora.yaml"
     sh("firsthand", "data", "build", "egocross_test", "--src", "test")
     sh("firsthand", "data", "build", "egocross_support", "--src", "support")
@@ -102,3 +108,31 @@ def test_build_check_train_export_run_submit_score(tmp_path: Path) -> None:
     [scored] = json.loads(sh("firsthand", "eval", "score", "egocross", answers, *official))["table"]
     assert scored["n"] == 6 and scored["correct"] == sum(row["letter"] == "B" for row in rows)
     assert {"domain: animal", "primary_category: Counting", "question_type: object counting"} <= scored["by"].keys()
+
+
+def test_a_recipe_is_compared_with_its_base_by_folds(tmp_path: Path, sh: Callable[..., str]) -> None:
+    """Both folds are really trained and every held-out row is answered by the model that has not seen it."""
+    support(tmp_path / "support")
+    recipe = yaml.safe_load((ROOT / "recipes/tiny_sft_egocross_full.yaml").read_text())
+    recipe |= {"model_name_or_path": str(MODEL), "max_steps": 3, "cutoff_len": 1024, "image_min_pixels": 1024}
+    (tmp_path / "three_steps.yaml").write_text(yaml.safe_dump(recipe))
+    sh("firsthand", "data", "build", "egocross_support", "--src", "support")
+    asking = "--method logprob --by-path --min-pixels 1024 --max-model-len 1024"
+    command = ("firsthand", "eval", "crossval", "three_steps.yaml", "--out", "cv", "--folds", 2, "--asking", asking)
+    sh(*command)
+
+    def rows(name: str) -> list[dict]:
+        return [json.loads(line) for line in (tmp_path / "cv" / name).read_text().splitlines()]
+
+    answered = {fold: rows(f"three_steps/fold_{fold}/answers.jsonl") for fold in range(2)}
+    held_out = {fold: {row["id"] for row in rows(f"folds/held_out_{fold}.jsonl")} for fold in range(2)}
+    assert {fold: {row["id"] for row in found} for fold, found in answered.items()} == held_out
+    assert len(held_out[0] | held_out[1]) == 12 == len(rows("base/answers.jsonl"))
+    base = {row["id"]: row["shares"] for row in rows("base/answers.jsonl")}
+    assert all(row["shares"] != base[row["id"]] for found in answered.values() for row in found)  # it learnt something
+    table = json.loads((tmp_path / "cv/table.json").read_text())
+    assert [(row["model"], row["n"]) for row in table["table"]] == [("base", 12), ("three_steps", 12)]
+    for fold in range(2):
+        states = json.loads((tmp_path / f"cv/three_steps/fold_{fold}/trained/trainer_state.json").read_text())
+        assert states["global_step"] == 3
+    assert "three_steps" in sh(*command)  # what is done is not done again
