@@ -112,6 +112,8 @@ def detect(data: Any) -> str:
     tools = data.get("tools")
     if isinstance(tools, dict):
         return "tools"
+    if isinstance(tools, str) and "teacher" in keys:
+        return "chains of tool calls"
     is_tools = isinstance(tools, list) and any(isinstance(tool, dict) and "class_name" in tool for tool in tools)
     return "verl tools" if is_tools else "unknown"
 
@@ -135,6 +137,9 @@ def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
         yield from verl_files.agent_loops(document)
     elif kind == "tools":
         yield from tools_yaml.check(document)
+    elif kind == "chains of tool calls":
+        for key in ("questions", "tools"):
+            yield from paths.missing(document.place(key), document.data.get(key), document.path)
     elif kind == "verl tools":
         yield from verl_files.tools(document)
     else:

@@ -85,7 +85,8 @@ def check(chain: Chain) -> Iterator[Finding]:
                 rows = first_rows(file) if file is not None else []
             except Unreadable:  # said by verl_rows
                 continue
-            named = [str(row.get("agent_name") or chain.get(f"{AGENTS}.default_agent_loop")) for row in rows]
+            default = chain.get(f"{AGENTS}.default_agent_loop") or "single_turn_agent"
+            named = [str(row.get("agent_name") or default) for row in rows]
             seen |= set(named)
             yield from _rows(chain.place(key), str(path), list(zip(named, rows, strict=True)), loops)
             if file is not None and seen & ours.keys():
@@ -100,7 +101,8 @@ def check(chain: Chain) -> Iterator[Finding]:
 
 
 def _rows(place: Place, path: str, rows: list[tuple[str, Row]], loops: Loops) -> Iterator[Finding]:
-    for name in sorted({name for name, _ in rows} - loops.keys() - builtin_loops()):
+    unknown = {name for name, row in rows if row.get("agent_name")} - loops.keys() - builtin_loops()
+    for name in sorted(unknown) if builtin_loops() else ():  # without veRL its own are not known
         fix = did_you_mean(name, loops, f"register it in the file of `{AGENTS}.agent_loop_config_path`")
         yield NO_LOOP.at(place, f"{path}: rows name the agent loop `{name}`, which is not registered", fix)
     for number_, (name, row) in enumerate(rows, 1):
