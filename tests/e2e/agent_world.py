@@ -83,7 +83,7 @@ def dialogues() -> Iterator[list[dict[str, Any]]]:
         ]
 
 
-def teach(out: Path, steps: int = 70) -> None:
+def teach(out: Path, steps: int = 120) -> None:
     """A random model in `out`, shown the dialogues until its calls can be read."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -43,7 +43,7 @@ def start(world) -> Start:
             sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes", "--config-name", recipe,
             f"actor_rollout_ref.model.path={world}/model", f"data.train_files={world}/rows.parquet",
             f"data.val_files={world}/rows.parquet", "data.train_batch_size=4",
-            "actor_rollout_ref.actor.ppo_mini_batch_size=4", "actor_rollout_ref.actor.optim.lr=0.001",
+            "actor_rollout_ref.actor.ppo_mini_batch_size=4", "actor_rollout_ref.actor.optim.lr=1.0e-5",
             f"actor_rollout_ref.rollout.agent.agent_loop_config_path={world}/agent.yaml",
             f"trainer.default_local_dir={out}", f"hydra.run.dir={out}/hydra",
             f"{ENV}.VERL_FILE_LOGGER_ROOT={out}/metrics", f"{ENV}.TENSORBOARD_DIR={out}/tensorboard",
@@ -77,8 +77,8 @@ def grpo(world, start, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("grpo")
     with agent_world.vision_service() as (service, url):
         agent_world.configure(world, url)
-        sizes = ("actor_rollout_ref.rollout.n=4", "trainer.save_freq=-1")
-        process = start("tiny_grpo_ego_r1", out, *sizes)
+        steady = "actor_rollout_ref.rollout.temperature=0.6"  # calls that can be read, letters that differ
+        process = start("tiny_grpo_ego_r1", out, steady, "actor_rollout_ref.rollout.n=4", "trainer.save_freq=-1")
         wait_for((out / "traces/000001.jsonl").exists, process, out / "log")
         service.kill()
         assert process.wait() == 0, (out / "log").read_text()[-5000:]
