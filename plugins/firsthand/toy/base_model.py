@@ -67,7 +67,7 @@ def train(kind: str, out: Path, work: Path) -> dict[str, Any]:
     _run(kind, random_model, letters, "dataset=toy_letters", alone, "num_train_epochs=5")
     if kind == "qwen2_5":
         recitals = work / kind / "recitals"
-        _run(kind, letters, recitals, "dataset=toy_recitals", alone, "num_train_epochs=1")
+        _run(kind, letters, recitals, "dataset=toy_recitals", alone)
         _run(kind, recitals, trained, "dataset=toy_texts", "num_train_epochs=1")
     else:
         _run(kind, letters, trained, "dataset=toy_base")

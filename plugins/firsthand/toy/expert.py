@@ -49,7 +49,7 @@ class Expert:
                 value = said.split(" to " if self.verb == "hand over" else " in the ")[1].split()[0]
                 for letter, option in self.question.options.items():
                     if option == value:
-                        return self._answer(letter, f"{said.split(' with ')[0]} .")
+                        return self._answer(letter, self.thing)
         if self.days[-1] == 0:
             return self._answer(self.rng.choice(list(self.question.options)), f"nothing of the {self.thing} .")
         arguments = {"level": "day", "keywords": keywords, "start_time": clock.stamp(clock.midnight(self.days[-1]))}

@@ -13,15 +13,19 @@ from firsthand.toy import captions, world
 from firsthand.toy.drills import LETTERS, Turn, option_lines
 
 Event = tuple[str, str, str, str, str | None]  # verb, thing, hand, room, guest
-RECITED, ASKED = 12, 2  # sentences and questions of one record: it is paid for once
+RECITED, ASKED = 10, 2  # facts and questions of one record: it is paid for once
 
 
 def recital_row(rng: random.Random) -> list[Turn]:
-    """Many sentences of a record by their beginnings: one alone teaches a tiny model nothing for thousands of steps."""
-    record, last = _record(rng, 6)
-    wanted = rng.choices(list(last), k=RECITED)
-    names = " , ".join(" ".join(key) for key in wanted)
-    return [(f"{record}\nread {names} .", " . ".join(_beginning(last[key]) for key in wanted))]
+    """Facts of one record, each value right after its thing: which comes next is chance, the values are not.
+
+    As with letters, one fact alone teaches a tiny model nothing for thousands of steps; and a value that stands behind
+    more words than its thing is learnt later still.
+    """
+    things = rng.sample(world.OBJECTS, rng.randint(3, 6))
+    said = [_event(rng, thing) for thing in things]
+    told = ", ".join(f"{event[1]} {_value(event)} " for event in rng.choices(said, k=RECITED))
+    return [(f"{_record(said, rng)}\nwhat is said ?", told.strip())]
 
 
 def memory_row(rng: random.Random) -> list[Turn]:
@@ -29,33 +33,21 @@ def memory_row(rng: random.Random) -> list[Turn]:
 
 
 def read_turns(rng: random.Random) -> list[Turn]:
-    """Questions about a record, some about things that it does not name."""
-    record, last = _record(rng, 10)
+    """Questions about a record, some about things that it does not name; what was last said of a thing counts."""
+    said = [_event(rng) for _ in range(rng.randint(3, 10))]
+    last = {event[:2]: event for event in said}
     turns = []
     for number in range(ASKED):
-        verb, thing = rng.choice(list(last)) if rng.random() < 0.7 else _event(rng)[:2]
+        asked = rng.choice(list(last.values())) if rng.random() < 0.7 else _event(rng)
+        verb, thing = asked[:2]
         found = last.get((verb, thing))
-        value = (found[4] or found[3]) if found else rng.choice(_values(verb))
+        value = _value(found or asked)
         options = [value, *rng.sample([other for other in _values(verb) if other != value], 3)]
         rng.shuffle(options)
-        asked = f"{captions.LAST[verb].format(thing)}\n{option_lines(options)}"
-        answer = f"{_beginning(found)} . {value} {LETTERS[options.index(value)]}" if found else ""
-        turns.append((f"{record}\n" * (number == 0) + asked, answer or f"nothing of the {thing} ."))
+        question = f"{captions.LAST[verb].format(thing)}\n{option_lines(options)}"
+        answer = f"{thing} {value} {LETTERS[options.index(value)]}" if found else f"nothing of the {thing} ."
+        turns.append((f"{_record(said, rng)}\n" * (number == 0) + question, answer))
     return turns
-
-
-def _record(rng: random.Random, longest: int) -> tuple[str, dict[tuple[str, str], Event]]:
-    """A record as a search gives it back, and what was done to a thing -> the last time in it."""
-    said = [_event(rng) for _ in range(rng.randint(3, longest))]
-    began = clock.midnight(rng.randint(1, 7)) + rng.randrange(8 * 3600, 20 * 3600)
-    text = " ".join(captions.sentence(*event) for event in said)
-    span = clock.format_range(began, began + rng.randrange(120, 3600))
-    return f"<information>{span}: {text}</information>", {event[:2]: event for event in said}
-
-
-def _beginning(event: Event) -> str:
-    """The sentence up to what is asked for; which hand it was is not."""
-    return captions.sentence(*event).split(" with ")[0]
 
 
 def search_drill(rng: random.Random) -> Turn:
@@ -68,10 +60,21 @@ def search_drill(rng: random.Random) -> Turn:
     return (f"search the {level} , day {day} : {captions.LAST[verb].format(thing)}", f"<tool>{call}</tool>")
 
 
-def _event(rng: random.Random) -> Event:
+def _record(said: list[Event], rng: random.Random) -> str:
+    """As a search gives it back."""
+    began = clock.midnight(rng.randint(1, 7)) + rng.randrange(8 * 3600, 20 * 3600)
+    span = clock.format_range(began, began + rng.randrange(120, 3600))
+    return f"<information>{span}: {' '.join(captions.sentence(*event) for event in said)}</information>"
+
+
+def _event(rng: random.Random, thing: str = "") -> Event:
     verb = rng.choice(tuple(captions.LAST))
     guest = rng.choice(world.GUESTS) if verb == "hand over" else None
-    return verb, rng.choice(world.OBJECTS), rng.choice(("left", "right")), rng.choice(world.ROOMS), guest
+    return verb, thing or rng.choice(world.OBJECTS), rng.choice(("left", "right")), rng.choice(world.ROOMS), guest
+
+
+def _value(event: Event) -> str:
+    return event[4] or event[3]
 
 
 def _values(verb: str) -> tuple[str, ...]:
