@@ -32,6 +32,7 @@ VERL_ON_CPU = {
     "transformers_merge_kwargs": "transformers.processing_utils",
     "verl_initialize_global_process_group_ray": "verl.utils.distributed",
     "verl_logprobs_from_logits_v2": "verl.utils.torch_functional",
+    "verl_load_valuehead_model": "verl.utils.model",
     "verl_cpu_offload_policy": "verl.workers.engine.fsdp.transformer_impl",
     "vllm_distribution": "verl",
     "vllm_dispatch_cpu_unquantized_gemm": "vllm.model_executor.layers.utils",
