@@ -87,12 +87,9 @@ def stages(run: Path, seed: int) -> list[Stage]:
         ),
         Stage(
             "merge",
-            [
-                sys.executable, "-m", "verl.model_merger", "merge", "--backend", "fsdp",
-                "--local_dir", f"{grpo}/global_step_{steps}/actor", "--target_dir", str(final),
-            ],
+            [firsthand, "export", f"{grpo}/global_step_{steps}", "--out", str(final)],
             makes=[final / "config.json"],
-            says="veRL: the last checkpoint as a Hugging Face folder",
+            says="veRL: the last checkpoint as a Hugging Face folder, proved to be the same weights",
         ),
         *(
             Stage(
