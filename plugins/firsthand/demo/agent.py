@@ -110,7 +110,7 @@ def stages(run: Path, seed: int) -> list[Stage]:
         ),
         Stage(
             "merge",
-            [firsthand, "export", f"{grpo}/global_step_{steps}", "--out", str(final)],
+            [firsthand, "export", f"{grpo}/global_step_{steps}", "--base", str(merged), "--out", str(final)],
             makes=[final / "config.json"],
             says="veRL: the last checkpoint as a Hugging Face folder, proved to be the same weights",
         ),
