@@ -13,13 +13,13 @@ Loop = Annotated[str, typer.Argument(help="agent: tools over a week's memory. ch
 
 @app.command()
 def run(
-    loop: Loop = "agent",
+    loop: Loop = "choice",
     out: Annotated[Path | None, typer.Option(help="Folder of this run; run again with the same one to resume.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of SFT and of GRPO.")] = 0,
 ) -> None:
     """Run every stage that is not done yet, then write report.html.
 
-    Example: firsthand demo run choice --seed 1
+    Example: firsthand demo run agent --seed 1
     """
     from rich.console import Console
 
@@ -30,7 +30,7 @@ def run(
 
 @app.command()
 def seeds(
-    loop: Loop = "agent",
+    loop: Loop = "choice",
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; each has a run folder of its own.")] = "0,1,2",
     results: Annotated[Path, typer.Option(help="Markdown file whose section of this demo is replaced.")] = Path(
         "docs/results.md"
