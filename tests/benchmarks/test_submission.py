@@ -133,7 +133,7 @@ def test_a_failed_write_leaves_the_earlier_submission(template: Path, tmp_path: 
     submission.submit(log(tmp_path / "run.jsonl", {1: "C"}), template, out, "A")
     before = out.read_bytes()
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("no space left")))
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(UserError, match="no space left"):
         submission.submit(tmp_path / "run.jsonl", template, out, "B")
     assert out.read_bytes() == before and sorted(p.suffix for p in tmp_path.glob("*s.zip*")) == [".zip"]
 

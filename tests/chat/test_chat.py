@@ -174,6 +174,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_conversation(tools: Path, script, t
     command += ["--tools", str(tools), "--frames", str(tmp_path), "--source", "A1_JAKE", "--query-time", TIME]
     master, slave = pty.openpty()
     plain: dict[str, Any] = {"env": {**os.environ, "TERM": "dumb"}, "start_new_session": True}
+    plain["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
     child = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, **plain)
     os.close(slave)
 
