@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -114,9 +115,9 @@ def test_a_benchmark_as_a_user_runs_it(server: str, tools: Path, tmp_path: Path,
     ]  # fmt: skip
     write_jsonl(tmp_path / "rows.jsonl", map(eval_row, rows))
     command = [
-        "firsthand", "eval", "run", "toy_memory", "--agent", MODEL.name, "--server", server, "--tools", tools,
-        "--questions", tmp_path / "rows.jsonl", "--out", tmp_path / "run", "--max-tokens", 48, "--turns", 3,
-        "--dialect", dialect,
+        Path(sys.executable).with_name("firsthand"), "eval", "run", "toy_memory", "--agent", MODEL.name,
+        "--server", server, "--tools", tools, "--questions", tmp_path / "rows.jsonl", "--out", tmp_path / "run",
+        "--max-tokens", 48, "--turns", 3, "--dialect", dialect,
     ]  # fmt: skip
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stdout + done.stderr
