@@ -26,6 +26,7 @@ CLIP = 30  # seconds in a clip of EgoLife
 HOUR = 3600
 LEVELS = {"30s": CLIP, "10min": 600, "1hour": HOUR, "1day": DAY}  # memory level -> seconds it covers at most
 SEARCHES = ("week", "day", "hour")  # what an agent may search
+SHOWS = LEVELS["10min"]  # seconds; whoever is told about a longer stretch has found nothing in it
 
 _STAMP = re.compile(r"DAY(\d{1,4})_(\d{8}|\d{6})", re.IGNORECASE | re.ASCII)
 _WRITTEN = r"(?:DAY\s*(\d{1,4})[\s_]*)?(\d{6,})"
@@ -182,6 +183,11 @@ def widened(start: float, end: float, seconds: float) -> tuple[float, float]:
     """A span of at least so many seconds: a shorter one grows evenly to both sides."""
     missing = max(0.0, seconds - (end - start)) / 2
     return _grid(start - missing), _grid(end + missing)
+
+
+def shows(seen: tuple[float, float], target: tuple[float, float], longest: float = SHOWS) -> bool:
+    """Whether a record, a stretch of video or a frame is evidence of a target: it touches it and is not too long."""
+    return seconds_between(*seen) <= longest and seen[0] <= target[1] and target[0] <= seen[1]
 
 
 def covered(spans: Iterable[tuple[float, float]]) -> float:

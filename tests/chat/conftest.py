@@ -36,11 +36,11 @@ def tools(tmp_path: Path) -> Path:
 @pytest.fixture
 def script(serve) -> Callable[..., Any]:
     """turns -> a server: its url, its requests, and whether a client has left in the middle of a turn. A turn that is
-    a number is an error, `ENDLESS` goes on until the client leaves."""
+    a number is an error, `ENDLESS` goes on until the client leaves, and deltas are sent as they are."""
     from fastapi import FastAPI
     from fastapi.responses import JSONResponse, StreamingResponse
 
-    def made(*turns: str) -> Any:
+    def made(*turns: str | list[dict[str, Any]]) -> Any:
         app, left = FastAPI(), iter(turns)
         server = SimpleNamespace(requests=[], left=False)
 
@@ -52,11 +52,11 @@ def script(serve) -> Callable[..., Any]:
         async def answer(body: dict[str, Any]) -> Any:
             server.requests.append(body)
             turn = next(left)
-            if turn.isdigit():
+            if isinstance(turn, str) and turn.isdigit():
                 return JSONResponse({"message": "too long"}, int(turn))
             return StreamingResponse(stream(turn), media_type="text/event-stream")
 
-        async def stream(turn: str) -> Any:
+        async def stream(turn: str | list[dict[str, Any]]) -> Any:
             try:
                 while turn == "ENDLESS":
                     yield event(delta={"content": "and on "})
@@ -64,8 +64,8 @@ def script(serve) -> Callable[..., Any]:
             except asyncio.CancelledError:
                 server.left = True
                 raise
-            for piece in pieces(turn):
-                yield event(delta={"content": piece})
+            for delta in pieces(turn) if isinstance(turn, str) else turn:
+                yield event(delta=delta)
             yield event(delta={}, finish_reason="stop")
             yield event(usage={"prompt_tokens": 9, "completion_tokens": 7, "total_tokens": 16})
             yield "data: [DONE]\n\n"
@@ -76,8 +76,8 @@ def script(serve) -> Callable[..., Any]:
     return made
 
 
-def pieces(turn: str) -> Iterator[str]:
-    yield from (turn[start : start + 5] for start in range(0, len(turn), 5))
+def pieces(turn: str) -> Iterator[dict[str, str]]:
+    yield from ({"content": turn[start : start + 5]} for start in range(0, len(turn), 5))
 
 
 def event(usage: dict[str, int] | None = None, **choice: Any) -> str:

@@ -33,7 +33,8 @@ def answer(words: str) -> str:
 @pytest.fixture
 def chat(tools: Path, tmp_path: Path):
     def run(server: Any, *lines: str, options: tuple[str, ...] = ("--source", "A1_JAKE", "--query-time", TIME)) -> Any:
-        arguments = ["--agent", "agent", "--server", server.url, "--tools", str(tools)]
+        arguments = ["--agent", "agent", "--server", server.url]
+        arguments += [] if "--loop" in options else ["--tools", str(tools)]
         arguments += ["--frames", str(tmp_path / "frames"), *options]
         return CliRunner().invoke(app, ["chat", *arguments], input="".join(f"{line}\n" for line in lines))
 
@@ -59,6 +60,18 @@ def test_a_question_its_call_its_frames_and_its_answer(chat, script, tmp_path: P
     assert second[: len(first)] == first and second[len(first)] == {"role": "assistant", "content": LOOK}
     assert [part["type"] for part in second[-1]["content"]] == ["image_url"] * 5 + ["text"]
     assert server.requests[0]["stop"] == ["</tool>", "</answer>"] and server.requests[0]["stream"]
+
+
+def test_within_the_limits_of_the_training(chat, script, tools: Path, tmp_path: Path) -> None:
+    loop = tmp_path / "agent.yaml"
+    limits = "dialect: ego_r1, turns: 2, turn_tokens: 96, budget: {images: 1}"
+    loop.write_text(f"- {{name: ego_r1, toolbox: {tools}, {limits}}}\n")
+    server = script(LOOK, LOOK)
+    shown = chat(server, "colour?", options=("--loop", str(loop), "--source", "A1_JAKE", "--query-time", TIME))
+    assert shown.exit_code == 0, shown.output
+    assert [request["max_tokens"] for request in server.requests] == [96, 96]
+    assert [part["type"] for part in server.requests[1]["messages"][-1]["content"]] == ["image_url", "text"]
+    assert "all turns are used up (2 turns" in shown.output
 
 
 def test_options_are_asked_as_in_training(chat, script) -> None:
@@ -95,6 +108,48 @@ def test_the_native_dialect_describes_its_tools_to_the_template(chat, script) ->
     assert [tool["function"]["name"] for tool in server.requests[0]["tools"]] == ["frames", "terminate"]
     assert server.requests[1]["messages"][-1]["role"] == "tool"
     assert "<timestamp>" not in json.dumps(server.requests[0]["messages"][1])
+
+
+def function(words: str, name: str, spoken: str = "content", **arguments: Any) -> list[dict[str, Any]]:
+    """What an API streams of a call: the words before it, its name, its arguments bit by bit; and one more call."""
+    text = json.dumps(arguments)
+    parts = [{"name": name, "arguments": ""}, *({"arguments": text[at : at + 5]} for at in range(0, len(text), 5))]
+    first = [{"tool_calls": [{"index": 0, "type": "function", "function": part}]} for part in parts]
+    first[0]["tool_calls"][0]["id"] = "call-1"  # type: ignore[index]
+    other = {"index": 1, "id": "call-2", "type": "function", "function": {"name": "terminate", "arguments": "{}"}}
+    return [{"role": "assistant", spoken: words[:3]}, {spoken: words[3:]}, *first, {"tool_calls": [other]}]
+
+
+FUNCTIONS = ("--source", "A1_JAKE", "--query-time", TIME, "--functions")
+
+
+@pytest.mark.parametrize("spoken", ["content", "reasoning_content"])
+def test_functions_of_the_api_are_shown_as_calls_in_words(chat, script, spoken: str) -> None:
+    span = "DAY1_11000000-DAY1_11000400"
+    look = function("I look.", "frames", spoken, range=span)
+    said = function("I saw it.", "terminate", answer="It is red.")
+    server = script(look, said, function("", "terminate", answer="b"))
+    shown = chat(server, "colour?", "and now?", options=FUNCTIONS)
+    assert shown.exit_code == 0, shown.output
+    call = '<tool_call>\n{"name": "frames", "arguments": {"range": "' + span + '"}}\n</tool_call>\n'
+    assert f"I look.{'' if spoken == 'content' else '</think>'}\n{call}→ frames" in shown.output
+    assert shown.output.count("I look.") == 1 and "← ok in " in shown.output
+    assert "I saw it.\n<answer>It is red.</answer>\nIt is red.  (2 turns, 1 calls" in shown.output
+    first, second, third = server.requests
+    assert [tool["function"]["name"] for tool in first["tools"]] == ["frames", "terminate"]
+    assert "tool_choice" not in first and first["messages"][0]["content"] == prompt.system("ego_r1_native")
+    [called] = second["messages"][2]["tool_calls"]
+    assert (called["id"], called["function"]["name"]) == ("call-1", "frames")
+    assert json.loads(called["function"]["arguments"]) == {"range": span}
+    assert second["messages"][3]["role"] == "tool" and second["messages"][3]["tool_call_id"] == "call-1"
+    roles = [message["role"] for message in third["messages"]]
+    assert roles == ["system", "user", "assistant", "tool", "user", "assistant", "tool", "user"], "no call is left open"
+
+
+def test_a_model_of_functions_needs_one_to_answer_with(chat, script, tools: Path) -> None:
+    tools.write_text(tools.read_text().replace(", terminate: ", ""))
+    shown = chat(script(), options=FUNCTIONS)
+    assert shown.exit_code == 1 and "add `terminate:`" in shown.output
 
 
 def test_the_future_stays_unseen_and_unreadable_turns_are_corrected(chat, script) -> None:
@@ -146,6 +201,7 @@ def test_who_and_when_must_be_said(chat, script) -> None:
 @pytest.mark.parametrize("options, said", [
     (("--agent", "other"), "mend --model"), (("--style", "choice"), "has no tools"),
     (("--tools", "none.yaml"), "none.yaml"),
+    (("--loop", "a.yaml", "--tools", "b.yaml"), "say --loop FILE or --tools FILE"),
 ])  # fmt: skip
 def test_wrong_options(chat, script, options: tuple[str, ...], said: str) -> None:
     shown = chat(script(), options=options)

@@ -132,6 +132,26 @@ def test_wrong_options_end_in_words_and_write_nothing(chains, tmp_path, monkeypa
     assert not Path("x.json").exists() and not Path("/tmp/elsewhere").exists()
 
 
+def test_chains_are_never_overwritten(chains, tmp_path) -> None:
+    link, raw = tmp_path / "rl.parquet", tmp_path / "raw"
+    link.symlink_to(chains)
+    raw.mkdir()
+    (raw / "A1_JAKE.json").symlink_to(chains)
+    before = chains.read_bytes()
+    for outs in (["--sft", chains], ["--rl", link], ["--raw", raw]):
+        assert "is one of the files of chains that are read" in run(chains, *outs, code=1)
+    assert chains.read_bytes() == before
+
+
+def test_where_there_is_no_chain_nothing_is_written(record, question, tmp_path) -> None:
+    empty, out = tmp_path / "empty.jsonl", tmp_path / "sft.json"
+    empty.write_text("")
+    assert "there is no chain to make rows of" in run(empty, "--sft", out, "--raw", tmp_path / "raw", code=1)
+    bad = record((question("bad"), [ANSWER.replace("B", "C")]))
+    assert f"the first: {bad}: row 1: bad: its answer is wrong" in run(bad, "--sft", out, code=1)
+    assert not out.exists() and not (tmp_path / "raw").exists()
+
+
 def test_questions_are_read_from_rows_of_either_kind(tmp_path, question) -> None:
     asked = [question("q1", question='What is "A. b"?\nReally?'), question("q2", labels={}, answer="A")]
     with writers.table(tmp_path / "rl.parquet") as table:

@@ -185,3 +185,22 @@ def test_wrong_inputs_end_in_words(tmp_path, monkeypatch, arguments, why) -> Non
     monkeypatch.chdir(tmp_path)
     write_jsonl(tmp_path / "bad.jsonl", [{"id": "x"}])
     assert why in run(*arguments, "--out", "out.jsonl", code=1)
+
+
+def test_chains_are_never_overwritten(record, question, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = record((question("good"), [search(), ANSWER]), (question("wrong"), [ANSWER.replace("B", "C")]))
+    (tmp_path / "link.jsonl").symlink_to(source)
+    before = source.read_bytes()
+    for out in (source, "chains.jsonl", "./x/../chains.jsonl", "link.jsonl"):
+        assert "is one of the files of chains that are read" in run("link.jsonl", "--out", out, code=1)
+    assert source.read_bytes() == before and (tmp_path / "link.jsonl").is_symlink()
+
+
+def test_when_nothing_is_left_nothing_is_written(record, question, tmp_path) -> None:
+    source, out = record((question("wrong"), [search(), ANSWER.replace("B", "C")])), tmp_path / "good.jsonl"
+    out.write_text("of an earlier run")
+    output = run(source, "--out", out, "--datasets", tmp_path, code=1)
+    assert "1 answer" in output and "no chain is left, and nothing was written" in output
+    assert "the first: wrong: answer: C is wrong" in output
+    assert out.read_text() == "of an earlier run" and not Path(f"{out}.dropped.jsonl").exists()

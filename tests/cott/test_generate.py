@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from firsthand.cli import app
 from firsthand.cott.config import Config, Scripted
 from firsthand.files import read_jsonl
+from firsthand.rollout.loops import read_loop
 from firsthand.rollout.prompt import messages
 from firsthand.tools.settings import read, read_as
 
@@ -162,6 +163,10 @@ HOSTILE = {
     "arguments that are a list": ([call("rag", "[1]"), terminate("B")], "answer", "invalid"),
     "wrong arguments": ([call("rag", {"level": "year"}), terminate("B")], "answer", "call"),
     "no such tool": ([call("shell", {"cmd": "ls"}), terminate("B")], "answer", "call"),
+    "half a character": ([call("rag", '{"level": "\\ud800"}'), terminate("B")], "answer", "invalid"),
+    "a tool named half a character": ([call("\ud800", SEARCH), terminate("B")], "answer", "call"),
+    "an answer of half a character": ([terminate("\ud800"), terminate("B")], "answer", "invalid"),
+    "words of half a character": ([{"content": "\ud800"}, terminate("B")], "answer", "invalid"),
     "words without a call": ([{"content": "I think it is B."}, terminate("B")], "answer", "invalid"),
     "nothing at all": ([{"content": None}, terminate("B")], "answer", "invalid"),
     "the environment's words": (
@@ -279,6 +284,16 @@ def test_questions_that_show_frames_are_refused(configure, question) -> None:
     assert "q1 shows frames" in generate(configure(question("q1", images=["a.jpg"])), 1)
 
 
+def test_what_tools_say_is_cut_as_the_students_will_be(configure, server, question) -> None:
+    server.turns["Where is kettle q1?"] = [call("rag", SEARCH), terminate("B")]
+    config = configure(question("q1"), budget={"tokens": 8})
+    generate(config)
+    row = chains(config)["q1"]
+    assert "tokens cut]" in row["trace"]["turns"][0]["observation"] and row["settings"]["budget"]["tokens"] == 8
+    assert "was begun with" in generate(rewritten(config, {"budget": {"tokens": 9}}), 1)
+    assert "budget.token: Unexpected keyword" in generate(rewritten(config, {"budget": {"token": 9}}), 1)
+
+
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("cott_*.yaml"))
 
 
@@ -289,3 +304,5 @@ def test_the_recipes_are_whole(path, monkeypatch) -> None:
     there = {name for name, tool in read(config.tools).tools if tool}
     assert set(config.use or there) <= there
     assert isinstance(config.teacher, Scripted) or "terminate" in (config.use or there)
+    loop = Path("recipes/agent_toy.yaml" if isinstance(config.teacher, Scripted) else "recipes/agent_egolife.yaml")
+    assert config.budget == read_loop(loop, "ego_r1").budget

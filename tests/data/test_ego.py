@@ -6,10 +6,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from firsthand import files
+from firsthand.cli import app
 from firsthand.data.build import Built, Options, build
 from firsthand.data.catalogue import release
+from firsthand.errors import UserError
 from firsthand.rollout.actions import Answer, Call, read_action
 from firsthand.rollout.prompt import question_of, system
 
@@ -241,6 +244,55 @@ def test_one_person_can_be_held_out(tmp_path: Path) -> None:
     [dev] = pq.read_table(tmp_path / "out/rl_dev.parquet").to_pylist()
     assert (dev["extra_info"]["identity"], dev["extra_info"]["split"]) == ("A2_ALICE", "dev")
     assert {row["extra_info"]["index"] for row in [*rows, dev]} == {0, 1, 2}
+
+
+def test_a_person_who_is_not_there_cannot_be_held_out(tmp_path: Path) -> None:
+    ego_qa(tmp_path, [a_question("1")])
+    before = (tmp_path / "out/rl_train.parquet").read_bytes()
+    with pytest.raises(UserError, match="--hold-out A2_ALCIE: no question is this person's; it has A1_JAKE, A2_ALICE"):
+        ego_qa(tmp_path, [a_question("1")], hold_out=("A2_ALICE", "A2_ALCIE"))
+    assert (tmp_path / "out/rl_train.parquet").read_bytes() == before
+    cli("build", "ego_cott", "--src", tmp_path, "--hold-out", "A2_ALICE", says="add --for rl", code=1)
+
+
+def cli(*arguments: Any, says: str, code: int = 0) -> None:
+    result = CliRunner().invoke(app, ["data", *map(str, arguments)])
+    assert result.exit_code == code and says in " ".join(result.output.split()), result.output
+
+
+@pytest.mark.parametrize("form", ["records", "traces"])
+def test_chains_of_the_questions_of_the_dev_split_can_be_left_out(tmp_path: Path, form: str) -> None:
+    """The dev split chooses a checkpoint of an agent whose fine-tuning must not have known its answers."""
+
+    def asked(who: str) -> dict[str, Any]:
+        return a_question(question=f" Who has  the cup of {who}?", choice_c="Tasha: she, (not) I.")
+
+    qa, chains, texts = tmp_path / "qa", tmp_path / "chains", {}
+    for person, who in (("A1", "Jake"), ("A6", "Shure")):
+        files.write_json(qa / f"Ego-QA-4.4K/manual-2.9K/{person}.json", [asked(who)])
+        options = "\nA. Jake\nB. Alice\nC. Tasha: she, (not) I.\nD. Lucia"
+        texts[who] = f"Who has the cup of {who}? <timestamp>DAY1_11210217</timestamp>{options}"
+    rows = [row for text in texts.values() for row in records(text)]
+    if form == "traces":
+        rows = [trace(who, question=text) for who, text in texts.items()]
+    folder = "Ego-CoTT-25K/train-cott.json" if form == "records" else "Ego-CoTT-raw/A1.json"
+    files.write_json(chains / folder, rows)
+    dev = tmp_path / "datasets/ego_qa/rl_dev.parquet"
+    cli("build", "ego_qa", "--src", qa, "--out", dev.parent, "--hold-out", "A6_SHURE", says="1 ")
+    sft = tmp_path / "datasets/ego_cott/sft.jsonl"
+    build_cott = ["build", "ego_cott", "--src", chains, "--out", sft.parent]
+    cli(*build_cott, says="2 ")
+    cli("leaks", sft, dev, "--dataset-dir", tmp_path, says="1 pairs the same words and options (question)", code=1)
+    cli(*build_cott, "--without", dev, says="1 a file of --without asks the same")
+    assert [row["messages"][1]["content"] for row in files.read_jsonl(sft)] == [texts["Jake"]]
+    [left] = files.read_jsonl(sft.with_name("dropped.jsonl"))
+    assert left["left_aside"] == "a file of --without asks the same" and left["row"] > 1
+    cli("leaks", sft, dev, "--dataset-dir", tmp_path, says="0 pairs the same words and options (question)")
+    cli(*build_cott, "--without", dev.with_name("rl_train.parquet"), "--without", dev, says="no row", code=1)
+    files.write_json(qa / "Ego-QA-4.4K/manual-2.9K/A6.json", [asked("nobody")])
+    cli("build", "ego_qa", "--src", qa, "--out", dev.parent, "--hold-out", "A6_SHURE", says="1 ")
+    cli(*build_cott, "--without", dev, says="0 a file of --without asks the same")
+    cli(*build_cott, "--without", dev.with_name("none.parquet"), says="none.parquet", code=1)
 
 
 def test_rows_for_an_agent_of_the_native_dialect(tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ from firsthand import files
 from firsthand.data import registry
 from firsthand.data.build import Options, build
 from firsthand.data.catalogue import RELEASES, release
+from firsthand.data.check.source import find
 from firsthand.errors import UserError
+from firsthand.rollout import prompt
+from firsthand.rows import Question, Step, Trajectory
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models/tiny_qwen3_vl"
@@ -158,6 +161,65 @@ def test_images_and_video_files_together(project: Path, monkeypatch: pytest.Monk
 def test_all_entries_were_loaded() -> None:
     tested = [name for name in registry.entries() if name.startswith("egocross")]
     assert sorted([*tested, "ego_cott", "video_r1"]) == sorted(registry.entries())
+
+
+# -- rows that bring their tools ---------------------------------------------------------------------------------------
+
+
+def native_row() -> dict[str, Any]:
+    question = Question(
+        id="q", question="where ?", options={"A": "here", "B": "there"}, answer="B", style="ego_r1_native",
+        data_source="test", split="train",
+    )  # fmt: skip
+    made = Trajectory(question=question, steps=[Step(thought="look", tool="rag", arguments={}, observation="a cup")])
+    schema = {"name": "rag", "description": "searches", "parameters": {"type": "object", "properties": {}}}
+    return prompt.sharegpt_row(question, prompt.solution(made), [{"type": "function", "function": schema}])
+
+
+@pytest.mark.parametrize("name, file", [("mine", "rows.json"), ("ego_cott", "sft.jsonl")])
+def test_rows_of_the_native_dialect_reach_llamafactory_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, file: str
+) -> None:
+    path, rows = tmp_path / "dataset_info.json", tmp_path / f"datasets/{name}/{file}"
+    (files.write_jsonl if file.endswith("l") else files.write_json)(rows, [native_row()])
+    files.write_json(path, registry.entries() | {name: registry.entry(f"datasets/{name}/{file}")})
+    [problem] = registry.problems(path)
+    assert problem.startswith(f"{name}: ") and problem.endswith("write it with `firsthand data register`")
+    assert registry.register(path) == [name] and registry.register(path) == registry.problems(path) == []
+    [row] = loaded(tmp_path, [name], 2.0, monkeypatch)
+    assert "<tools>" in row["text"] and '"name": "rag"' in row["text"]
+    assert "<tool_response>\na cup\n</tool_response>" in row["text"]
+    assert row["learnt"].startswith("<think>look</think>\n<tool_call>\n") and row["learnt"].count("<|im_end|>") == 2
+
+
+def test_what_people_say_of_their_tools_stays(tmp_path: Path) -> None:
+    """Their names of columns, and rows in LLaMA-Factory's own form of calls."""
+    path, row = tmp_path / "dataset_info.json", native_row()
+    called = row["messages"][3] | {"role": "observation"}
+    files.write_json(tmp_path / "a.json", [row | {"schemas": row["tools"]}])
+    files.write_json(tmp_path / "b.json", [row | {"messages": [*row["messages"][:3], called, row["messages"][4]]}])
+    mine = {name: registry.entry(f"{name}.json") for name in "ab"}
+    mine["a"] = mine["a"] | {"columns": registry.COLUMNS | {"tools": "schemas"}}
+    files.write_json(path, registry.entries() | mine)
+    assert registry.register(path) == ["a"]
+    written = files.read_json(path)
+    assert written["a"]["columns"]["tools"] == "schemas" and written["a"]["tags"]["observation_tag"] == "tool"
+    assert written["b"] == mine["b"]
+
+
+def test_tools_must_be_text(tmp_path: Path) -> None:
+    path, row = tmp_path / "dataset_info.json", native_row()
+    files.write_json(tmp_path / "mine.json", [row | {"tools": json.loads(row["tools"])}])
+    files.write_json(path, registry.entries() | {"mine": registry.entry("mine.json", native=True)})
+    [problem] = registry.problems(path)
+    assert "mine: the first row does not fit its entry: `tools` is [" in problem and "not text" in problem
+
+
+def test_a_file_that_is_not_registered_is_read_with_its_tools(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "mine.json", [native_row()])
+    sample = find(str(tmp_path / "mine.json"), tmp_path).read(native_row())
+    assert [turn.role for turn in sample.turns] == ["system", "user", "assistant", "tool", "assistant"]
+    assert sample.tools and sample.tools[0]["function"]["name"] == "rag"
 
 
 # -- the file itself ---------------------------------------------------------------------------------------------------

@@ -178,12 +178,13 @@ def test_the_settings_are_those_of_the_loop_and_the_sampler():
     pytest.importorskip("verl")
     from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
+    from firsthand.rollout import loops
     from firsthand.rollout.agent import Limits
     from firsthand.training.agent_loop import ToolLoop
 
     taken = inspect.signature(ToolLoop.__init__).parameters
     assert {"self", "args", "options", *agent_loops.OWN} == set(taken)
-    assert taken["turn_tokens"].default == agent_loops.TURN_TOKENS
+    assert taken["turn_tokens"].default == loops.TURN_TOKENS
     assert not {field.name for field in dataclasses.fields(Limits)} & set(agent_loops.OWN)
     own = {"traces", "group_reward"}
     assert verl_agents.SAMPLER_OPTIONS - own <= set(inspect.signature(ReplayBuffer.__init__).parameters)
@@ -191,7 +192,7 @@ def test_the_settings_are_those_of_the_loop_and_the_sampler():
     assert all(f'options.pop("{name}"' in source for name in own)
 
 
-@pytest.mark.parametrize("name", ["agent_toy", "agent_egolife", "agent_egolife_paper"])
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "recipes").glob("agent_*.yaml")))
 def test_the_loops_of_the_recipes(name, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert recipes.check(Path(f"recipes/{name}.yaml")).findings == ()

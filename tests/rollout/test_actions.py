@@ -47,6 +47,8 @@ def test_an_answer_is_one_letter_or_none(content, letter):
     ('<think>x</think> <tool>{"name": "rag", "arguments": {"x": NaN}}</tool>', "not valid JSON"),
     ('<think>x</think> <tool>{"name": "rag", "arguments": "[1]"}</tool>', '"arguments"'),
     (f"<think>x</think> <tool>{'[' * 4000}</tool>", "not valid JSON"),
+    ('<think>x</think> <tool>{"name": "\\ud800", "arguments": {}}</tool>', "not valid JSON"),
+    ('<think>x</think> <tool>{"name": "rag", "arguments": "{\\"x\\": \\"\\\\ud800\\"}"}</tool>', '"arguments"'),
     (f"<think>x</think> <tool>{'x' * (LONGEST_CALL + 1)}</tool>", "the most is"),
     ("<think>x</think> <tool>__import__('os').system('true')</tool>", "not valid JSON"),
 ])  # fmt: skip

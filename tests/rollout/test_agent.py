@@ -101,6 +101,11 @@ def test_mistakes_get_a_correction_and_three_in_a_row_end_it(turn):
     assert run(script, invalid=3).letter == "B"
 
 
+def test_a_trace_says_which_tools_the_model_invented():
+    trace = run(Script(call(), call(name="other"), call(more=1), ANSWER))
+    assert [turn.invented for turn in trace.turns] == [False, True, False, False]
+
+
 def test_the_last_turn_is_announced_and_has_no_tools():
     script = Script(call(), call(), call("crash"))
     trace = run(script, turns=3)

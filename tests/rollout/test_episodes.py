@@ -125,6 +125,17 @@ def test_faults_of_the_policy_are_listed_apart_and_asked_again(tmp_path: Path) -
     assert not Path(f"{out}.errors.jsonl").exists()
 
 
+def test_what_the_tools_do_not_have_is_not_asked(tmp_path: Path, monkeypatch) -> None:
+    """Each of its calls would fail, and the agent would be blamed for the answer."""
+    monkeypatch.setattr(Clock, "lacks", lambda _, row: None if row.source == "A1_JAKE" else "never met", False)
+    out = tmp_path / "e.jsonl"
+    summary, rows = run([task("a"), task("b", identity="B2_NOBODY")], out)
+    assert rows.keys() == {"a"} and summary.failed == {"b": "UserError: clock: never met"}
+    with pytest.raises(UserError, match="no question can be asked; the first, b: clock: never met"):
+        run([task("b", identity="B2_NOBODY"), task("c", identity="C3")], tmp_path / "none.jsonl")
+    assert not (tmp_path / "none.jsonl").exists()
+
+
 def test_a_server_that_is_gone_is_not_asked_for_ever(tmp_path: Path) -> None:
     asked = []
 

@@ -119,7 +119,7 @@ def tokenizer(folder) -> Callable[[str], Any]:
 
 
 @pytest.fixture(scope="module")
-def fine_tuning(folder, tmp_path_factory) -> Callable[[str, StyleName], dict[str, Any]]:
+def fine_tuning(folder, tmp_path_factory) -> Callable[..., dict[str, Any]]:
     """The row after the preprocessing of the recipe: input_ids and labels."""
     pytest.importorskip("llamafactory")
     from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
@@ -130,7 +130,7 @@ def fine_tuning(folder, tmp_path_factory) -> Callable[[str, StyleName], dict[str
     native = {"columns": entry["columns"] | {"tools": "tools"}, "tags": entry["tags"] | {"observation_tag": "tool"}}
 
     @cache
-    def processed(name: str, style: StyleName) -> dict[str, Any]:
+    def processed(name: str, style: StyleName, **changes: Any) -> dict[str, Any]:
         made, work = trajectory(style), tmp_path_factory.mktemp("llamafactory")
         schemas = chat_tools(STYLES[style], toolbox().schemas())
         files.write_json(work / "rows.json", [prompt.sharegpt_row(made.question, prompt.solution(made), schemas)])
@@ -138,7 +138,7 @@ def fine_tuning(folder, tmp_path_factory) -> Callable[[str, StyleName], dict[str
         files.write_json(work / "dataset_info.json", {"rows": registry})
         recipe = yaml.safe_load((ROOT / "recipes" / RECIPES[name]).read_text())
         recipe |= {"dataset": "rows", "model_name_or_path": str(folder(name)), "preprocessing_num_workers": 1}
-        recipe |= {"cutoff_len": 8192, "dataset_dir": str(work), "output_dir": str(work / "out")}
+        recipe |= {"cutoff_len": 8192, "dataset_dir": str(work), "output_dir": str(work / "out")} | changes
         model_args, data_args, training_args, _, _ = get_train_args(recipe)
         loaded = load_tokenizer(model_args)
         template = get_template_and_fix_tokenizer(loaded["tokenizer"], data_args)
@@ -269,6 +269,12 @@ def test_the_words_are_those_that_were_meant(fine_tuning, tokenizer, name, style
         assert f"<|im_start|>user\n{before}{observation}{after}<|im_end|>\n<|im_start|>assistant\n" in text
     assert ("<tools>" in text) == (style == "ego_r1_native")
     assert LAST_TURN not in text
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_reasoning_template_keeps_the_thoughts_of_earlier_turns(fine_tuning, style) -> None:
+    plain, thinking = (fine_tuning("qwen3_vl", style, template=f"qwen3_vl{end}") for end in ("_nothink", ""))
+    assert (plain["input_ids"], plain["labels"]) == (thinking["input_ids"], thinking["labels"])
 
 
 # -- vLLM --------------------------------------------------------------------------------------------------------------

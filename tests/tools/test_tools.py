@@ -54,6 +54,13 @@ def jake(week: Path) -> Week:
     return Week(week)
 
 
+@pytest.mark.parametrize("name", ["rag", "video_llm", "vlm", "frames", "crop"])
+def test_a_tool_knows_whom_it_has_nothing_of(toolbox: Toolbox, name: str) -> None:
+    alone = Toolbox([toolbox.tools[name]])
+    assert alone.lacks(Context("A1_JAKE", None)) is None and toolbox.lacks(Context("A1_JAKE", 0.0)) is None
+    assert str(alone.lacks(Context("nobody", None))).startswith(f"{name}: there is no ")
+
+
 def call(toolbox: Toolbox, name: str, row: Context, **arguments: Any) -> Outcome:
     return asyncio.run(toolbox.call(name, arguments, row))
 

@@ -133,7 +133,7 @@ def crossval(
 
     from firsthand.benchmarks.crossval import Setting
     from firsthand.benchmarks.crossval import crossval as cross_validate
-    from firsthand.benchmarks.run import read_questions
+    from firsthand.data.questions import read_questions
     from firsthand.evals.tables import print_scores
 
     root = media_root or rows.parent / "media"

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from firsthand import files
 from firsthand.benchmarks.folds import domain, folds
-from firsthand.data.registry import COLUMNS, TAGS
+from firsthand.data import registry
 from firsthand.errors import UserError
 from firsthand.evals.rows import Gold, Prediction, read_rows
 from firsthand.evals.score import Comparison, Score, compare, score
@@ -27,7 +27,6 @@ from firsthand.rows import Question, Trajectory
 from firsthand.stages import Stage, run_stages
 
 BIN = Path(sys.executable).parent
-ENTRY = {"formatting": "sharegpt", "columns": COLUMNS, "tags": TAGS}
 NEEDED = ("model_name_or_path", "template", "finetuning_type")
 
 
@@ -70,7 +69,7 @@ def _write_folds(parts: list[list[Question]], out: Path) -> None:
         files.write_jsonl(out / f"folds/held_out_{fold}.jsonl", map(prompt.eval_row, held_out))
     everything = [prompt.eval_row(question) for part in parts for question in part]
     files.write_jsonl(out / "folds/all.jsonl", everything)
-    entries = {f"fold_{fold}": ENTRY | {"file_name": f"train_{fold}.jsonl"} for fold in range(len(parts))}
+    entries = {f"fold_{fold}": registry.entry(f"train_{fold}.jsonl") for fold in range(len(parts))}
     files.write_json(out / "folds/dataset_info.json", entries)
 
 
@@ -101,6 +100,7 @@ def _fold(name: str, recipe: dict[str, Any], fold: int, setting: Setting) -> dic
             [str(BIN / "llamafactory-cli"), "train", str(train)],
             reads=[train, data / f"train_{fold}.jsonl"],
             makes=[weights],
+            resumes=[trained],
             says="on the other folds",
             env={"FORCE_TORCHRUN": "1"} if recipe.get("deepspeed") else {},
         )
@@ -127,7 +127,8 @@ def _ask(model: Path, rows: Path, folder: Path, setting: Setting) -> Stage:
     answers = folder / "answers.jsonl"
     command = [str(BIN / "firsthand"), "eval", "run", "egocross", "--model", str(model), "--rows", str(rows)]
     command += ["--media-root", str(setting.media_root), "--out", str(answers), *setting.asking]
-    return Stage("ask", command, reads=[rows], makes=[answers], says="vLLM serves it; it answers what was held out")
+    says = "vLLM serves it; it answers what was held out"
+    return Stage("ask", command, reads=[rows], makes=[answers], resumes=[answers], says=says)
 
 
 def _table(

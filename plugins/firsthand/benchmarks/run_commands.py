@@ -80,9 +80,10 @@ def egocross(
 
     from firsthand.benchmarks import run as runs
     from firsthand.benchmarks.answer import Plan
+    from firsthand.data.questions import read_questions
 
     root = (media_root or rows.parent / "media").resolve()
-    questions = runs.read_questions(rows)
+    questions = read_questions(rows)
     if server is None and model is None:
         raise UserError("say --server URL, or --model FOLDER to have it served")
     name = model or runs.only_model(server or "")

@@ -15,14 +15,25 @@ app = typer.Typer(help="Talk with an agent about a week of video, and watch it c
 def chat(
     agent: Annotated[str, typer.Option(help="The model, as its server names it.")],
     server: Annotated[str, typer.Option(help="Any OpenAI-compatible server; a key comes from VLLM_API_KEY.")],
-    tools: Annotated[Path, typer.Option(help="YAML of tools, for example recipes/tools_toy.yaml.")],
+    loop: Annotated[
+        Path | None,
+        typer.Option(help="The agent loops of its training, recipes/agent_*.yaml: tools, turns, tokens, budget."),
+    ] = None,
+    tools: Annotated[
+        Path | None, typer.Option(help="YAML of tools, for example recipes/tools_toy.yaml, without --loop.")
+    ] = None,
     source: Annotated[str | None, typer.Option(help="Whose week, or which video: A1_JAKE, or a video id.")] = None,
     query_time: Annotated[
         str | None, typer.Option(help="When you ask, DAYx_HHMMSSFF; `end`: the whole video may be seen.")
     ] = None,
     style: Annotated[StyleName, typer.Option(help=f"How it was taught: {', '.join(AGENT_STYLES)}.")] = "ego_r1",
-    turns: Annotated[int, typer.Option(min=1, help="Turns of the agent for one question.")] = 9,
-    max_tokens: Annotated[int, typer.Option(min=16, help="Of one turn.")] = 1024,
+    functions: Annotated[
+        bool, typer.Option("--functions", help="Calls in the API's own form, for models of others.")
+    ] = False,
+    turns: Annotated[
+        int | None, typer.Option(min=1, help="Turns of the agent for one question; 9 without --loop.")
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=16, help="Of one turn; 1024 without --loop.")] = None,
     temperature: Annotated[float, typer.Option(min=0.0)] = 0.0,
     frames: Annotated[Path, typer.Option(help="Folder for the frames that tools find.")] = Path("outputs/chat"),
 ) -> None:
@@ -31,7 +42,7 @@ def chat(
     Its words appear as they come, its calls with their arguments, outcome and time, and the frames that they find.
     Ctrl-C stops an answer, /help says what else can be typed. Questions can be piped in, a line each.
 
-    Example: firsthand chat --agent agent --server http://127.0.0.1:8000/v1 --tools recipes/tools_toy.yaml
+    Example: firsthand chat --agent agent --server http://127.0.0.1:8000/v1 --loop recipes/agent_toy.yaml
     --source A1_JAKE --query-time DAY3_12000000
     """
     import asyncio
@@ -45,6 +56,9 @@ def chat(
     from firsthand.errors import UserError
     from firsthand.evals.client import check_server, connect
     from firsthand.rollout.agent import Limits
+    from firsthand.rollout.chat_policy import check_functions
+    from firsthand.rollout.loops import Loop, read_loop
+    from firsthand.rollout.prompt import STYLES
     from firsthand.tools import config
     from firsthand.tools.row import Row
 
@@ -52,8 +66,18 @@ def chat(
         raise UserError(f"--style {style} has no tools; choose one of {', '.join(AGENT_STYLES)}")
     if sys.stdin.isatty():
         import readline  # noqa: F401  (arrows and the history of `input`)
-    client, toolbox, screen = connect(server, retries=2), config.load(tools), Screen(Console(), frames)
-    one = Agent(client, agent, style, Limits(turns=turns), {"max_tokens": max_tokens, "temperature": temperature})
+    if bool(loop) == bool(tools):
+        raise UserError("say --loop FILE or --tools FILE")
+    spoken = STYLES[style]
+    own = read_loop(loop, spoken.agent) if loop else Loop(toolbox=tools, dialect=spoken.dialect, turn_tokens=1024)
+    assert own.toolbox
+    client, toolbox, screen = connect(server, retries=2), config.load(own.toolbox), Screen(Console(), frames)
+    if functions:
+        check_functions(toolbox.names)
+        style = "ego_r1_native"
+    sampling = {"max_tokens": max_tokens or own.turn_tokens, "temperature": temperature}
+    limits = Limits(turns or own.turns, own.invalid, own.seconds)
+    one = Agent(client, agent, style, limits, own.budget, sampling, functions)
     session = Session(one, toolbox, screen, Row.of(source, query_time))
     with asyncio.Runner() as runner:
         runner.run(check_server(client, agent))

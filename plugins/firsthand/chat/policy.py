@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from openai.types.chat import ChatCompletionMessage
+from openai.types.chat.chat_completion_chunk import ChoiceDelta
+
 from firsthand.chat.screen import Screen
 from firsthand.rollout.agent import Reply
 from firsthand.rollout.chat_policy import ChatPolicy
@@ -10,32 +13,60 @@ from firsthand.rollout.dialects import Message
 from firsthand.tools.protocol import Context, Image, Outcome
 from firsthand.tools.toolbox import Toolbox
 
+CLOSED = "The question is closed."
+
 
 class StreamingPolicy(ChatPolicy):
     def __init__(self, screen: Screen, *args: Any, **options: Any):
         super().__init__(*args, **options)
         self.screen = screen
 
+    @property
+    def conversation(self) -> list[Message]:
+        """What stands before another question: a call that ended the episode has no result, which an API refuses."""
+        if not self.messages[-1].get("tool_calls"):
+            return self.messages
+        return [*self.messages, {"role": "tool", "tool_call_id": self._call_id, "content": CLOSED}]
+
     async def generate(self) -> Reply:
         asked: dict[str, Any] = {"messages": self.messages, **self.request, **self.sampling}
-        text, tokens, cut = "", 0, False
+        pieces, tokens, cut = list[ChoiceDelta](), 0, False
         async with await self.client.chat.completions.create(
             model=self.model, stream=True, stream_options={"include_usage": True}, **asked
         ) as chunks:
             async for chunk in chunks:
                 for choice in chunk.choices[:1]:
                     self.screen.words(choice.delta.content or "")
-                    text += choice.delta.content or ""
+                    pieces.append(choice.delta)
                     cut = cut or choice.finish_reason == "length"
                 if chunk.usage:
                     tokens = chunk.usage.completion_tokens
+        message = joined(pieces)
+        text = self.take(message)
+        if text != (message.content or ""):  # a call, of which the words before it stand there already
+            self.screen.words(text.partition("</think>")[2] if message.content else text)
         self.screen.end_of_turn(cut)
-        self.messages.append({"role": "assistant", "content": text})
         return Reply(text, tokens, cut)
 
     async def append(self, message: Message, images: Sequence[Image]) -> bool:
         self.screen.heard(message["content"])
         return await super().append(message, images)
+
+
+def joined(pieces: list[ChoiceDelta]) -> ChatCompletionMessage:
+    """The message of a stream, with the first of its calls."""
+    said = {
+        name: "".join(getattr(piece, name, None) or "" for piece in pieces)
+        for name in ("content", "reasoning_content", "reasoning")
+    }
+    calls = [call for piece in pieces for call in piece.tool_calls or [] if call.index == 0]
+    functions = [call.function for call in calls if call.function]
+    function = {name: "".join(getattr(part, name) or "" for part in functions) for name in ("name", "arguments")}
+    call = {"id": next((call.id for call in calls if call.id), ""), "type": "function", "function": function}
+    spoken = {name: text for name, text in said.items() if text}
+    return ChatCompletionMessage.model_validate(
+        {"role": "assistant", **spoken, "tool_calls": [call] if function["name"] else None}
+    )
 
 
 class WatchedToolbox(Toolbox):

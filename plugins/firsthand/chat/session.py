@@ -7,7 +7,7 @@ before must not be known at an earlier moment.
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from openai import AsyncOpenAI
@@ -21,6 +21,7 @@ from firsthand.rollout.actions import Answer, read_action
 from firsthand.rollout.agent import Limits, Trace, run_episode
 from firsthand.rollout.dialects import Message, chat_tools
 from firsthand.rows import Question, StyleName
+from firsthand.tools.protocol import Budget
 from firsthand.tools.row import Row
 from firsthand.tools.toolbox import Toolbox
 
@@ -35,7 +36,9 @@ class Agent:
     model: str
     style: StyleName
     limits: Limits
+    budget: Budget  # of a call
     sampling: dict[str, Any]
+    functions: bool = False  # calls in the form of the API
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,14 @@ class Session:
         first, asked = prompt.messages(question)
         policy = StreamingPolicy(
             self.screen, self.agent.client, self.agent.model, [*(self.messages or [first]), asked], dialect,
-            chat_tools(dialect, self.toolbox.schemas()), **self.agent.sampling,
+            chat_tools(dialect, self.toolbox.schemas()), self.agent.functions, **self.agent.sampling,
         )  # fmt: skip
         tools = WatchedToolbox(self.toolbox, self.screen)
-        trace = await run_episode(policy, tools, self.row.context(), dialect, letters, self.agent.limits)
+        context = replace(self.row.context(), budget=self.agent.budget)
+        trace = await run_episode(policy, tools, context, dialect, letters, self.agent.limits)
         action = read_action(trace.turns[-1].text, dialect, letters)
         exchange = Exchange(question, action.content if isinstance(action, Answer) else None, trace)
-        self.messages = policy.messages
+        self.messages = policy.conversation
         self.exchanges.append(exchange)
         return exchange
 

@@ -49,6 +49,14 @@ def read_chains(paths: Iterable[Path]) -> Iterator[Chain]:
                 raise UserError(f"{path}: row {number}: {where}: {first['msg']}; {hint}") from None
 
 
+def spare(chains: Iterable[Path], *outs: Path) -> None:
+    """What is written must not take the place of what is read: chains were paid for."""
+    read = {path.resolve() for path in chains}
+    for out in outs:
+        if out.resolve() in read:
+            raise UserError(f"{out} is one of the files of chains that are read; write to another one")
+
+
 def actions(episode: Episode) -> list[Action]:
     """What each turn of the model was, in order."""
     dialect, letters = episode.settings["dialect"], "".join(episode.options)

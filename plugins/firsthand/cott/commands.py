@@ -74,16 +74,17 @@ def filter_(
 
     Example: firsthand cott filter outputs/cott/toy.jsonl --out outputs/cott/toy_good.jsonl --max-calls 9
     """
-    from firsthand.benchmarks.run import read_questions
     from firsthand.cott import chain, filter, rules
     from firsthand.cott import guesses as guessing
     from firsthand.data.guard import load
+    from firsthand.data.questions import read_questions
     from firsthand.errors import UserError
 
     if unknown := set(skip or ()) - set(rules.NAMES):
         raise UserError(f"--skip {unknown.pop()}: no such rule; rules: {', '.join(rules.NAMES)}")
     if bool(guess_server) != bool(guess_model):
         raise UserError("the rule guess needs --guess-server and --guess-model")
+    chain.spare(chains, out)
     tests = [question for path in without or () for question in read_questions(path).values()]
     settings = rules.Settings(min_calls, max_calls, tests, load(datasets))
     guessed = None
@@ -91,12 +92,13 @@ def filter_(
         cache = guesses or Path(f"{out}.guesses.jsonl")
         guessed = guessing.asker(guess_server, guess_model, cache, guess_times)
     result = filter.filter_chains(chain.read_chains(chains), settings, skip or (), guessed)
-    dropped = filter.write(result, out)
     for rule in rules.NAMES:
         typer.echo(f"{result.counts[rule]:>7}  {rule}{' (left out)' if rule in (skip or ()) else ''}")
-    typer.echo(f"{len(result.kept):>7}  kept -> {out}; the {len(result.dropped)} others are listed in {dropped}")
     if not result.kept:
-        raise UserError("no chain is left")
+        first = "; the first: {id}: {rule}: {why}".format_map(result.dropped[0]) if result.dropped else ""
+        raise UserError(f"no chain is left, and nothing was written{first}")
+    dropped = filter.write(result, out)
+    typer.echo(f"{len(result.kept):>7}  kept -> {out}; the {len(result.dropped)} others are listed in {dropped}")
 
 
 @app.command()
@@ -140,10 +142,10 @@ def convert(
 
     Chains that cannot be learnt from are listed, the others are written, and the exit code is then 1: filter first.
 
-    Example: firsthand cott convert outputs/cott/toy_good.jsonl --sft datasets/toy_cott/sft.json --register toy_cott
+    Example: firsthand cott convert outputs/cott/toy_good.jsonl --sft datasets/my_cott/sft.json --register my_cott
     """
     from firsthand.cott import convert as converting
-    from firsthand.cott.chain import read_chains
+    from firsthand.cott.chain import read_chains, spare
     from firsthand.errors import UserError
     from firsthand.rollout.prompt import AGENT_STYLES, STYLES
     from firsthand.tools.config import load
@@ -156,6 +158,7 @@ def convert(
         raise UserError(f"--rl {rl}: veRL reads .parquet")
     if register and not sft:
         raise UserError("--register needs --sft: the registry is LLaMA-Factory's")
+    spare(chains, *filter(None, (sft, rl)), *(raw.glob("*.json") if raw else ()))
     native = STYLES[style].dialect == "native"
     if native and not tools:
         raise UserError("the native dialect describes its tools in every row: give --tools, the agent's tools YAML")

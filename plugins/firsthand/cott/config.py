@@ -9,6 +9,7 @@ from pydantic import Field
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Limits
 from firsthand.tools.backends.openai import Price
+from firsthand.tools.protocol import Budget
 from firsthand.tools.settings import Strict
 
 
@@ -65,5 +66,6 @@ class Config(Strict):
     out: Path
     teacher: Teacher
     limits: Turns = Turns()
+    budget: Budget = Budget()  # of a call: that of the loop which will train the student, in recipes/agent_*.yaml
     samples: int = Field(default=1, ge=1)  # chains of each question
     concurrency: int = Field(default=8, ge=1)  # questions at once

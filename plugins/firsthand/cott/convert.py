@@ -13,8 +13,7 @@ from typing import Any
 
 from firsthand import clock, files
 from firsthand.cott.chain import Chain, Unusable, question, trajectory
-from firsthand.data import writers
-from firsthand.data.registry import COLUMNS, TAGS
+from firsthand.data import registry, writers
 from firsthand.errors import UserError
 from firsthand.rollout import prompt
 from firsthand.rollout.episodes import Episode
@@ -50,6 +49,9 @@ def convert(
             done.left_aside.append(f"{chain.file}: row {chain.row}: {chain.episode.id}: {why}")
         else:
             done.shortened += any(turn["action"] == "invalid" for turn in chain.episode.trace["turns"])
+    if not learnt:
+        first = f"; the first: {done.left_aside[0]}" if done.left_aside else ""
+        raise UserError(f"there is no chain to make rows of, and nothing was written{first}")
     done.chains, done.steps = len(learnt), sum(len(row.steps) for _, row in learnt)
     questions = {episode.question_id: question(episode, style) for episode, _ in learnt}
     done.questions = len(questions)
@@ -64,8 +66,6 @@ def convert(
 
 def write_rl(path: Path, questions: list[Question]) -> None:
     """All rows with the same labels, as a table needs them."""
-    if not questions:
-        raise UserError(f"{path}: there is no chain to make rows of")
     names = sorted({name for one in questions for name in one.labels})
     whole = [one.model_copy(update={"labels": {name: one.labels.get(name) for name in names}}) for one in questions]
     with writers.table(path) as writer:
@@ -122,9 +122,7 @@ def entry(sft: Path, native: bool) -> dict[str, Any]:
         file = sft.resolve().relative_to(REGISTRY.resolve().parent)
     except ValueError:
         raise UserError(f"{sft} lies outside the folder of {REGISTRY}; write it below that to register it") from None
-    columns = COLUMNS | {"tools": "tools"} if native else COLUMNS
-    tags = TAGS | {"observation_tag": "tool"} if native else TAGS
-    return {"file_name": str(file), "formatting": "sharegpt", "columns": columns, "tags": tags}
+    return registry.entry(str(file), native)
 
 
 def register(name: str, described: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from firsthand.benchmarks import run
+from firsthand.data.questions import read_questions as read_eval
 from firsthand.errors import UserError
 from firsthand.rollout import prompt
 from firsthand.rows import FIELDS, Question
@@ -14,7 +14,7 @@ from firsthand.rows import FIELDS, Question
 
 def read_questions(path: Path) -> list[Question]:
     """Questions in words, each asked of a person's week at some moment."""
-    found = _of_parquet(path) if path.suffix == ".parquet" else list(run.read_questions(path).values())
+    found = _of_parquet(path) if path.suffix == ".parquet" else list(read_eval(path).values())
     for question in found:
         if question.images or question.video:
             raise UserError(f"{path}: {question.id} shows frames; a chain begins with a question in words")

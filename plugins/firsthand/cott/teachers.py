@@ -45,7 +45,7 @@ async def open_teacher(config: Config, toolbox: Toolbox, stack: AsyncExitStack) 
     """Fails before the first question when the server or the object is not there."""
     teacher, limits = config.teacher, config.limits.limits
     if isinstance(teacher, Scripted):
-        settings = AgentSettings(model=teacher.factory, dialect=teacher.dialect, limits=limits)
+        settings = AgentSettings(model=teacher.factory, dialect=teacher.dialect, limits=limits, budget=config.budget)
         factory = find_object(teacher.factory)
         return Teacher(settings, _students_prompt(teacher), factory)
     if teacher.functions and "terminate" not in toolbox.names:
@@ -61,6 +61,7 @@ async def open_teacher(config: Config, toolbox: Toolbox, stack: AsyncExitStack) 
         limits=limits,
         sampling=teacher.sampling.model_dump(exclude_none=True),
         functions=teacher.functions,
+        budget=config.budget,
     )
     tools = hinted(toolbox.schemas()) if teacher.functions else chat_tools(teacher.dialect, toolbox.schemas())
 

@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import files
-from firsthand.data import guard, writers
+from firsthand.data import guard, leaks, writers
+from firsthand.data.check import source
 from firsthand.data.check.pool import batched, default_workers, mapped
 from firsthand.data.check.stream import Rows
 from firsthand.data.release import Converter, Place, Purpose, Release
-from firsthand.data.work import DEV, FILES, Batch, Options, Part, Refused, Work, attempt, video_file, whole
+from firsthand.data.work import DEV, FILES, WITHOUT, Batch, Options, Part, Refused, Work, attempt, video_file, whole
 from firsthand.errors import UserError
 
 BATCH = 200  # picked rows that a worker gets at a time
@@ -78,9 +79,14 @@ class _Build:
     ) -> None:
         global _work
         self.release, self.purpose, self.root, self.out, self.options = release, purpose, root, out, options
-        self.built, self.dropped, self.ids = Built(), dropped, dict[str, Place]()
+        self.built, self.dropped, self.ids, self.people = Built(), dropped, dict[str, Place](), set[str]()
         self.picker, converter = (release.converter(root, purpose, release.argument) for _ in range(2))
-        _work = Work(converter, purpose, root, self._names(), options, guard.load(out.parent), release.video_files)
+        known, without = guard.load(out.parent), set[str]()
+        for name in options.without:
+            without |= leaks.asked_keys(source.find(name, Path()))
+        if without:
+            self.built.left_aside[WITHOUT] = 0  # none is worth knowing
+        _work = Work(converter, purpose, root, self._names(), options, known, without, release.video_files)
 
     def run(self, paths: list[Path], tick: Tick) -> Built:
         workers = default_workers() if sum(path.stat().st_size for path in paths) > FEW else 1
@@ -90,6 +96,9 @@ class _Build:
                 self._take(part)
             for place, reason in self.picker.finish():
                 self._refuse(place, Refused(reason))
+            if self.purpose == "rl" and (missing := set(self.options.hold_out) - self.people):
+                found = ", ".join(sorted(self.people)) or "nobody"
+                raise UserError(f"--hold-out {min(missing)}: no question is this person's; it has {found}")
             if not self.open[FILES[self.purpose]].rows:
                 raise UserError(f"{self.release.name}: no row for {self.purpose} could be taken{self._first()}")
         self.built.rows = {name: writer.rows for name, writer in self.open.items() if writer.rows}
@@ -110,7 +119,7 @@ class _Build:
         return writers.table(path) if path.suffix == ".parquet" else writers.lines(path)
 
     def _first(self) -> str:
-        told = [*self.built.examples, *(f"left aside: {why}" for why in self.built.left_aside)]
+        told = [*self.built.examples, *(f"left aside: {why}" for why in +self.built.left_aside)]
         return f"; the first: {told[0]}" if told else ": its files hold no rows"
 
     def _batches(self, paths: list[Path], tick: Tick) -> Iterator[Batch]:
@@ -149,6 +158,7 @@ class _Build:
             lost = [place for place, number in enumerate(numbers) if number in again] if again else []
             self.open[name].add(writers.without(packed, lost) if lost else packed)
         self.built.notes += part.notes
+        self.people |= part.people
 
     def _refuse(self, place: Place, refused: Refused) -> None:
         if refused.wanted:

@@ -50,6 +50,10 @@ def build(
     style: Annotated[
         str | None, typer.Option(help="rl and eval, questions for an agent: ego_r1, ego_r1_brief or ego_r1_native.")
     ] = None,
+    without: Annotated[
+        list[Path] | None,
+        typer.Option(help="Leave out what this file of rows asks, for example an rl_dev.parquet; may be given again."),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Read this many rows of each file.")] = None,
 ) -> None:
     """Convert a release into rows for LLaMA-Factory, veRL and evaluation.
@@ -74,8 +78,11 @@ def build(
         raise UserError(f"--style {style}: no agent's; choose {', '.join(AGENT_STYLES)}")
     if style and "sft" in (purposes or chosen.inputs):
         raise UserError("--style: chains to learn from keep the dialect that they were written in; add --for rl")
+    if hold_out and "rl" not in (purposes or chosen.inputs):
+        raise UserError("--hold-out divides the rows for reinforcement learning; add --for rl")
     text = files.read_text(system).strip() if system else None
-    options = building.Options(limit, video, pattern, text, tuple(hold_out or ()), style)  # type: ignore[arg-type]
+    people, asked = tuple(hold_out or ()), tuple(map(str, without or ()))
+    options = building.Options(limit, video, pattern, text, people, style, asked)  # type: ignore[arg-type]
     out = out or Path("datasets") / name
     with progress() as tick:
         built = building.build(chosen, src, out, tuple(purposes or ()), options, tick)  # type: ignore[arg-type]
@@ -112,6 +119,8 @@ def register(
     ] = False,
 ) -> None:
     """Write the entries of all data sets into dataset_info.json, with columns and tags; other entries stay.
+
+    An entry whose file holds rows of the native dialect gets the column of their tools and the tag of their results.
 
     Example: firsthand data register --check
     """

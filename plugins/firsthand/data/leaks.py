@@ -148,11 +148,31 @@ def _plain(text: str) -> str:
 
 
 def asked_key(sample: Sample) -> str | None:
-    asked = next((turn.text for turn in sample.turns if turn.role == "user"), "")
+    return words_key(next((turn.text for turn in sample.turns if turn.role == "user"), ""))
+
+
+def words_key(asked: str) -> str | None:
+    """The `question_key` of a question that is written out with its options."""
     options = OPTION.findall(asked)
     if not _plain(asked):
         return None
     return question_key(OPTION.sub("", asked), [text for _, text in options])
+
+
+def asked_keys(source: Source) -> set[str]:
+    """Of all rows of a file, each of which must ask something."""
+    keys = set()
+    for number, row in Rows(source.file):
+        try:
+            if isinstance(row, Broken):
+                raise Unreadable(row.why)
+            key = asked_key(source.read(row))
+        except Unreadable as why:
+            raise UserError(f"{source.file}: row {number}: {why}") from None
+        if key is None:
+            raise UserError(f"{source.file}: row {number}: it asks nothing")
+        keys.add(key)
+    return keys
 
 
 def _values(row: Row, *keys: str) -> Iterator[Any]:

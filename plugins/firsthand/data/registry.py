@@ -2,9 +2,12 @@
 ours: without `tags` it looks for from and value, without `columns` it drops the system prompt and the history.
 
 `firsthand data register` writes the entries of all releases that can be fine-tuned on, built here or not, so that a
-recipe finds its name; what people added stays as it is.
+recipe finds its name. What people added stays; where the file holds rows of the native dialect, the column of their
+tools and the tag of what tools say are added, since LLaMA-Factory drops the one and skips rows with the other.
 """
 
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,9 @@ from firsthand.data import guard
 from firsthand.data.build import FILES, video_file
 from firsthand.data.catalogue import RELEASES
 from firsthand.data.check.samples import Unreadable
-from firsthand.data.check.source import find
+from firsthand.data.check.source import Limits, Source, find, is_native
 from firsthand.data.check.stream import Broken, Rows
+from firsthand.doctor.lf_registry import Dataset, Registry
 from firsthand.errors import UserError
 
 COLUMNS = {key: key for key in ("messages", "images", "videos")}
@@ -25,6 +29,14 @@ TAGS = {
     "assistant_tag": "assistant",
     "system_tag": "system",
 }
+NATIVE = {"columns": {"tools": "tools"}, "tags": {"observation_tag": "tool"}}
+FIRST = 20  # rows of a file that tell its dialect
+
+
+def entry(file: str, native: bool = False) -> dict[str, Any]:
+    """What LLaMA-Factory needs to know of rows that `prompt.sharegpt_row` wrote."""
+    described = {"file_name": file, "formatting": "sharegpt", "columns": COLUMNS, "tags": TAGS}
+    return _with_tools(described) if native else described
 
 
 def entries() -> dict[str, dict[str, Any]]:
@@ -32,46 +44,68 @@ def entries() -> dict[str, dict[str, Any]]:
     found = {}
     for release in RELEASES.values():
         if "sft" in release.inputs:
-            found[release.name] = _entry(release.name, FILES["sft"])
+            found[release.name] = entry(f"datasets/{release.name}/{FILES['sft']}")
             for rate in release.video_rates:
-                found[f"{release.name}_video_{rate:g}fps"] = _entry(release.name, video_file(rate))
+                found[f"{release.name}_video_{rate:g}fps"] = entry(f"datasets/{release.name}/{video_file(rate)}")
     return found
-
-
-def _entry(name: str, file: str) -> dict[str, Any]:
-    return {"file_name": f"datasets/{name}/{file}", "formatting": "sharegpt", "columns": COLUMNS, "tags": TAGS}
 
 
 def register(path: Path) -> list[str]:
     """Write the entries; the names of those that were missing or different. A row of a test set stops it."""
     present = _read(path) if path.is_file() else {}
-    known = guard.load(path.parent / "datasets")
-    for entry in (present | entries()).values():
-        file = path.parent / str(entry.get("file_name") if isinstance(entry, dict) else "")
-        if file.is_file():
-            guard.refuse(find(str(file), path.parent), known)
-    changed = [name for name, entry in entries().items() if present.get(name) != entry]
+    wanted, known = _wanted(present, path.parent), guard.load(path.parent / "datasets")
+    for name, described in wanted.items():
+        if file := _file(described, path.parent):
+            dataset = Dataset(Registry(path), name, described, path.parent)
+            guard.refuse(Source(file, "llamafactory", file.parent, Limits(), dataset), known)
+    changed = [name for name, described in wanted.items() if present.get(name) != described]
     if changed:
-        files.write_json(path, present | entries(), indent=2)
+        files.write_json(path, wanted, indent=2)
     return changed
 
 
 def problems(path: Path) -> list[str]:
     """What is wrong with the registry: our entries, and the first row of every entry whose file is here."""
-    present = _read(path)
-    found = [
-        f"{name}: {'differs' if name in present else 'is missing'}; write it with `firsthand data register`"
-        for name, entry in entries().items()
-        if present.get(name) != entry
-    ]
-    for name, entry in present.items():
-        if not isinstance(entry, dict):
+    present, ours, found = _read(path), entries(), []
+    for name, wanted in _wanted(present, path.parent).items():
+        described = present.get(name)
+        if described != wanted:
+            what = "is missing" if name not in present else "differs" if name in ours else "says nothing of its tools"
+            found.append(f"{name}: {what}; write it with `firsthand data register`")
+        elif not isinstance(described, dict):
             found.append(f'{name}: is no JSON object; write {{"file_name": ...}}')
-        elif entry.get("formatting") == "sharegpt" and not entry.get("tags"):
+        elif described.get("formatting") == "sharegpt" and not described.get("tags"):
             found.append(f"{name}: has no tags, so LLaMA-Factory looks for from, value, human and gpt in its rows")
-        elif isinstance(file := entry.get("file_name"), str) and (path.parent / file).is_file():
+        elif _file(described, path.parent):
             found += [f"{name}: {reason}" for reason in _first_row(name, path.parent)]
     return found
+
+
+def _wanted(present: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Our entries and those of people, with their tools where the rows have some."""
+    every = (present | entries()).items()
+    return {name: _with_tools(one) if _brings_tools(one, folder) else one for name, one in every}
+
+
+def _with_tools(described: dict[str, Any]) -> dict[str, Any]:
+    """What the entry says already stays."""
+    return described | {part: described[part] | keys | described[part] for part, keys in NATIVE.items()}
+
+
+def _brings_tools(described: Any, folder: Path) -> bool:
+    if (file := _file(described, folder)) is None or described.get("formatting") != "sharegpt":
+        return False
+    if not all(isinstance(described.get(part), dict) for part in NATIVE):
+        return False
+    with suppress(UserError):  # what is wrong with the file is said where it is read
+        return any(is_native(row) for _, row in islice(Rows(file), FIRST))
+    return False
+
+
+def _file(described: Any, folder: Path) -> Path | None:
+    """The file of an entry, if it is here."""
+    name = described.get("file_name") if isinstance(described, dict) else None
+    return folder / name if isinstance(name, str) and (folder / name).is_file() else None
 
 
 def _first_row(name: str, folder: Path) -> list[str]:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from firsthand.data import writers
 from firsthand.data.check.stream import Broken
 from firsthand.data.guard import Guard
+from firsthand.data.leaks import words_key
 from firsthand.data.release import Converter, LeftAside, Place, Purpose
 from firsthand.errors import UserError
 from firsthand.rollout import prompt
@@ -23,6 +24,7 @@ from firsthand.rows import Question, StyleName, Trajectory
 
 FILES: dict[Purpose, str] = {"sft": "sft.jsonl", "rl": "rl_train.parquet", "eval": "eval.jsonl"}
 DEV = "rl_dev.parquet"  # beside rl_train.parquet, where the release or --hold-out has such a split
+WITHOUT = "a file of --without asks the same"
 UNREADABLE = (UserError, ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 
@@ -34,6 +36,7 @@ class Options:
     system: str | None = None  # replaces the system prompt
     hold_out: tuple[str, ...] = ()  # people whose questions become the development split
     style: StyleName | None = None  # of an agent, for questions that are asked to one
+    without: tuple[str, ...] = ()  # files whose questions must not be learnt from
 
 
 class Refused(NamedTuple):
@@ -43,6 +46,7 @@ class Refused(NamedTuple):
 
 class Made(NamedTuple):
     id: str
+    person: str | None
     rows: list[tuple[str, dict[str, Any]]]  # each with the name of its file
 
 
@@ -62,6 +66,7 @@ class Part(NamedTuple):
     file: str
     ends: list[tuple[int, str | Refused | None]]  # the id that it got, or why it got none
     files: dict[str, tuple[list[int], Any]]  # the rows of each file, packed
+    people: set[str]  # who was asked
     notes: Counter[str]
 
 
@@ -73,12 +78,14 @@ class Work:
     names: list[str]  # of the files that may get rows
     options: Options
     guard: Guard
+    without: set[str]  # keys of what the files of `Options.without` ask
     video_files: bool
 
     def on(self, batch: Batch) -> Part:
         self.converter.notes = Counter()
         ends: list[tuple[int, str | Refused | None]] = []
         rows: dict[str, tuple[list[int], list[dict[str, Any]]]] = {}
+        people: set[str] = set()
         for index, (number, row) in enumerate(islice(batch.rows, batch.count), batch.index):
             end = row
             if row is not None and not isinstance(row, Refused):
@@ -88,16 +95,19 @@ class Work:
                     numbers, held = rows.setdefault(name, ([], []))
                     numbers.append(number)
                     held.append(made)
+                people |= {end.person} if end.person else set()
                 end = end.id
             ends.append((number, end))
         files = {name: (numbers, writers.pack(name, held, self.video_files)) for name, (numbers, held) in rows.items()}
-        return Part(batch.file, ends, files, self.converter.notes)
+        return Part(batch.file, ends, files, people, self.converter.notes)
 
     def _made(self, index: int, row: Any, place: Place) -> Made:
         made = self.converter.convert(whole(row), place)
         question = made.question if isinstance(made, Trajectory) else made
         if self.purpose != "eval" and (why := self.guard.why_question(question, self.root)):
             raise ValueError(why)
+        if self.without and words_key(prompt.question_text(question)) in self.without:
+            raise LeftAside(WITHOUT)
         if self.options.style:
             if question.style not in prompt.AGENT_STYLES:
                 raise ValueError(f"--style {self.options.style}: the question is not for an agent with tools")
@@ -106,7 +116,7 @@ class Work:
             question.system = self.options.system
         if question.identity in self.options.hold_out:
             question.split = "dev"
-        return Made(question.id, list(self._rendered(question, made, index)))
+        return Made(question.id, question.identity, list(self._rendered(question, made, index)))
 
     def _rendered(
         self, question: Question, made: Question | Trajectory, index: int

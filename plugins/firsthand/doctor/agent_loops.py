@@ -18,7 +18,6 @@ BAD_LOOP = rule(
 TARGET = "firsthand.training.agent_loop.ToolLoop"
 OWN = ("toolbox", "dialect", "turn_tokens", "budget")  # the others are those of rollout.agent.Limits
 DIALECTS = ("ego_r1", "native")
-TURN_TOKENS = 512
 
 
 def settings(document: Document, index: int) -> Iterator[Finding]:

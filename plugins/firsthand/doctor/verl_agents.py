@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.doctor import models, paths, yaml_lines
-from firsthand.doctor.agent_loops import TARGET, TURN_TOKENS
+from firsthand.doctor.agent_loops import TARGET
 from firsthand.doctor.findings import Finding, Place, rule
 from firsthand.doctor.rows import Unreadable, column, first_rows
 from firsthand.doctor.values import did_you_mean, number
@@ -142,6 +142,7 @@ def _whole_file(place: Place, file: Path, validates: bool) -> Iterator[Finding]:
 
 def _room(chain: Chain, loops: list[Row]) -> Iterator[Finding]:
     from firsthand.rollout.agent import Limits
+    from firsthand.rollout.loops import TURN_TOKENS
     from firsthand.tools.protocol import Budget
 
     key = "data.max_response_length"

@@ -63,6 +63,7 @@ class Turn:
     seconds: float = 0.0  # writing the turn
     tool_seconds: float = 0.0
     cost: float = 0.0
+    invented: bool = False  # the tool does not exist
 
 
 @dataclass
@@ -125,7 +126,7 @@ async def _respond(action: Action, turn: Turn, toolbox: Toolbox, context: Contex
     if not isinstance(action, Call):
         assert isinstance(action, Invalid)
         return action.correction, ()
-    turn.tool, turn.arguments = action.name, action.arguments
+    turn.tool, turn.arguments, turn.invented = action.name, action.arguments, action.name not in toolbox.names
     outcome: Outcome = await toolbox.call(action.name, action.arguments, context)
     turn.status, turn.tool_seconds, turn.cost = outcome.status, outcome.seconds, outcome.cost
     turn.spans, turn.images = list(outcome.spans), [image.moment for image in outcome.images]

@@ -6,19 +6,21 @@ calls in the API's own form (`functions=True`); they are written down in the nat
 traces and everything after them meet one form only.
 """
 
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from openai import AsyncOpenAI, BadRequestError
 from openai.types.chat import ChatCompletionMessage
 
+from firsthand.errors import UserError
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Message, Reply
 from firsthand.rollout.dialects import call as call_text
 from firsthand.rollout.dialects import stop_strings
+from firsthand.tools.actions import read
 from firsthand.tools.protocol import Image
+from firsthand.tools.text import every_string
 
 _TOO_LONG = re.compile(r"(maximum|max) (context|model|prompt|sequence) length|max_model_len|too long", re.IGNORECASE)
 
@@ -59,16 +61,20 @@ class ChatPolicy:
             self.prompt_tokens += response.usage.prompt_tokens
             self.completion_tokens += response.usage.completion_tokens
         tokens = response.usage.completion_tokens if response.usage else 0
-        text = choice.message.content or ""
-        call = (choice.message.tool_calls or [None])[0] if self.functions else None
-        if call is not None and call.type == "function":
-            self.messages.append(choice.message.model_dump(exclude_none=True) | {"tool_calls": [call.model_dump()]})
+        return Reply(self.take(choice.message), tokens, cut=choice.finish_reason == "length")
+
+    def take(self, message: ChatCompletionMessage) -> str:
+        """The model's turn, now part of the conversation, as the loop reads it; of several calls the first counts."""
+        text = _whole(message.content or "")
+        calls = message.tool_calls if self.functions else None
+        if calls and (call := calls[0]).type == "function":
+            said = message.model_dump(exclude_none=True) | {"tool_calls": [call.model_dump()]}
+            self.messages.append(every_string(said, _whole))
             self._call_id = call.id
-            text = as_native(thought_of(choice.message), call.function.name, call.function.arguments)
-        else:
-            self.messages.append({"role": "assistant", "content": text})
-            self._call_id = None
-        return Reply(text, tokens, cut=choice.finish_reason == "length")
+            return _whole(as_native(thought_of(message), call.function.name, call.function.arguments))
+        self.messages.append({"role": "assistant", "content": text})
+        self._call_id = None
+        return text
 
     async def append(self, message: Message, images: Sequence[Image]) -> bool:
         if self.functions:
@@ -85,6 +91,18 @@ class ChatPolicy:
         return True
 
 
+def check_functions(tools: Iterable[str]) -> None:
+    if "terminate" not in tools:
+        raise UserError(
+            "--functions needs the tool terminate, with which a model answers; add `terminate:` to the YAML"
+        )
+
+
+def _whole(text: str) -> str:
+    """A server's JSON may escape half a surrogate pair, which no file and no later request could hold."""
+    return text.encode(errors="replace").decode()
+
+
 def thought_of(message: ChatCompletionMessage) -> str:
     """What goes before a call: the words, or, where there are none, the reasoning that a server keeps apart."""
     apart = message.model_extra or {}
@@ -94,10 +112,9 @@ def thought_of(message: ChatCompletionMessage) -> str:
 
 def as_native(thought: str, name: str, arguments: str) -> str:
     """A function call of the API as the text of the native dialect; `terminate` is the answer."""
-    try:
-        value = json.loads(arguments)
-    except ValueError:
-        value = arguments
+    value = read(arguments)
+    if value is None:
+        value = arguments  # the loop says what is wrong with it
     if name == "terminate" and isinstance(value, dict):
         return f"<think>{thought}</think>\n<answer>{value.get('answer', '')}</answer>"
     return call_text(thought, name, value, "native")

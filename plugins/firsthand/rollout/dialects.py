@@ -24,6 +24,12 @@ def stop_strings(dialect: Dialect) -> list[str]:
     return ["</tool>", "</answer>"] if dialect == "ego_r1" else []
 
 
+def until_stop(text: str, dialect: Dialect) -> str:
+    """What a server that stops at them gives back: a last token may hold more than the end of a stop string."""
+    ends = [text.index(stop) + len(stop) for stop in stop_strings(dialect) if stop in text]
+    return text[: min(ends, default=len(text))]
+
+
 def observation(text: str, dialect: Dialect) -> Message:
     """What the environment says; tags and role headers in `text` are stripped by the tools already."""
     if dialect == "ego_r1":

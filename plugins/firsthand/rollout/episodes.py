@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from firsthand.rollout.dialects import Message
 from firsthand.rows import Question
 from firsthand.tools.backends.openai import Price
 from firsthand.tools.keys import redact
-from firsthand.tools.protocol import Context
+from firsthand.tools.protocol import Budget, Context
 from firsthand.tools.row import END, Row
 from firsthand.tools.toolbox import Toolbox
 
@@ -45,6 +45,7 @@ class AgentSettings(BaseModel):
     limits: Limits = Limits()
     sampling: dict[str, Any] = {}
     functions: bool = False  # calls in the form of the API instead of the dialect's
+    budget: Budget = Budget()  # of a call
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,9 @@ async def run_episodes(
     A policy that counts `prompt_tokens` and `completion_tokens` gets them into its row, and its cost at `price`.
     """
     by_id, in_a_row = _by_id(tasks), 0
+    unasked = {task.id: why for task in by_id.values() if (why := _why_not(task, toolbox))}
+    if by_id and len(unasked) == len(by_id):
+        raise UserError(f"no question can be asked; the first, {next(iter(by_id))}: {next(iter(unasked.values()))}")
     stored = {**settings.model_dump(mode="json"), "tools": list(toolbox.names)}
     errors = Path(f"{out}.errors.jsonl")
 
@@ -150,8 +154,11 @@ async def run_episodes(
         began, letters = time.monotonic(), "".join(task.question.options)
         if in_a_row >= GIVE_UP:
             raise UserError(f"not asked, after {GIVE_UP} faults in a row")
+        if task.id in unasked:
+            raise UserError(unasked[task.id])
         policy = open_policy(task)
-        trace = await run_episode(policy, toolbox, task.context, settings.dialect, letters, settings.limits)
+        context = replace(task.context, budget=settings.budget)
+        trace = await run_episode(policy, toolbox, context, settings.dialect, letters, settings.limits)
         read, written = (getattr(policy, name, 0) for name in ("prompt_tokens", "completion_tokens"))
         tokens_cost = None if price is None else (read * price.prompt + written * price.completion) / 1e6
         if not read and not written:
@@ -199,6 +206,14 @@ async def run_episodes(
             # Whatever a policy raises is its own fault or its server's: tools cannot fail in `run_episode`.
             await work_off(by_id.values(), episode, rows, (Exception,), concurrency=concurrency, done=done)
     return summary
+
+
+def _why_not(task: Task, toolbox: Toolbox) -> str | None:
+    """Why the tools could do nothing for a task: its row is at fault, or they have no such person or video."""
+    try:
+        return toolbox.lacks(task.context)
+    except UserError as error:
+        return str(error)
 
 
 def _by_id(tasks: Iterable[Task]) -> dict[str, Task]:

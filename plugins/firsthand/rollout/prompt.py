@@ -130,7 +130,8 @@ def sharegpt_row(row: Question, reply: str | list[Message], tools: list[Tool] | 
     """A LLaMA-Factory row (role/content tags); videos are frame lists or files. `reply` is one answer or all turns.
 
     A row of the native dialect needs the schemas of its tools (`Toolbox.schemas`), and its entry of dataset_info.json
-    the column `tools` and `observation_tag: tool`. Calls stay in the words of the assistant, as an agent writes them.
+    the column `tools` and `observation_tag: tool`, which `firsthand data register` writes. Calls stay in the words of
+    the assistant, as an agent writes them.
     """
     if (STYLES[row.style].dialect == "native") != bool(tools):
         raise ValueError(f"style {row.style}: the native dialect, and no other, takes the schemas of tools")
@@ -161,6 +162,7 @@ def verl_row(row: Question, index: int) -> Message:
         "extra_info": {
             "index": index,
             "id": row.id,
+            "question": row.question,  # for readers of traces: a model reads the prompt
             "split": row.split,
             "identity": row.identity,
             "query_time": row.query_time,

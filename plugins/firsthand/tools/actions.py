@@ -34,10 +34,17 @@ def parse(text: str) -> tuple[str, Any]:
 
 
 def read(text: str) -> Any:
-    """JSON, or a Python literal as the JSON that it would be; None for anything else, NaN and infinities included."""
+    """JSON, or a Python literal as the JSON that it would be; None for anything else.
+
+    NaN, infinities and half a surrogate pair are anything else: no file of JSON could hold the call.
+    """
+    if len(text) > MAX_LENGTH:
+        return None
     for reader in (json.loads, ast.literal_eval):
         try:
-            return json.loads(json.dumps(reader(text), allow_nan=False))
+            value = json.loads(json.dumps(reader(text), allow_nan=False))
+            json.dumps(value, ensure_ascii=False).encode()
+            return value
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             continue
     return None

@@ -1,5 +1,7 @@
 """`firsthand tools`: the environment's tools for programs (HTTP, MCP, veRL) and for people."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,16 @@ Source = Annotated[str | None, typer.Option(help="Whose week, or which video: A1
 QueryTime = Annotated[
     str | None, typer.Option(help="When the question is asked, DAYx_HHMMSSFF; `end`: the whole video may be seen.")
 ]
+
+
+@contextmanager
+def _serving() -> Iterator[None]:
+    from firsthand.errors import UserError
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UserError(f"{error.name} is not installed: servers need the extra `tools` of firsthand") from None
 
 
 @app.command()
@@ -37,10 +49,12 @@ def serve(
     import os
 
     from firsthand.tools import config as tools_config
-    from firsthand.tools import keys, server
+    from firsthand.tools import keys
     from firsthand.tools.protocol import Budget
     from firsthand.tools.row import Row
 
+    with _serving():
+        from firsthand.tools import server
     token = keys.read([TOKEN])[0] if os.environ.get(TOKEN) else None
     pinned, limits = Row.of(source, query_time), server.Limits(calls, Budget(seconds=seconds))
     server.serve(tools_config.load(config), pinned, host, port, token, limits)
@@ -55,11 +69,12 @@ def mcp(config: Config, source: Source = None, query_time: QueryTime = None) -> 
     import asyncio
 
     from firsthand.tools import config as tools_config
-    from firsthand.tools import mcp
     from firsthand.tools.desk import Desk
     from firsthand.tools.protocol import Budget
     from firsthand.tools.row import Row
 
+    with _serving():
+        from firsthand.tools import mcp
     context = Row.of(source, query_time).context()
     toolbox = tools_config.load(config)
 

@@ -42,6 +42,13 @@ class Environment:
     def is_recorded(self, context: Context, moment: float) -> bool:
         return any(start <= moment <= end for start, end in self._store(context).spans(context.source))
 
+    def lacks(self, context: Context) -> str | None:
+        try:
+            self._store(context)
+        except Failed as why:
+            return str(why)
+        return None
+
     def _store(self, context: Context) -> FrameStore:
         store = self._open(inside(self._root, context.media_root, folder=True) if context.media_root else self._root)
         if context.source not in store.sources():
@@ -59,6 +66,15 @@ class Environment:
         known = " and ".join(clock.format_range(*span) for span in sorted(nearest)) or "none"
         asked = clock.stamp(start) if start == end else clock.format_range(start, end)
         raise WrongArguments(f"nothing was recorded at {asked}; the nearest recorded times: {known}")
+
+
+class Sees:
+    """What tools that look at frames share."""
+
+    _environment: Environment
+
+    def lacks(self, context: Context) -> str | None:
+        return self._environment.lacks(context)
 
 
 def refuse_future(context: Context, moment: float) -> None:

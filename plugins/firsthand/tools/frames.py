@@ -11,7 +11,7 @@ from pydantic import Field
 
 from firsthand import clock
 from firsthand.tools.arguments import Arguments, Range, Timestamp, moment, span
-from firsthand.tools.environment import Environment
+from firsthand.tools.environment import Environment, Sees
 from firsthand.tools.protocol import Context, Image, Outcome, WrongArguments
 
 THINNEST = 20  # thousandths of a side; a thinner part has a shape that no processor takes
@@ -23,7 +23,7 @@ class FramesArguments(Arguments):
     fps: float | None = Field(None, gt=0, le=30, description="Frames a second, instead of n.")
 
 
-class Frames:
+class Frames(Sees):
     name = "frames"
     description = Path(__file__).with_suffix(".txt").read_text().strip()
     arguments = FramesArguments
@@ -58,7 +58,7 @@ class CropArguments(Arguments):
     )
 
 
-class Crop:
+class Crop(Sees):
     name = "crop"
     description = Path(__file__).with_name("crop.txt").read_text().strip()
     arguments = CropArguments

@@ -39,6 +39,10 @@ class Rag:
     def __init__(self, searcher: Searcher, results: int = 1):
         self._searcher, self._results = searcher, results
 
+    def lacks(self, context: Context) -> str | None:
+        known = context.source in self._searcher.store.sources()
+        return None if known else f"there is no memory of {context.source}"
+
     async def run(self, arguments: RagArguments, context: Context) -> Outcome:
         start, latest = _window(arguments, context)
         found = await asyncio.to_thread(

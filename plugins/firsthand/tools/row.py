@@ -12,13 +12,14 @@ client that cannot say when), this is said in so many words: `end`.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from starlette.requests import Request
+from typing import TYPE_CHECKING, Any
 
 from firsthand import clock
 from firsthand.errors import UserError
 from firsthand.tools.protocol import Context
+
+if TYPE_CHECKING:
+    from starlette.requests import Request  # of the extra `tools`; agents outside a server need none of it
 
 END = "end"
 HOW = "send the headers X-Source and X-Query-Time, or use a path like /A1_JAKE@DAY3_12000000/query"
@@ -64,7 +65,7 @@ class Row:
         return Context(self.source, None if self.query_time == math.inf else self.query_time)
 
 
-def of_request(request: Request, pinned: Row) -> Row:
+def of_request(request: "Request", pinned: Row) -> Row:
     """All that a request says outside its body: the server's options, the path's prefix, the headers."""
     source, at, time = request.path_params.get("row", "").rpartition("@")
     prefix = Row.of(source, time) if at else Row.of(time)

@@ -46,6 +46,13 @@ class Toolbox:
     def schemas(self) -> list[dict[str, Any]]:
         return [schema(tool) for tool in self.tools.values()]
 
+    def lacks(self, context: Context) -> str | None:
+        """What the tools do not have of a row's source, which no call could mend; a tool says so if it knows."""
+        for tool in self.tools.values():
+            if (lacks := getattr(tool, "lacks", None)) and (why := lacks(context)):
+                return f"{tool.name}: {why}"
+        return None
+
     async def call(self, name: str, arguments: dict[str, Any] | str, context: Context) -> Outcome:
         """Never raises, but for its own cancellation."""
         start = time.perf_counter()

@@ -9,7 +9,7 @@ from firsthand import clock
 from firsthand.tools import text
 from firsthand.tools.arguments import Arguments, Question, Range, span
 from firsthand.tools.backends.base import Answer, Backend, Sight
-from firsthand.tools.environment import Environment, refuse_future
+from firsthand.tools.environment import Environment, Sees, refuse_future
 from firsthand.tools.protocol import Context, Image, Outcome, WrongArguments
 
 SHORTEST, PIECE, LONGEST = 1.0, 600.0, 3600.0  # seconds; a longer range than a piece is asked in pieces
@@ -20,7 +20,7 @@ class VideoArguments(Arguments):
     range: Range
 
 
-class VideoLlm:
+class VideoLlm(Sees):
     name = "video_llm"
     description = Path(__file__).with_suffix(".txt").read_text().strip()
     arguments = VideoArguments

@@ -7,7 +7,7 @@ from firsthand import clock
 from firsthand.tools import text
 from firsthand.tools.arguments import Arguments, Question, Timestamp, moment
 from firsthand.tools.backends.base import Backend, Sight
-from firsthand.tools.environment import Environment
+from firsthand.tools.environment import Environment, Sees
 from firsthand.tools.protocol import Context, Image, Outcome
 
 
@@ -16,7 +16,7 @@ class VlmArguments(Arguments):
     timestamp: Timestamp
 
 
-class Vlm:
+class Vlm(Sees):
     name = "vlm"
     description = Path(__file__).with_suffix(".txt").read_text().strip()
     arguments = VlmArguments

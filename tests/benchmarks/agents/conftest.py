@@ -146,11 +146,11 @@ def ask(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def run(server: str, tools: Path, tmp_path: Path):
-    """The command with what it always needs; `--no-tools` leaves the tools out."""
+    """The command with what it always needs; options that say which tools there are leave those of `tools` out."""
 
     def command(questions: Path, *options: Any) -> Result:
         fixed = ["--agent", "agent", "--server", server, "--questions", questions, "--out", tmp_path / "run"]
-        given = [] if "--no-tools" in options else ["--tools", tools]
+        given = [] if {"--no-tools", "--loop"} & set(options) else ["--tools", tools]
         return CliRunner().invoke(app, ["eval", "run", "ego_r1_bench", *map(str, [*fixed, *given, *options])])
 
     return command

@@ -78,6 +78,27 @@ def test_a_literal_becomes_the_json_that_it_would_be() -> None:
     assert read("{'a': (1, None, True), 2: '…'}") == {"a": [1, None, True], "2": "…"}
 
 
+@pytest.mark.parametrize("half", ["\\ud800", "\\udfff", "\ud800", "\\udc00\\ud800"])
+def test_half_a_surrogate_pair_is_not_read(half: str) -> None:
+    for text in (f'{{"name": "{half}"}}', f'{{"{half}": 1}}', f"{{'name': ['{half}']}}"):
+        assert read(text) is None
+    with pytest.raises(WrongArguments):
+        parse(f'<tool>{{"name": "{half}", "arguments": {{}}}}</tool>')
+    assert read('"\\ud83d\\ude00"') == read(r"'\ud83d\ude00'") == "😀"
+
+
+anything = st.recursive(
+    st.integers() | st.text(st.characters()),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters()), inner),
+)
+
+
+@given(anything)
+def test_what_is_read_can_be_written(value) -> None:
+    for text in (json.dumps(value), json.dumps(value, ensure_ascii=False), repr(value)):
+        json.dumps(read(text), ensure_ascii=False).encode()
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),

@@ -1,7 +1,7 @@
 """An agent asked the questions of a benchmark: the loop, the renderer and the tools of its training, on a chat server.
 
-With the tools switched off the agent gets the same prompt, is told that no tool can be used, and has one more turn if
-it calls one all the same: that is what it answers from the options and what it knows of the world.
+With the tools switched off the agent gets the same prompt, their schemas included. It is told that no tool can be used,
+and has one more turn if it calls one all the same: so it answers from the options and what it knows of the world.
 """
 
 import asyncio
@@ -16,12 +16,13 @@ from firsthand.errors import UserError
 from firsthand.evals.client import check_server, connect
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import LAST_TURN, Limits
-from firsthand.rollout.chat_policy import ChatPolicy
+from firsthand.rollout.chat_policy import ChatPolicy, check_functions
 from firsthand.rollout.dialects import chat_tools
 from firsthand.rollout.episodes import AgentSettings, Summary, Task, run_episodes
 from firsthand.rollout.prompt import STYLES, messages
 from firsthand.rows import Question, StyleName
 from firsthand.tools.backends.openai import Price
+from firsthand.tools.protocol import Budget
 from firsthand.tools.toolbox import Toolbox
 
 _DIALECTS: dict[str, Dialect] = {"ego_r1": "ego_r1", "ego_r1_native": "native"}  # by the agent of a style
@@ -39,6 +40,7 @@ class Agent:
     model: str
     server: str
     limits: Limits
+    budget: Budget  # of a call
     dialect: Dialect
     functions: bool
     sampling: dict[str, Any]
@@ -47,24 +49,29 @@ class Agent:
     key: str | None = None
 
 
-def ask(questions: Iterable[Question], agent: Agent, toolbox: Toolbox | None, out: Path) -> Summary:
-    """One episode a question, in the agent's dialect; without a toolbox the tools are switched off."""
-    limits = agent.limits if toolbox else replace(agent.limits, turns=2)
+def ask(questions: Iterable[Question], agent: Agent, toolbox: Toolbox, out: Path, *, off: bool = False) -> Summary:
+    """One episode a question, in the agent's dialect; tools that are `off` are described and not carried out."""
+    limits = replace(agent.limits, turns=2) if off else agent.limits
     settings = AgentSettings(
-        model=agent.model, dialect=agent.dialect, limits=limits, sampling=agent.sampling, functions=agent.functions
+        model=agent.model,
+        dialect=agent.dialect,
+        limits=limits,
+        sampling=agent.sampling,
+        functions=agent.functions,
+        budget=agent.budget,
     )
-    tasks = [Task(question, _messages(question, tools=toolbox is not None)) for question in questions]
+    tasks = [Task(question, _messages(question, tools=not off)) for question in questions]
     for task in tasks:
         task.context  # noqa: B018  a row that does not say what may be seen is refused before anything is asked
-    return asyncio.run(_ask(tasks, agent, settings, toolbox or Toolbox([]), out))
+    return asyncio.run(_ask(tasks, agent, settings, toolbox, out, off))
 
 
-async def _ask(tasks: list[Task], agent: Agent, settings: AgentSettings, toolbox: Toolbox, out: Path) -> Summary:
-    if agent.functions and toolbox.names and "terminate" not in toolbox.names:
-        raise UserError(
-            "--functions needs the tool terminate, with which a model answers; add `terminate:` to the YAML"
-        )
-    schemas = toolbox.schemas() if agent.functions else chat_tools(settings.dialect, toolbox.schemas())
+async def _ask(
+    tasks: list[Task], agent: Agent, settings: AgentSettings, toolbox: Toolbox, out: Path, off: bool
+) -> Summary:
+    if agent.functions and toolbox.names:
+        check_functions(toolbox.names)
+    schemas = chat_tools(settings.dialect, toolbox.schemas())
 
     def policy(client: AsyncOpenAI, task: Task) -> ChatPolicy:
         return ChatPolicy(
@@ -77,7 +84,7 @@ async def _ask(tasks: list[Task], agent: Agent, settings: AgentSettings, toolbox
             return await run_episodes(
                 tasks,
                 lambda task: policy(client, task),
-                toolbox,
+                Toolbox([]) if off else toolbox,
                 settings,
                 out,
                 concurrency=agent.pace.concurrency,

@@ -27,8 +27,8 @@ def help_of(benchmark: Benchmark) -> str:
     with the same --out to go on, to add --no-tools or --summary, or to ask again what failed. Exit code 1 when any
     question has no episode.
 
-    Example: firsthand eval run {benchmark.name} --agent agent --server http://127.0.0.1:8000 --tools
-    recipes/tools_{"toy_agent" if "toy" in benchmark.name else "egolife"}.yaml --out runs/{benchmark.name}/agent"""
+    Example: firsthand eval run {benchmark.name} --agent agent --server http://127.0.0.1:8000 --loop
+    {benchmark.loop} --out runs/{benchmark.name}/agent"""
 
 
 def run(
@@ -36,7 +36,13 @@ def run(
     agent: Annotated[str, typer.Option(help="The name under which the server serves the agent.")],
     server: Annotated[str, typer.Option(help="Base URL of an OpenAI-compatible server; launch/serve_ego_r1.sh.")],
     out: Annotated[Path, typer.Option(help="Folder of this run.")],
-    tools: Annotated[Path | None, typer.Option(help="YAML of tools, for example recipes/tools_egolife.yaml.")] = None,
+    loop: Annotated[
+        Path | None,
+        typer.Option(help="The agent loops of its training, recipes/agent_*.yaml: tools, turns, tokens, budget."),
+    ] = None,
+    tools: Annotated[
+        Path | None, typer.Option(help="YAML of tools, for example recipes/tools_egolife.yaml, without --loop.")
+    ] = None,
     no_tools: Annotated[
         bool, typer.Option("--no-tools", help="Switched off: what the agent answers by itself, shown beside.")
     ] = False,
@@ -57,8 +63,12 @@ def run(
         int | None,
         typer.Option(min=1, help="Of the agent, the last one without tools included.", rich_help_panel=AGENT),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=1.0, help="Of an episode.", rich_help_panel=AGENT)] = 600.0,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Of a turn.", rich_help_panel=AGENT)] = 1024,
+    seconds: Annotated[
+        float | None, typer.Option(min=1.0, help="Of an episode; 600 without --loop.", rich_help_panel=AGENT)
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Of a turn; 1024 without --loop.", rich_help_panel=AGENT)
+    ] = None,
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.", rich_help_panel=AGENT)] = 0.0,
     top_p: Annotated[float, typer.Option(min=0.01, max=1.0, rich_help_panel=AGENT)] = 1.0,
     seed: Annotated[int, typer.Option(help="Of the server's sampling.", rich_help_panel=AGENT)] = 0,
@@ -91,18 +101,21 @@ def run(
     from firsthand.benchmarks.agents.ask import Agent, Pace, ask, in_dialect
     from firsthand.benchmarks.agents.folder import Folder, read
     from firsthand.benchmarks.agents.summary import summarise
-    from firsthand.benchmarks.run import read_questions
+    from firsthand.data.questions import read_questions
     from firsthand.evals.client import Settings
     from firsthand.files import read_text
     from firsthand.rollout.actions import Dialect
     from firsthand.rollout.agent import Limits
     from firsthand.rollout.episodes import Episode
+    from firsthand.rollout.loops import Loop, read_loop
+    from firsthand.rollout.prompt import STYLES
     from firsthand.tools import config
     from firsthand.tools.backends.openai import Price
+    from firsthand.tools.toolbox import Toolbox
 
     benchmark = SUITE[ctx.info_name or ""]
-    if bool(tools) == no_tools:
-        raise UserError("say --tools FILE, or --no-tools to have them switched off")
+    if bool(loop or no_tools) == bool(tools):
+        raise UserError("say --loop FILE or --tools FILE, or --no-tools (with --loop too) to have them switched off")
     if summary is None and (summary_server or summary_all):
         raise UserError("--summary MODEL is missing: which model reads the episodes?")
     if summary and no_tools:
@@ -110,18 +123,29 @@ def run(
     rows = dict(islice(read_questions(questions or benchmark.questions).items(), limit))
     wanted: Dialect | None = "native" if functions or dialect is DialectName.NATIVE else "ego_r1" if dialect else None
     asked, spoken = in_dialect(list(rows.values()), wanted)
-    toolbox = config.load(tools) if tools else None
+    own = (
+        read_loop(loop, STYLES[asked[0].style].agent)
+        if loop
+        else Loop(dialect=spoken, turns=benchmark.turns, turn_tokens=1024)
+    )
+    tools = tools or own.toolbox
+    if no_tools and spoken != "native":
+        tools = None  # the system prompt of the other dialect describes its tools itself
+    elif loop and not tools:
+        raise UserError(f"{loop}: the loop of {spoken} names no toolbox; add `toolbox: recipes/tools_egolife.yaml`")
+    toolbox = config.load(tools) if tools else Toolbox([])
     folder = Folder(out)
     folder.begin(benchmark.name, {question.id: question for question in asked}, read_text(tools) if tools else None)
     pace = Pace(concurrency, retries, timeout)
-    sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "seed": seed}
-    limits = Limits(turns=turns or benchmark.turns, seconds=seconds)
+    most = max_tokens or own.turn_tokens
+    sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": most, "seed": seed}
+    limits = Limits(turns or own.turns, own.invalid, seconds or own.seconds)
     paid = Price(prompt=price[0], completion=price[1]) if price else None
-    asking = Agent(agent, server, limits, spoken, functions, sampling, paid, pace, _key(key_env))
-    found = ask(asked, asking, toolbox, folder.no_tools if no_tools else folder.episodes)
+    asking = Agent(agent, server, limits, own.budget, spoken, functions, sampling, paid, pace, _key(key_env))
+    found = ask(asked, asking, toolbox, folder.no_tools if no_tools else folder.episodes, off=no_tools)
     failed = dict(found.failed)
     if summary:
-        reader = Settings(model=summary, max_tokens=max_tokens, seed=seed)
+        reader = Settings(model=summary, max_tokens=most, seed=seed)
         episodes = read(folder.episodes, Episode).values()
         read_by = summarise(
             episodes,

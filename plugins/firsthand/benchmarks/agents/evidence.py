@@ -9,8 +9,8 @@ under the same names need not agree.
   frames name moments, and a clip is as exact as this data is.
 - *tIoU*: seconds in both over seconds in either, of the spans of one look against all targets together. `tiou` is that
   of the last look, on which the answer rests, and `tiou_best` that of the best one.
-- *hit@k*: one of the first k looks showed a span that touches a target. A span longer than ten minutes is no hit:
-  whoever is told about a whole day has found nothing.
+- *hit@k*: one of the first k looks showed a span that touches a target. A span longer than ten minutes is no hit
+  (`clock.shows`): whoever is told about a whole day has found nothing.
 - *recall*: the share of the targets that some look hit.
 
 A question whose target is unknown is left out, one whose agent never looked counts as 0.
@@ -25,7 +25,6 @@ from pydantic import BaseModel
 from firsthand import clock
 
 HITS = (1, 3, 5)
-LONGEST_HIT = clock.LEVELS["10min"]
 
 Spans = Sequence[tuple[float, float]]
 
@@ -55,7 +54,7 @@ def targets(target_time: str | None) -> list[tuple[float, float]]:
 def evidence(shown: Sequence[Spans], wanted: Spans) -> Evidence:
     clips = [clock.widened(*span, clock.CLIP) for span in wanted]
     overlaps = [tiou(spans, clips) for spans in shown]
-    found = [{clip for clip in clips if _hits(spans, clip)} for spans in shown]
+    found = [{clip for clip in clips if any(clock.shows(span, clip) for span in spans)} for spans in shown]
     return Evidence(
         tiou=overlaps[-1] if overlaps else 0.0,
         tiou_best=max(overlaps, default=0.0),
@@ -82,9 +81,3 @@ def tiou(spans: Spans, clips: Spans) -> float:
     shown = [clock.widened(*span, clock.CLIP) for span in spans]
     either = clock.covered([*shown, *clips])
     return (clock.covered(shown) + clock.covered(clips) - either) / either
-
-
-def _hits(spans: Spans, clip: tuple[float, float]) -> bool:
-    return any(
-        clock.seconds_between(start, end) <= LONGEST_HIT and start <= clip[1] and clip[0] <= end for start, end in spans
-    )

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from firsthand import files
 from firsthand.benchmarks.agents.suite import SUITE, Benchmark
-from firsthand.benchmarks.run import read_questions
+from firsthand.data.questions import read_questions
 from firsthand.errors import UserError
 from firsthand.evals.rows import Prediction
 from firsthand.rollout.episodes import Episode

@@ -13,6 +13,7 @@ class Benchmark:
     name: str
     about: str
     questions: Path  # of `firsthand data build`
+    loop: Path  # over the memory and the frames of its people or videos
     turns: int
     by: tuple[str, ...]
 
@@ -22,6 +23,7 @@ _ALL = (
         "ego_r1_bench",
         "Ego-R1 Bench: 300 questions about the weeks of six people.",
         Path("datasets/ego_r1_bench/eval.jsonl"),
+        Path("recipes/agent_egolife.yaml"),
         turns=12,
         by=("type", "identity"),
     ),
@@ -29,6 +31,7 @@ _ALL = (
         "egolife_qa",
         "EgoLifeQA: the 500 public questions about the week of A1_JAKE.",
         Path("datasets/egolife_qa/eval.jsonl"),
+        Path("recipes/agent_egolife.yaml"),
         turns=12,
         by=("type", "need_audio"),
     ),
@@ -36,6 +39,7 @@ _ALL = (
         "egoschema",
         "EgoSchema: five options, clips of three minutes; the 500 public answers are scored.",
         Path("datasets/egoschema/eval.jsonl"),
+        Path("recipes/agent_egoschema.yaml"),
         turns=7,
         by=(),
     ),
@@ -43,6 +47,7 @@ _ALL = (
         "videomme_long",
         "Video-MME, long: 900 questions about 300 videos, without subtitles.",
         Path("datasets/videomme_long/eval.jsonl"),
+        Path("recipes/agent_videomme.yaml"),
         turns=7,
         by=("domain", "task_type"),
     ),
@@ -50,6 +55,7 @@ _ALL = (
         "toy_memory",
         "The toy week's questions that only its memory answers.",
         Path("datasets/toy_agent/agent_test.jsonl"),
+        Path("recipes/agent_toy.yaml"),
         turns=9,
         by=("type", "identity"),
     ),

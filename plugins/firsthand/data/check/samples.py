@@ -97,10 +97,11 @@ def text_of(value: Any, where: str) -> str:
 
 
 def tools_of(value: Any) -> list[Any] | None:
+    """A column of text: LLaMA-Factory calls `json.loads` on it, and a list would stop the run."""
     if not value:
         return None
     try:
-        tools = json.loads(value) if isinstance(value, str) else value
+        tools = json.loads(text_of(value, "`tools`"))
     except ValueError as error:
         raise Unreadable(f"`tools` is no valid JSON ({error})") from None
     tools = tools if isinstance(tools, list) else [tools]

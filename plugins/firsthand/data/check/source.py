@@ -109,6 +109,13 @@ def _form(row: Row) -> Form:
     )
 
 
+def is_native(row: Any) -> bool:
+    """A row of `prompt.sharegpt_row` with tools: their schemas in a column, what they said in turns of a `tool`."""
+    turns = row.get("messages") if isinstance(row, dict) and row.get("tools") else None
+    known = ("system", "user", "assistant", "tool")
+    return isinstance(turns, list) and all(isinstance(turn, dict) and turn.get("role") in known for turn in turns)
+
+
 def _implied(rows: list[Row]) -> dict[str, Any]:
     """The entry of dataset_info.json that rows of this kind need."""
     row = rows[0]
@@ -121,6 +128,7 @@ def _implied(rows: list[Row]) -> dict[str, Any]:
     turns = row[column]
     openai = isinstance(turns, list) and any(isinstance(turn, dict) and "role" in turn for turn in turns)
     tags = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
-    tags |= {"observation_tag": "observation", "function_tag": "function_call", "system_tag": "system"}
+    observation = "tool" if any(map(is_native, rows)) else "observation"
+    tags |= {"observation_tag": observation, "function_tag": "function_call", "system_tag": "system"}
     columns = {"messages": column} | media
     return {"formatting": "sharegpt", "columns": columns, **({"tags": tags} if openai else {})}

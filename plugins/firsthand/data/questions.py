@@ -1,0 +1,36 @@
+"""The rows of an `eval.jsonl` as questions again: what benchmarks ask, and what teachers begin with."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from firsthand.errors import UserError
+from firsthand.files import read_jsonl
+from firsthand.rollout.prompt import question_of
+from firsthand.rows import Question
+
+
+def read_questions(path: Path) -> dict[str, Question]:
+    """The questions of an `eval.jsonl`; each must have options to choose from."""
+    questions: dict[str, Question] = {}
+    for number, row in enumerate(read_jsonl(path), 1):
+        try:
+            question = question_of(row)
+        except (ValidationError, AttributeError, TypeError) as error:
+            raise UserError(f"{path}: row {number}: {_first(error)}; build it with `firsthand data build`") from None
+        if question.id in questions:
+            raise UserError(f"{path}: row {number} repeats the id {question.id!r}; ids must be unique")
+        if not question.options or question.video_file:
+            what = "a video file; give it as frames" if question.options else "no options"
+            raise UserError(f"{path}: row {number}: {question.id} has {what}")
+        questions[question.id] = question
+    if not questions:
+        raise UserError(f"{path}: no rows")
+    return questions
+
+
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        item = error.errors()[0]
+        return f"{'.'.join(map(str, item['loc'])) or 'the row'}: {item['msg']}"
+    return "not a row of questions"
