@@ -8,8 +8,13 @@ fixed name.
 
 - `paper`: 1 for the right letter, else 0.1 for well-formed turns, as Ego-R1 describes its reward.
 - `released`: the right letter alone. In Ego-R1's published code the part for the form compares a string that always
-  begins with a chat header, so that it is never paid; this preset pays what that code pays.
+  begins with a chat header, so that it is never paid; this preset pays what that code pays, without its reading errors
+  (it takes "Apple, so D" for an A and refuses a B between line breaks).
 - `firsthand`: `paper` with a little for evidence and for economy, both only when the letter is right.
+
+Evidence is the share of the target times that a record, a stretch of video or a frame touches which a call brought
+back. None is what lasts more than `longest` seconds, as in the benchmarks of agents: whoever is told about a whole day
+has found nothing in it.
 """
 
 from typing import Any
@@ -32,6 +37,7 @@ def compute_score(
     *,
     preset: str = "paper",
     weights: dict[str, float] | None = None,
+    longest: float = clock.SHOWS,
 ) -> dict[str, float]:
     if preset not in PRESETS:
         raise ValueError(f"preset {preset!r} is none of {', '.join(PRESETS)}")
@@ -42,7 +48,7 @@ def compute_score(
     calls = [turn for turn in trace["turns"] if turn["action"] == "call"]
     correct = float(trace["letter"] is not None and trace["letter"] == ground_truth)
     shape = float(trace["letter"] is not None and all(turn["action"] != "invalid" for turn in trace["turns"]))
-    evidence = correct * _share_seen(extra_info.get("target_time"), calls)
+    evidence = correct * _share_seen(extra_info.get("target_time"), calls, longest)
     economy = correct * max(0.0, 1 - len(calls) / CALLS)
     return {
         "score": weight["accuracy"] * correct
@@ -60,10 +66,10 @@ def compute_score(
     }
 
 
-def _share_seen(target_time: Any, calls: list[dict[str, Any]]) -> float:
-    """The share of the target times, as a row writes them, that a retrieved record or frame overlaps."""
+def _share_seen(target_time: Any, calls: list[dict[str, Any]], longest: float) -> float:
+    """Of the target times as a row writes them."""
     if not target_time:
         return 0.0
     targets = clock.target_spans(target_time)
     spans = [span for call in calls for span in call["spans"]] + [(at, at) for call in calls for at in call["images"]]
-    return sum(any(s <= end and start <= e for s, e in spans) for start, end in targets) / len(targets)
+    return sum(any(clock.shows(span, target, longest) for span in spans) for target in targets) / len(targets)

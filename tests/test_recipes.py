@@ -62,6 +62,7 @@ VERL_SIZES = {
     "actor_rollout_ref.actor.optim.lr_warmup_steps", "actor_rollout_ref.rollout.limit_images",
     "critic.optim.lr", "critic.ppo_max_token_len_per_gpu", "trainer.critic_warmup",
     "trainer.total_training_steps", "trainer.save_freq", "trainer.test_freq",
+    "reward.custom_reward_function.reward_kwargs.longest",
 }  # fmt: skip
 
 

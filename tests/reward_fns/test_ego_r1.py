@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from firsthand import clock
 from firsthand.rollout.actions import Answer, Call, read_action
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +76,20 @@ def test_an_invalid_turn_costs_the_form_but_not_the_answer(compute_score):
 def test_evidence_is_the_share_of_targets_that_were_looked_at(compute_score, target, images, evidence):
     trace = trace_of(CALL, "<think>x</think> <answer>B</answer>", images=images)
     assert score(compute_score, trace, info={"target_time": target})["evidence"] == evidence
+
+
+@pytest.mark.parametrize(("seconds", "options", "evidence"), [
+    (600, {}, 1.0),
+    (601, {}, 0.0),
+    (86400, {}, 0.0),  # a search of the week: the record of a day
+    (86400, {"longest": 86400}, 1.0),
+    (30, {"longest": 20}, 0.0),
+])  # fmt: skip
+def test_what_lasts_longer_than_the_limit_is_no_evidence(compute_score, seconds, options, evidence):
+    day = clock.parse("DAY1_00000000")
+    trace = trace_of(CALL, "<think>x</think> <answer>B</answer>", spans=[(day, day + seconds)])
+    parts = score(compute_score, trace, preset="firsthand", info={"target_time": "DAY1_00000500"}, **options)
+    assert parts["evidence"] == evidence
 
 
 def test_evidence_and_economy_pay_only_with_the_right_letter(compute_score):

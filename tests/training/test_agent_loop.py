@@ -141,6 +141,29 @@ def test_the_mask_covers_exactly_what_the_model_sampled(run, processor, plan, di
     assert (output.extra_fields["min_global_steps"], output.extra_fields["max_global_steps"]) == (1, len(turns))
 
 
+@pytest.mark.parametrize("after", ["", ".", ".\n", " I am sure"])
+@pytest.mark.parametrize("turn", [call_text("ego_r1", "cup"), "<think>so</think> <answer>B</answer>"])
+def test_a_turn_is_read_as_a_server_cuts_it_and_trained_as_it_was_sampled(run, processor, turn, after):
+    """vLLM cuts its text behind a stop string but not its tokens, of which the last may hold more: `>.`"""
+    turns = [(turn + after, False), ("<think>x</think> <answer>B</answer>", True)]
+    output, server, policy = run(turns, "ego_r1")
+    first = output.extra_fields["trace"]["turns"][0]
+    assert (first["text"], first["action"]) == (turn, "answer" if "answer" in turn else "call")
+    kept = [token for token, sampled in zip(output.response_ids, output.response_mask, strict=True) if sampled]
+    assert kept == server.sampled and processor.tokenizer.decode(kept).startswith(turn + after)
+    assert policy.messages[2]["content"] == turn + after, "the next turn follows what was sampled"
+
+
+def test_a_turn_that_ends_with_its_last_token_is_not_cut(run, processor):
+    turn = call_text("ego_r1", "cup")
+    most = len(processor.tokenizer.encode(turn))
+    output, _, _ = run([(turn, False), ("<think>x</think> <answer>B</answer>", True)], "ego_r1", turn_tokens=most)
+    trace = output.extra_fields["trace"]
+    assert (trace["turns"][0]["status"], trace["stop"]) == ("ok", "answer")
+    output, _, _ = run([(turn, False)], "ego_r1", turn_tokens=most - 1)
+    assert output.extra_fields["trace"]["stop"] == "length"
+
+
 def test_a_picture_of_a_tool_reaches_the_model(run):
     output, server, _ = run(
         [(call_text("native", picture=True), True), ("<think>x</think> <answer>B</answer>", True)], "native"

@@ -6,19 +6,28 @@ from types import SimpleNamespace
 import pytest
 
 pytest.importorskip("verl")
+import numpy as np
 import torch
+from verl import DataProto
+from verl.trainer.ppo.core_algos import AdvantageEstimator
+from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
+from firsthand.rollout import prompt
+from firsthand.rows import Question
 from firsthand.training import replay_buffer
+from firsthand.view.trajectory import read
 
 
 def trajectory(key: str, score: float, faulty: bool = False, identity: str = "A1_JAKE") -> tuple[str, dict]:
     action = {"action": "call", "tool": "rag", "status": "infra_error" if faulty else "ok", "tool_seconds": 0.1}
     trace = {"turns": [action], "faults": int(faulty), "stop": "answer"}
     return key, {
+        "uid": key.split("_")[0],
         "rm_scores": torch.tensor([0.0, 0.0, score]),
         "response_mask": torch.zeros(3, dtype=int) if faulty else torch.tensor([1, 0, 1]),
         "extra_fields": {"trace": trace, "reward_extra_info": {"score": score, "accuracy": score}},
         "extra_info": {"id": key[0], "identity": identity, "query_time": "end", "index": 0},
+        "reward_model": {"ground_truth": "B"},
     }
 
 
@@ -28,7 +37,7 @@ def sample(monkeypatch, tmp_path):
 
     def run(*batches: list[tuple[str, dict]]) -> SimpleNamespace:
         store = {key: fields for batch in batches for key, fields in batch}
-        done = SimpleNamespace(written={}, cleared=[], refilled=[])
+        done = SimpleNamespace(written={}, cleared=[], refilled=[], store=store)
         coming = iter(batches)
 
         def stock(self, global_steps, partition_id, batch_size):
@@ -40,7 +49,11 @@ def sample(monkeypatch, tmp_path):
             return columns | {name: torch.nested.nested_tensor(columns[name]) for name in jagged}
 
         def put(keys, partition_id, fields):
-            done.written |= dict(zip(keys, (row.tolist() for row in fields["rm_scores"].unbind()), strict=True))
+            for name, column in fields.items():
+                values = column.tolist() if name == "uid" else column.unbind()
+                for key, value in zip(keys, values, strict=True):
+                    store[key] |= {name: value}
+                    done.written |= {key: value.tolist()} if name == "rm_scores" else {}
 
         monkeypatch.setattr(replay_buffer.ReplayBuffer, "sample", stock)
         monkeypatch.setattr(replay_buffer.tq, "kv_batch_get", get)
@@ -72,8 +85,56 @@ def test_mixed_people_and_failed_tools_end_up_with_their_own_rows(sample):
     assert done.metrics["tools/faulty_rollouts"] == 0.2 and done.metrics["groups/zero_variance"] == 0.0
 
 
+def advantages(store: dict[str, dict], **options) -> dict[str, list[float]]:
+    """What veRL makes of the store."""
+    rows = list(store.values())
+    data = DataProto.from_dict(
+        {
+            "token_level_rewards": torch.stack([row["rm_scores"] for row in rows]),
+            "response_mask": torch.stack([row["response_mask"] for row in rows]),
+        },
+        {"uid": np.array([row["uid"] for row in rows], dtype=object)},
+    )
+    made = compute_advantage_for_multi_trajectories(data, list(store), AdvantageEstimator.GRPO, **options)
+    return dict(zip(store, made.batch["advantages"].tolist(), strict=True))
+
+
+@pytest.mark.parametrize("by_std", [True, False])
+@pytest.mark.parametrize("faulty", [1, 2, 3])
+@pytest.mark.parametrize("scores", [[1.0, 0.0], [1.1, 0.25, 0.0, 0.1], [0.5, 0.5, 0.5]])
+def test_failed_tools_change_no_advantage_of_the_others(sample, scores, faulty, by_std):
+    sound = [trajectory(f"a_{n}_0", score) for n, score in enumerate(scores)]
+    failed = [trajectory(f"a_{len(scores) + n}_0", 0.0, faulty=True) for n in range(faulty)]
+    expected = advantages(dict(sound), norm_adv_by_std_in_grpo=by_std)
+    found = advantages(sample([*sound, *failed]).store, norm_adv_by_std_in_grpo=by_std)
+    assert {key: found[key] for key in expected} == expected
+    assert all(found[key] == [0.0] * 3 for key, _ in failed)
+
+
+@pytest.mark.parametrize("score", [0.0, 1.1])
+def test_a_lone_sound_rollout_has_no_advantage(sample, score):
+    failed = [trajectory(f"a_{n}_0", 0.0, faulty=True) for n in (1, 2)]
+    found = advantages(sample([trajectory("a_0_0", score), *failed]).store)
+    assert found["a_0_0"] == pytest.approx([0.0] * 3, abs=1e-6)
+
+
 def test_a_batch_without_a_sound_rollout_is_dropped_and_other_questions_are_asked(sample):
     dead = [[trajectory(f"{name}_{n}_0", 0.0, faulty=True) for n in range(2)] for name in "ab"]
     done = sample(*dead, [trajectory("c_0_0", 1.0), trajectory("c_1_0", 0.0)])
     assert done.cleared == ["a_0_0", "a_1_0", "b_0_0", "b_1_0"] and done.refilled == [2, 2]
     assert done.keys == ["c_0_0", "c_1_0"] and {row["key"] for row in done.traces} == set(done.keys)
+
+
+def test_a_trace_says_what_was_asked_and_what_is_right(sample):
+    question = Question(
+        id="q7", question="Where is the cup?", options={"A": "here", "B": "there"}, answer="B", style="ego_r1",
+        data_source="test", split="train", identity="A1_JAKE", query_time="DAY2_10000000",
+    )  # fmt: skip
+    row = prompt.verl_row(question, 0)
+    key, fields = trajectory("a_0_0", 1.0)
+    ours = key, fields | {"extra_info": row["extra_info"], "reward_model": row["reward_model"]}
+    traces = sample([ours, trajectory("b_0_0", 0.0)]).traces
+    shown, bare = (read("here", trace | {"trace": None}) for trace in traces)
+    assert (shown.question, shown.options, shown.answer) == (question.question, question.options, "B")
+    assert shown.id == "q7" and shown.query_time == question.query_time
+    assert (bare.id, bare.question, bare.options, bare.answer) == ("b", "", {}, "B"), "a row of older data"

@@ -166,7 +166,7 @@ def test_curves_and_tools_say_the_numbers(browse, run: Path, tmp_path: Path) -> 
     """
     page = tmp_path / "view.html"
     charts, ticks, tiles, tools = browse(page, "#tab=curves&metrics=reward/accuracy,actor/entropy", probe=probe)
-    assert charts == [["actor/entropy", "0.3333"], ["reward/accuracy", "0.25"]] and ticks > 15
+    assert charts == [["actor/entropy", "0.3333"], ["reward/accuracy", "0.3333"]] and ticks > 15
     assert tiles["trajectories"] == "12" and tiles["right"] == "25.0 %" and tiles["turns"] == "1.75"
     assert tiles["groups without signal"] == "50.0 %" and tiles["with faults of tools"] == "25.0 %"
     assert tools == [

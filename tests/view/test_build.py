@@ -59,10 +59,39 @@ def test_curves_are_the_logged_ones_and_telemetrys_own_where_nothing_was_logged(
     assert traced["tools/video_llm/seconds_p50"][1] == [2.0, 4.0, 6.0]
 
 
+def test_verls_own_log_of_a_recipe_is_found(run: Path, tmp_path: Path, sample, monkeypatch) -> None:
+    """Recipes set VERL_FILE_LOGGER_ROOT; the rest of the path is veRL's."""
+    tracking = pytest.importorskip("verl.utils.tracking")
+    (run / "metrics/1.jsonl").unlink()
+    monkeypatch.delenv("VERL_FILE_LOGGER_PATH", raising=False)
+    monkeypatch.setenv("VERL_FILE_LOGGER_ROOT", str(run / "metrics"))
+    names = ("actor/grad_norm", "actor/kl_loss", "val-aux/toy_agent/accuracy/mean@1", "reward/accuracy")
+    logger = tracking.FileLogger("firsthand", "tiny_grpo_ego_r1")
+    for step in (1, 2, 3):
+        logger.log(dict.fromkeys(names, step / 4), step)
+    logger.finish()
+    build(run, tmp_path / "view.html")
+    series = sample.opened(tmp_path / "view.html")[0]["series"]
+    assert all(series[name] == [[1, 2, 3], [0.25, 0.5, 0.75]] for name in names)
+    for trace in run.glob("traces/*"):
+        trace.unlink()
+    assert build(run, tmp_path / "view.html").curves == len(names)
+
+
+def test_names_that_a_model_invents_are_one_curve(run: Path, tmp_path: Path, sample) -> None:
+    (run / "metrics/1.jsonl").unlink()
+    invented = [sample.call(f"tool_{n}", "user_error", invented=True) for n in range(9)]
+    sample.write(run / "traces/000001.jsonl", [sample.rollout("a_0_0", *invented, sample.answer("B")).as_row(1)])
+    build(run, tmp_path / "view.html")
+    series = sample.opened(tmp_path / "view.html")[0]["series"]
+    assert series["tools/unknown/calls"] == [[1], [9.0]] and not any("tool_" in name for name in series)
+
+
 def test_what_was_logged_stands_against_what_the_traces_say(run: Path, tmp_path: Path, sample) -> None:
     write_jsonl(run / "metrics/2.jsonl", [{"step": 3, "data": {"reward/accuracy": 0.75}}])  # a resumed run
     build(run, tmp_path / "view.html")
-    assert sample.opened(tmp_path / "view.html")[0]["series"]["reward/accuracy"] == [[1, 2, 3], [0.25, 0.25, 0.75]]
+    steps, values = sample.opened(tmp_path / "view.html")[0]["series"]["reward/accuracy"]
+    assert steps == [1, 2, 3] and values == pytest.approx([1 / 3, 1 / 3, 0.75])
 
 
 def test_metrics_alone_and_rewards_without_conversations(run: Path, tmp_path: Path, sample) -> None:

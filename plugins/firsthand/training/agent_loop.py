@@ -12,10 +12,11 @@ and in that file one entry for each dialect or set of tools:
 `turns`, `invalid` and `seconds` limit an episode (`rollout/agent.Limits`), `turn_tokens` a turn of the model, `budget`
 what comes back from one call (`tools/protocol.Budget`). `data.max_response_length` holds all turns and observations.
 
-Token in, token out: what the model sampled is what is trained, never text that was encoded again. Every token that the
+Token in, token out: what the model sampled is what is trained, never text that was encoded again. A turn is read as a
+server cuts it, up to its stop string, although its last token may go on (`>.` after `</tool`). Every token that the
 model did not sample (observations, role headers, the end of a turn that a stop string cut) has mask 0. Whose week it is
 and when the question was asked come from the row's `extra_info`. A rollout whose tools failed has mask 0 all over, and
-`training/replay_buffer.py` gives it the mean reward of its group: it teaches nothing.
+`training/replay_buffer.py` takes it out of its group: it teaches nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +31,8 @@ from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopMetr
 from firsthand.errors import UserError
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Limits, Message, Reply, Trace, run_episode
-from firsthand.rollout.dialects import chat_tools, stop_strings
+from firsthand.rollout.dialects import chat_tools, stop_strings, until_stop
+from firsthand.rollout.loops import TURN_TOKENS
 from firsthand.tools.protocol import Budget, Context, Image
 from firsthand.tools.row import END, Row
 from firsthand.tools.verl_adapter import toolbox_of
@@ -44,7 +46,7 @@ class ToolLoop(AgentLoopBase):
         *args: Any,
         toolbox: str,
         dialect: Dialect,
-        turn_tokens: int = 512,
+        turn_tokens: int = TURN_TOKENS,
         budget: Mapping[str, Any] | None = None,
         **options: Any,
     ):
@@ -121,8 +123,9 @@ class TokenPolicy:
         self.ids = merged.token_ids
         text = self.loop.tokenizer.decode(output.token_ids, skip_special_tokens=False)
         self.messages.append({"role": "assistant", "content": text.removesuffix("<|im_end|>")})
-        used = len(output.token_ids)
-        return Reply(text, used, cut=used >= most and output.token_ids[-1] != self.end)
+        used, read = len(output.token_ids), until_stop(text, self.loop.dialect)
+        unended = not read.endswith(tuple(self.sampling["stop"])) and output.token_ids[-1:] != [self.end]
+        return Reply(read, used, cut=used >= most and unended)
 
     async def append(self, message: Message, images: Sequence[Image]) -> bool:
         opened = [PilImage.open(BytesIO(image.jpeg)).convert("RGB") for image in images]

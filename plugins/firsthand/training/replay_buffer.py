@@ -8,10 +8,10 @@ which is most of a small step. In a recipe:
     trainer.v1.sampler.sampler_kwargs: {poll_interval: 0.1, traces: runs/grpo/traces, group_reward: null}
 
 `group_reward` is `path/to/file.py:function`; it is given the rollouts of one question (`training/telemetry.Rollout`)
-and changes their scores and parts. Afterwards a rollout whose tools failed gets the mean of the others, so that its
-advantage is nothing. A batch in which all failed holds nothing to train on, and veRL would stop at it: it is dropped,
-and other questions are asked until the tools are back. Groups that veRL filters by reward (DAPO) are filtered before,
-on the rewards of single samples.
+and changes their scores and parts. Afterwards a rollout whose tools failed gets the mean of the others and is taken out
+of their group, so that it has no advantage and theirs are those of a group without it. A batch in which all failed
+holds nothing to train on, and veRL would stop at it: it is dropped, and other questions are asked until the tools are
+back. Groups that veRL filters by reward (DAPO) are filtered before, on the rewards of single samples.
 """
 
 import importlib.util
@@ -27,7 +27,7 @@ from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 
 from firsthand import files
-from firsthand.training.telemetry import Rollout, metrics_of, settle_faults
+from firsthand.training.telemetry import Rollout, facts_of, metrics_of, settle_faults
 
 GroupReward = Callable[[list[Rollout]], None]
 
@@ -57,26 +57,31 @@ class GroupReplayBuffer(ReplayBuffer):
             batch, metrics = super().sample(global_steps, partition_id, batch_size)
             rollouts, given = self._read(batch)
         groups = _by_question(rollouts)
+        apart: list[Rollout] = []
         for group in groups:
             if self.group_reward:
                 self.group_reward(group)
-            settle_faults(group)
+            apart += settle_faults(group)
         self._write_back(batch, rollouts, given)
+        if apart:  # veRL groups advantages by `uid`
+            keys = [rollout.key for rollout in apart]
+            alone = list_of_dict_to_tensordict([{"uid": key} for key in keys])
+            tq.kv_batch_put(keys=keys, partition_id=partition_id, fields=alone)
         if self.traces:
             path = Path(self.traces) / f"{global_steps:06d}.jsonl"
             files.write_jsonl(path, [rollout.as_row(global_steps) for rollout in rollouts])
         return batch, metrics | metrics_of(groups)
 
     def _read(self, batch) -> tuple[list[Rollout], list[torch.Tensor]]:
-        fields = ["rm_scores", "response_mask", "extra_fields", "extra_info"]
+        fields = ["rm_scores", "response_mask", "extra_fields", "extra_info", "reward_model"]
         data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
         given = list(data["rm_scores"].unbind())
         rollouts = []
-        columns = given, data["response_mask"].unbind(), data["extra_fields"], data["extra_info"]
-        for key, scores, mask, extra, info in zip(batch.keys, *columns, strict=True):
-            extra, info = getattr(extra, "data", extra), getattr(info, "data", info)
+        columns = given, data["response_mask"].unbind(), *(data[name] for name in fields[2:])
+        for key, scores, mask, *others in zip(batch.keys, *columns, strict=True):
+            extra, info, reward = (getattr(other, "data", other) for other in others)
             parts = {name: float(value) for name, value in extra.get("reward_extra_info", {}).items()}
-            facts = {name: info.get(name) for name in ("id", "identity", "query_time", "label", "index")}
+            facts = facts_of(info, reward.get("ground_truth"))
             rollouts.append(Rollout(key, float(scores.sum()), parts, extra.get("trace"), facts, int(mask.sum())))
         return rollouts, given
 

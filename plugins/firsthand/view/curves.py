@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import fmean
 
 from firsthand.report.curves import read_verl_metrics
 from firsthand.training.telemetry import Rollout, metrics_of
@@ -31,7 +32,8 @@ class Curves:
             for rollout in rollouts:
                 groups[rollout.facts["group"]].append(rollout)
             metrics = metrics_of(list(groups.values()))
-            metrics.setdefault("reward/score", sum(rollout.score for rollout in rollouts) / len(rollouts))
+            if sound := [rollout.score for rollout in rollouts if not rollout.faulty]:
+                metrics.setdefault("reward/score", fmean(sound))
             for name, value in metrics.items():
                 if name not in self._logged:
                     self.series[name][step] = value
@@ -48,7 +50,8 @@ def rollout(row: Trajectory) -> Rollout:
     """What telemetry needs, without the texts."""
     trace = None
     if row.trace:
-        turns = [turn.model_dump(include={"action", "tool", "status", "tool_seconds"}) for turn in row.turns]
+        needed = {"action", "tool", "status", "tool_seconds", "invented"}
+        turns = [turn.model_dump(include=needed) for turn in row.turns]
         trace = {"stop": row.trace.stop, "faults": row.trace.faults, "turns": turns}
     parts = {name: value for name, value in row.parts.items() if value is not None}
     return Rollout(row.key, row.score or 0.0, parts, trace, {"group": row.group})

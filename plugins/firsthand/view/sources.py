@@ -13,7 +13,7 @@ from typing import Any
 from firsthand.errors import UserError
 
 ERRORS = ".errors.jsonl"  # what a server refused, beside the episodes; not a trajectory
-LOOKED_FOR = "traces/*.jsonl of a training run, metrics*.jsonl or metrics/*.jsonl of veRL, or *.jsonl of episodes"
+LOOKED_FOR = "traces/*.jsonl of a training run, metrics*.jsonl or metrics/**/*.jsonl of veRL, or *.jsonl of episodes"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def find(path: Path | str) -> Run:
         raise UserError(f"{path}: no such file or folder")
     if real.name == "traces":
         return Run(real.parent.name, training=sorted(path.glob("*.jsonl")))
-    metrics = sorted([*path.glob("metrics*.jsonl"), *path.glob("metrics/*.jsonl")])
+    metrics = sorted([*path.glob("metrics*.jsonl"), *path.glob("metrics/**/*.jsonl")])
     others = sorted(set(path.glob("*.jsonl")) - set(metrics))
     episodes = [other for other in others if _holds_trajectories(other)]
     ignored = [other for other in others if other not in episodes and not other.name.endswith(ERRORS)]

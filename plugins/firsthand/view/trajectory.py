@@ -39,6 +39,7 @@ class Turn(BaseModel):
     seconds: float = 0.0
     tool_seconds: float = 0.0
     cost: float = 0.0
+    invented: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """For the browser: arguments as pairs of words, since a key that a model chose is no key of an object."""

@@ -1,6 +1,6 @@
 // Learning curves of the metrics that are chosen, one cursor over all of them. A click on a step shows its trajectories.
 const WIDTH = 340, HEIGHT = 170, LEFT = 44, RIGHT_EDGE = 330, TOP = 10, BOTTOM = 148, SMOOTH_FROM = 20;
-const FIRST = /^(reward\/|groups\/|turns\/mean|tools\/(calls|faulty_rollouts)$|critic\/score\/mean|response_length\/mean|actor\/(entropy|grad_norm|kl_loss)$|timing_s\/step$)/;
+const FIRST = /^(reward\/|val-core\/|val-aux\/.*\/accuracy\/|groups\/|turns\/mean|tools\/(calls|faulty_rollouts)$|critic\/score\/mean|response_length\/mean|actor\/(entropy|grad_norm|kl_loss)$|timing_s\/step$)/;
 const SHARE = /^(reward\/|groups\/|turns\/stop_|tools\/[^/]+$)/; // on one axis from 0 to 1, so that charts can be compared
 const metrics = Object.keys(index.series);
 const picked = new Set(state.has("metrics") ? state.get("metrics").split(",") : metrics.filter((name) => FIRST.test(name)));
