@@ -82,6 +82,44 @@ def test_what_another_run_wrote_over_is_made_again_and_what_depends_on_it_is_reu
     assert (work / "copied").read_text() == "a"
 
 
+def test_what_is_made_anew_and_differs_runs_the_stages_behind_it_again(work: Path) -> None:
+    """A training is not the same twice, and whoever asked the first model has not asked the second."""
+    stages = [
+        shell("train", "echo train >> ran; date +%N > model", makes=[work / "model"]),
+        shell("ask", "echo ask >> ran"),
+    ]
+    assert run(work, stages) == "train ask"
+    (work / "model").unlink()
+    assert run(work, stages) == "train ask"
+
+
+def resuming(work: Path, value: str, fails: bool = False) -> Stage:
+    """Goes on with what is in its folder, as frameworks do with their checkpoints."""
+    script = f"echo go >> ran; mkdir -p out; echo {value} >> out/steps; {'exit 3' if fails else 'true'}"
+    return shell("learn", script, reads=[work / "input"], makes=[work / "out/steps"], resumes=[work / "out"])
+
+
+def test_a_stage_goes_on_with_what_it_began_and_never_with_what_was_begun_from_other_inputs(work: Path) -> None:
+    (work / "input").write_text("a")
+    with pytest.raises(UserError):
+        run(work, [resuming(work, "1", fails=True)])
+    aside = run(work, [resuming(work, "2")])  # another command
+    assert aside == "go" and (work / "out/steps").read_text() == "2\n" and (work / "out.old/steps").read_text() == "1\n"
+    (work / "run/stages/learn.json").unlink()  # killed before its stamp
+    assert run(work, [resuming(work, "2")]) == "go" and (work / "out/steps").read_text() == "2\n2\n"
+    (work / "input").write_text("b")
+    assert run(work, [resuming(work, "2")]) == "go" and (work / "out/steps").read_text() == "2\n"
+    assert (work / "out.old/steps").read_text() == "2\n2\n"
+
+
+def test_what_nobody_knows_the_inputs_of_is_moved_aside_not_lost(work: Path) -> None:
+    (work / "input").write_text("a")
+    (work / "out").mkdir()
+    (work / "out/steps").write_text("by hand\n")
+    assert run(work, [resuming(work, "1")]) == "go" and (work / "out/steps").read_text() == "1\n"
+    assert (work / "out.old/steps").read_text() == "by hand\n"
+
+
 def test_another_command_runs_the_stages_behind_it_again(work: Path) -> None:
     (work / "input").write_text("a")
     run(work, two(work))

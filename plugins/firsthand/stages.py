@@ -1,13 +1,17 @@
 """Run a list of stages so that killing any of them and starting again ends well.
 
 A stage is one ordinary command. When it has ended well its stamp is written: the hash of the command, of the files it
-reads and of the stage before it, and the hash of the files it made, which another run may write anew. A later run
-reuses a stage whose stamp still fits and runs the others again; inside a stage the frameworks' own resume takes over
-(LLaMA-Factory and veRL checkpoints, resumable JSONL).
+reads and of what the stages before it made, and the hash of the files it made, which another run may write anew. A
+later run reuses a stage whose stamp still fits and runs the others again.
+
+Inside a stage the frameworks' own resume takes over (LLaMA-Factory and veRL checkpoints, resumable JSONL). They would
+also resume what was begun from other inputs, and call an old model the new one: what a stage resumes is therefore
+marked with the hash that it was begun with, and moved aside when that is another.
 """
 
 import hashlib
 import shlex
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -33,6 +37,7 @@ class Stage:
     command: list[str] | Callable[[], None]
     reads: list[Path] = field(default_factory=list)  # files whose change makes the stage run again
     makes: list[Path] = field(default_factory=list)  # what must exist for the stage to be reused
+    resumes: list[Path] = field(default_factory=list)  # what its command goes on with when it is there
     says: str = ""
     watch: Watch | None = None
     env: dict[str, str] = field(default_factory=dict)
@@ -47,11 +52,14 @@ def run_stages(run: Path, stages: list[Stage], console: Console) -> dict[str, fl
         stamp = run / "stages" / f"{stage.name}.json"
         head = f"[bold]\\[{number}/{len(stages)}] {stage.name}[/bold]"
         if _done(stamp, before, stage):
-            seconds[stage.name] = files.read_json(stamp)["seconds"]
+            stamped = files.read_json(stamp)
+            seconds[stage.name] = stamped["seconds"]
+            before = _after(before, stamped["made"])
             console.print(f"{head}  reused (took {seconds[stage.name]:.0f} s)")
             continue
         console.print(f"{head}  {stage.says}", soft_wrap=True)
         stamp.unlink(missing_ok=True)
+        _begin(stage, before, console)
         began = time.monotonic()
         if callable(stage.command):
             stage.command()
@@ -65,6 +73,7 @@ def run_stages(run: Path, stages: list[Stage], console: Console) -> dict[str, fl
         seconds[stage.name] = round(time.monotonic() - began, 1)
         made = _digest(path for path in stage.makes if path.is_file())
         files.write_json(stamp, {"fingerprint": before, "made": made, "seconds": seconds[stage.name]})
+        before = _after(before, made)
         console.print(f"  done in {seconds[stage.name]:.0f} s")
     return seconds
 
@@ -78,6 +87,20 @@ def _done(stamp: Path, fingerprint: str, stage: Stage) -> bool:
         return stamped["fingerprint"] == fingerprint and stamped["made"] == made
     except (UserError, KeyError):
         return False
+
+
+def _begin(stage: Stage, fingerprint: str, console: Console) -> None:
+    for path in stage.resumes:
+        mark, old = path.with_name(f".{path.name}.begun"), path.with_name(f"{path.name}.old")
+        if path.exists() and not (mark.exists() and mark.read_text() == fingerprint):
+            console.print(f"  {path} was begun from other inputs: moved to {old}", soft_wrap=True)
+            shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
+            path.rename(old)
+        files.write_text(mark, fingerprint)
+
+
+def _after(fingerprint: str, made: str) -> str:
+    return hashlib.sha256(f"{fingerprint} {made}".encode()).hexdigest()
 
 
 def _fingerprint(stage: Stage, before: str) -> str:

@@ -6,8 +6,9 @@ Every stage is a command that a user can type alone; the demo only chooses the f
 import sys
 from pathlib import Path
 
-from firsthand.demo.watches import grpo_steps, lines, llamafactory_log, rollout_files
+from firsthand.demo.watches import grpo_steps, lines, llamafactory_log, rollout_files, trained_actor
 from firsthand.stages import ONE_THREAD, Stage
+from firsthand.toy import expert
 
 WEEK = Path("datasets/toy_agent")
 MEMORY = Path("outputs/toy_agent/memory.sqlite")
@@ -15,6 +16,7 @@ BASE = Path("models/tiny_qwen2_5")
 TEACHER = Path("recipes/cott_toy.yaml")
 CHAINS = Path("outputs/cott/toy.jsonl")
 TOOLS = Path("recipes/tools_toy_agent.yaml")
+LOOP = Path("recipes/agent_toy.yaml")
 SFT = Path("recipes/tiny_sft_ego_cott_lora.yaml")
 MERGE = Path("recipes/tiny_merge_ego_cott_lora.yaml")
 GRPO = Path("recipes/tiny_grpo_ego_r1.yaml")
@@ -56,8 +58,9 @@ def stages(run: Path, seed: int) -> list[Stage]:
         Stage(
             "teach",
             [firsthand, "cott", "generate", str(TEACHER)],
-            reads=[TEACHER, TOOLS, MEMORY, WEEK / "agent_train.jsonl"],
+            reads=[TEACHER, TOOLS, MEMORY, WEEK / "agent_train.jsonl", Path(expert.__file__)],
             makes=[CHAINS],
+            resumes=[CHAINS],
             says="a scripted teacher answers with the real tools; most of the time it guesses, and nothing tells when",
             watch=lines(CHAINS, WEEK / "agent_train.jsonl", "chains"),
         ),
@@ -80,6 +83,7 @@ def stages(run: Path, seed: int) -> list[Stage]:
             [llamafactory, "train", str(SFT), "dataset=toy_cott", f"output_dir={sft}", f"seed={seed}"],
             reads=[SFT, BASE, rows],
             makes=[sft / "adapter_model.safetensors"],
+            resumes=[sft],
             says="LLaMA-Factory: LoRA on the chains",
             watch=llamafactory_log(sft / "trainer_log.jsonl"),
             env=ONE_THREAD,
@@ -102,9 +106,10 @@ def stages(run: Path, seed: int) -> list[Stage]:
                 f"data.seed={seed}", f"actor_rollout_ref.rollout.seed={seed}", "trainer.logger=[console,file]",
                 "trainer.val_before_train=False", "trainer.test_freq=-1",  # the held-out questions are asked below
             ],
-            reads=[GRPO, Path("recipes/grpo_ego_r1.yaml"), Path("recipes/cpu.yaml"), Path("recipes/agent_toy.yaml"),
+            reads=[GRPO, Path("recipes/grpo_ego_r1.yaml"), Path("recipes/cpu.yaml"), LOOP,
                    TOOLS, Path("reward_fns/ego_r1.py"), WEEK / "agent_grpo_train.parquet"],
-            makes=[grpo / f"global_step_{steps}"],
+            makes=[trained_actor(grpo, steps)],
+            resumes=[grpo],
             says="veRL: several turns a question, each call carried out by the tools, rollouts by vLLM",
             watch=rollout_files(grpo / "rollouts", steps),
         ),
@@ -117,9 +122,11 @@ def stages(run: Path, seed: int) -> list[Stage]:
         *(
             Stage(
                 f"ask-{name}",
-                [firsthand, "demo", "ask-agent", str(model), "--out", str(run / "answers" / name)],
+                [firsthand, "demo", "ask-agent", str(model), "--loop", str(LOOP),
+                 "--out", str(run / "answers" / name)],
                 makes=[run / f"answers/{name}/results.json"],
-                reads=[test, TOOLS],
+                resumes=[run / f"answers/{name}"],
+                reads=[test, TOOLS, LOOP],
                 says=f"vLLM serves the {name} agent; it answers the held-out questions, with its tools and without",
                 watch=lines(run / f"answers/{name}/episodes.jsonl", test, "episodes"),
             )

@@ -4,10 +4,9 @@ Every stage is a command that a user can type alone; the demo only chooses the f
 """
 
 import sys
-import time
 from pathlib import Path
 
-from firsthand.demo.watches import grpo_steps, lines, llamafactory_log, rollout_files
+from firsthand.demo.watches import grpo_steps, lines, llamafactory_log, rollout_files, trained_actor
 from firsthand.stages import ONE_THREAD, Stage
 
 WEEK = Path("datasets/toy")
@@ -24,8 +23,6 @@ def stages(run: Path, seed: int) -> list[Stage]:
     firsthand, llamafactory = str(bin_dir / "firsthand"), str(bin_dir / "llamafactory-cli")
     sft, merged, grpo, final = run / "sft", run / "sft_merged", run / "grpo", run / "grpo_merged"
     steps = grpo_steps(GRPO)
-    metrics = grpo / "metrics" / f"{time.time():.0f}.jsonl"  # veRL begins its file anew at every start
-    metrics.parent.mkdir(parents=True, exist_ok=True)
     rows = [WEEK / "choice_sft.json", WEEK / "choice_grpo_train.parquet", WEEK / "choice_test.jsonl"]
     export = [str(MERGE), f"adapter_name_or_path={sft}", f"export_dir={merged}"]
     return [
@@ -53,6 +50,7 @@ def stages(run: Path, seed: int) -> list[Stage]:
             [llamafactory, "train", str(SFT), f"output_dir={sft}", f"seed={seed}"],
             reads=[SFT, BASE, rows[0]],
             makes=[sft / "adapter_model.safetensors"],
+            resumes=[sft],
             says="LLaMA-Factory: LoRA on the traces of an imperfect teacher",
             watch=llamafactory_log(sft / "trainer_log.jsonl"),
             env=ONE_THREAD,
@@ -80,10 +78,11 @@ def stages(run: Path, seed: int) -> list[Stage]:
                 "trainer.val_before_train=False", "trainer.test_freq=-1",  # the held-out questions are asked below
             ],
             reads=[GRPO, Path("recipes/grpo_qwen3vl_choice.yaml"), Path("recipes/cpu.yaml"), REWARD, rows[1]],
-            makes=[grpo / f"global_step_{steps}"],
+            makes=[trained_actor(grpo, steps)],
+            resumes=[grpo],
             says="veRL: reinforcement by right letters and format, rollouts by vLLM",
             watch=rollout_files(grpo / "rollouts", steps),
-            env={"VERL_FILE_LOGGER_PATH": str(metrics)},
+            env={"VERL_FILE_LOGGER_ROOT": f"{grpo}/metrics"},
         ),
         Stage(
             "merge",
@@ -96,6 +95,7 @@ def stages(run: Path, seed: int) -> list[Stage]:
                 f"ask-{name}",
                 [firsthand, "demo", "ask", str(model), str(rows[2]), "--out", str(run / f"answers/{name}.jsonl")],
                 makes=[run / f"answers/{name}.jsonl"],
+                resumes=[run / f"answers/{name}.jsonl"],
                 reads=[rows[2]],
                 says=f"vLLM serves the {name} model; it answers the held-out questions",
                 watch=lines(run / f"answers/{name}.jsonl", rows[2]),

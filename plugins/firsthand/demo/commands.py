@@ -89,7 +89,7 @@ def ask(
 def ask_agent(
     model: Annotated[Path, typer.Argument(help="A model folder; vLLM serves it while the questions are asked.")],
     out: Annotated[Path, typer.Option(help="Folder of `firsthand eval run`; resumes.")],
-    tools: Annotated[Path, typer.Option(help="The agent's tools.")] = Path("recipes/tools_toy_agent.yaml"),
+    loop: Annotated[Path, typer.Option(help="The agent's loop in training.")] = Path("recipes/agent_toy.yaml"),
     questions: Annotated[Path, typer.Option(help="Its questions.")] = Path("datasets/toy_agent/agent_test.jsonl"),
 ) -> None:
     """Serve an agent with vLLM, ask it every question greedily with its tools and without, and stop the server.
@@ -102,9 +102,8 @@ def ask_agent(
     from firsthand.serving.vllm_server import vllm_server
 
     command = [str(Path(sys.executable).with_name("firsthand")), "eval", "run", "toy_memory", "--agent", "demo"]
-    command += ["--questions", str(questions), "--out", str(out), "--max-tokens", "96", "--concurrency", "16"]
-    command += ["--turns", "6"]
-    with vllm_server(model, "demo", out.with_suffix(".vllm.log"), 1408) as url:
-        for way in (["--tools", str(tools)], ["--no-tools"]):
+    command += ["--questions", str(questions), "--out", str(out), "--loop", str(loop), "--concurrency", "16"]
+    with vllm_server(model, "demo", out.with_suffix(".vllm.log"), 1440) as url:
+        for way in ([], ["--no-tools"]):
             if code := subprocess.run([*command, "--server", url, *way]).returncode:
                 raise typer.Exit(code)

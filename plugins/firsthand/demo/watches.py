@@ -12,6 +12,11 @@ def grpo_steps(recipe: Path) -> int:
     return yaml.safe_load(recipe.read_text())["trainer"]["total_training_steps"]
 
 
+def trained_actor(run: Path, steps: int) -> Path:
+    """What veRL's last checkpoint on one processor consists of."""
+    return run / f"global_step_{steps}/actor/model_world_size_1_rank_0.pt"
+
+
 def llamafactory_log(path: Path) -> Watch:
     def watch() -> tuple[int, int, str]:
         try:
