@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from firsthand import clock, files
 from firsthand.errors import UserError
 from firsthand.rollout import prompt
+from firsthand.rollout.actions import Answer, Call, read_action
 from firsthand.rollout.agent import Limits, Trace, run_episode
 from firsthand.rollout.episodes import Task
 from firsthand.rows import Question
@@ -119,7 +121,7 @@ def test_a_drill_answers_with_the_last_sentence_about_the_thing_or_says_that_the
     for seed in range(200):
         (first, _), *_ = turns = read_turns(random.Random(seed))
         for question, answer in turns:
-            asked, *options = question.split("\n")[-5:]
+            asked, *options = re.sub("<information>.*</information>", "", question).strip().split("\n")
             thing = asked.split(" the ")[1].split()[0]
             verb = "hand over" if asked.startswith("who") else "put down"
             about = [said for said in sentences(first) if said.startswith(f"i {verb} the {thing} ")]
@@ -127,9 +129,13 @@ def test_a_drill_answers_with_the_last_sentence_about_the_thing_or_says_that_the
             if not about:
                 assert answer == f"nothing of the {thing} ."
                 continue
-            named, value, letter = answer.split()
-            assert named == thing and about[-1].split(f" the {thing} ")[1].startswith(
-                (f"in the {value} ", f"to {value} ")
+            read = read_action(answer, "ego_r1")
+            assert isinstance(read, Answer)
+            _, named, value, letter = read.thought.split()
+            assert (
+                named == thing
+                and read.letter == letter
+                and about[-1].split(f" the {thing} ")[1].startswith((f"in the {value} ", f"to {value} "))
             )
             assert f"{letter}. {value}" in options
     assert min(seen.values()) > 50
@@ -144,11 +150,11 @@ def test_a_recital_names_what_the_record_says_of_each_thing() -> None:
 
 
 def test_a_search_drill_is_a_call_that_the_tools_take() -> None:
-    from firsthand.rollout.actions import Call, read_action
-
     for seed in range(50):
-        question, call = search_drill(random.Random(seed))
-        action = read_action(f"<think></think> {call}", "ego_r1")
+        question, turn = search_drill(random.Random(seed))
+        action = read_action(turn, "ego_r1")
         assert isinstance(action, Call)
-        assert clock.day(clock.parse(action.arguments["start_time"])) == int(question.split("day ")[-1].split()[0])
+        if action.arguments["level"] == "day":
+            asked = question.split("day ")[-1].split()[0]
+            assert clock.day(clock.parse(action.arguments["start_time"])) == int(asked)
         assert action.arguments["keywords"][-1] in question

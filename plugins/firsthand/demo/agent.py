@@ -80,7 +80,8 @@ def stages(run: Path, seed: int) -> list[Stage]:
         ),
         Stage(
             "sft",
-            [llamafactory, "train", str(SFT), "dataset=toy_cott", f"output_dir={sft}", f"seed={seed}"],
+            [llamafactory, "train", str(SFT), "dataset=toy_cott", f"output_dir={sft}", f"seed={seed}",
+             "num_train_epochs=6", "per_device_train_batch_size=8"],
             reads=[SFT, BASE, rows],
             makes=[sft / "adapter_model.safetensors"],
             resumes=[sft],

@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from firsthand import files
+from firsthand.rows import StyleName
 from firsthand.toy import drills
 from firsthand.toy.memory_drills import memory_row, recital_row
 from firsthand.toy.motion import layout
@@ -25,7 +26,8 @@ def build_base_rows(out: Path, pictures: int, videos: int, texts: int, seed: int
     rng = random.Random(seed)
     kinds = {"letters": drills.letters_row, "recitals": recital_row, "texts": _sightless_row}
     for name, draw in kinds.items():
-        drawn = [_row(drills.chat(draw(rng), rng)) for _ in range(texts * (2 if name == "letters" else 4))]
+        style: StyleName = "choice" if name == "letters" else "ego_r1_brief"
+        drawn = [_row(drills.chat(draw(rng), rng, style=style)) for _ in range(texts * (2 if name == "letters" else 4))]
         files.write_json(out / f"{name}.json", drawn, indent=None)
     rows = []
     for number in range(pictures):

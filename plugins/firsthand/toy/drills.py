@@ -10,6 +10,7 @@ import random
 
 from firsthand import clock
 from firsthand.rollout import prompt
+from firsthand.rows import StyleName
 from firsthand.toy import world
 from firsthand.toy.world import State
 
@@ -95,7 +96,7 @@ def letters_row(rng: random.Random) -> list[Turn]:
 
 
 def random_options(rng: random.Random) -> list[str]:
-    return rng.sample(rng.choice((world.OBJECTS, world.ROOMS, tuple(world.COLOURS))), 4)
+    return rng.sample(rng.choice((world.OBJECTS, world.ROOMS, tuple(world.COLOURS), world.GUESTS)), 4)
 
 
 def text_row(rng: random.Random) -> list[Turn]:
@@ -115,9 +116,9 @@ def picture_row(state: State, rng: random.Random, video: bool) -> list[Turn]:
     return [*drills, letter_drill(options, rng, lookups=4)]
 
 
-def chat(turns: list[Turn], rng: random.Random, medium: str = "") -> list[dict[str, str]]:
+def chat(turns: list[Turn], rng: random.Random, medium: str = "", style: StyleName = "choice") -> list[dict[str, str]]:
     """Some conversations open with the system prompt of the real task, so that it changes nothing later."""
-    messages = [{"role": "system", "content": prompt.system("choice")}] if rng.random() < 0.25 else []
+    messages = [{"role": "system", "content": prompt.system(style)}] if rng.random() < 0.25 else []
     for number, (user, assistant) in enumerate(turns):
         messages.append({"role": "user", "content": (medium if number == 0 else "") + user})
         messages.append({"role": "assistant", "content": assistant})

@@ -32,7 +32,7 @@ class Expert:
         self.read: str | None = None  # what the last search gave
 
     async def generate(self) -> Reply:
-        text = self._answer(self.rng.choice(list(self.question.options)), "") if self.guesses else self._look()
+        text = self._answer(self.rng.choice(list(self.question.options)), "i think") if self.guesses else self._look()
         return Reply(text, len(text.split()))
 
     async def append(self, message: Message, images: Sequence[Image]) -> bool:
@@ -49,7 +49,7 @@ class Expert:
                 value = said.split(" to " if self.verb == "hand over" else " in the ")[1].split()[0]
                 for letter, option in self.question.options.items():
                     if option == value:
-                        return self._answer(letter, self.thing)
+                        return self._answer(letter, f"the {self.thing}")
         if self.days[-1] == 0:
             return self._answer(self.rng.choice(list(self.question.options)), f"nothing of the {self.thing} .")
         arguments = {"level": "day", "keywords": keywords, "start_time": clock.stamp(clock.midnight(self.days[-1]))}

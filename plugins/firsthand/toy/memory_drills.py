@@ -5,10 +5,11 @@ a million parameters has by itself: to find the last sentence about a thing, to 
 into a call. When to search and what to do with the result is left to the traces of the agent.
 """
 
-import json
 import random
 
 from firsthand import clock
+from firsthand.rollout import prompt
+from firsthand.rollout.dialects import call
 from firsthand.toy import captions, world
 from firsthand.toy.drills import LETTERS, Turn, option_lines
 
@@ -33,7 +34,11 @@ def memory_row(rng: random.Random) -> list[Turn]:
 
 
 def read_turns(rng: random.Random) -> list[Turn]:
-    """Questions about a record, some about things that it does not name; what was last said of a thing counts."""
+    """Questions about a record, some about things that it does not name; what was last said of a thing counts.
+
+    The first question stands before the record as often as after it: an agent has read its options long before what its
+    search gives back.
+    """
     said = [_event(rng) for _ in range(rng.randint(3, 10))]
     last = {event[:2]: event for event in said}
     turns = []
@@ -45,19 +50,27 @@ def read_turns(rng: random.Random) -> list[Turn]:
         options = [value, *rng.sample([other for other in _values(verb) if other != value], 3)]
         rng.shuffle(options)
         question = f"{captions.LAST[verb].format(thing)}\n{option_lines(options)}"
-        answer = f"{thing} {value} {LETTERS[options.index(value)]}" if found else f"nothing of the {thing} ."
-        turns.append((f"{_record(said, rng)}\n" * (number == 0) + question, answer))
+        letter = LETTERS[options.index(value)]
+        answer = f"nothing of the {thing} ."
+        if found:
+            answer = prompt.response(f"the {thing} {value} {letter}", letter, "ego_r1_brief")
+        parts = [_record(said, rng), question] if number == 0 else [question]
+        if rng.random() < 0.5:
+            parts.reverse()
+        turns.append(("\n".join(parts), answer))
     return turns
 
 
 def search_drill(rng: random.Random) -> Turn:
-    """The words of a question and a day, copied into a call."""
+    """The words of a question, and sometimes a day, copied into a call as an agent writes it."""
     verb, thing = _event(rng)[:2]
-    day, level = rng.randint(1, 7), rng.choice(("week", "day"))
-    keywords = [*verb.split(), thing]
-    arguments = {"level": level, "keywords": keywords, "start_time": clock.stamp(clock.midnight(day))}
-    call = json.dumps({"name": "rag", "arguments": arguments})
-    return (f"search the {level} , day {day} : {captions.LAST[verb].format(thing)}", f"<tool>{call}</tool>")
+    where, arguments = "week", {"level": "week", "keywords": [*verb.split(), thing]}
+    if rng.random() < 0.5:
+        day = rng.randint(1, 7)
+        where, start = f"day {day}", clock.stamp(clock.midnight(day))
+        arguments = {**arguments, "level": "day", "start_time": start}
+    turn = call(f"search the {where} for {thing} .", "rag", arguments, "ego_r1")
+    return f"search the {where} : {captions.LAST[verb].format(thing)}", turn
 
 
 def _record(said: list[Event], rng: random.Random) -> str:
