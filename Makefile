@@ -4,7 +4,7 @@
 # make setup  the environment alone; EXTRA=cuda on a GPU machine
 EXTRA ?= cpu
 SEED ?= 0
-DEMO ?= choice
+DEMO ?= agent
 BIN := .venv/bin
 
 .PHONY: setup demo demo-seeds test lint bench clean

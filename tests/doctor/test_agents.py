@@ -116,6 +116,16 @@ def test_tools_that_their_reader_refuses(look, workshop):
     assert "TL001" in {rule for rule, _, _ in look()}
 
 
+def test_steps_that_the_rows_do_not_give(look, workshop):
+    write(workshop / "rows.parquet", [row(index) for index in range(25)])  # three batches of 8
+    steps = "trainer:\n  total_epochs: 2\n  total_training_steps: {}\n"
+    assert look("trainer:\n", steps.format(6)) == {}
+    assert look("trainer:\n", steps.format(7)) == {
+        ("VR045", "recipe.yaml", 22): "write `total_training_steps: 6`, or more `total_epochs`"
+    }
+    assert look("trainer:\n", "trainer:\n  total_training_steps: null\n  total_epochs: 1\n") == {}
+
+
 def test_turns_that_do_not_fit(look, workshop):
     assert look("max_response_length: 500", "max_response_length: 499") == {
         ("VR036", "recipe.yaml", 7): "write `max_response_length: 500`, or less `turns`, `turn_tokens` or `budget` in "

@@ -61,3 +61,16 @@ def column(path: Path, *names: str) -> list[Any]:
     for name in names:
         values = [value.get(name) if isinstance(value, dict) else None for value in values]
     return [value for value in values if value is not None]
+
+
+def count_rows(path: Path) -> int | None:
+    """None where only reading the whole file would tell."""
+    if path.suffix != ".parquet":
+        return None
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    try:
+        return parquet.ParquetFile(path).metadata.num_rows
+    except (OSError, pyarrow.ArrowException):
+        return None  # said where its rows are read

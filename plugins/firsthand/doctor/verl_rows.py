@@ -10,7 +10,7 @@ from typing import Any
 from firsthand.doctor import models, paths
 from firsthand.doctor.findings import Finding, Place, rule
 from firsthand.doctor.media_size import Ruler
-from firsthand.doctor.rows import Unreadable, first_rows
+from firsthand.doctor.rows import Unreadable, count_rows, first_rows
 from firsthand.doctor.values import number
 from firsthand.doctor.verl_chain import Chain
 from firsthand.doctor.verl_settings import uses_tools
@@ -36,12 +36,20 @@ UNSEEN = rule(
 
 NO_MEDIA = rule("VR034", "error", "media of the rows are missing", "veRL opens them in the middle of a rollout.")
 
+FEWER_STEPS = rule(
+    "VR045",
+    "error",
+    "more training steps than the rows give",
+    "The run ends with its epochs: it looks well, and the checkpoint of its last step was never written.",
+)
+
 CAPS = {"image": 16384, "video": 768}  # most tokens of an image and of a frame, unless the row or the recipe says less
 Row = dict[str, Any]
 AGENT = "actor_rollout_ref.rollout.agent.default_agent_loop"
 
 
 def check(chain: Chain) -> Iterator[Finding]:
+    yield from _steps(chain)
     agents_named: set[bool] = set()
     for key in ("data.train_files", "data.val_files"):
         value = chain.get(key)
@@ -62,6 +70,20 @@ def check(chain: Chain) -> Iterator[Finding]:
         message = "tools are configured, but rows go to `single_turn_agent`"
         fix = "write `default_agent_loop: tool_agent`, or give rows an `agent_name`"
         yield TOOLS_UNUSED.at(chain.place(AGENT), message, fix)
+
+
+def _steps(chain: Chain) -> Iterator[Finding]:
+    named, batch = chain.get("data.train_files"), number(chain.get("data.train_batch_size"))
+    wanted, epochs = number(chain.get("trainer.total_training_steps")), number(chain.get("trainer.total_epochs"))
+    files = [paths.find(path) for path in (named if isinstance(named, list) else [named]) if isinstance(path, str)]
+    counts = [count_rows(file) if file else None for file in files]
+    if not counts or None in counts or not batch or not epochs or not wanted:
+        return
+    rows = sum(count or 0 for count in counts)
+    if wanted > (given := int(rows // batch * epochs)):
+        message = f"{rows} rows in batches of {batch:g} are {given} steps in {epochs:g} epochs, not {wanted:g}"
+        fix = f"write `total_training_steps: {given}`, or more `total_epochs`"
+        yield FEWER_STEPS.at(chain.place("trainer.total_training_steps"), message, fix)
 
 
 def _columns(chain: Chain, place: Place, path: str, rows: list[Row]) -> Iterator[Finding]:
