@@ -74,6 +74,12 @@ def test_within_the_limits_of_the_training(chat, script, tools: Path, tmp_path: 
     assert "all turns are used up (2 turns" in shown.output
 
 
+def test_a_loop_without_tools_is_said_in_words(chat, script, tmp_path: Path) -> None:
+    (tmp_path / "agent.yaml").write_text("- {name: ego_r1, dialect: ego_r1}\n")
+    shown = chat(script(), options=("--loop", str(tmp_path / "agent.yaml")))
+    assert shown.exit_code == 1 and "names no toolbox" in shown.output
+
+
 def test_options_are_asked_as_in_training(chat, script) -> None:
     server = script(answer("B"))
     shown = chat(server, "Where is it? A. in the box B. on the table")

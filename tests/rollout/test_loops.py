@@ -23,8 +23,8 @@ def test_what_a_loop_says_and_what_it_leaves_to_the_defaults(tmp_path: Path) -> 
     path = tmp_path / "agent.yaml"
     write_text(path, "- {name: a, dialect: native, toolbox: t.yaml, turns: 4, budget: {tokens: 160}}\n")
     loop = read_loop(path, "a")
-    assert (loop.dialect, loop.toolbox, loop.limits) == ("native", Path("t.yaml"), Limits(turns=4))
-    assert loop.budget == Budget(tokens=160)
+    assert (loop.dialect, loop.toolbox, loop.limits()) == ("native", Path("t.yaml"), Limits(turns=4))
+    assert loop.budget == Budget(tokens=160) and loop.limits(2, 5.0) == Limits(turns=2, seconds=5.0)
 
 
 @pytest.mark.parametrize(

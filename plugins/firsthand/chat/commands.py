@@ -55,7 +55,6 @@ def chat(
     from firsthand.chat.shell import Shell
     from firsthand.errors import UserError
     from firsthand.evals.client import check_server, connect
-    from firsthand.rollout.agent import Limits
     from firsthand.rollout.chat_policy import check_functions
     from firsthand.rollout.loops import Loop, read_loop
     from firsthand.rollout.prompt import STYLES
@@ -68,16 +67,17 @@ def chat(
         import readline  # noqa: F401  (arrows and the history of `input`)
     if bool(loop) == bool(tools):
         raise UserError("say --loop FILE or --tools FILE")
+    if functions:
+        style = "ego_r1_native"
     spoken = STYLES[style]
     own = read_loop(loop, spoken.agent) if loop else Loop(toolbox=tools, dialect=spoken.dialect, turn_tokens=1024)
-    assert own.toolbox
+    if own.toolbox is None:
+        raise UserError(f"{loop}: the loop {own.name} names no toolbox; add `toolbox: recipes/tools_toy.yaml`")
     client, toolbox, screen = connect(server, retries=2), config.load(own.toolbox), Screen(Console(), frames)
     if functions:
         check_functions(toolbox.names)
-        style = "ego_r1_native"
     sampling = {"max_tokens": max_tokens or own.turn_tokens, "temperature": temperature}
-    limits = Limits(turns or own.turns, own.invalid, own.seconds)
-    one = Agent(client, agent, style, limits, own.budget, sampling, functions)
+    one = Agent(client, agent, style, own.limits(turns), own.budget, sampling, functions)
     session = Session(one, toolbox, screen, Row.of(source, query_time))
     with asyncio.Runner() as runner:
         runner.run(check_server(client, agent))

@@ -30,9 +30,9 @@ class Loop(BaseModel):
     turn_tokens: int = TURN_TOKENS  # of one turn of the model
     budget: Budget = Budget()
 
-    @property
-    def limits(self) -> Limits:
-        return Limits(self.turns, self.invalid, self.seconds)
+    def limits(self, turns: int | None = None, seconds: float | None = None) -> Limits:
+        """Those of its training, unless a run asks for others."""
+        return Limits(turns or self.turns, self.invalid, seconds or self.seconds)
 
 
 def read_loop(path: Path, name: str) -> Loop:

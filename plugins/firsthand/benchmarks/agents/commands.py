@@ -105,7 +105,6 @@ def run(
     from firsthand.evals.client import Settings
     from firsthand.files import read_text
     from firsthand.rollout.actions import Dialect
-    from firsthand.rollout.agent import Limits
     from firsthand.rollout.episodes import Episode
     from firsthand.rollout.loops import Loop, read_loop
     from firsthand.rollout.prompt import STYLES
@@ -139,7 +138,7 @@ def run(
     pace = Pace(concurrency, retries, timeout)
     most = max_tokens or own.turn_tokens
     sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": most, "seed": seed}
-    limits = Limits(turns or own.turns, own.invalid, seconds or own.seconds)
+    limits = own.limits(turns, seconds)
     paid = Price(prompt=price[0], completion=price[1]) if price else None
     asking = Agent(agent, server, limits, own.budget, spoken, functions, sampling, paid, pace, _key(key_env))
     found = ask(asked, asking, toolbox, folder.no_tools if no_tools else folder.episodes, off=no_tools)
