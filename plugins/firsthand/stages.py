@@ -27,8 +27,8 @@ from firsthand.processes import tail
 
 Watch = Callable[[], tuple[int, int, str]]  # steps done, steps in all, a few words
 
-# A tiny model does many tiny operations: a second thread costs more than it brings, except in the large products.
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "DISABLE_VERSION_CHECK": "1"}
+# Tiny models gain from a second thread and from no third, and only where a waiting thread leaves its core to others.
+TWO_THREADS = {"OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE", "DISABLE_VERSION_CHECK": "1"}
 
 
 @dataclass

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from firsthand.demo.watches import grpo_steps, lines, llamafactory_log, rollout_files, trained_actor
-from firsthand.stages import ONE_THREAD, Stage
+from firsthand.stages import TWO_THREADS, Stage
 from firsthand.toy import expert
 
 WEEK = Path("datasets/toy_agent")
@@ -87,7 +87,7 @@ def stages(run: Path, seed: int) -> list[Stage]:
             resumes=[sft],
             says="LLaMA-Factory: LoRA on the chains",
             watch=llamafactory_log(sft / "trainer_log.jsonl"),
-            env=ONE_THREAD,
+            env=TWO_THREADS,
         ),
         Stage(
             "export",
@@ -95,7 +95,7 @@ def stages(run: Path, seed: int) -> list[Stage]:
             reads=[MERGE],
             makes=[merged / "config.json"],
             says="LLaMA-Factory: merge the adapter; the merged model gives the logits of base + adapter",
-            env=ONE_THREAD,
+            env=TWO_THREADS,
         ),
         Stage(
             "grpo",

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from firsthand.demo.watches import grpo_steps, lines, llamafactory_log, rollout_files, trained_actor
-from firsthand.stages import ONE_THREAD, Stage
+from firsthand.stages import TWO_THREADS, Stage
 
 WEEK = Path("datasets/toy")
 BASE = Path("models/tiny_qwen3_vl")
@@ -53,7 +53,7 @@ def stages(run: Path, seed: int) -> list[Stage]:
             resumes=[sft],
             says="LLaMA-Factory: LoRA on the traces of an imperfect teacher",
             watch=llamafactory_log(sft / "trainer_log.jsonl"),
-            env=ONE_THREAD,
+            env=TWO_THREADS,
         ),
         Stage(
             "export",
@@ -61,7 +61,7 @@ def stages(run: Path, seed: int) -> list[Stage]:
             reads=[MERGE],
             makes=[merged / "config.json"],
             says="LLaMA-Factory: merge the adapter",
-            env=ONE_THREAD,
+            env=TWO_THREADS,
         ),
         Stage(
             "verify",

@@ -102,7 +102,7 @@ def ask_agent(
     from firsthand.serving.vllm_server import vllm_server
 
     command = [str(Path(sys.executable).with_name("firsthand")), "eval", "run", "toy_memory", "--agent", "demo"]
-    command += ["--questions", str(questions), "--out", str(out), "--loop", str(loop), "--concurrency", "16"]
+    command += ["--questions", str(questions), "--out", str(out), "--loop", str(loop), "--concurrency", "64"]
     with vllm_server(model, "demo", out.with_suffix(".vllm.log"), 1440) as url:
         for way in ([], ["--no-tools"]):
             if code := subprocess.run([*command, "--server", url, *way]).returncode:

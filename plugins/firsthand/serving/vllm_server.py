@@ -31,7 +31,7 @@ def serve_command(model: Path | str, name: str, port: int, max_model_len: int | 
     if max_model_len:
         command += ["--max-model-len", str(max_model_len)]
     if not on_gpu():
-        command += ["--enforce-eager", "--dtype", "bfloat16", "--max-num-seqs", "32"]
+        command += ["--enforce-eager", "--dtype", "float32", "--max-num-seqs", "32"]
     return command + extra
 
 

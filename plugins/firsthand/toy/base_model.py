@@ -14,6 +14,7 @@ from typing import Any
 from firsthand import files
 from firsthand.errors import UserError
 from firsthand.rollout import prompt
+from firsthand.stages import TWO_THREADS
 from firsthand.toy import models, world
 from firsthand.toy.base_rows import build_base_rows
 
@@ -81,8 +82,7 @@ def _run(kind: str, start: Path, out: Path, *overrides: str) -> None:
     cli = str(Path(sys.executable).with_name("llamafactory-cli"))
     paths = [f"model_name_or_path={start}", f"output_dir={out}", f"template={KINDS[kind]}"]
     command = [cli, "train", str(RECIPE), *paths, *overrides]
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "DISABLE_VERSION_CHECK": "1"}  # small products: threads only wait
-    if subprocess.run(command, env=env).returncode:
+    if subprocess.run(command, env={**os.environ, **TWO_THREADS}).returncode:
         raise UserError(f"training stopped; run the same command again to resume. The command was: {' '.join(command)}")
 
 

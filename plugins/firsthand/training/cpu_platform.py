@@ -103,7 +103,8 @@ class PlatformCPU(PlatformBase):
         return False  # weights travel to the rollout through shared memory
 
     def rollout_env_vars(self):
-        return {name: os.environ.get(name, value) for name, value in ROLLOUT_ENV.items()}
+        chosen = {name: os.environ.get(name, value) for name, value in ROLLOUT_ENV.items()}
+        return {**chosen, "OMP_NUM_THREADS": "1"}  # single tokens are small products: a second thread only waits
 
     @contextmanager
     def nvtx_range(self, msg):
