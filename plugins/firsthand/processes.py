@@ -1,31 +1,48 @@
-"""Children that never outlive us: their own session, ended as a group, and a death signal should we be killed."""
+"""Children that never outlive us: their own session, ended as a group by us, or by a guard when we are gone.
 
-import ctypes
+The death signal of Linux (`PR_SET_PDEATHSIG`) is not enough for frameworks: it reaches the first process alone, once,
+and `vllm serve` loses a SIGTERM that comes while it starts.
+"""
+
 import os
 import signal
 import subprocess
 from pathlib import Path
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG = 1  # for workers that are one process and may end at once
+
+# The end of its input means that whoever started it is gone. Then the group may end by itself, for a while.
+GUARD = """
+while read -r _; do :; done
+kill -s TERM -- "-$1" 2>/dev/null
+for _ in $(seq "$2"); do kill -s 0 -- "-$1" 2>/dev/null || exit 0; sleep 1; done
+kill -s KILL -- "-$1" 2>/dev/null
+"""
+PATIENCE = 15  # seconds between SIGTERM and SIGKILL
 
 
-def start(command: list[str], log: Path, env: dict[str, str] | None = None) -> subprocess.Popen:
-    """The command with all its output in `log`."""
+class Child(subprocess.Popen):
+    guard: subprocess.Popen
+
+
+def start(command: list[str], log: Path, env: dict[str, str] | None = None) -> Child:
+    """The command with all its output in `log`; `stop` it."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    libc = ctypes.CDLL(None)
     with log.open("w") as sink:
-        return subprocess.Popen(
+        child = Child(
             command,
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
             env={**os.environ, **(env or {})},
             start_new_session=True,
-            preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM),
         )
+    guard = ["sh", "-c", GUARD, "guard", str(child.pid), str(PATIENCE)]
+    child.guard = subprocess.Popen(guard, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+    return child
 
 
-def stop(child: subprocess.Popen, patience: float = 15) -> None:
+def stop(child: Child, patience: float = PATIENCE) -> None:
     """End the whole group: frameworks leave workers and engines behind their first process."""
     for sig in (signal.SIGTERM, signal.SIGKILL):
         try:
@@ -34,6 +51,8 @@ def stop(child: subprocess.Popen, patience: float = 15) -> None:
         except (ProcessLookupError, subprocess.TimeoutExpired):
             continue
     child.wait()
+    child.guard.kill()
+    child.guard.communicate()
 
 
 def tail(log: Path, lines: int = 20) -> str:

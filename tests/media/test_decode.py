@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 from av.video.reformatter import Colorspace
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -28,13 +28,13 @@ LAYOUTS = {
         {"codec": "libx265", "layout": "yuv420p10le", "x265-params": "log-level=none:open-gop=1:keyint=25:bframes=3"},
     ),
 }
-loose = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
+loose = settings(deadline=None, max_examples=15)
 
 
-@pytest.fixture(params=LAYOUTS)
-def video(request, videos):
+@pytest.fixture(params=LAYOUTS, scope="module")
+def video(request, make_videos, tmp_path_factory):
     times, options = LAYOUTS[request.param]
-    options = dict(options)
+    options, videos = dict(options), make_videos(tmp_path_factory.mktemp("layout") / "videos")
     return videos.make("video" + options.pop("suffix", ".mp4"), times, **options), times
 
 

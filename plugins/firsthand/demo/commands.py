@@ -13,7 +13,7 @@ Loop = Annotated[str, typer.Argument(help="agent: tools over a week's memory. ch
 
 @app.command()
 def run(
-    loop: Loop = "choice",
+    loop: Loop = "agent",
     out: Annotated[Path | None, typer.Option(help="Folder of this run; run again with the same one to resume.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of SFT and of GRPO.")] = 0,
 ) -> None:
@@ -30,7 +30,7 @@ def run(
 
 @app.command()
 def seeds(
-    loop: Loop = "choice",
+    loop: Loop = "agent",
     seeds: Annotated[str, typer.Option(help="Comma-separated seeds; each has a run folder of its own.")] = "0,1,2",
     results: Annotated[Path, typer.Option(help="Markdown file whose section of this demo is replaced.")] = Path(
         "docs/results.md"
@@ -38,7 +38,7 @@ def seeds(
 ) -> None:
     """Run a demo once a seed and write the table of all of them; seeds that are done are only tabled.
 
-    Example: firsthand demo seeds choice --seeds 0,1,2 --results docs/results.md
+    Example: firsthand demo seeds agent --seeds 0,1,2 --results docs/results.md
     """
     from rich.console import Console
 
