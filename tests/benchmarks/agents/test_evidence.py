@@ -1,7 +1,7 @@
 """Evidence measures against cases counted by hand, and the interval arithmetic under them against brute force."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firsthand import clock
@@ -120,6 +120,7 @@ def test_widened_spans_hold_the_span_and_are_long_enough(one, other, seconds) ->
 
 @few
 @given(SPANS.filter(bool), SPANS.filter(bool))
+@example([(86400.0, 86434.05)], [(86434.05, 86466.7)])
 def test_tiou_is_a_share_symmetric_and_whole_only_for_equal_coverage(shown, wanted) -> None:
     clips = [clock.widened(*one, clock.CLIP) for one in wanted]
     value = tiou(shown, clips)

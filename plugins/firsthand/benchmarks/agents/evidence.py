@@ -80,4 +80,5 @@ def mean(each: Sequence[Evidence]) -> Evidence | None:
 def tiou(spans: Spans, clips: Spans) -> float:
     shown = [clock.widened(*span, clock.CLIP) for span in spans]
     either = clock.covered([*shown, *clips])
-    return (clock.covered(shown) + clock.covered(clips) - either) / either
+    both = clock.covered(shown) + clock.covered(clips) - either
+    return min(max(both / either, 0.0), 1.0)  # where spans only touch, rounding goes below nothing
