@@ -19,7 +19,7 @@ demo-seeds: setup  # three seeds, and their table into docs/results.md
 
 test: setup lint
 	@$(BIN)/python -m pytest -q -m "not e2e and not slow" -n 2
-	@$(BIN)/python -m pytest -q -m "e2e" -n 2 --dist loadfile --durations=10
+	@$(BIN)/python -m pytest -q -m "e2e" -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 
 lint: setup
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
