@@ -79,7 +79,7 @@ def ask(
 
     settings = Settings(model="demo", temperature=0.0, max_tokens=max_tokens, seed=0)
     with vllm_server(model, "demo", out.with_suffix(".vllm.log"), max_model_len) as url:
-        summary = asyncio.run(ask_all(questions, out, url, settings, media_root=questions.parent, concurrency=16))
+        summary = asyncio.run(ask_all(questions, out, url, settings, media_root=questions.parent, concurrency=64))
     if summary.failed:
         key, why = next(iter(summary.failed.items()))
         raise UserError(f"{len(summary.failed)} questions could not be asked; the first: {key}: {why}")
