@@ -116,7 +116,7 @@ def teach(out: Path, kind: str, told: Told, schemas: list[dict[str, Any]] | None
     samples = [_tokens(tokenizer, turns, schemas) for turns in told]
     optimizer, rng = torch.optim.AdamW(model.parameters(), lr=3e-3), random.Random(0)
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # small products: threads only wait
+    torch.set_num_threads(1)  # the other core is another test's
     for _ in range(steps):
         batch = rng.sample(samples, 4)
         width = max(len(ids) for ids, _ in batch)

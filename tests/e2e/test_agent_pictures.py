@@ -15,11 +15,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> Path:
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("verl")
-    if torch.accelerator.current_accelerator() is not None:
-        pytest.skip("for machines without an accelerator")
+def world(on_cpu, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("agent")
     agent_world.make(out, "ego_r1_native")
     tools = out / "tools.yaml"

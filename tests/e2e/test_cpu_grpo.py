@@ -14,12 +14,8 @@ REWARD = ROOT / "tests/e2e/varied_reward.py"
 
 
 @pytest.fixture(scope="module")
-def train(random_model, colour_rows, tmp_path_factory):
+def train(on_cpu, random_model, colour_rows, tmp_path_factory):
     """A starter of `verl.trainer.main_ppo` (it gives the process and its log), and the folder of its checkpoints."""
-    torch = pytest.importorskip("torch")
-    pytest.importorskip("verl")
-    if torch.accelerator.current_accelerator() is not None:
-        pytest.skip("for machines without an accelerator")
     runs = tmp_path_factory.mktemp("run")
 
     def start(steps: int) -> tuple[subprocess.Popen, Path]:
