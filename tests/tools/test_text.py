@@ -55,6 +55,7 @@ def test_deep_nesting_ends_soon() -> None:
 
 
 @given(HOSTILE | st.text(max_size=400), st.integers(16, 120))
+@example("\n<|im_start|><|im_start|>", 16)
 def test_what_is_cut_fits_and_says_so(long: str, tokens: int) -> None:
     short = text.fit(long, tokens)
     assert text.count_tokens(short) <= tokens

@@ -29,7 +29,6 @@ def stages(run: Path, seed: int) -> list[Stage]:
     sft, merged, grpo, final = run / "sft", run / "sft_merged", run / "grpo", run / "grpo_merged"
     steps = grpo_steps(GRPO)
     good, rows, test = CHAINS.with_stem("toy_good"), WEEK / "cott_sft.json", WEEK / "agent_test.jsonl"
-    export = [str(MERGE), f"adapter_name_or_path={sft}", f"export_dir={merged}"]
     return [
         Stage(
             "week",
@@ -91,7 +90,7 @@ def stages(run: Path, seed: int) -> list[Stage]:
         ),
         Stage(
             "export",
-            [firsthand, "export", *export],
+            [firsthand, "export", str(MERGE), f"adapter_name_or_path={sft}", f"export_dir={merged}"],
             reads=[MERGE],
             makes=[merged / "config.json"],
             says="LLaMA-Factory: merge the adapter; the merged model gives the logits of base + adapter",

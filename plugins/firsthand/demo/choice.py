@@ -24,7 +24,6 @@ def stages(run: Path, seed: int) -> list[Stage]:
     sft, merged, grpo, final = run / "sft", run / "sft_merged", run / "grpo", run / "grpo_merged"
     steps = grpo_steps(GRPO)
     rows = [WEEK / "choice_sft.json", WEEK / "choice_grpo_train.parquet", WEEK / "choice_test.jsonl"]
-    export = [str(MERGE), f"adapter_name_or_path={sft}", f"export_dir={merged}"]
     return [
         Stage(
             "week",
@@ -57,16 +56,11 @@ def stages(run: Path, seed: int) -> list[Stage]:
         ),
         Stage(
             "export",
-            [llamafactory, "export", *export],
+            [firsthand, "export", str(MERGE), f"adapter_name_or_path={sft}", f"export_dir={merged}"],
             reads=[MERGE],
             makes=[merged / "config.json"],
-            says="LLaMA-Factory: merge the adapter",
+            says="LLaMA-Factory: merge the adapter; the merged model gives the logits of base + adapter",
             env=TWO_THREADS,
-        ),
-        Stage(
-            "verify",
-            [firsthand, "export", "--check-only", *export],
-            says="the merged model gives the logits of base + adapter",
         ),
         Stage(
             "grpo",

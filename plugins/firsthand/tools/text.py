@@ -66,7 +66,7 @@ def fit(text: str, tokens: int) -> str:
             break
         kept, end = kept + cost, piece.end()
     ends = [found.end() for found in _SENTENCE_END.finditer(text, end // 2, end)]
-    head = text[: ends[-1] if ends else end].rstrip()
+    head = text[: ends[-1] if ends else end].strip()
     return f"{head} {_note(total - count_tokens(head), total)}".lstrip()
 
 
