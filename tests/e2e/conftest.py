@@ -1,5 +1,13 @@
 import pytest
 
+# Whole files go to two processes, in this order: begun last, one of these would leave the other process idle.
+LONGEST_FIRST = ("test_agent_grpo.py", "test_loop.py", "test_agent_pictures.py", "test_egocross.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
 
 @pytest.fixture(scope="session")
 def on_cpu() -> None:
