@@ -1,6 +1,7 @@
 """What the visual loop measured: scores with intervals, curves of every reward part, questions that GRPO changed."""
 
 import json
+import os
 import statistics
 from collections import defaultdict
 from pathlib import Path
@@ -32,7 +33,7 @@ def content(run: Path) -> dict[str, Any]:
     return {
         "title": "A tiny Qwen3-VL learns to look at the hands",
         "subtitle": "base, after SFT on an imperfect teacher, and after GRPO; held-out person of the toy week",
-        "media_root": str(Path("../" * len(run.parts)) / WEEK),
+        "media_root": os.path.relpath(WEEK.resolve(), run.resolve()),  # pathlib learns this in Python 3.12
         "curves": {"x": "step", "series": reward_curves(run / "grpo/rollouts")},
         "table": [item.model_dump() for item in scores],
         "comparisons": [item.model_dump() for item in comparisons],
