@@ -1,11 +1,12 @@
 import pytest
 
-# Whole files go to two processes, in this order: begun last, one of these would leave the other process idle.
-LONGEST_FIRST = ("test_agent_grpo.py", "test_loop.py", "test_agent_pictures.py", "test_egocross.py")
+# Whole files go to two processes in this order, and each is given its next file while two tests are left to it: the
+# first and the third of these fall to one, the second and the fourth to the other, the short files to whoever is done.
+LONG_ONES = ("test_egocross.py", "test_agent_grpo.py", "test_loop.py", "test_agent_pictures.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
+    places = {name: place for place, name in enumerate(LONG_ONES)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
