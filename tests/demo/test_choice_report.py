@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from firsthand.reward_fns.choice import compute_score
 
 from firsthand import files
 from firsthand.demo import choice_report
@@ -28,7 +27,7 @@ def write(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         answer = {"id": "a", "letter": letter, "output": TEXT.format(letter)}
         files.write_jsonl(run / f"answers/{model}.jsonl", [answer])
     weights = yaml.safe_load(RECIPE.read_text())["reward"]["custom_reward_function"]["reward_kwargs"]
-    score = compute_score("toy_choice", TEXT.format("A"), "A", {"letters": "ABCD"}, **weights)["score"]
+    score = choice_report.compute_score("toy_choice", TEXT.format("A"), "A", {"letters": "ABCD"}, **weights)["score"]
     files.write_jsonl(run / "grpo/rollouts/1.jsonl", [{"output": TEXT.format("A"), "gts": "A", "score": score}])
 
 
