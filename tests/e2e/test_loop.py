@@ -1,11 +1,10 @@
-"""The whole loop through the real frameworks at the smallest size: SFT, export, proof, GRPO, merge, serving.
-
-A GRPO killed and begun again is in test_agent_grpo.py, where a critic has to come back too."""
+"""The whole loop through the real frameworks at the smallest size: SFT, export, proof, GRPO, merge, serving, resume."""
 
 import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,20 +49,28 @@ def merged(week) -> Path:
 
 
 @pytest.fixture(scope="module")
-def grpo(on_cpu, week, merged) -> tuple[str, Path]:
-    """Two steps of the stock trainer: what it said, and its folder. The weights move so far in the first that a rollout
-    engine which kept the old ones would not agree with the actor in the second."""
-    out = week.parent / "grpo"
-    said = sh(
-        sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes",
-        "--config-name", "tiny_grpo_qwen3vl_choice", f"actor_rollout_ref.model.path={merged}",
-        f"data.train_files={week}/choice_grpo_train.parquet", f"data.val_files={week}/choice_grpo_dev.parquet",
-        f"data.media.root={week}", "data.train_batch_size=4", "actor_rollout_ref.actor.optim.lr=0.01",
-        "actor_rollout_ref.actor.ppo_mini_batch_size=4", "actor_rollout_ref.rollout.n=4",
-        f"trainer.default_local_dir={out}", f"trainer.rollout_data_dir={out}/rollouts",
-        "trainer.total_training_steps=2", "trainer.val_before_train=False", "trainer.test_freq=-1",
-    )  # fmt: skip
-    return said, out
+def train(on_cpu, week, merged) -> Callable[[int], str]:
+    """The stock trainer up to a step, in one folder; it gives what it said. One step moves the weights so far that a
+    rollout engine which kept the old ones would not agree with the actor in the next."""
+
+    def run(steps: int) -> str:
+        return sh(
+            sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes",
+            "--config-name", "tiny_grpo_qwen3vl_choice", f"actor_rollout_ref.model.path={merged}",
+            f"data.train_files={week}/choice_grpo_train.parquet", f"data.val_files={week}/choice_grpo_dev.parquet",
+            f"data.media.root={week}", "data.train_batch_size=4", "actor_rollout_ref.actor.optim.lr=0.01",
+            "actor_rollout_ref.actor.ppo_mini_batch_size=4", "actor_rollout_ref.rollout.n=4",
+            f"trainer.default_local_dir={week.parent}/grpo", f"trainer.rollout_data_dir={week.parent}/grpo/rollouts",
+            f"trainer.total_training_steps={steps}", "trainer.total_epochs=100",
+            "trainer.val_before_train=False", "trainer.test_freq=-1",
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def grpo(train, week) -> tuple[str, Path]:
+    return train(2), week.parent / "grpo"
 
 
 def metrics(said: str, name: str) -> list[float]:
@@ -104,3 +111,10 @@ def test_the_checkpoint_is_another_model_and_a_server_on_it_answers(grpo, merged
     given = read_rows(answers, Prediction)
     assert set(given) == {row["id"] for row in few}
     assert all(answer.output for answer in given.values())
+
+
+def test_another_run_goes_on_with_the_weights_of_the_checkpoint_in_actor_and_rollout_engine(grpo, train):
+    """Last: the third checkpoint takes the place of the second. A kill -9 is in test_agent_grpo.py."""
+    said = train(3)
+    assert metrics(said, "training/global_step") == [3], "it began anew"
+    assert min(metrics(said, "training/rollout_actor_probs_pearson_corr")) > 0.98
