@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from firsthand.data.check.pool import default_workers
+from firsthand.workers import default_workers
 
 WORDS = [
     "the",
@@ -97,8 +97,8 @@ def generate(name: str, folder: Path, share: float) -> tuple[Path, int]:
 
 
 def ours(name: str, path: Path) -> None:
-    from firsthand.data.build import Options, build
-    from firsthand.data.catalogue import release
+    from firsthand.data.build.build import Options, build
+    from firsthand.data.build.catalogue import release
 
     purpose = RELEASES[name][1]
     begin = Reading.now()
@@ -109,8 +109,8 @@ def ours(name: str, path: Path) -> None:
 def whole(name: str, path: Path) -> None:
     import datasets
 
-    from firsthand.data.catalogue import release
-    from firsthand.data.release import Place
+    from firsthand.data.build.catalogue import release
+    from firsthand.data.build.release import Place
     from firsthand.rollout import prompt
 
     datasets.disable_progress_bars()

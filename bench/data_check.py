@@ -22,10 +22,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from firsthand.data.check import memory, run, source
-from firsthand.data.check.vision import Counter
+from firsthand.data.check import ram, run
+from firsthand.data.check.token_count import Counter
+from firsthand.data.read import data_file
 from firsthand.data.show import show
-from firsthand.toy import base_model, models
+from firsthand.toy.tiny_models import base_model, models
 
 PHOTOS, SAMPLE = 300, 40
 RECIPE = {
@@ -56,7 +57,7 @@ def cpu() -> float:
 
 
 def measure_checks(folder: Path, model: Path, rows: int, workers: int) -> None:
-    found = source.find(str(make(folder, rows)), folder)
+    found = data_file.find(str(make(folder, rows)), folder)
     counter = Counter(str(model))
     began, spent = time.perf_counter(), cpu()
     report = run.check(found, counter, workers)
@@ -91,7 +92,7 @@ def measure_memory(folder: Path, model: Path) -> None:
     for name, rows in sets.items():
         file = folder / "set.json"
         file.write_text(json.dumps(rows))
-        found = source.find(str(file), folder)
+        found = data_file.find(str(file), folder)
         report = run.check(found, Counter(str(model)))
         assert report.memory
         done = subprocess.run(
@@ -107,7 +108,7 @@ def measure_memory(folder: Path, model: Path) -> None:
             f"{name} ({tokens:,} tokens, {report.pixels:,} pixels at most): {real / 1e9:.2f} GB at the peak, "
             f"estimate {report.memory.peak / 1e9:.2f} GB"
         )
-    print(f"the estimate takes {memory.BASE / 1e9} GB, {memory.TOKEN} bytes a token, {memory.PIXEL} bytes a pixel")
+    print(f"the estimate takes {ram.BASE / 1e9} GB, {ram.TOKEN} bytes a token, {ram.PIXEL} bytes a pixel")
 
 
 def preprocess(folder: Path, model: Path) -> None:

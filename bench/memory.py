@@ -26,8 +26,8 @@ import numpy as np
 from firsthand import clock
 from firsthand.files import read_json
 from firsthand.memory.dense import add_vectors, open_embedder
+from firsthand.memory.ego_r1_files import Problems, find, read
 from firsthand.memory.ranking import bm25
-from firsthand.memory.readers import Problems, find, read
 from firsthand.memory.records import Record
 from firsthand.memory.search import Ranking, Searcher
 from firsthand.memory.store import Store

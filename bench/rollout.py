@@ -152,7 +152,7 @@ async def overhead(dialect: Dialect, calls: int) -> None:
     from verl.experimental.agent_loop.agent_loop import DictConfigWrap
 
     from firsthand.training import agent_loop
-    from firsthand.training.verl_dataset import MediaDataset
+    from firsthand.training.dataset import MediaDataset
 
     processor = AutoProcessor.from_pretrained(MODEL)
     config = DictConfigWrap(OmegaConf.create({

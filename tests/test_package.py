@@ -43,12 +43,10 @@ def test_nothing_heavy_is_imported(statement: str) -> None:
     assert HEAVY.isdisjoint(json.loads(done.stdout))
 
 
-def test_setup_cfg_lists_every_package(setup) -> None:
-    source = ROOT / "plugins"
-    folders = {path.parent for path in (source / "firsthand").rglob("*.py")}
-    assert all((folder / "__init__.py").exists() for folder in folders)
-    found = {".".join(folder.relative_to(source).parts) for folder in folders} | {"firsthand.reward_fns"}
-    assert sorted(found) == lines(setup["options"]["packages"])
+def test_every_folder_of_code_is_a_package() -> None:
+    """setup.py finds packages; a folder without `__init__.py` would be missing from an installation."""
+    folders = {path.parent for path in (ROOT / "plugins/firsthand").rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
 
 
 def test_no_package_shadows_a_library() -> None:

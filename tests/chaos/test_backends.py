@@ -18,8 +18,8 @@ from firsthand.tools import keys
 from firsthand.tools.backends.openai import OpenAIBackend, Price
 from firsthand.tools.limits import Breaker, Guard, RateLimit
 from firsthand.tools.protocol import Budget
-from firsthand.tools.row import Row
-from firsthand.tools.server import Limits, build
+from firsthand.tools.scope import Row
+from firsthand.tools.serve.server import Limits, build
 from firsthand.tools.toolbox import Toolbox
 from firsthand.tools.vlm import Vlm
 

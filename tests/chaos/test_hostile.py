@@ -13,8 +13,8 @@ from firsthand.memory.records import Record
 from firsthand.memory.search import Searcher
 from firsthand.memory.store import Store
 from firsthand.tools.rag import Rag
-from firsthand.tools.row import Row
-from firsthand.tools.server import Limits, build
+from firsthand.tools.scope import Row
+from firsthand.tools.serve.server import Limits, build
 from firsthand.tools.terminate import Terminate
 from firsthand.tools.toolbox import Toolbox
 

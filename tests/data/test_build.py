@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 
 from firsthand import files
 from firsthand.cli import app
-from firsthand.data import build as building
-from firsthand.data import writers
-from firsthand.data.build import Options, build
-from firsthand.data.catalogue import RELEASES, release
-from firsthand.data.check import stream
-from firsthand.data.options import lettered, split_text
+from firsthand.data.build import build as building
+from firsthand.data.build import writers
+from firsthand.data.build.build import Options, build
+from firsthand.data.build.catalogue import RELEASES, release
+from firsthand.data.build.options import lettered, split_text
+from firsthand.data.read import rows as stream
 from firsthand.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -240,11 +240,11 @@ def test_a_missing_letter_is_an_error(options: list[str]) -> None:
 def test_several_processes_write_the_same_bytes_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [row(id % 40, data_type="audio" if id % 7 == 3 else "video") for id in range(60)]
     src = write(tmp_path / "src", [*rows, "no row", row(99)])
-    monkeypatch.setattr("firsthand.data.build.BATCH", 4)
+    monkeypatch.setattr("firsthand.data.build.build.BATCH", 4)
     written = []
     for workers in (1, 3):
-        monkeypatch.setattr("firsthand.data.build.FEW", 0)
-        monkeypatch.setattr("firsthand.data.build.default_workers", lambda workers=workers: workers)
+        monkeypatch.setattr("firsthand.data.build.build.FEW", 0)
+        monkeypatch.setattr("firsthand.data.build.build.default_workers", lambda workers=workers: workers)
         built, out = make(src, tmp_path / str(workers)), tmp_path / str(workers)
         assert (built.rows, built.dropped) == ({"rl_train.parquet": 38}, 24)
         written.append([(out / name).read_bytes() for name in ("rl_train.parquet", "dropped.jsonl", "manifest.json")])

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from firsthand import files
 from firsthand.cli import app
-from firsthand.data.build import Built, Options, build
-from firsthand.data.catalogue import release
+from firsthand.data.build.build import Built, Options, build
+from firsthand.data.build.catalogue import release
 from firsthand.errors import UserError
 from firsthand.rollout.actions import Answer, Call, read_action
 from firsthand.rollout.prompt import question_of, system
@@ -72,9 +72,9 @@ def test_records_of_steps_become_one_chain_in_any_order(tmp_path: Path, order: t
 def test_chains_are_put_together_before_several_processes_read_them(tmp_path: Path, monkeypatch) -> None:
     rows = [step for number in range(20) for step in records(f"{number}: {QUESTION}")]
     one = cott(tmp_path, rows)
-    monkeypatch.setattr("firsthand.data.build.FEW", 0)
-    monkeypatch.setattr("firsthand.data.build.BATCH", 7)
-    monkeypatch.setattr("firsthand.data.build.default_workers", lambda: 2)
+    monkeypatch.setattr("firsthand.data.build.build.FEW", 0)
+    monkeypatch.setattr("firsthand.data.build.build.BATCH", 7)
+    monkeypatch.setattr("firsthand.data.build.build.default_workers", lambda: 2)
     assert cott(tmp_path, rows) == one
     assert (one[0].rows, one[0].folded) == ({"sft.jsonl": 20}, 40)
 

@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from firsthand.cli import app
-from firsthand.data.catalogue import RELEASES, release
-from firsthand.data.fetch import choose, fetch
+from firsthand.data.build.catalogue import RELEASES, release
+from firsthand.data.build.fetch import choose, fetch
 from firsthand.errors import UserError
 
 FILES = {

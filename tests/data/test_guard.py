@@ -11,11 +11,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from firsthand.cli import app
-from firsthand.data import guard
-from firsthand.data.check.source import find
+from firsthand.data.leaks import guard
+from firsthand.data.read.data_file import find
 from firsthand.errors import UserError
 from firsthand.files import read_jsonl
-from firsthand.rows import Question
+from firsthand.question import Question
 
 COUNT = "How many distinct tools are seen ?"
 OPTIONS = ["A: one", "B: two", "C: three", "D: four"]

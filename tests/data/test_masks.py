@@ -10,8 +10,8 @@ from PIL import Image
 
 from firsthand import files
 from firsthand.data.registry import entries
+from firsthand.question import Question, Step, Trajectory
 from firsthand.rollout import prompt
-from firsthand.rows import Question, Step, Trajectory
 
 pytest.importorskip("llamafactory")
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def processed(request, tmp_path_factory) -> tuple[list[dict[str, Any]], list[dic
     from llamafactory.hparams import get_train_args
     from llamafactory.model import load_tokenizer
 
-    from firsthand.toy import models
+    from firsthand.toy.tiny_models import models
 
     recipe, kind, made = CASES[request.param]
     folder = tmp_path_factory.mktemp(request.param)

@@ -9,12 +9,12 @@ from PIL import Image
 
 from firsthand import files
 from firsthand.data import registry
-from firsthand.data.build import Options, build
-from firsthand.data.catalogue import RELEASES, release
-from firsthand.data.check.source import find
+from firsthand.data.build.build import Options, build
+from firsthand.data.build.catalogue import RELEASES, release
+from firsthand.data.read.data_file import find
 from firsthand.errors import UserError
+from firsthand.question import Question, Step, Trajectory
 from firsthand.rollout import prompt
-from firsthand.rows import Question, Step, Trajectory
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models/tiny_qwen3_vl"

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from firsthand import files
-from firsthand.data.build import Built, Options, build
-from firsthand.data.catalogue import release
+from firsthand.data.build.build import Built, Options, build
+from firsthand.data.build.catalogue import release
 from firsthand.rollout.episodes import Task
 from firsthand.rollout.prompt import question_of
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import pytest
 from typer.testing import CliRunner
 
-from firsthand.benchmarks import egocross
 from firsthand.cli import app
+from firsthand.evals.egocross import owner_files
 
 # -- rows in the exact formats of the releases -------------------------------------------------------------------------
 
@@ -81,8 +81,8 @@ ENTRY = {
 
 def template(**changes: Any) -> list[dict[str, Any]]:
     rows = [
-        {"id": n, "question_id": f"q{n}", "dataset": egocross.dataset_of(n), "answer": ""}
-        for n in range(1, egocross.TOTAL + 1)
+        {"id": n, "question_id": f"q{n}", "dataset": owner_files.dataset_of(n), "answer": ""}
+        for n in range(1, owner_files.TOTAL + 1)
     ]
     rows[4] |= changes
     return rows

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from firsthand.doctor import recipes
-from firsthand.doctor.findings import Finding
+from firsthand.findings import Finding
 
 LF_TRAIN = """\
     model_name_or_path: Qwen/Qwen3-VL-4B-Instruct

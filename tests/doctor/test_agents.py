@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from firsthand.doctor import agent_loops, recipes, verl_agents
+from firsthand.doctor import recipes
+from firsthand.doctor.verl import agent_loops, agents
+from firsthand.question import Question
 from firsthand.rollout import prompt
-from firsthand.rows import Question
 
 ROOT = Path(__file__).parents[2]
 LOOPS = """\
@@ -80,10 +81,10 @@ def look(workshop):
     write(workshop / "dev.parquet", [row(2, split="dev")])
     (workshop / "tools.yaml").write_text("memory: {store: memory.sqlite}\ntools: {rag: {}}\n")
 
-    def run(old: str = "", new: str = "", loops: tuple[str, str] = ("", "")) -> dict[tuple, str]:
-        assert old in RECIPE and loops[0] in LOOPS
+    def run(old: str = "", new: str = "", loop_file: tuple[str, str] = ("", "")) -> dict[tuple, str]:
+        assert old in RECIPE and loop_file[0] in LOOPS
         (workshop / "recipe.yaml").write_text(RECIPE.replace(old, new, 1))
-        (workshop / "loops.yaml").write_text(LOOPS.replace(*loops, 1))
+        (workshop / "loops.yaml").write_text(LOOPS.replace(*loop_file, 1))
         return {(f.rule, f.file, f.line): f.fix for f in recipes.check(Path("recipe.yaml")).findings}
 
     return run
@@ -188,16 +189,16 @@ def test_the_settings_are_those_of_the_loop_and_the_sampler():
     pytest.importorskip("verl")
     from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
-    from firsthand.rollout import loops
+    from firsthand.rollout import loop_file
     from firsthand.rollout.agent import Limits
     from firsthand.training.agent_loop import ToolLoop
 
     taken = inspect.signature(ToolLoop.__init__).parameters
     assert {"self", "args", "options", *agent_loops.OWN} == set(taken)
-    assert taken["turn_tokens"].default == loops.TURN_TOKENS
+    assert taken["turn_tokens"].default == loop_file.TURN_TOKENS
     assert not {field.name for field in dataclasses.fields(Limits)} & set(agent_loops.OWN)
     own = {"traces", "group_reward"}
-    assert verl_agents.SAMPLER_OPTIONS - own <= set(inspect.signature(ReplayBuffer.__init__).parameters)
+    assert agents.SAMPLER_OPTIONS - own <= set(inspect.signature(ReplayBuffer.__init__).parameters)
     source = (ROOT / "plugins/firsthand/training/replay_buffer.py").read_text()
     assert all(f'options.pop("{name}"' in source for name in own)
 

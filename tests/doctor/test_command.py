@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from firsthand.cli import app
-from firsthand.doctor.findings import LEVELS, RULES
+from firsthand.findings import LEVELS, RULES
 
 ROOT = Path(__file__).parents[2]
 
@@ -107,17 +107,18 @@ def test_every_rule_is_listed_and_the_page_repeats_the_list(doctor):
 
 
 def test_the_base_install_says_what_it_could_not_check(lint, monkeypatch):
-    from firsthand.doctor import lf_facts, sources, verl_chain, verl_facts, verl_files
+    from firsthand.doctor.verl import files
+    from firsthand.recipe import hydra_chain, llamafactory_facts, python_source, verl_facts
 
     caches = (
-        lf_facts.fields,
-        lf_facts.templates,
-        lf_facts.model_templates,
+        llamafactory_facts.fields,
+        llamafactory_facts.templates,
+        llamafactory_facts.model_templates,
         verl_facts.defaults,
         verl_facts.leaves,
-        verl_files.builtin_loops,
+        files.builtin_loops,
     )
-    for module in (lf_facts, verl_chain, verl_facts, verl_files, sources):
+    for module in (llamafactory_facts, hydra_chain, verl_facts, files, python_source):
         monkeypatch.setattr(module, "package_folder", lambda name: None)
     for cached in caches:
         cached.cache_clear()

@@ -6,22 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from firsthand.doctor import (
-    lf_facts,
-    lf_keys,
-    lf_registry,
-    sources,
-    verl_chain,
-    verl_facts,
-    verl_files,
-    verl_renamed,
-    verl_settings,
-    yaml_lines,
-)
+from firsthand.doctor.llamafactory import keys
+from firsthand.doctor.verl import files, renamed, settings
+from firsthand.recipe import dataset_registry, hydra_chain, llamafactory_facts, python_source, verl_facts, yaml_lines
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(
-    sources.package_folder("verl") is None or sources.package_folder("llamafactory") is None,
+    python_source.package_folder("verl") is None or python_source.package_folder("llamafactory") is None,
     reason="needs LLaMA-Factory and veRL",
 )
 
@@ -34,51 +25,53 @@ def paths(tree: dict, prefix: str = "") -> set[str]:
 def test_the_default_config_is_the_one_that_hydra_composes():
     from omegaconf import OmegaConf
 
-    composed = OmegaConf.to_container(verl_chain._base("ppo_trainer", ()))
+    composed = OmegaConf.to_container(hydra_chain._base("ppo_trainer", ()))
     assert paths(verl_facts.defaults()) == paths(composed) - {"model_engine"}  # a choice in `defaults`, not a key
 
 
-@pytest.mark.parametrize("old", verl_renamed.RENAMED)
+@pytest.mark.parametrize("old", renamed.RENAMED)
 def test_renamed_keys_of_verl(old):
     known = paths(verl_facts.defaults())
-    new = verl_renamed.RENAMED[old].split(" (")[0]
+    new = renamed.RENAMED[old].split(" (")[0]
     legacy_but_parsed = ("custom_reward_function", "reward_model", "sandbox_fusion")
     assert old not in known or old.startswith(legacy_but_parsed)
     assert new in known or new.startswith(("nothing:", "a tool in ")) or new.split(" with ")[0] in known
 
 
-@pytest.mark.parametrize("old", lf_keys.RENAMED)
+@pytest.mark.parametrize("old", keys.RENAMED)
 def test_renamed_keys_of_llamafactory(old):
-    known = lf_facts.fields(lf_facts.TRAIN)
-    new = re.match(r"\w+", lf_keys.RENAMED[old])[0]
+    known = llamafactory_facts.fields(llamafactory_facts.TRAIN)
+    new = re.match(r"\w+", keys.RENAMED[old])[0]
     assert old not in known and (new in known or new == "nothing")
 
 
 def test_the_columns_and_tags_are_those_of_llamafactory():
-    tree = sources.parse(sources.package_folder("llamafactory") / "data" / "parser.py")
+    tree = python_source.parse(python_source.package_folder("llamafactory") / "data" / "parser.py")
     [attributes] = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == "DatasetAttr"]
     theirs = {
         s.target.id: s.value.value for s in attributes.body if isinstance(s, ast.AnnAssign) and s.value is not None
     }
-    ours = {**lf_registry.COLUMNS, **lf_registry.TAGS}
+    ours = {**dataset_registry.COLUMNS, **dataset_registry.TAGS}
     assert {key: theirs[key] for key in ours} == ours
     named = {s.target.id for s in attributes.body if isinstance(s, ast.AnnAssign)}
-    assert named - set(ours) - {"load_from", "dataset_name"} == set(lf_registry.ENTRY) - set(lf_registry.SOURCES) - {
+    assert named - set(ours) - {"load_from", "dataset_name"} == set(dataset_registry.ENTRY) - set(
+        dataset_registry.SOURCES
+    ) - {
         "columns",
         "tags",
     }
 
 
 def test_templates_of_models():
-    templates = lf_facts.templates()
+    templates = llamafactory_facts.templates()
     assert templates["qwen3_vl"].reasoning and not templates["qwen3_vl_nothink"].reasoning
     assert templates["qwen3_vl"].plugin == templates["qwen3_vl_nothink"].plugin == "qwen3_vl"
-    assert lf_facts.model_templates()["qwen3-vl-4b-instruct"] == "qwen3_vl_nothink"
+    assert llamafactory_facts.model_templates()["qwen3-vl-4b-instruct"] == "qwen3_vl_nothink"
 
 
 def test_agent_loops_and_cpu_settings_exist():
-    assert {"single_turn_agent", "tool_agent"} <= verl_files.builtin_loops()
-    assert set(verl_settings.ON_CPU) <= paths(verl_facts.defaults())
+    assert {"single_turn_agent", "tool_agent"} <= files.builtin_loops()
+    assert set(settings.ON_CPU) <= paths(verl_facts.defaults())
 
 
 @pytest.mark.e2e
@@ -87,9 +80,12 @@ def test_argument_names_are_those_of_the_real_parser():
 
     from llamafactory.hparams import parser
 
-    for ours, theirs in ((lf_facts.TRAIN, parser._TRAIN_ARGS), (lf_facts.INFER, parser._INFER_ARGS)):
+    for ours, theirs in (
+        (llamafactory_facts.TRAIN, parser._TRAIN_ARGS),
+        (llamafactory_facts.INFER, parser._INFER_ARGS),
+    ):
         real = {field.name for cls in theirs for field in dataclasses.fields(cls) if field.init}
-        assert set(lf_facts.fields(ours)) == real
+        assert set(llamafactory_facts.fields(ours)) == real
 
 
 @pytest.mark.e2e
@@ -108,7 +104,7 @@ def test_verl_ignores_the_reward_function_of_a_legacy_key(tmp_path):
     from verl.trainer.ppo.reward import get_custom_reward_fn
 
     legacy = OmegaConf.create({"custom_reward_function": {"path": str(tmp_path / "never_read.py"), "name": "f"}})
-    assert get_custom_reward_fn(OmegaConf.merge(verl_chain._base("ppo_trainer", ()), legacy)) is None
+    assert get_custom_reward_fn(OmegaConf.merge(hydra_chain._base("ppo_trainer", ()), legacy)) is None
 
 
 @pytest.mark.e2e
@@ -118,9 +114,9 @@ def test_a_recipe_is_merged_as_hydra_merges_it(recipe):
     from omegaconf import OmegaConf
 
     with initialize_config_dir(str(recipe.parent), version_base=None):
-        theirs = compose(recipe.stem, overrides=[f"hydra.searchpath=[file://{verl_chain.config_folder()}]"])
+        theirs = compose(recipe.stem, overrides=[f"hydra.searchpath=[file://{hydra_chain.config_folder()}]"])
     document, _ = yaml_lines.load(recipe)
-    assert verl_chain.follow(document).values == OmegaConf.to_container(theirs, resolve=True)
+    assert hydra_chain.follow(document).values == OmegaConf.to_container(theirs, resolve=True)
 
 
 @pytest.mark.e2e

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from firsthand.doctor import machine, sources, versions
+from firsthand.doctor.machine import machine, versions
+from firsthand.recipe import python_source
 
 
 @pytest.mark.parametrize(
@@ -78,10 +79,10 @@ def fake_package(tmp_path, monkeypatch):
         (tmp_path / name / "__init__.py").write_text(code)
         monkeypatch.syspath_prepend(tmp_path)
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        sources.package_folder.cache_clear()
+        python_source.package_folder.cache_clear()
 
     yield make
-    sources.package_folder.cache_clear()
+    python_source.package_folder.cache_clear()
 
 
 @pytest.mark.parametrize(

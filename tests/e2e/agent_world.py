@@ -18,8 +18,8 @@ from firsthand import clock
 from firsthand.media.index import writing
 from firsthand.memory.records import Record
 from firsthand.memory.store import Store
+from firsthand.question import Question, StyleName
 from firsthand.rollout import dialects, prompt
-from firsthand.rows import Question, StyleName
 
 PEOPLE = {"A1_JAKE": "kitchen", "A2_ALICE": "garden"}
 THINGS = ("cup", "phone", "towel", "soap")
@@ -108,7 +108,7 @@ def teach(out: Path, kind: str, told: Told, schemas: list[dict[str, Any]] | None
     from transformers import AutoTokenizer
 
     from firsthand.serving.verify import load_model
-    from firsthand.toy.models import build
+    from firsthand.toy.tiny_models.models import build
 
     words = [" ".join(turn["content"] for turn in turns) for turns in told]
     build(kind, out, [*words, json.dumps(schemas or [])] * 4)

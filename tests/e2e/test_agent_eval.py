@@ -19,8 +19,8 @@ from firsthand import clock
 from firsthand.files import write_jsonl, write_text
 from firsthand.memory.records import Record
 from firsthand.memory.store import Store
+from firsthand.question import Question
 from firsthand.rollout.prompt import eval_row
-from firsthand.rows import Question
 from firsthand.serving.vllm_server import free_port
 from firsthand.tools import config
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from firsthand.benchmarks.egocross import RANGES, dataset_of
+from firsthand.evals.egocross.owner_files import RANGES, dataset_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ from firsthand import clock
 from firsthand.media.index import writing
 from firsthand.serving.vllm_server import vllm_server
 from firsthand.tools import config
-from firsthand.tools.row import Row
-from firsthand.tools.server import Limits, build
+from firsthand.tools.scope import Row
+from firsthand.tools.serve.server import Limits, build
 
 MODEL = Path(__file__).parents[2] / "models/tiny_qwen3_vl"
 START = clock.parse("DAY1_11000000")

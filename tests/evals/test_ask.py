@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from firsthand.cli import app
 from firsthand.errors import UserError
 from firsthand.evals.ask import Summary, ask
-from firsthand.evals.client import Settings
 from firsthand.files import read_jsonl
+from firsthand.llm.client import Settings
 
 
 def run(questions: Path, server: Any, media: Path, **options: Any) -> tuple[Summary, list[dict[str, Any]]]:
@@ -156,7 +156,7 @@ def test_kill_9_loses_nothing_and_doubles_nothing(server, media, make_questions,
 
 
 def test_two_processes_may_not_share_a_file(server, media, make_questions, tmp_path) -> None:
-    from firsthand.evals.log import RowLog
+    from firsthand.llm.row_log import RowLog
 
     with RowLog(tmp_path / "out.jsonl"), pytest.raises(UserError, match="another process"):
         run(make_questions("q1"), server, media)

@@ -8,13 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firsthand.errors import UserError
-from firsthand.evals.media import request_body
-from firsthand.evals.rows import Question, read_rows
+from firsthand.evals.rows import read_rows
+from firsthand.llm.media import request_body
+from firsthand.llm.messages import Prompted
 from firsthand.media.paths import inside
 
 
 def body(media: Path, *parts: dict[str, Any]) -> dict[str, Any]:
-    return request_body(Question.model_validate({"id": "q", "messages": [{"role": "user", "content": parts}]}), media)
+    return request_body(Prompted.model_validate({"id": "q", "messages": [{"role": "user", "content": parts}]}), media)
 
 
 def test_images_are_sent_as_they_are(media, decode_url) -> None:
@@ -94,23 +95,23 @@ def test_no_path_leads_out_of_the_root(media: Path, path: list[str]) -> None:
 )
 def test_a_bad_part_is_an_error_that_names_row_and_key(make_questions, part: dict[str, Any], key: str) -> None:
     with pytest.raises(UserError, match=rf"questions\.jsonl: row 2: .*{key}"):
-        read_rows(make_questions("q1", make_questions.question("q2", part)), Question)
+        read_rows(make_questions("q1", make_questions.question("q2", part)), Prompted)
 
 
 def test_two_rates_in_one_request_are_refused(make_questions) -> None:
     videos = [{"type": "video", "video": ["a.jpg"], "fps": fps} for fps in (1, 2)]
     with pytest.raises(UserError, match="one fps a request"):
-        read_rows(make_questions(make_questions.question("q1", *videos)), Question)
+        read_rows(make_questions(make_questions.question("q1", *videos)), Prompted)
 
 
 def test_a_video_file_is_alone_in_its_request(make_questions) -> None:
     videos = [{"type": "video", "video": "a.mp4"}, {"type": "video", "video": ["a.jpg"], "fps": 1}]
     with pytest.raises(UserError, match="times of one video a request"):
-        read_rows(make_questions(make_questions.question("q1", *videos)), Question)
+        read_rows(make_questions(make_questions.question("q1", *videos)), Prompted)
 
 
 def test_repeated_ids_and_empty_files_are_refused(make_questions) -> None:
     with pytest.raises(UserError, match="row 2 repeats the id 'q1'"):
-        read_rows(make_questions("q1", "q1"), Question)
+        read_rows(make_questions("q1", "q1"), Prompted)
     with pytest.raises(UserError, match="no rows"):
-        read_rows(make_questions(), Question)
+        read_rows(make_questions(), Prompted)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firsthand.evals.media import request_body
-from firsthand.evals.rows import Question
+from firsthand.llm.media import request_body
+from firsthand.llm.messages import Prompted
 
 pytestmark = pytest.mark.e2e
 
@@ -26,7 +26,7 @@ def test_the_server_reads_all_frames_at_their_true_rate(vllm, media, server_defa
     connector, merge, info = vllm
     names = ["a.jpg", "b.jpg", "c.png"] * 15  # 45 frames: more than the server reads by itself, and an odd number
     part = {"type": "video", "video": names, "fps": 0.5}
-    question = Question.model_validate({"id": "q", "messages": [{"role": "user", "content": [part]}]})
+    question = Prompted.model_validate({"id": "q", "messages": [{"role": "user", "content": [part]}]})
     body = request_body(question, media)
     merged = merge(server_default, body["media_io_kwargs"])
     url = body["messages"][0]["content"][0]["video_url"]["url"]
@@ -42,7 +42,7 @@ def test_the_server_reads_all_frames_at_their_true_rate(vllm, media, server_defa
 def test_an_image_arrives_pixel_for_pixel(vllm, media) -> None:
     connector, _, _ = vllm
     part = {"type": "image", "image": "a.jpg"}
-    question = Question.model_validate({"id": "q", "messages": [{"role": "user", "content": [part]}]})
+    question = Prompted.model_validate({"id": "q", "messages": [{"role": "user", "content": [part]}]})
     url = request_body(question, media)["messages"][0]["content"][0]["image_url"]["url"]
     image = connector().fetch_image(url)
     assert np.array_equal(np.asarray(image), np.asarray(Image.open(media / "a.jpg").convert("RGB")))

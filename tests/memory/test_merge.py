@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firsthand import clock, files
+from firsthand.memory.ego_r1_files import Problems, find, read
 from firsthand.memory.jobs import cut
 from firsthand.memory.merge import FINE_TO_COARSE, GAP, merged, summaries, windows
-from firsthand.memory.readers import Problems, find, read
 from firsthand.memory.records import Record
-from firsthand.toy import captions
-from firsthand.toy.week import Size, plan_week
+from firsthand.toy.week import captions
+from firsthand.toy.week.week import Size, plan_week
 
 
 def clips(*stretches: tuple[str, int]) -> list[Record]:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from firsthand import clock
 from firsthand.errors import UserError
 from firsthand.memory.commands import app
-from firsthand.memory.readers import Problems, find, read
+from firsthand.memory.ego_r1_files import Problems, find, read
 from firsthand.memory.records import Record
 from firsthand.memory.store import Store
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firsthand.toy import base_model, models
+from firsthand.toy.tiny_models import base_model, models
 
 SIZES = {"frame": (128, 96), "odd": (100, 70), "large": (1280, 720)}  # width, height
 

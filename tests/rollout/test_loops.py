@@ -7,7 +7,7 @@ import pytest
 from firsthand.errors import UserError
 from firsthand.files import read_yaml, write_text
 from firsthand.rollout.agent import Limits
-from firsthand.rollout.loops import read_loop
+from firsthand.rollout.loop_file import read_loop
 from firsthand.tools.protocol import Budget
 
 RECIPES = Path(__file__).parents[2] / "recipes"

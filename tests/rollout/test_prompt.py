@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from firsthand.question import Question, Step, Trajectory
 from firsthand.rollout import prompt
 from firsthand.rollout.actions import Answer, Call, read_action
-from firsthand.rows import Question, Step, Trajectory
 from firsthand.tools.rag import RagArguments
 from firsthand.tools.video_llm import VideoArguments
 from firsthand.tools.vlm import VlmArguments

@@ -13,12 +13,12 @@ import pytest
 import yaml
 
 from firsthand import files
-from firsthand.evals.media import request_body
-from firsthand.evals.rows import Question as Asked
+from firsthand.llm.media import request_body
+from firsthand.llm.messages import Prompted as Asked
 from firsthand.media.reading import read_image, read_video, read_video_file
+from firsthand.question import Question
 from firsthand.rollout import prompt
-from firsthand.rows import Question
-from firsthand.training.mends import verl_vllm_generate
+from firsthand.training.patches import verl_vllm_generate
 
 ROOT = Path(__file__).parents[2]
 SFT, GRPO = ROOT / "recipes/tiny_sft_lora_qwen3vl.yaml", "tiny_grpo_qwen3vl_choice"

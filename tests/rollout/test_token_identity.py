@@ -20,12 +20,12 @@ from PIL import Image as Picture
 from pydantic import BaseModel, Field
 
 from firsthand import clock, files, processes
+from firsthand.question import Question, Step, StyleName, Trajectory
 from firsthand.rollout import prompt
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import LAST_TURN, Limits, run_episode
 from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import chat_tools
-from firsthand.rows import Question, Step, StyleName, Trajectory
 from firsthand.serving.vllm_server import CPU_ENV, free_port, serve_command
 from firsthand.tools.protocol import Context, Image, Outcome
 from firsthand.tools.toolbox import Toolbox
@@ -99,7 +99,7 @@ def folder(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[s
     def made(name: str) -> Path:
         if name == "qwen3_vl":
             return model
-        from firsthand.toy import base_model, models
+        from firsthand.toy.tiny_models import base_model, models
 
         out = tmp_path_factory.mktemp("model") / name
         models.build(name, out, base_model.corpus([]))
@@ -160,7 +160,7 @@ def reinforcement(folder, tokenizer, monkeypatch) -> Callable[..., Any]:
     from verl.experimental.agent_loop.agent_loop import DictConfigWrap
 
     from firsthand.training import agent_loop
-    from firsthand.training.verl_dataset import MediaDataset
+    from firsthand.training.dataset import MediaDataset
 
     def run(name: str, style: StyleName, ended: bool, pictures: bool = False) -> Any:
         monkeypatch.setattr(agent_loop, "toolbox_of", lambda _: toolbox(pictures))

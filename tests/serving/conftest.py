@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from firsthand import files
-from firsthand.toy import models
+from firsthand.toy.tiny_models import models
 
 LANGUAGE = r".*language_model.*\.(q_proj|down_proj)"
 Made = tuple[Path, Path]  # adapter, merged

@@ -11,7 +11,7 @@ import torch
 
 from firsthand.serving.checks import Check
 from firsthand.serving.greedy import _judged
-from firsthand.serving.probes import probes
+from firsthand.serving.probe_rows import probes
 from firsthand.serving.weights import load_model
 
 LENGTH = 6

@@ -11,17 +11,17 @@ import pytest
 
 from firsthand import clock, files
 from firsthand.errors import UserError
+from firsthand.question import Question
 from firsthand.rollout import prompt
 from firsthand.rollout.actions import Answer, Call, read_action
 from firsthand.rollout.agent import Limits, Trace, run_episode
 from firsthand.rollout.episodes import Task
-from firsthand.rows import Question
 from firsthand.tools.config import load
-from firsthand.toy import expert
+from firsthand.toy import scripted_teacher
 from firsthand.toy.agent_rows import agent_questions, build_agent_rows
-from firsthand.toy.folder import Folder
-from firsthand.toy.memory_drills import read_turns, recital_row, search_drill
-from firsthand.toy.week import Size
+from firsthand.toy.tiny_models.memory_drills import read_turns, recital_row, search_drill
+from firsthand.toy.week.folder import Folder
+from firsthand.toy.week.week import Size
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,8 @@ def ask(questions: list[Question], tools: Path) -> list[Trace]:
         toolbox = load(tools)
         tasks = [Task(question, prompt.messages(question)) for question in questions]
         return [
-            await run_episode(expert.Expert(task), toolbox, task.context, "ego_r1", "ABCD", Limits()) for task in tasks
+            await run_episode(scripted_teacher.Expert(task), toolbox, task.context, "ego_r1", "ABCD", Limits())
+            for task in tasks
         ]
 
     return asyncio.run(run())
@@ -71,7 +72,7 @@ def test_a_week_that_is_too_small_is_refused(week: Path) -> None:
 
 
 def test_files_of_a_week(big: Folder, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("firsthand.toy.folder.load", lambda out: big)
+    monkeypatch.setattr("firsthand.toy.week.folder.load", lambda out: big)
     week = tmp_path
     written = build_agent_rows(week)
     rows = pq.read_table(week / "agent_grpo_train.parquet").to_pylist()
@@ -83,7 +84,7 @@ def test_files_of_a_week(big: Folder, tmp_path: Path, monkeypatch) -> None:
 
 
 def test_the_teacher_that_searches_is_nearly_always_right_and_sees_no_future(big: Folder, tools, monkeypatch) -> None:
-    monkeypatch.setattr(expert, "GUESSES", 0.0)
+    monkeypatch.setattr(scripted_teacher, "GUESSES", 0.0)
     questions = agent_questions(big)[0]["test"]
     traces = ask(questions, tools)
     right = sum(trace.letter == question.answer for trace, question in zip(traces, questions, strict=True))
@@ -96,7 +97,7 @@ def test_the_teacher_that_searches_is_nearly_always_right_and_sees_no_future(big
 
 
 def test_the_teacher_that_guesses_is_right_as_often_as_chance(big: Folder, tools, monkeypatch) -> None:
-    monkeypatch.setattr(expert, "GUESSES", 1.0)
+    monkeypatch.setattr(scripted_teacher, "GUESSES", 1.0)
     by_split = agent_questions(big)[0]
     questions = [question for split in by_split.values() for question in split]
     traces = ask(questions, tools)
@@ -106,9 +107,9 @@ def test_the_teacher_that_guesses_is_right_as_often_as_chance(big: Folder, tools
 
 
 def test_samples_of_a_question_differ(big: Folder, tools, monkeypatch) -> None:
-    monkeypatch.setattr(expert, "GUESSES", 0.5)
+    monkeypatch.setattr(scripted_teacher, "GUESSES", 0.5)
     question = agent_questions(big)[0]["train"][0]
-    teachers = [expert.Expert(Task(question, prompt.messages(question), sample)) for sample in range(20)]
+    teachers = [scripted_teacher.Expert(Task(question, prompt.messages(question), sample)) for sample in range(20)]
     assert {teacher.guesses for teacher in teachers} == {True, False}
 
 

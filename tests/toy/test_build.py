@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from firsthand import files
 from firsthand.cli import app
 from firsthand.errors import UserError
-from firsthand.toy import build as toy_build
-from firsthand.toy.folder import load
-from firsthand.toy.week import Size
+from firsthand.toy.week import build as toy_build
+from firsthand.toy.week.folder import load
+from firsthand.toy.week.week import Size
 
 
 def contents(out: Path) -> dict[str, bytes]:

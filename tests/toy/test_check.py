@@ -10,12 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from firsthand.cli import app
-from firsthand.toy.check import check
-from firsthand.toy.check_memory import check_memory
-from firsthand.toy.check_questions import check_questions
-from firsthand.toy.check_splits import check_splits
-from firsthand.toy.check_videos import check_files, check_pixels
-from firsthand.toy.folder import load
+from firsthand.toy.week.check import check
+from firsthand.toy.week.check_memory import check_memory
+from firsthand.toy.week.check_questions import check_questions
+from firsthand.toy.week.check_splits import check_splits
+from firsthand.toy.week.check_videos import check_files, check_pixels
+from firsthand.toy.week.folder import load
 
 QA, CAPTIONS = "qa/EgoLifeQA_A2_ALICE.json", "memory/egolife/A1_JAKE/A1_JAKE_30s.json"
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firsthand.rollout import prompt
-from firsthand.toy import base_model, drills, models, world
-from firsthand.toy.tokenizer import ADDED, SPECIAL
+from firsthand.toy.tiny_models import base_model, drills, models
+from firsthand.toy.tiny_models.tokenizer import ADDED, SPECIAL
+from firsthand.toy.week import world
 
 KINDS = list(base_model.KINDS)
 SHIPPED = Path(__file__).parents[2] / "models"

@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from firsthand.toy import world
-from firsthand.toy.check_memory import check_memory
-from firsthand.toy.check_questions import TYPES, check_questions, options
-from firsthand.toy.check_splits import check_splits
-from firsthand.toy.questions import LABELS
-from firsthand.toy.splits import SPLITS
-from firsthand.toy.week import Size
+from firsthand.toy.week import world
+from firsthand.toy.week.check_memory import check_memory
+from firsthand.toy.week.check_questions import TYPES, check_questions, options
+from firsthand.toy.week.check_splits import check_splits
+from firsthand.toy.week.questions import LABELS
+from firsthand.toy.week.splits import SPLITS
+from firsthand.toy.week.week import Size
 
 SIZES = [
     Size(),

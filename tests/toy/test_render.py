@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firsthand.toy import motion, seen, world
-from firsthand.toy.check_questions import only_region_tells
-from firsthand.toy.render import render_frame
-from firsthand.toy.seen_questions import ASKED_AT
-from firsthand.toy.world import State
+from firsthand.toy.week import motion, read_frame, world
+from firsthand.toy.week.check_questions import only_region_tells
+from firsthand.toy.week.render import render_frame
+from firsthand.toy.week.seen_questions import ASKED_AT
+from firsthand.toy.week.world import State
 
 states = st.integers(0, 10**6).map(lambda seed: world.random_state(random.Random(seed)))
 IN_RESTING_HAND = ("hold", *world.USES)
@@ -29,7 +29,7 @@ def test_frames_are_rgb_and_repeat_exactly(state):
 
 @given(states.filter(lambda state: state.verb is None or state.verb in IN_RESTING_HAND))
 def test_colour_alone_tells_room_table_and_held_thing(state):
-    view = seen.read(render_frame(state))
+    view = read_frame.read(render_frame(state))
     assert (view.room, view.table, view.held) == (state.room, state.table, state.thing)
 
 
@@ -38,7 +38,7 @@ def test_when_asked_about_only_the_region_tells_the_thing(state, verb):
     asked = replace(
         state, verb=verb, thing=state.table[0], guest="mia" if verb == "hand over" else None, phase=ASKED_AT[verb]
     )
-    assert seen.read(render_frame(asked)).held == asked.thing
+    assert read_frame.read(render_frame(asked)).held == asked.thing
     assert only_region_tells(asked)
 
 

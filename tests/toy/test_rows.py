@@ -13,13 +13,13 @@ from PIL import Image
 
 from firsthand import clock, files
 from firsthand.evals.rows import Gold, read_rows
-from firsthand.evals.rows import Question as Asked
+from firsthand.llm.messages import Prompted as Asked
+from firsthand.question import Question
 from firsthand.rollout import prompt
-from firsthand.rows import Question
 from firsthand.toy import rows as toy_rows
-from firsthand.toy import video
 from firsthand.toy.rows import FPS, SPAN, Written, build_rows
-from firsthand.toy.week import Size
+from firsthand.toy.week import video
+from firsthand.toy.week.week import Size
 
 PARQUETS = {"train": "choice_grpo_train.parquet", "dev": "choice_grpo_dev.parquet"}
 

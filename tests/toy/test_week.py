@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from firsthand import clock
 from firsthand.errors import UserError
-from firsthand.toy import week, world
-from firsthand.toy.splits import SPLITS, blocks
-from firsthand.toy.week import Size, plan_week
+from firsthand.toy.week import week, world
+from firsthand.toy.week.splits import SPLITS, blocks
+from firsthand.toy.week.week import Size, plan_week
 
 sizes = st.builds(
     Size,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firsthand.toy import sprites, world
+from firsthand.toy.week import sprites, world
 
 rngs = st.integers(0, 10**6).map(random.Random)
 

@@ -77,7 +77,7 @@ def run(processor, monkeypatch):
     from verl.experimental.agent_loop.agent_loop import DictConfigWrap
 
     from firsthand.training import agent_loop
-    from firsthand.training.verl_dataset import MediaDataset
+    from firsthand.training.dataset import MediaDataset
 
     policies, policy_class = [], agent_loop.TokenPolicy
     monkeypatch.setattr(agent_loop, "toolbox_of", lambda path: Toolbox([Echo()]))

@@ -14,9 +14,9 @@ PLUGIN = "firsthand.training.verl_plugin"
 def load(monkeypatch):
     """Load the plugin as `import verl` does, with veRL itself left out; returns what it changed."""
     torch = pytest.importorskip("torch")
-    mends = importlib.import_module("firsthand.training.mends")
+    patches = importlib.import_module("firsthand.training.patches")
     installed = []
-    monkeypatch.setattr(mends, "install", lambda names=None: installed.append(names))
+    monkeypatch.setattr(patches, "install", lambda names=None: installed.append(names))
 
     def call(accelerator=None, **environment):
         platform = ModuleType("firsthand.training.cpu_platform")
@@ -54,29 +54,30 @@ def test_what_the_user_has_set_stays(load):
 
 
 def test_a_plugin_that_fails_says_so(load, monkeypatch, caplog):
-    mends = importlib.import_module("firsthand.training.mends")
-    monkeypatch.setattr(mends, "install", lambda: 1 / 0)
+    patches = importlib.import_module("firsthand.training.patches")
+    monkeypatch.setattr(patches, "install", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         load()
     assert "CPU platform" in caplog.text
 
 
 def test_a_recipe_can_ask_for_the_mends_that_every_machine_needs(monkeypatch):
-    from firsthand.training import mends
+    from firsthand.training import patches
 
     installed = []
-    monkeypatch.setattr(mends, "install", installed.append)
+    monkeypatch.setattr(patches, "install", installed.append)
     monkeypatch.delitem(sys.modules, "firsthand.training.video_prompts", raising=False)
     importlib.import_module("firsthand.training.video_prompts")
-    assert installed == [mends.VERL]
+    assert installed == [patches.VERL]
 
 
 @pytest.mark.parametrize(("platform", "count"), [("cpu", 1), ("nvidia", 0), (None, 0)])
 def test_vllm_is_mended_only_as_a_rollout_engine_on_the_cpu(monkeypatch, platform, count):
-    from firsthand.training import mends, vllm_plugin
+    from firsthand.training import patches as patches
+    from firsthand.training import vllm_plugin
 
     installed = []
-    monkeypatch.setattr(mends, "install", lambda: installed.append(True))
+    monkeypatch.setattr(patches, "install", lambda: installed.append(True))
     monkeypatch.setattr(os, "environ", {} if platform is None else {"VERL_PLATFORM": platform})
     vllm_plugin.register()
     assert len(installed) == count

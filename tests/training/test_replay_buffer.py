@@ -12,10 +12,10 @@ from verl import DataProto
 from verl.trainer.ppo.core_algos import AdvantageEstimator
 from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
+from firsthand.pages.run.trajectory import read
+from firsthand.question import Question
 from firsthand.rollout import prompt
-from firsthand.rows import Question
 from firsthand.training import replay_buffer
-from firsthand.view.trajectory import read
 
 
 def trajectory(key: str, score: float, faulty: bool = False, identity: str = "A1_JAKE") -> tuple[str, dict]:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from firsthand.question import StyleName
 from firsthand.rollout.prompt import AGENT_STYLES
-from firsthand.rows import StyleName
 
 app = typer.Typer(help="Talk with an agent about a week of video, and watch it call its tools.")
 
@@ -54,12 +54,12 @@ def chat(
     from firsthand.chat.session import Agent, Session
     from firsthand.chat.shell import Shell
     from firsthand.errors import UserError
-    from firsthand.evals.client import check_server, connect
+    from firsthand.llm.client import check_server, connect
     from firsthand.rollout.chat_policy import check_functions
-    from firsthand.rollout.loops import Loop, read_loop
+    from firsthand.rollout.loop_file import Loop, read_loop
     from firsthand.rollout.prompt import STYLES
     from firsthand.tools import config
-    from firsthand.tools.row import Row
+    from firsthand.tools.scope import Row
 
     if style not in AGENT_STYLES:
         raise UserError(f"--style {style} has no tools; choose one of {', '.join(AGENT_STYLES)}")

@@ -16,13 +16,13 @@ from firsthand import clock
 from firsthand.chat.policy import StreamingPolicy, WatchedToolbox
 from firsthand.chat.screen import Screen
 from firsthand.errors import UserError
+from firsthand.question import Question, StyleName
 from firsthand.rollout import prompt
 from firsthand.rollout.actions import Answer, read_action
 from firsthand.rollout.agent import Limits, Trace, run_episode
 from firsthand.rollout.dialects import Message, chat_tools
-from firsthand.rows import Question, StyleName
 from firsthand.tools.protocol import Budget
-from firsthand.tools.row import Row
+from firsthand.tools.scope import Row
 from firsthand.tools.toolbox import Toolbox
 
 _OPTION = re.compile(r"(?:^|\s)([A-H])[.)]\s+(?=\S)")

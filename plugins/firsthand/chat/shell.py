@@ -10,7 +10,7 @@ from firsthand.chat.screen import Screen
 from firsthand.chat.session import Session
 from firsthand.errors import UserError
 from firsthand.rollout.agent import Trace
-from firsthand.tools.row import Row
+from firsthand.tools.scope import Row
 
 HELP = Path(__file__).with_name("help.txt").read_text().strip()
 ENDS = {

@@ -21,7 +21,7 @@ def list_() -> None:
 
     Example: firsthand data list
     """
-    from firsthand.data.catalogue import RELEASES
+    from firsthand.data.build.catalogue import RELEASES
     from firsthand.data.output import show_releases
 
     show_releases(RELEASES.values())
@@ -64,8 +64,8 @@ def build(
     Example: firsthand data build egocross_support --src ~/EgoCross_support_set --for sft
     """
     from firsthand import files
-    from firsthand.data import build as building
-    from firsthand.data.catalogue import release
+    from firsthand.data.build import build as building
+    from firsthand.data.build.catalogue import release
     from firsthand.data.output import progress, show_built
     from firsthand.errors import UserError
     from firsthand.rollout.prompt import AGENT_STYLES
@@ -101,8 +101,8 @@ def fetch(
 
     Example: firsthand data fetch egocross_support --from modelscope
     """
-    from firsthand.data import fetch as fetching
-    from firsthand.data.catalogue import release
+    from firsthand.data.build import fetch as fetching
+    from firsthand.data.build.catalogue import release
 
     chosen = release(name)
     source, where = fetching.choose(chosen, hub)

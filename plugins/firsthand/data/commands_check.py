@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from firsthand.data.check.source import Source
+    from firsthand.data.read.data_file import Source
 
 
 def check(
@@ -28,11 +28,12 @@ def check(
 
     Example: firsthand data check toy_choice --recipe recipes/tiny_sft_lora_qwen3vl.yaml
     """
+    from firsthand import workers as pool
     from firsthand.data.check import decode as decoding
-    from firsthand.data.check import output, pool, run, vision
+    from firsthand.data.check import output, run, token_count
 
     found, chosen = _source(name, model, recipe, root, dataset_dir)
-    counter = vision.Counter(chosen) if chosen else None
+    counter = token_count.Counter(chosen) if chosen else None
     decoded = decoding.Decoded(cache or decoding.default_cache()) if decode else None
     with _bar() as bar:
         ticks = {what: partial(_tick, bar, bar.add_task(what, visible=False)) for what in ("rows", "decoding")}
@@ -69,14 +70,15 @@ def leaks(
 
     Example: firsthand data leaks datasets/toy/choice_sft.json datasets/toy/choice_test.jsonl
     """
-    from firsthand.data import leaks as leaking
-    from firsthand.data.check import pool, source
+    from firsthand import workers as pool
+    from firsthand.data.leaks import compare as leaking
+    from firsthand.data.read import data_file
     from firsthand.errors import UserError
 
     for kind in ignore:
         if kind not in leaking.KINDS:
             raise UserError(f"--ignore {kind}: the kinds are {', '.join(leaking.KINDS)}")
-    sources = [source.find(train, dataset_dir, root), source.find(test, dataset_dir, test_root)]
+    sources = [data_file.find(train, dataset_dir, root), data_file.find(test, dataset_dir, test_root)]
     with _bar() as bar:
         facts = []
         for one in sources:
@@ -104,14 +106,14 @@ def show(
     Example: firsthand data show toy_choice 845 --recipe recipes/tiny_sft_lora_qwen3vl.yaml --html row.html
     """
     from firsthand.data import show as showing
-    from firsthand.data.check import vision
+    from firsthand.data.check import token_count as token_count
     from firsthand.errors import UserError
     from firsthand.files import write_text
 
     found, chosen = _source(name, model, recipe, root, dataset_dir)
     if chosen is None:
         raise UserError("whose prompt? name a --model, or a --recipe that names one")
-    shown = showing.show(found, row, vision.Counter(chosen), chosen)
+    shown = showing.show(found, row, token_count.Counter(chosen), chosen)
     if html:
         write_text(html, showing.as_html(shown))
     typer.echo(showing.as_text(shown))
@@ -121,11 +123,11 @@ def _source(
     name: str, model: str | None, recipe: Path | None, root: Path | None, dataset_dir: Path | None
 ) -> tuple["Source", str | None]:
     """What is named, with the limits of the recipe, and the model to look through."""
-    from firsthand.data.check import source
-    from firsthand.data.check.recipe import read
+    from firsthand.data.read import data_file as data_file
+    from firsthand.recipe.limits import read
 
     said = read(recipe) if recipe else None
-    found = source.find(
+    found = data_file.find(
         name,
         dataset_dir or (said.dataset_dir if said else Path()),
         root or (said.root if said else None),

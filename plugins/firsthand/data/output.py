@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from firsthand.data.build import Built
-from firsthand.data.release import Purpose, Release
+from firsthand.data.build.build import Built
+from firsthand.data.build.release import Purpose, Release
 
 
 @contextmanager

@@ -6,8 +6,8 @@ from pydantic import ValidationError
 
 from firsthand.errors import UserError
 from firsthand.files import read_jsonl
+from firsthand.question import Question
 from firsthand.rollout.prompt import question_of
-from firsthand.rows import Question
 
 
 def read_questions(path: Path) -> dict[str, Question]:

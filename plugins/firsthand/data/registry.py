@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import files
-from firsthand.data import guard
-from firsthand.data.build import FILES, video_file
-from firsthand.data.catalogue import RELEASES
-from firsthand.data.check.samples import Unreadable
-from firsthand.data.check.source import Limits, Source, find, is_native
-from firsthand.data.check.stream import Broken, Rows
-from firsthand.doctor.lf_registry import Dataset, Registry
+from firsthand.data.build.build import FILES, video_file
+from firsthand.data.build.catalogue import RELEASES
+from firsthand.data.leaks import guard
+from firsthand.data.read.data_file import Source, find, is_native
+from firsthand.data.read.rows import Broken, Rows
+from firsthand.data.read.sample import Unreadable
 from firsthand.errors import UserError
+from firsthand.media.limits import Limits
+from firsthand.recipe.dataset_registry import Dataset, Registry
 
 COLUMNS = {key: key for key in ("messages", "images", "videos")}
 TAGS = {

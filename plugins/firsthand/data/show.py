@@ -16,13 +16,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from PIL import Image
 
-from firsthand.data.check import looks
 from firsthand.data.check.rules import placeholders
-from firsthand.data.check.samples import Sample, Unreadable, Video
-from firsthand.data.check.source import Budget, Source
-from firsthand.data.check.stream import Broken, Rows
-from firsthand.data.check.vision import Counter, sampled
+from firsthand.data.check.token_count import Counter, sampled
+from firsthand.data.read import media_headers
+from firsthand.data.read.data_file import Source
+from firsthand.data.read.rows import Broken, Rows
+from firsthand.data.read.sample import Sample, Unreadable, Video
 from firsthand.errors import UserError
+from firsthand.media.limits import Budget
 from firsthand.media.paths import inside
 from firsthand.media.reading import read_image
 
@@ -144,10 +145,10 @@ def _frames(source: Source, video: Video) -> Clip:
     """The frames that the model is shown, with their times as the processor takes them."""
     root, budget = source.root, source.limits.video
     if video.frames is not None:
-        view = [looks.image(root, path) for path in video.frames]
+        view = [media_headers.image(root, path) for path in video.frames]
         names, pictures = list(video.frames), [_within(inside(root, path), budget) for path in video.frames]
     else:
-        view, names = [looks.video(root, video.file or "")], []
+        view, names = [media_headers.video(root, video.file or "")], []
         if view[0].problem:
             raise UserError(view[0].problem[1])
         pictures = []

@@ -6,9 +6,9 @@ Every stage is a command that a user can type alone; the demo only chooses the f
 import sys
 from pathlib import Path
 
-from firsthand.demo.watches import grpo_steps, lines, llamafactory_log, rollout_files, trained_actor
+from firsthand.demo.progress import grpo_steps, lines, llamafactory_log, rollout_files, trained_actor
 from firsthand.stages import TWO_THREADS, Stage
-from firsthand.toy import expert
+from firsthand.toy import scripted_teacher
 
 WEEK = Path("datasets/toy_agent")
 MEMORY = Path("outputs/toy_agent/memory.sqlite")
@@ -57,7 +57,7 @@ def stages(run: Path, seed: int) -> list[Stage]:
         Stage(
             "teach",
             [firsthand, "cott", "generate", str(TEACHER)],
-            reads=[TEACHER, TOOLS, MEMORY, WEEK / "agent_train.jsonl", Path(expert.__file__)],
+            reads=[TEACHER, TOOLS, MEMORY, WEEK / "agent_train.jsonl", Path(scripted_teacher.__file__)],
             makes=[CHAINS],
             resumes=[CHAINS],
             says="a scripted teacher answers with the real tools; most of the time it guesses, and nothing tells when",

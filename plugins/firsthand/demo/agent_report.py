@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import files
-from firsthand.benchmarks.agents.folder import Folder, read
-from firsthand.benchmarks.agents.results import AGENT, NO_TOOLS, golds, predictions, results
 from firsthand.errors import UserError
+from firsthand.evals.agents.results import AGENT, NO_TOOLS, golds, predictions, results
+from firsthand.evals.agents.run_folder import Folder, read
 from firsthand.evals.score import compare
 from firsthand.evals.tables import print_scores
 from firsthand.rollout.episodes import Episode

@@ -6,7 +6,7 @@ Every stage is a command that a user can type alone; the demo only chooses the f
 import sys
 from pathlib import Path
 
-from firsthand.demo.watches import grpo_steps, lines, llamafactory_log, rollout_files, trained_actor
+from firsthand.demo.progress import grpo_steps, lines, llamafactory_log, rollout_files, trained_actor
 from firsthand.stages import TWO_THREADS, Stage
 
 WEEK = Path("datasets/toy")

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from firsthand import files
+from firsthand.answers import extract_choice
 from firsthand.errors import UserError
-from firsthand.evals.extract import extract_choice
 from firsthand.evals.rows import Gold, Prediction, read_rows
 from firsthand.evals.score import compare, score
 from firsthand.evals.tables import print_scores

@@ -74,7 +74,7 @@ def ask(
 
     from firsthand.errors import UserError
     from firsthand.evals.ask import ask as ask_all
-    from firsthand.evals.client import Settings
+    from firsthand.llm.client import Settings
     from firsthand.serving.vllm_server import vllm_server
 
     settings = Settings(model="demo", temperature=0.0, max_tokens=max_tokens, seed=0)

@@ -28,7 +28,7 @@ LOOPS = {
 
 def run_demo(loop: str, run: Path, seed: int, console: Console) -> Path:
     """All stages that are not done yet; returns the path of the report."""
-    from firsthand.report.build import build
+    from firsthand.pages.report.build import build
 
     if loop not in LOOPS:
         raise UserError(f"{loop!r} is none of the demos {', '.join(LOOPS)}")

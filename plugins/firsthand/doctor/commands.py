@@ -22,9 +22,10 @@ def doctor(
 
     Example: firsthand doctor --recipe recipes/sft_qwen3vl.yaml
     """
-    from firsthand.doctor import machine, output, recipes, versions
-    from firsthand.doctor.findings import RULES
+    from firsthand.doctor import output, recipes
+    from firsthand.doctor.machine import machine, versions
     from firsthand.errors import UserError
+    from firsthand.findings import RULES
 
     if rules:
         typer.echo(output.rules_table())

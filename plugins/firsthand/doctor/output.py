@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from firsthand.doctor.findings import LEVELS, RULES, Finding
 from firsthand.doctor.recipes import Checked
+from firsthand.findings import LEVELS, RULES, Finding
 
 COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 

@@ -1,1 +1,1 @@
-"""Answer extraction, questions to a served model, scoring with intervals."""
+"""Benchmarks: questions asked, answers scored."""

@@ -1,89 +1,21 @@
 """The rows that evaluation reads: questions to ask, and the answers they are scored by.
 
-One file may serve as both. The parts of a message are strict, because a key that nobody reads (a pixel budget, say)
-would change what the model sees in training and not here; the rest of a row is free and may carry labels to group by.
+One file may serve as both. Its messages are strict (`llm.messages`); the rest of a row is free and may carry labels to
+group by.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from firsthand.answers import extract_choice
 from firsthand.errors import UserError
-from firsthand.evals.extract import extract_choice
 from firsthand.files import read_jsonl
+from firsthand.llm.messages import Prompted
 
 NO_GROUP = "(none)"
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Text(_Strict):
-    type: Literal["text"]
-    text: str
-
-
-class Image(_Strict):
-    type: Literal["image"]
-    image: str  # a path below the media root
-
-
-class Video(_Strict):
-    type: Literal["video"]
-    video: list[str] | str  # frames that were sampled already, in order of time; or a file, sampled as it is asked
-    fps: float | None = Field(None, gt=0)  # of a list: frame i was taken i / fps seconds after the first
-
-    @model_validator(mode="after")
-    def _frames_or_file(self) -> "Video":
-        if not self.video:
-            raise ValueError("a video is a list of frames or a file, this one is empty")
-        if isinstance(self.video, str) == (self.fps is not None):
-            raise ValueError("a list of frames has its fps, a video file has none: it is sampled as the recipe says")
-        return self
-
-
-Part = Annotated[Text | Image | Video, Field(discriminator="type")]
-
-
-class Message(_Strict):
-    role: Literal["system", "user", "assistant"]
-    content: str | list[Part]
-
-    @property
-    def parts(self) -> list[Part]:
-        return [] if isinstance(self.content, str) else self.content
-
-
-class Question(BaseModel):
-    id: str = Field(min_length=1)
-    messages: list[Message] = Field(min_length=1)
-    letters: str = Field("ABCD", min_length=1)
-
-    @property
-    def videos(self) -> list[Video]:
-        return [part for message in self.messages for part in message.parts if isinstance(part, Video)]
-
-    @property
-    def video_file(self) -> str | None:
-        return next((part.video for part in self.videos if isinstance(part.video, str)), None)
-
-    @property
-    def messages_sha256(self) -> str:
-        content = [message.model_dump() for message in self.messages]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-    @model_validator(mode="after")
-    def _one_fps(self) -> "Question":
-        if len(rates := {part.fps for part in self.videos if part.fps}) > 1:
-            raise ValueError(f"videos of different fps {sorted(rates)}: a server takes one fps a request")
-        if self.video_file and len(self.videos) > 1:
-            raise ValueError("several videos, one of them a file: a server takes the times of one video a request")
-        return self
 
 
 class Gold(BaseModel):
@@ -124,7 +56,7 @@ class Prediction(BaseModel):
         return self.letter if self.decided else extract_choice(self.output, letters)
 
 
-Row = TypeVar("Row", Question, Gold, Prediction)
+Row = TypeVar("Row", Prompted, Gold, Prediction)
 
 
 def read_rows(path: Path | str, model: type[Row]) -> dict[str, Row]:

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from firsthand import clock
-from firsthand.memory import requests
+from firsthand.memory import prompts
 from firsthand.memory.asking import Asker, Fault, Refused
 from firsthand.memory.jobs import Job, captions_of, clips_of
 from firsthand.memory.merge import FINE_TO_COARSE, merged, summaries, windows
@@ -95,7 +95,7 @@ async def _source(job: Job, settings: Settings, limit: asyncio.Semaphore, advanc
                 return built
             groups = windows(finer, level)
             bodies = [
-                partial(requests.summary, writer.name, level, group) if len(group) > 1 else None for group in groups
+                partial(prompts.summary, writer.name, level, group) if len(group) > 1 else None for group in groups
             ]
             drafts = [merged(group, level, group[0].text) for group in groups]
             finer = await _written(drafts, bodies, asker, writer.server, built, advance)
@@ -109,7 +109,7 @@ async def _seen(job: Job, settings: Settings, asker: Asker, built: Built, advanc
     """Captions of the frames of a source."""
     clips, model = clips_of(job.source, job.path), settings.captioner
     advance(0, len(clips) + summaries(clips))
-    bodies = [partial(requests.caption, model.name, clip, job.path, settings.fps, settings.pixels) for clip in clips]
+    bodies = [partial(prompts.caption, model.name, clip, job.path, settings.fps, settings.pixels) for clip in clips]
     return await _written(clips, bodies, asker, model.server, built, advance)
 
 

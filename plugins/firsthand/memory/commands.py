@@ -87,7 +87,7 @@ def import_(
     Example: firsthand memory import datasets/toy/memory --out runs/memory.sqlite
     """
     from firsthand.errors import UserError
-    from firsthand.memory.readers import Problems, find, read
+    from firsthand.memory.ego_r1_files import Problems, find, read
     from firsthand.memory.store import Store
 
     problems = Problems()

@@ -8,7 +8,7 @@ import numpy as np
 from firsthand.errors import UserError
 from firsthand.memory.replies import connect
 from firsthand.memory.store import Store
-from firsthand.memory.writing import write_vectors
+from firsthand.memory.store_writer import write_vectors
 
 
 class Embedder(Protocol):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from firsthand import clock
 from firsthand.errors import UserError
-from firsthand.memory.readers import File, Problems, find, read
+from firsthand.memory.ego_r1_files import File, Problems, find, read
 from firsthand.memory.records import Record
 
 

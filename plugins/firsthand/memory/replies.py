@@ -12,8 +12,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firsthand.endpoint import base_url
 from firsthand.errors import UserError
+from firsthand.llm.endpoint import base_url
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI, OpenAI

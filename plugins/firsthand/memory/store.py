@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from firsthand.errors import UserError
 from firsthand.memory.records import Record
-from firsthand.memory.writing import FORMAT, write
+from firsthand.memory.store_writer import FORMAT, write
 
 
 class Span(NamedTuple):

@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from firsthand.evals.extract import extract_choice
-from firsthand.tools.actions import read
+from firsthand.answers import extract_choice
+from firsthand.tools.call_text import read
 
 Dialect = Literal["ego_r1", "native"]
 CALL_TAG: dict[Dialect, str] = {"ego_r1": "tool", "native": "tool_call"}

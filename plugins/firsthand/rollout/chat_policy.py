@@ -18,7 +18,7 @@ from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Message, Reply
 from firsthand.rollout.dialects import call as call_text
 from firsthand.rollout.dialects import stop_strings
-from firsthand.tools.actions import read
+from firsthand.tools.call_text import read
 from firsthand.tools.protocol import Image
 from firsthand.tools.text import every_string
 

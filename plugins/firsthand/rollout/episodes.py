@@ -18,16 +18,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from firsthand.errors import UserError
-from firsthand.evals.log import RowLog
-from firsthand.evals.work import progress, same_run, work_off
+from firsthand.llm.ask_many import progress, same_run, work_off
+from firsthand.llm.row_log import RowLog
+from firsthand.question import Question
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Limits, Policy, run_episode
 from firsthand.rollout.dialects import Message
-from firsthand.rows import Question
 from firsthand.tools.backends.openai import Price
 from firsthand.tools.keys import redact
 from firsthand.tools.protocol import Budget, Context
-from firsthand.tools.row import END, Row
+from firsthand.tools.scope import END, Row
 from firsthand.tools.toolbox import Toolbox
 
 log = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from firsthand.question import Question, StyleName, Trajectory
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.dialects import call, observation
-from firsthand.rows import Question, StyleName, Trajectory
 
 Message = dict[str, Any]
 Tool = dict[str, Any]  # name, description and parameters (a JSON schema)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.serving.checks import Check
-from firsthand.serving.probes import FPS, FRAMES, QUESTION, frames, probes
+from firsthand.serving.probe_rows import FPS, FRAMES, QUESTION, frames, probes
 from firsthand.serving.vllm_server import on_gpu, vllm_server
 from firsthand.serving.weights import load_model, naming
 
@@ -36,8 +36,8 @@ def _ask(url: str, name: str) -> tuple[list[int], list[int], str]:
     """Token ids of the prompt as vLLM saw it and of its greedy answer, and the answer."""
     from openai import OpenAI
 
-    from firsthand.evals.media import request_body
-    from firsthand.evals.rows import Question
+    from firsthand.llm.media import request_body
+    from firsthand.llm.messages import Prompted
 
     with tempfile.TemporaryDirectory() as folder:
         names = [f"{number}.png" for number in range(FRAMES)]
@@ -49,7 +49,7 @@ def _ask(url: str, name: str) -> tuple[list[int], list[int], str]:
             "video": [{"type": "video", "video": names, "fps": FPS}],
         }
         turn = {"role": "user", "content": [*media[name], {"type": "text", "text": QUESTION}]}
-        body = request_body(Question.model_validate({"id": name, "messages": [turn]}), folder)
+        body = request_body(Prompted.model_validate({"id": name, "messages": [turn]}), folder)
     plain = {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0, "return_token_ids": True}
     reply = OpenAI(base_url=url, api_key="none", timeout=600).chat.completions.create(
         model="merged", messages=body.pop("messages"), max_tokens=TOKENS, extra_body={**plain, **body}

@@ -11,9 +11,9 @@ from typing import Any
 
 from firsthand.errors import UserError
 from firsthand.serving.adapter import check_adapter
-from firsthand.serving.belongings import restore
 from firsthand.serving.checks import Check, passed, some
-from firsthand.serving.probes import fitting, log_probs, probes, same_logits
+from firsthand.serving.probe_rows import fitting, log_probs, probes, same_logits
+from firsthand.serving.tokenizer_files import restore
 from firsthand.serving.weights import finite, load_model, local_folder, naming, same_keys
 
 WHOLE = (0.5, 1.5)  # share of the adapter in a merged weight: 0 is lost, 2 is doubled; rounding takes a little of it

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.errors import UserError
-from firsthand.serving.belongings import restore
 from firsthand.serving.checks import Check, passed, some
-from firsthand.serving.probes import fitting, log_probs, probes, same_logits
+from firsthand.serving.probe_rows import fitting, log_probs, probes, same_logits
+from firsthand.serving.tokenizer_files import restore
 from firsthand.serving.verl_checkpoint import Weights, read_weights
 from firsthand.serving.weights import finite, headers, load_model, local_folder, same_keys
 

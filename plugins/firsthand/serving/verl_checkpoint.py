@@ -37,7 +37,7 @@ def from_recipe(recipe: Path, overrides: list[str]) -> Checkpoint:
     """The newest checkpoint of a recipe, as Hydra composes it with the overrides of the command line."""
     from hydra import compose, initialize_config_dir
 
-    from firsthand.doctor.verl_chain import config_folder
+    from firsthand.recipe.hydra_chain import config_folder
 
     search = f"hydra.searchpath=[file://{config_folder()}]"
     with (

@@ -51,10 +51,10 @@ def serve(
     from firsthand.tools import config as tools_config
     from firsthand.tools import keys
     from firsthand.tools.protocol import Budget
-    from firsthand.tools.row import Row
+    from firsthand.tools.scope import Row
 
     with _serving():
-        from firsthand.tools import server
+        from firsthand.tools.serve import server
     token = keys.read([TOKEN])[0] if os.environ.get(TOKEN) else None
     pinned, limits = Row.of(source, query_time), server.Limits(calls, Budget(seconds=seconds))
     server.serve(tools_config.load(config), pinned, host, port, token, limits)
@@ -69,12 +69,12 @@ def mcp(config: Config, source: Source = None, query_time: QueryTime = None) -> 
     import asyncio
 
     from firsthand.tools import config as tools_config
-    from firsthand.tools.desk import Desk
     from firsthand.tools.protocol import Budget
-    from firsthand.tools.row import Row
+    from firsthand.tools.scope import Row
+    from firsthand.tools.serve.call_queue import Desk
 
     with _serving():
-        from firsthand.tools import mcp
+        from firsthand.tools.serve import mcp
     context = Row.of(source, query_time).context()
     toolbox = tools_config.load(config)
 
@@ -109,7 +109,7 @@ def call(
     from firsthand.files import write_bytes
     from firsthand.tools import config as tools_config
     from firsthand.tools.protocol import Context, Outcome
-    from firsthand.tools.row import Row
+    from firsthand.tools.scope import Row
     from firsthand.tools.toolbox import Toolbox
 
     async def once(toolbox: Toolbox, context: Context) -> Outcome:

@@ -29,7 +29,7 @@ from verl.tools.schemas import (
 from firsthand.errors import UserError
 from firsthand.tools import config as tools_config
 from firsthand.tools.protocol import Budget, Outcome
-from firsthand.tools.row import Row
+from firsthand.tools.scope import Row
 from firsthand.tools.toolbox import Toolbox
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from firsthand import clock, files
 from firsthand.errors import UserError
+from firsthand.question import Question, Split
 from firsthand.rollout import prompt
-from firsthand.rows import Question, Split
-from firsthand.toy import folder
 from firsthand.toy.rows import LETTERS, Written, write_parquet
-from firsthand.toy.splits import SPLITS
+from firsthand.toy.week import folder
+from firsthand.toy.week.splits import SPLITS
 
 ASKS = ("TaskMaster", "RelationMap")  # where a thing was put down, to whom it was handed over
 

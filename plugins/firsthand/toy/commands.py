@@ -27,9 +27,9 @@ def build(
 
     Example: firsthand toy build datasets/toy/week --people 2 --days 3 --seed 0
     """
-    from firsthand.toy.build import build as build_week
-    from firsthand.toy.report import question_table
-    from firsthand.toy.week import Size
+    from firsthand.toy.week.build import build as build_week
+    from firsthand.toy.week.report import question_table
+    from firsthand.toy.week.week import Size
 
     size = Size(people, days, seed, sessions, clips, questions)
     with _bar() as bar:
@@ -48,8 +48,8 @@ def check(
 
     Example: firsthand toy check datasets/toy/week --all
     """
-    from firsthand.toy.check import check as check_week
-    from firsthand.toy.report import findings_table
+    from firsthand.toy.week.check import check as check_week
+    from firsthand.toy.week.report import findings_table
 
     with _bar() as bar:
         task = bar.add_task("looking at clips")
@@ -103,7 +103,7 @@ def model(
     Example: firsthand toy model runs/random_models --kinds qwen3_vl
     """
     from firsthand.errors import UserError
-    from firsthand.toy import base_model
+    from firsthand.toy.tiny_models import base_model
 
     for kind in kinds.split(","):
         if kind not in base_model.KINDS:
@@ -126,7 +126,7 @@ def measure(
 
     Example: firsthand toy measure models/tiny_qwen3_vl
     """
-    from firsthand.toy.base_model import measure as measure_model
+    from firsthand.toy.tiny_models.base_model import measure as measure_model
 
     for drill, count in measure_model(model, rows).items():
         typer.echo(f"  {drill:32} {count['right']}/{count['n']}")

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from firsthand import clock, files
+from firsthand.question import Question, Split
 from firsthand.rollout import prompt
-from firsthand.rows import Question, Split
-from firsthand.toy import folder, world
-from firsthand.toy.splits import SPLITS
-from firsthand.toy.video import frames_at
+from firsthand.toy.week import folder, world
+from firsthand.toy.week.splits import SPLITS
+from firsthand.toy.week.video import frames_at
 
 LETTERS = "ABCD"
 SPAN = (-1.0, -0.5, 0.0, 0.5)  # seconds around the moment that a video shows; the last is before the query time

@@ -32,9 +32,9 @@ from firsthand.errors import UserError
 from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Limits, Message, Reply, Trace, run_episode
 from firsthand.rollout.dialects import chat_tools, stop_strings, until_stop
-from firsthand.rollout.loops import TURN_TOKENS
+from firsthand.rollout.loop_file import TURN_TOKENS
 from firsthand.tools.protocol import Budget, Context, Image
-from firsthand.tools.row import END, Row
+from firsthand.tools.scope import END, Row
 from firsthand.tools.verl_adapter import toolbox_of
 
 SHORTEST_TURN = 16  # tokens; an observation that leaves less than this for the model's next turn is not appended

@@ -24,9 +24,9 @@ ENV = {
 def activate() -> None:
     for name, value in ENV.items():
         os.environ.setdefault(name, value)
-    from firsthand.training import cpu_platform, mends  # noqa: F401 (importing the platform registers it)
+    from firsthand.training import cpu_platform, patches  # noqa: F401 (importing the platform registers it)
 
-    mends.install()
+    patches.install()
 
 
 if torch.accelerator.current_accelerator() is None and os.environ.get("VERL_PLATFORM", "cpu").lower() == "cpu":

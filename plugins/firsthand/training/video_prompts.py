@@ -1,10 +1,10 @@
 """Importing this mends veRL's prompts with videos (see mends/verl_vllm_generate.py), on a GPU as well as on a CPU.
 
-The plugin changes nothing on a machine with an accelerator, so a recipe with videos asks for the mend itself:
+The plugin changes nothing on a machine with an accelerator, so a recipe with videos asks for the patch itself:
 
     ray_kwargs.ray_init.runtime_env.env_vars: {VERL_USE_EXTERNAL_MODULES: firsthand.training.video_prompts}
 """
 
-from firsthand.training import mends
+from firsthand.training import patches
 
-mends.install(mends.VERL)
+patches.install(patches.VERL)

@@ -1,4 +1,4 @@
-"""The entry point that vLLM calls in each of its processes: the mends for a rollout engine that runs on the CPU.
+"""The entry point that vLLM calls in each of its processes: the patches for a rollout engine that runs on the CPU.
 
 Only for engines that veRL started (they inherit VERL_PLATFORM=cpu). A vLLM that serves a model needs none of them.
 """
@@ -8,6 +8,6 @@ import os
 
 def register() -> None:
     if os.environ.get("VERL_PLATFORM") == "cpu":
-        from firsthand.training import mends
+        from firsthand.training import patches
 
-        mends.install()
+        patches.install()

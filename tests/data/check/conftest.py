@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firsthand.data.check import source, vision
-from firsthand.data.check.source import Limits, Source
-from firsthand.toy import base_model, models
+from firsthand.data.check import token_count
+from firsthand.data.read import data_file
+from firsthand.data.read.data_file import Source
+from firsthand.media.limits import Limits
+from firsthand.toy.tiny_models import base_model, models
 
 SIZES = {
     "photo": (128, 96),
@@ -56,8 +58,8 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="session")
-def counter(model: Path) -> vision.Counter:
-    return vision.Counter(str(model))
+def counter(model: Path) -> token_count.Counter:
+    return token_count.Counter(str(model))
 
 
 Find = Callable[..., Source]
@@ -80,7 +82,7 @@ def find(tmp_path: Path, media: Path) -> Find:
             file.write_text("".join(json.dumps(row) + "\n" for row in rows))
         else:
             file.write_text(json.dumps(rows))
-        return source.find(str(file), tmp_path, root, Limits(**limits))
+        return data_file.find(str(file), tmp_path, root, Limits(**limits))
 
     return made
 

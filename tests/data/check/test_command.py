@@ -8,11 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from firsthand.cli import app
-from firsthand.data.check import decode, recipe, run
+from firsthand.data.check import decode, run
 from firsthand.data.check.kinds import KINDS
-from firsthand.data.check.memory import estimate
-from firsthand.data.check.source import Limits
+from firsthand.data.check.ram import estimate
 from firsthand.errors import UserError
+from firsthand.media.limits import Limits
+from firsthand.recipe import limits as recipe
 
 from .conftest import Find, trained
 

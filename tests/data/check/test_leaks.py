@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from firsthand.data import leaks
-from firsthand.data.check import source
-from firsthand.data.frames import BITS, image_hash, near
+from firsthand.data.leaks import compare as leaks
+from firsthand.data.leaks.image_hash import BITS, image_hash, near
+from firsthand.data.read import data_file
 
 from .conftest import asked, trained
 from .test_command import firsthand
@@ -38,7 +38,7 @@ def found(folder: Path, train: list[dict], test: list[dict], distance: int = 10)
     (folder / "train.json").write_text(json.dumps(train))
     (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in test))
     facts = [
-        leaks.facts(source.find(str(folder / name), folder), 1, lambda done, total: None)
+        leaks.facts(data_file.find(str(folder / name), folder), 1, lambda done, total: None)
         for name in ("train.json", "test.jsonl")
     ]
     assert not any(one.unread for one in facts)

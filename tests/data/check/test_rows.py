@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from firsthand.data.check import run
-from firsthand.data.check.source import Source
+from firsthand.data.read.data_file import Source
 
 from .conftest import QUESTION, Find, asked, prompted, trained
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from firsthand.data.check.vision import Counter
+from firsthand.data.check.token_count import Counter
 from firsthand.data.show import Medium, as_html, as_text, read_row, show
 from firsthand.errors import UserError
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firsthand.data.check import stream
-from firsthand.data.check.stream import Broken, Rows
+from firsthand.data.read import rows as stream
+from firsthand.data.read.rows import Broken, Rows
 from firsthand.errors import UserError
 
 TEXTS = st.text() | st.text('{}[],:"\\ a\n')

@@ -9,11 +9,12 @@ import pytest
 from PIL import Image
 
 from firsthand import files
-from firsthand.data.check import looks, run
+from firsthand.data.check import run
 from firsthand.data.check.kinds import KINDS
-from firsthand.data.check.samples import Video
-from firsthand.data.check.source import Source
-from firsthand.data.check.vision import Counter, sampled, within
+from firsthand.data.check.token_count import Counter, sampled, within
+from firsthand.data.read import media_headers
+from firsthand.data.read.data_file import Source
+from firsthand.data.read.sample import Video
 from firsthand.data.show import read_row, show
 
 from .conftest import QUESTION, SIZES, Find, asked, prompted, trained, write_clip
@@ -130,9 +131,10 @@ def test_llamafactory_counts_the_same(find: Find, counter: Counter, model: Path,
     ours = {}
     for number, name in enumerate(names, 1):
         sample = read_row(source, number)
-        images = [looks.image(media, path) for path in sample.images]
+        images = [media_headers.image(media, path) for path in sample.images]
         videos = [
-            sampled(video, [looks.image(media, path) for path in video.paths], source.limits) for video in sample.videos
+            sampled(video, [media_headers.image(media, path) for path in video.paths], source.limits)
+            for video in sample.videos
         ]
         [ours[name]] = counter.lengths([counter.prompt(sample, images, videos, source.limits)])
     assert ours == {name: len(row["input_ids"]) for name, row in zip(names, made, strict=True)}
@@ -147,7 +149,7 @@ def test_llamafactory_samples_a_video_file_the_same(find: Find, counter: Counter
     turn = {"role": "user", "content": "<video>what ?"}
     [theirs] = plugin.process_messages([turn], [], [str(media / clip)], [], counter.processor)
     source = find([trained("<video>what ?", videos=[clip])])
-    look = looks.video(media, clip)
+    look = media_headers.video(media, clip)
     frames = sampled(Video(file=clip), [look], source.limits)
     prompt = counter.prompt(read_row(source, 1), [], [frames], source.limits)
     pads = prompt.text.count("<|video_pad|>") + prompt.hidden

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firsthand.tools.actions import MAX_LENGTH, parse, read
+from firsthand.tools.call_text import MAX_LENGTH, parse, read
 from firsthand.tools.protocol import WrongArguments
 
 CALL = '{"name": "rag", "arguments": {"level": "day"}}'

@@ -33,10 +33,10 @@ from firsthand.tools.backends.base import Answer, Sight
 from firsthand.tools.environment import Environment
 from firsthand.tools.frames import Crop, Frames
 from firsthand.tools.limits import Breaker, Guard
-from firsthand.tools.mcp import OUTCOME
 from firsthand.tools.rag import Rag
-from firsthand.tools.row import Row
-from firsthand.tools.server import Limits, build
+from firsthand.tools.scope import Row
+from firsthand.tools.serve.mcp import OUTCOME
+from firsthand.tools.serve.server import Limits, build
 from firsthand.tools.terminate import Terminate
 from firsthand.tools.toolbox import Toolbox
 from firsthand.tools.video_llm import VideoLlm

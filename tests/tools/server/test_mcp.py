@@ -8,9 +8,9 @@ import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from firsthand.tools.mcp import OUTCOME
-from firsthand.tools.row import Row
-from firsthand.tools.server import Limits, build
+from firsthand.tools.scope import Row
+from firsthand.tools.serve.mcp import OUTCOME
+from firsthand.tools.serve.server import Limits, build
 
 SAYS = {"X-Source": "A1_JAKE", "X-Query-Time": "DAY3_12000000"}
 LOOK = {"question": "what", "timestamp": "DAY1_11210217"}

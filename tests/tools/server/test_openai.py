@@ -8,8 +8,8 @@ import jsonschema
 import pytest
 from openai import OpenAI
 
-from firsthand.tools.row import Row
-from firsthand.tools.server import Limits, build
+from firsthand.tools.scope import Row
+from firsthand.tools.serve.server import Limits, build
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from firsthand.tools.row import Row
-from firsthand.tools.server import Limits, build
+from firsthand.tools.scope import Row
+from firsthand.tools.serve.server import Limits, build
 
 SAYS = {"X-Source": "A1_JAKE", "X-Query-Time": "DAY3_12000000"}
 SEARCH = {"level": "day", "keywords": ["cup"], "start_time": None, "query_time": "DAY3_11000000"}

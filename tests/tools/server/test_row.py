@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from firsthand import clock
 from firsthand.errors import UserError
-from firsthand.tools.row import Row
+from firsthand.tools.scope import Row
 
 TIMES = [None, "DAY1_09300000", "DAY3_12000019", "end"]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from firsthand.data.check.kinds import kind
-from firsthand.data.check.pool import mapped
+from firsthand.workers import mapped
 
 CORRUPT = kind(
     "media-corrupt", "error", "media that break while they are decoded", "download or extract the files again"

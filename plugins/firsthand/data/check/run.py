@@ -9,19 +9,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from firsthand.data import guard
-from firsthand.data.check import looks
 from firsthand.data.check.decode import Decoded
 from firsthand.data.check.kinds import KINDS, LEVELS, Found
-from firsthand.data.check.memory import MEMORY, Memory, estimate
-from firsthand.data.check.pool import batched, mapped
+from firsthand.data.check.ram import MEMORY, Memory, estimate
 from firsthand.data.check.rules import answers, budget, columns, length, media, placeholders, tests, turns
 from firsthand.data.check.rules.repeated import Repeated
-from firsthand.data.check.samples import FORM, Row, Sample, Unreadable
-from firsthand.data.check.source import Budget, Source
-from firsthand.data.check.stream import Broken, Rows
-from firsthand.data.check.vision import Counter, Frames, Prompt, sampled, within
-from firsthand.data.leaks import asked_key, frames_of
+from firsthand.data.check.token_count import Counter, Frames, Prompt, sampled, within
+from firsthand.data.leaks import guard
+from firsthand.data.leaks.compare import asked_key, frames_of
+from firsthand.data.read import media_headers
+from firsthand.data.read.data_file import Source
+from firsthand.data.read.rows import Broken, Rows
+from firsthand.data.read.sample import FORM, Row, Sample, Unreadable
+from firsthand.media.limits import Budget
+from firsthand.workers import batched, mapped
 
 CHUNK = 200
 Numbered = tuple[int, Any]
@@ -179,7 +180,9 @@ def _why_not(row: Row, sample: Sample) -> str | None:
 def _check(sample: Sample, number: int, part: Part) -> tuple[Prompt | None, int]:
     """Its prompt, unless there is none or it cannot be counted, and the pixels of its media."""
     root, counter = _job.source.root, _job.counter
-    images = [looks.embedded(x) if isinstance(x, bytes) else looks.image(root, x) for x in sample.images]
+    images = [
+        media_headers.embedded(x) if isinstance(x, bytes) else media_headers.image(root, x) for x in sample.images
+    ]
     videos = [[_look(root, path, video.frames is not None) for path in video.paths] for video in sample.videos]
     found = [*placeholders.check(sample), *turns.check(sample), *answers.check(sample)]
     found += media.check(sample, images, videos)
@@ -198,7 +201,7 @@ def _check(sample: Sample, number: int, part: Part) -> tuple[Prompt | None, int]
 
 
 def _prompt(
-    sample: Sample, images: list[looks.Look], videos: list[list[looks.Look]]
+    sample: Sample, images: list[media_headers.Look], videos: list[list[media_headers.Look]]
 ) -> tuple[Prompt | None, list[Found]]:
     limits, counter = _job.source.limits, _job.counter
     if sample.form == "eval" and any(video.frames is None for video in sample.videos):
@@ -213,17 +216,17 @@ def _prompt(
         return None, [*found, (length.REFUSED, str(error))]
 
 
-def _kept(seen: list[looks.Look], budget: Budget) -> int:
+def _kept(seen: list[media_headers.Look], budget: Budget) -> int:
     """Pixels after the budget: preprocessing has those of a row in memory. Video files are not decoded for it."""
     return sum(math.prod(within(look.width, look.height, budget)) for look in seen if not look.problem)
 
 
-def _look(root: Path, path: str, frame: bool) -> looks.Look:
-    return looks.image(root, path) if frame else looks.video(root, path)
+def _look(root: Path, path: str, frame: bool) -> media_headers.Look:
+    return media_headers.image(root, path) if frame else media_headers.video(root, path)
 
 
 def _readable(
-    sample: Sample, images: list[looks.Look], videos: list[list[looks.Look]], number: int
+    sample: Sample, images: list[media_headers.Look], videos: list[list[media_headers.Look]], number: int
 ) -> Iterator[tuple[str, bool, int]]:
     for name, look in zip(sample.images, images, strict=True):
         if isinstance(name, str) and not look.problem:

@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from firsthand.answers import extract_choice
 from firsthand.data.check.kinds import Found, kind
-from firsthand.data.check.samples import Sample
-from firsthand.evals.extract import extract_choice
+from firsthand.data.read.sample import Sample
 
 LETTER = kind(
     "answer-letter",

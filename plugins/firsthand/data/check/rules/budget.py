@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from firsthand.data.check.kinds import Found, kind
-from firsthand.data.check.looks import Look
-from firsthand.data.check.samples import Sample
-from firsthand.data.check.source import Limits
-from firsthand.data.check.vision import Frames, within
+from firsthand.data.check.token_count import Frames, within
+from firsthand.data.read.media_headers import Look
+from firsthand.data.read.sample import Sample
+from firsthand.media.limits import Limits
 
 SHRUNK = kind(
     "shrunk",

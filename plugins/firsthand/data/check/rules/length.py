@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from firsthand.data.check.kinds import Found, kind
-from firsthand.data.check.source import Limits
+from firsthand.media.limits import Limits
 
 LONG = kind(
     "too-long",

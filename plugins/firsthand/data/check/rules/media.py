@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
 from firsthand.data.check.kinds import Found, kind
-from firsthand.data.check.looks import MAX_SIDE, Look
-from firsthand.data.check.samples import Sample
+from firsthand.data.read.media_headers import MAX_SIDE, Look
+from firsthand.data.read.sample import Sample
 
 ABSOLUTE = kind(
     "media-absolute", "warning", "absolute paths", "write them relative to --root: the file then moves with its media"

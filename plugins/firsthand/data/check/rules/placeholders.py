@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from firsthand.data.check.kinds import Found, kind
-from firsthand.data.check.samples import Sample
+from firsthand.data.read.sample import Sample
 
 COUNT = kind(
     "placeholders",

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from firsthand.data.check.kinds import Found, kind
-from firsthand.data.check.samples import Sample
-from firsthand.data.check.vision import called
+from firsthand.data.check.token_count import called
+from firsthand.data.read.sample import Sample
 
 ORDER = kind(
     "turns",

@@ -1,0 +1,84 @@
+"""A recorded chain, and what of it can be learnt."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import BaseModel, ValidationError
+
+from firsthand.errors import UserError
+from firsthand.files import read_jsonl
+from firsthand.question import Question, Step, StyleName, Trajectory
+from firsthand.rollout.actions import Action, Answer, Call, Dialect, read_action
+from firsthand.rollout.agent import Trace
+from firsthand.rollout.episodes import Episode
+
+
+class Unusable(Exception):
+    """Nothing to learn from, and why."""
+
+
+class Chain(NamedTuple):
+    episode: Episode
+    file: Path
+    row: int
+
+
+class _Settings(BaseModel):
+    dialect: Dialect
+    tools: list[str]
+
+
+class _Parts(BaseModel):
+    """What `Episode` stores as it comes, and is read here."""
+
+    settings: _Settings
+    trace: Trace
+
+
+def read_chains(paths: Iterable[Path]) -> Iterator[Chain]:
+    for path in paths:
+        for number, row in enumerate(read_jsonl(path), 1):
+            try:
+                trace = _Parts.model_validate(row).trace.as_dict()
+                yield Chain(Episode.model_validate(row | {"trace": trace}), path, number)
+            except ValidationError as error:
+                first = error.errors()[0]
+                where = ".".join(map(str, first["loc"])) or "the row"
+                hint = "chains come from `firsthand cott generate`"
+                raise UserError(f"{path}: row {number}: {where}: {first['msg']}; {hint}") from None
+
+
+def spare(chains: Iterable[Path], *outs: Path) -> None:
+    """What is written must not take the place of what is read: chains were paid for."""
+    read = {path.resolve() for path in chains}
+    for out in outs:
+        if out.resolve() in read:
+            raise UserError(f"{out} is one of the files of chains that are read; write to another one")
+
+
+def actions(episode: Episode) -> list[Action]:
+    """What each turn of the model was, in order."""
+    dialect, letters = episode.settings["dialect"], "".join(episode.options)
+    return [read_action(turn["text"], dialect, letters) for turn in episode.trace["turns"]]
+
+
+def question(episode: Episode, style: StyleName) -> Question:
+    facts = episode.model_dump(include=Question.model_fields.keys() - {"id", "style"})
+    return Question(id=episode.question_id, style=style, **facts)
+
+
+def trajectory(episode: Episode, style: StyleName) -> Trajectory:
+    """The calls that were carried out, and the answer; turns that could not be read are no part of it."""
+    if not episode.correct:
+        raise Unusable("its answer is wrong, missing or not known")
+    steps, thought = [], ""
+    for turn, action in zip(episode.trace["turns"], actions(episode), strict=True):
+        if turn["images"]:
+            raise Unusable("it shows frames, which rows of words cannot hold")
+        if isinstance(action, Call):
+            seen = turn["observation"] or ""
+            steps.append(Step(thought=action.thought, tool=action.name, arguments=action.arguments, observation=seen))
+        elif isinstance(action, Answer):
+            thought = action.thought
+    return Trajectory(question=question(episode, style), steps=steps, thought=thought)

@@ -1,0 +1,60 @@
+"""The chains that every rule lets pass; the others are listed with the rule and its reason."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from firsthand.chains.chain import Chain, question
+from firsthand.chains.rules import Settings, rules
+from firsthand.files import write_jsonl
+from firsthand.question import Question
+
+
+@dataclass
+class Filtered:
+    kept: list[Chain] = field(default_factory=list)
+    dropped: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter(row["rule"] for row in self.dropped)
+
+    def drop(self, chain: Chain, rule: str, why: str) -> None:
+        row = {"id": chain.episode.id, "rule": rule, "why": why, "file": str(chain.file), "row": chain.row}
+        self.dropped.append(row)
+
+
+def filter_chains(
+    chains: Iterable[Chain],
+    settings: Settings,
+    skip: Collection[str],
+    guessed: Callable[[list[Question]], set[str]] | None = None,
+) -> Filtered:
+    """`guessed` costs calls of a model, so it is asked about what the other rules leave."""
+    result, asked = Filtered(), {name: rule for name, rule in rules(settings).items() if name not in skip}
+    for chain in chains:
+        for name, rule in asked.items():
+            if why := rule(chain.episode):
+                result.drop(chain, name, why)
+                break
+        else:
+            result.kept.append(chain)
+    if guessed:
+        lucky = guessed([question(chain.episode, "ego_r1") for chain in result.kept])
+        left, result.kept = result.kept, []
+        for chain in left:
+            if chain.episode.question_id in lucky:
+                result.drop(chain, "guess", "the bare question was answered right every time")
+            else:
+                result.kept.append(chain)
+    return result
+
+
+def write(result: Filtered, out: Path) -> Path:
+    """The kept chains, and beside them the list of the others; returns where that is."""
+    dropped = Path(f"{out}.dropped.jsonl")
+    write_jsonl(dropped, result.dropped)
+    write_jsonl(out, (chain.episode.model_dump() for chain in result.kept))
+    return dropped

@@ -1,0 +1,128 @@
+"""What makes a chain unfit to learn from: one small rule each, so that every drop has a name and a reason.
+
+A rule sees one chain and says why it is dropped, or None. They are asked in this order and the first reason counts, so
+that the counts of a table add up.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from firsthand.chains.chain import actions, question
+from firsthand.data.leaks.compare import question_key
+from firsthand.data.leaks.guard import Guard
+from firsthand.question import Question
+from firsthand.rollout.actions import Answer, Call
+from firsthand.rollout.episodes import Episode
+
+Rule = Callable[[Episode], str | None]
+
+_SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
+_PLAIN_WORDS = {"frames", "crop", "terminate"}  # names of tools that people also use when they mean no tool
+
+
+@dataclass
+class Settings:
+    min_calls: int = 1
+    max_calls: int = 7
+    benchmarks: Iterable[Question] = ()
+    guard: Guard = field(default_factory=Guard)
+
+
+def rules(settings: Settings) -> dict[str, Rule]:
+    return {
+        "duplicate": _duplicate(),
+        "benchmark": _benchmark(settings),
+        "answer": _answer,
+        "calls": lambda episode: _calls(episode, settings.min_calls, settings.max_calls),
+        "unreadable": _unreadable,
+        "faults": _faults,
+        "mismatch": _mismatch,
+        "thoughts": _thoughts,
+    }
+
+
+def _duplicate() -> Rule:
+    ids: set[str] = set()
+    said: dict[tuple[str, ...], str] = {}
+
+    def rule(episode: Episode) -> str | None:
+        if episode.id in ids:
+            return "its id was met before"
+        ids.add(episode.id)
+        words = (episode.question_id, *(turn["text"] for turn in episode.trace["turns"]))
+        first = said.setdefault(words, episode.id)
+        return None if first == episode.id else f"the same words as {first}"
+
+    return rule
+
+
+def _benchmark(settings: Settings) -> Rule:
+    tests = list(settings.benchmarks)
+    ids = {test.id for test in tests}
+    words = {question_key(test.question, test.options.values()) for test in tests}
+
+    def rule(episode: Episode) -> str | None:
+        if episode.split != "train":
+            return f"it is of the {episode.split} split"
+        if episode.question_id in ids:
+            return "its id is one of a benchmark"
+        if question_key(episode.question, episode.options.values()) in words:
+            return "a benchmark asks the same"
+        return settings.guard.why_question(question(episode, "ego_r1"), Path())
+
+    return rule
+
+
+def _answer(episode: Episode) -> str | None:
+    if episode.correct:
+        return None
+    if episode.letter is None:
+        return f"no answer ({episode.trace['stop']})"
+    return f"{episode.letter} is wrong" if episode.answer else "the right answer is not known"
+
+
+def _calls(episode: Episode, least: int, most: int) -> str | None:
+    calls = sum(turn["action"] == "call" for turn in episode.trace["turns"])
+    return None if least <= calls <= most else f"{calls} calls, not {least} to {most}"
+
+
+def _unreadable(episode: Episode) -> str | None:
+    """Corrections teach the answer to a mistake, which a student should not learn to make first."""
+    for number, turn in enumerate(episode.trace["turns"], 1):
+        if turn["action"] == "invalid":
+            return f"turn {number} could not be read"
+        if turn["status"] == "user_error":
+            return f"turn {number}: {turn['tool']} refused the call"
+    return None
+
+
+def _faults(episode: Episode) -> str | None:
+    failed = [turn["tool"] for turn in episode.trace["turns"] if turn["status"] in ("timeout", "infra_error")]
+    return f"{failed[0]} failed" if failed else None
+
+
+def _mismatch(episode: Episode) -> str | None:
+    """The last sentence of a thought announces the call; what it names must be what is called."""
+    tools = set(episode.settings["tools"])
+    for number, action in enumerate(actions(episode), 1):
+        if not isinstance(action, Call):
+            continue
+        if action.name not in tools:
+            return f"turn {number} calls {action.name}, which is no tool"
+        last = _SENTENCE.split(action.thought.strip())[-1].lower()
+        named = {tool for tool in tools - _PLAIN_WORDS if re.search(rf"\b{re.escape(tool)}\b", last)}
+        if named and action.name not in named:
+            return f"turn {number} speaks of {' and '.join(sorted(named))} and calls {action.name}"
+    return None
+
+
+def _thoughts(episode: Episode) -> str | None:
+    for number, action in enumerate(actions(episode), 1):
+        if isinstance(action, Call | Answer) and action.thought.lower() in ("", "none", "null"):
+            return f"turn {number} has no thought"
+    return None
+
+
+NAMES = (*rules(Settings()), "guess")  # in the order in which they are asked

@@ -1,0 +1,37 @@
+"""What is known of a file of chains, on the terminal."""
+
+from rich.console import Console
+from rich.table import Table
+
+from firsthand.chains.stats import Stats
+
+
+def show(stats: Stats) -> None:
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    low, high = stats.right.interval
+    rows = {
+        "chains": f"{stats.chains} of {stats.questions} questions",
+        "right": f"{100 * stats.right.accuracy:.1f} %, {100 * low:.1f}–{100 * high:.1f} (Wilson 95 %), "
+        f"{stats.right.correct} of {stats.right.n}",
+        "calls a chain": f"{stats.per_chain(stats.calls):.2f}",
+        "turns with a thought": f"{stats.thoughts} of {stats.turns}",
+        "tokens a chain": f"{stats.per_chain(stats.prompt_tokens):.0f} read, "
+        f"{stats.per_chain(stats.completion_tokens):.0f} written",
+        "seconds a chain": f"{stats.per_chain(stats.seconds):.1f}",
+        "cost": f"{stats.cost:.4f} US dollars"
+        + (f", without {stats.unpriced} chains of unknown price" if stats.unpriced else ""),
+        "tools": _counts(stats.tools),
+        "levels": _counts(stats.levels),
+        "how calls ended": _counts(stats.statuses),
+        "how chains ended": _counts(stats.stops),
+    }
+    rows |= {f"right, {label}": f"{tally.correct} of {tally.n}" for label, tally in stats.by_label.items()}
+    table = Table(show_header=False)
+    for name, value in rows.items():
+        table.add_row(name, value)
+    console.print(table)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    total = sum(counts.values())
+    return ", ".join(f"{name} {count} ({100 * count / total:.0f} %)" for name, count in counts.items()) or "none"

@@ -1,0 +1,89 @@
+"""What a release of data is: where its owner keeps it, under which terms, which of its files hold rows, who reads them.
+
+A converter sees the rows of the release one by one and in order (`pick`), and makes one of our rows of each, in any
+process and any order (`convert`). What it cannot read it raises, and the row is listed with the reason. A row that is
+whole but not wanted (a wrong answer) is `LeftAside`: it is listed too, and is no failure.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from firsthand.errors import UserError
+from firsthand.question import Question, Trajectory
+
+Purpose = Literal["sft", "rl", "eval"]
+
+
+class LeftAside(Exception):
+    """A row that can be read and is not wanted, and why."""
+
+
+class Place(NamedTuple):
+    """Where a row stands: the file as a path below the release's folder, and its number there, from 1."""
+
+    file: str
+    row: int
+
+
+class Converter:
+    """Makes rows of one release. One object of a build picks, others convert."""
+
+    def __init__(self, root: Path, purpose: Purpose, argument: str | None = None) -> None:
+        self.root, self.purpose, self.argument = root, purpose, argument
+        self.notes: Counter[str] = Counter()  # what a user should know about rows that were kept
+        self.texts: dict[str, str] = {}  # small files to write beside the rows
+
+    def pick(self, row: dict[str, Any], place: Place) -> dict[str, Any] | None:
+        """The row with what must be known of those before it; None if another row holds all of this one."""
+        return row
+
+    def convert(self, row: dict[str, Any], place: Place) -> Question | Trajectory:
+        raise NotImplementedError
+
+    def finish(self) -> Iterator[tuple[Place, str]]:
+        """Rows that turn out to be unusable only when all are read."""
+        return iter(())
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Where `firsthand data fetch` gets it; the owner's own names."""
+
+    repo: str
+    files: tuple[str, ...] = ()  # patterns; none: everything
+
+
+@dataclass(frozen=True)
+class Release:
+    name: str
+    about: str
+    converter: type[Converter]
+    inputs: dict[Purpose, tuple[str, ...]]  # patterns of files; the first one that finds any is taken
+    licence: str
+    terms: str  # what its owner asks for
+    home: str
+    hubs: dict[str, Hub] = field(default_factory=dict)
+    argument: str | None = None
+    rows: int | None = None  # how many the release has, where that is known
+    video_rates: tuple[float, ...] = ()  # rates of frame lists that fine-tuning gets a file each of
+
+    guarded: bool = False  # a test: what is known of its rows keeps them out of every training set
+    video_files: bool = False  # its videos are files, not lists of frames
+
+    def find(self, src: Path, purpose: Purpose, pattern: str | None = None) -> tuple[Path, list[Path]]:
+        """The folder that media paths start from, and the files with rows, in a fixed order."""
+        if purpose not in self.inputs:
+            raise UserError(f"{self.name} gives no rows for {purpose}: choose --for {' or '.join(self.inputs)}")
+        if not src.is_dir():
+            raise UserError(f"--src {src}: no such folder; {self.name} comes from {self.home}")
+        patterns = (pattern,) if pattern else self.inputs[purpose]
+        for pattern in patterns:
+            inside = [src.parent] if pattern.split("/")[0] == src.name else []
+            for root in (src, *inside, *sorted(path for path in src.iterdir() if path.is_dir())):
+                if files := sorted(path for path in root.glob(pattern) if path.is_file()):
+                    return root, files
+        wanted = " or ".join(patterns)
+        raise UserError(f"--src {src}: holds no {wanted}; point it at the folder as its owner distributes it")

@@ -1,0 +1,145 @@
+"""Ego-CoTT: chains of tool calls, as one record a step or as the raw traces of their generation; ours are whole chains.
+
+A record of a step repeats in `history` all that came before. So the last step of a chain is the chain, and the other
+records are recognised as its beginnings and not written again; a step whose chain never ends is listed as dropped.
+Ego-R1's own registration of this file names no columns, and LLaMA-Factory then drops `system` and `history`.
+
+The assistant's turns are read by the reader of agents' turns and written by the one renderer, so that training shows
+what the agent loop will accept. The release's own system prompt is kept aside in `release_system.txt`.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
+
+from firsthand import clock
+from firsthand.data.build.options import split_text
+from firsthand.data.build.release import Converter, LeftAside, Place
+from firsthand.question import Question, Step, Trajectory
+from firsthand.rollout.actions import Answer, Call, Invalid, read_action
+
+SYSTEM_FILE = "release_system.txt"
+_QUESTION = re.compile(r"(.*?)\s*<timestamp>(.+?)</timestamp>\s*(.*)", re.DOTALL)
+_INFORMATION = "<information>", "</information>"
+
+
+class EgoCoTT(Converter):
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.ends: set[int] = set()  # of the chains that were written
+        self.beginnings: set[int] = set()  # of those chains
+        self.open: dict[int, Place] = {}  # steps that are the end of no chain so far
+
+    def pick(self, row: dict[str, Any], place: Place) -> dict[str, Any] | None:
+        if "cot" in row:
+            return row
+        keys, key = [], 0
+        for user, assistant in _turns(row):
+            key = hash((key, user, assistant))
+            keys.append(key)
+        if "<answer>" not in row["output"]:
+            self.open[key] = place
+            return None
+        if key in self.ends:
+            raise LeftAside("the same chain as another record")
+        self.ends.add(key)
+        self.beginnings.update(keys)
+        self._remember(row.get("system"))
+        return row
+
+    def convert(self, row: dict[str, Any], place: Place) -> Trajectory:
+        if "cot" in row:
+            return self._trace(row, place)
+        return _chain(_turns(row), f"{PurePosixPath(place.file).stem}-{place.row}")
+
+    def finish(self) -> Iterator[tuple[Place, str]]:
+        for key, place in self.open.items():
+            if key not in self.beginnings:
+                yield place, "no record holds the end of this chain"
+
+    def _remember(self, system: str | None) -> None:
+        if not system:
+            self.notes["the release's own system prompt is missing"] += 1
+        elif self.texts.setdefault(SYSTEM_FILE, system) != system:
+            self.notes[f"the release has another system prompt than that in {SYSTEM_FILE}"] += 1
+
+    def _trace(self, row: dict[str, Any], place: Place) -> Trajectory:
+        *calls, last = row["cot"]
+        if "answer" not in last:
+            raise LeftAside("the chain has no answer")
+        if last["answer"] != row["ground_truth"]:
+            raise LeftAside("the answer of the chain is wrong")
+        steps = [
+            Step(
+                thought=step["thought"] or "",
+                tool=step["tool"]["name"],
+                arguments=json.loads(step["tool"]["arguments"]),
+                observation=str(step["observation"]),
+            )
+            for step in calls
+        ]
+        question = _question(
+            row["question"], last["answer"], f"{PurePosixPath(place.file).with_suffix('')}/{row['ID']}"
+        )
+        return Trajectory(question=question, steps=steps, thought=last["thought"] or "")
+
+
+def _turns(row: dict[str, Any]) -> list[list[str]]:
+    return [*(row.get("history") or []), [row["instruction"], row["output"]]]
+
+
+def _chain(turns: list[list[str]], id: str) -> Trajectory:
+    question = turns[0][0]
+    if question.startswith(_INFORMATION[0]):
+        raise ValueError("the record starts in the middle of a chain: its history is missing")
+    *calls, answer = [_action(assistant, number) for number, (_, assistant) in enumerate(turns, 1)]
+    if not isinstance(answer, Answer):
+        raise ValueError("the last turn is no answer")
+    steps = []
+    for number, (call, (user, _)) in enumerate(zip(calls, turns[1:], strict=True), 1):
+        if not isinstance(call, Call):
+            raise ValueError("an answer must be the last turn")
+        seen = _observation(user, number)
+        steps.append(Step(thought=_thought(call.thought), tool=call.name, arguments=call.arguments, observation=seen))
+    asked = _question(question, answer.letter or answer.content, id)
+    return Trajectory(question=asked, steps=steps, thought=_thought(answer.thought))
+
+
+def _action(assistant: str, number: int) -> Call | Answer:
+    action = read_action(assistant, "ego_r1")
+    if isinstance(action, Invalid):
+        raise ValueError(f"turn {number}: {action.correction}")
+    return action
+
+
+def _question(text: str, answer: str, id: str) -> Question:
+    found = _QUESTION.fullmatch(text.strip())
+    if not found:
+        raise ValueError("the question has no <timestamp>")
+    before, options = split_text(found[3])
+    if before or not options:
+        raise ValueError("no options follow the <timestamp>")
+    return Question(
+        id=id,
+        question=found[1],
+        options=options,
+        answer=answer,
+        style="ego_r1",
+        data_source="ego_r1",
+        split="train",
+        query_time=clock.stamp(clock.parse(found[2])),
+    )
+
+
+def _observation(user: str, number: int) -> str:
+    opening, closing = _INFORMATION
+    if not user.startswith(opening):
+        raise ValueError(f"what follows turn {number} is no {opening}")
+    return user.removeprefix(opening).removesuffix(closing)
+
+
+def _thought(text: str) -> str:
+    """A missing thought was printed as None."""
+    return "" if text == "None" else text

@@ -1,0 +1,67 @@
+"""Video-R1 (COT-165k and 260k), and the pool of Ego3S, which has the same rows and a region of interaction each.
+
+Images and videos, five types of problem. The type decides the last line of the question, and the reward reads it too.
+The answer is taken out of its tags; `process`, the chain of thought, loses its own, because the renderer writes them.
+"""
+
+import re
+from typing import Any
+
+from firsthand.data.build.options import lettered
+from firsthand.data.build.release import Converter, Place
+from firsthand.question import Question, Trajectory
+from firsthand.rollout.prompt import TYPED_ASKS
+
+_ANSWER = re.compile(r"\s*<answer>(.*?)</answer>\s*", re.DOTALL)
+_THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
+_LETTER = re.compile(r"([A-Z])(?:[.):]|\Z)")
+
+
+class VideoR1(Converter):
+    """`argument` is the data source of the rows."""
+
+    def convert(self, row: dict[str, Any], place: Place) -> Question | Trajectory:
+        kind, medium, path = row["problem_type"], row["data_type"], row["path"].removeprefix("./")
+        if kind not in TYPED_ASKS:
+            raise ValueError(f"problem_type {kind!r} is none of {', '.join(TYPED_ASKS)}")
+        if medium not in ("image", "video"):
+            raise ValueError(f"data_type {medium!r} is neither image nor video")
+        options = lettered(row["options"]) if kind == "multiple choice" else {}
+        if kind == "multiple choice" and not options:
+            raise ValueError("multiple choice without options")
+        question = Question(
+            id=str(row["problem_id"]),
+            question=row["problem"].strip(),
+            options=options,
+            answer=solution(row["solution"], options),
+            images=[path] if medium == "image" else [],
+            video_file=path if medium == "video" else None,
+            style="video_r1",
+            data_source=self.argument or "video_r1",
+            split="train",
+            labels={
+                "problem_type": kind,
+                "data_type": medium,
+                "origin": row.get("data_source"),
+                "roi_path": row.get("roi_path"),
+            },
+        )
+        return Trajectory(question=question, thought=_thought(row)) if self.purpose == "sft" else question
+
+
+def solution(text: str, options: dict[str, str]) -> str:
+    """What stands in the answer tags; of a choice its letter alone."""
+    found = _ANSWER.fullmatch(text)
+    answer = (found[1] if found else text).strip()
+    if options and (letter := _LETTER.match(answer)):
+        return letter[1]
+    return answer
+
+
+def _thought(row: dict[str, Any]) -> str:
+    text = row["process"]
+    found = _THINK.fullmatch(text)
+    thought = (found[1] if found else text).strip()
+    if not thought or "<think>" in thought or "<answer>" in thought:
+        raise ValueError("process holds no single chain of thought")
+    return thought

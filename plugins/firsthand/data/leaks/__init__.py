@@ -1,0 +1,1 @@
+"""What training and test share, and the guard that keeps it out."""

@@ -1,0 +1,262 @@
+"""What two data files share that a training set and its test must not: questions, videos, times of a person, frames.
+
+Every comparison is by a key that can be stored: a guard that must not ship a test set keeps `question_key` and
+`image_hash` of it, and asks `frames.near`.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from firsthand import clock
+from firsthand.data.check.rules.answers import OPTION
+from firsthand.data.leaks.image_hash import BITS, image_hash, near
+from firsthand.data.read.data_file import Source
+from firsthand.data.read.rows import Broken, Rows
+from firsthand.data.read.sample import Row, Sample, Unreadable
+from firsthand.errors import UserError
+from firsthand.media.paths import inside
+from firsthand.workers import mapped
+
+KINDS = {
+    "id": "the same question id",
+    "question": "the same words and options",
+    "video": "the same video",
+    "time": "overlapping times of the same person",
+    "frame": "the same frame, or one that looks alike",
+}
+CLIP_NAME = re.compile(r"DAY(\d+)_(A\d+_[A-Za-z]+)_(\d{8})")
+SPOKEN = re.compile(r"[\W_]+")
+TAGS = re.compile(r"<(image|video|audio)>|<timestamp>.*?</timestamp>")
+CHUNK = 64
+
+Span = tuple[str, float, float]  # person, start, end
+
+
+class Leak(NamedTuple):
+    kind: str
+    train: int  # row
+    test: int
+    what: str
+
+
+@dataclass
+class Facts:
+    """What of the rows of a file can be met again in another one; values are the rows, in order."""
+
+    rows: int = 0
+    unread: list[tuple[int, str]] = field(default_factory=list)  # rows or frames that could not be compared
+    flat: int = 0  # frames that show nothing and are not compared
+    ids: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    questions: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    videos: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    spans: dict[str, list[tuple[float, float, int]]] = field(default_factory=lambda: defaultdict(list))
+    paths: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  # frames
+    hashes: dict[str, int] = field(default_factory=dict)  # of the frames
+
+
+def question_key(question: str, options: Iterable[str] = ()) -> str:
+    """Equal for a question in other case, spacing and punctuation, with its options in any order."""
+    said = [_plain(question), *sorted(_plain(option) for option in options)]
+    return hashlib.blake2b("\n".join(said).encode(), digest_size=16).hexdigest()
+
+
+def video_key(path: str) -> str:
+    """The name of a video without folder and extension; a short name such as 0001.mp4 keeps its folder."""
+    name = Path(path)
+    telling = len(name.stem) >= 8 and not name.stem.isdecimal()
+    return (name.stem if telling else f"{name.parent.name}/{name.stem}").casefold()
+
+
+def facts(source: Source, workers: int, tick: Callable[[int, int], None]) -> Facts:
+    """Everything that can be compared, with the frames of all rows hashed."""
+    found = Facts()
+    for number, row in Rows(source.file):
+        found.rows += 1
+        try:
+            if isinstance(row, Broken):
+                raise Unreadable(row.why)
+            sample = source.read(row)
+        except Unreadable as why:
+            found.unread.append((number, str(why)))
+            continue
+        if sample.id:
+            found.ids[sample.id].append(number)
+        if key := asked_key(sample):
+            found.questions[key].append(number)
+        for key in _videos(sample, row):
+            found.videos[key].append(number)
+        for person, start, end in _spans(sample, row):
+            found.spans[person].append((start, end, number))
+        for path in frames_of(sample):
+            found.paths[path].append(number)
+    _hash(found, source.root, workers, tick)
+    return found
+
+
+def compare(train: Facts, test: Facts, distance: int) -> Iterator[Leak]:
+    """Every pair of rows that share something; frames alike in all but `distance` of 256 bits count as shared."""
+    for kind, ours, theirs in (
+        ("id", train.ids, test.ids),
+        ("question", train.questions, test.questions),
+        ("video", train.videos, test.videos),
+    ):
+        for key in ours.keys() & theirs.keys():
+            what = "" if kind == "question" else key
+            yield from (Leak(kind, row, other, what) for row in ours[key] for other in theirs[key])
+    for person in train.spans.keys() & test.spans.keys():
+        yield from _overlaps(person, train.spans[person], test.spans[person])
+    yield from _alike(train, test, distance)
+
+
+def _overlaps(person: str, ours: list, theirs: list) -> Iterator[Leak]:
+    """Spans sorted by their start; those of the test that may still overlap are kept at hand."""
+    waiting, open_ = sorted(theirs, reverse=True), []
+    for start, end, row in sorted(ours):
+        while waiting and waiting[-1][0] <= end:
+            open_.append(waiting.pop())
+        open_ = [span for span in open_ if span[1] >= start]
+        for other_start, other_end, other in open_:
+            if other_start <= end:
+                both = clock.format_range(max(start, other_start), min(end, other_end))
+                yield Leak("time", row, other, f"{person} {both}")
+
+
+def _alike(train: Facts, test: Facts, distance: int) -> Iterator[Leak]:
+    names = [list(facts.hashes) for facts in (train, test)]
+    ours, theirs = (list(facts.hashes.values()) for facts in (train, test))
+    seen: set[tuple[int, int]] = set()
+    for left, right in near(ours, theirs, distance).tolist():
+        a, b = names[0][left], names[1][right]
+        bits = (ours[left] ^ theirs[right]).bit_count()
+        for row in train.paths[a]:
+            for other in test.paths[b]:
+                if (row, other) not in seen:
+                    seen.add((row, other))
+                    yield Leak("frame", row, other, f"{a} and {b} ({bits} of {BITS} bits differ)")
+
+
+def _plain(text: str) -> str:
+    return SPOKEN.sub(" ", unicodedata.normalize("NFKC", TAGS.sub(" ", text)).casefold()).strip()
+
+
+def asked_key(sample: Sample) -> str | None:
+    return words_key(next((turn.text for turn in sample.turns if turn.role == "user"), ""))
+
+
+def words_key(asked: str) -> str | None:
+    """The `question_key` of a question that is written out with its options."""
+    options = OPTION.findall(asked)
+    if not _plain(asked):
+        return None
+    return question_key(OPTION.sub("", asked), [text for _, text in options])
+
+
+def asked_keys(source: Source) -> set[str]:
+    """Of all rows of a file, each of which must ask something."""
+    keys = set()
+    for number, row in Rows(source.file):
+        try:
+            if isinstance(row, Broken):
+                raise Unreadable(row.why)
+            key = asked_key(source.read(row))
+        except Unreadable as why:
+            raise UserError(f"{source.file}: row {number}: {why}") from None
+        if key is None:
+            raise UserError(f"{source.file}: row {number}: it asks nothing")
+        keys.add(key)
+    return keys
+
+
+def _values(row: Row, *keys: str) -> Iterator[Any]:
+    inner = row.get("extra_info")
+    for source in (row, inner if isinstance(inner, dict) else {}):
+        yield from (source[key] for key in keys if source.get(key))
+
+
+def _videos(sample: Sample, row: Row) -> set[str]:
+    named = [video.file for video in sample.videos if video.file]
+    named += [value for value in _values(row, "vid_id", "video_id", "video_path", "clip") if isinstance(value, str)]
+    return {video_key(name) for name in named}
+
+
+def frames_of(sample: Sample) -> set[str]:
+    listed = [frame for video in sample.videos for frame in video.frames or []]
+    return {*listed, *(image for image in sample.images if isinstance(image, str))}
+
+
+def _spans(sample: Sample, row: Row) -> set[Span]:
+    """Times of a person that the row is about: asked at, answered from, and the clips that it shows."""
+    spans: set[Span] = set()
+    for person in {value for value in _values(row, "identity") if isinstance(value, str)}:
+        for value in _values(row, "query_time", "target_time"):
+            with suppress(UserError):  # the converters report times that cannot be read
+                spans |= {(person, start, end) for start, end in clock.target_spans(value)}
+    for path in [*frames_of(sample), *(video.file for video in sample.videos if video.file)]:
+        for day, person, time in CLIP_NAME.findall(path):
+            with suppress(UserError):
+                start = clock.at(day, time)
+                spans.add((person, start, clock.plus(start, clock.CLIP)))
+    return spans
+
+
+def _hash(found: Facts, root: Path, workers: int, tick: Callable[[int, int], None]) -> None:
+    paths = list(found.paths)
+    chunks = ([(root, path) for path in paths[at : at + CHUNK]] for at in range(0, len(paths), CHUNK))
+    for chunk in mapped(_hashes, chunks, workers):
+        for path, value, problem in chunk:
+            if problem:
+                found.unread.append((found.paths[path][0], problem))
+            elif value is None:
+                found.flat += 1
+            else:
+                found.hashes[path] = value
+        tick(len(found.hashes) + found.flat, len(paths))
+
+
+def _hashes(chunk: list[tuple[Path, str]]) -> list[tuple[str, int | None, str]]:
+    done: list[tuple[str, int | None, str]] = []
+    for root, path in chunk:
+        try:
+            done.append((path, image_hash(inside(root, path)), ""))
+        except (OSError, ValueError, SyntaxError, UserError) as error:
+            done.append((path, None, f"{path}: {error}"))
+    return done
+
+
+def as_json(sources: list[Source], both: list[Facts], found: list[Leak]) -> str:
+    files = [
+        {"file": str(source.file), "rows": facts.rows, "frames": len(facts.paths), "flat": facts.flat}
+        | {"unread": [{"row": number, "message": why} for number, why in facts.unread]}
+        for source, facts in zip(sources, both, strict=True)
+    ]
+    return json.dumps({"schema": 1, "files": files, "leaks": [leak._asdict() for leak in found]}, indent=1)
+
+
+def show(sources: list[Source], both: list[Facts], found: list[Leak], rows: int) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, soft_wrap=True)
+    for source, facts in zip(sources, both, strict=True):
+        flat = f", {facts.flat:,} of one colour left out" if facts.flat else ""
+        console.print(f"[bold]{escape(str(source.file))}[/]: {facts.rows:,} rows, {len(facts.paths):,} frames{flat}")
+        for number, why in facts.unread[:rows]:
+            console.print(f"  [bold red]not compared[/] row {number}: {escape(why)}")
+        if len(facts.unread) > rows:
+            console.print(f"  ... {len(facts.unread) - rows:,} more not compared")
+    for kind, title in KINDS.items():
+        pairs = [leak for leak in found if leak.kind == kind]
+        colour = "bold red" if pairs else "green"
+        console.print(f"  [{colour}]{len(pairs):>7,} pairs[/]  {title} ({kind})")
+        for leak in pairs[:rows]:
+            console.print(f"           train row {leak.train}, test row {leak.test}  {escape(leak.what)}")
+        if len(pairs) > rows:
+            console.print(f"           ... {len(pairs) - rows:,} more")

@@ -1,0 +1,188 @@
+"""veRL: agents with tools (`firsthand.training.agent_loop.ToolLoop`): their loops, their rows and the room they need.
+
+The loop is made anew for every trajectory. A mistake here does not stop a run: veRL logs a traceback for each rollout
+and goes on with the rest of the batch, or ends each of them in the middle.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from firsthand.doctor.rows import Unreadable, column, first_rows
+from firsthand.doctor.verl.agent_loops import TARGET
+from firsthand.doctor.verl.files import NO_LOOP, agent_entries, builtin_loops
+from firsthand.findings import Finding, Place, rule
+from firsthand.recipe import model_names, named_files, yaml_lines
+from firsthand.recipe.hydra_chain import Chain
+from firsthand.recipe.values import did_you_mean, number
+
+NO_ROOM = rule(
+    "VR036",
+    "warning",
+    "turns and observations that do not fit max_response_length",
+    "Trajectories that use all their turns end in the middle and count as wrong.",
+)
+REFUSED_ROWS = rule(
+    "VR037",
+    "error",
+    "rows without identity or query_time",
+    "The loop refuses them: without these a search would see another week, or what came later.",
+)
+DIALECT = rule(
+    "VR038", "error", "rows in another dialect than their agent loop", "The model is told to write what nobody reads."
+)
+NO_TRACE = rule(
+    "VR039",
+    "error",
+    "a reward of traces for rows without tools",
+    "reward_fns/ego_r1.py reads the trace that the agent loop hands over, and fails without one.",
+)
+PLAIN_SAMPLER = rule(
+    "VR040",
+    "warning",
+    "failed tools count as wrong answers",
+    "Only GroupReplayBuffer gives a rollout whose tools failed the mean reward of its group.",
+)
+SAMPLER_OPTION = rule("VR041", "error", "an option that the sampler does not take", "The trainer stops at its start.")
+SAME_INDEX = rule(
+    "VR042",
+    "warning",
+    "rows that share an index",
+    "Traces name a question by it, and trainers that group by it mix different questions.",
+)
+TEST_CHOOSES = rule(
+    "VR043", "warning", "validation on the test split", "The benchmark would choose the checkpoint that it then scores."
+)
+NOT_HANDED_ON = rule(
+    "VR044", "error", "filter_groups beside a custom sampler", "Nothing is filtered: veRL's own sampler alone reads it."
+)
+
+WRAPPING = 32  # tokens around an observation
+SAMPLER = "trainer.v1.sampler"
+SAMPLER_OPTIONS = {  # of GroupReplayBuffer and of veRL's own, which it extends
+    "poll_interval", "traces", "group_reward", "filter_groups_metric", "train_batch_size", "gen_batch_size",
+    "max_inflight_gen_batches", "sync_refill_failed_groups",
+}  # fmt: skip
+AGENTS = "actor_rollout_ref.rollout.agent"
+
+Row = dict[str, Any]
+Loops = dict[str, Row]  # by the name that rows give
+
+
+def check(chain: Chain) -> Iterator[Finding]:
+    loops = {str(entry.get("name")): entry for entry in agent_entries(chain)}
+    ours = {name: entry for name, entry in loops.items() if entry.get("_target_") == TARGET}
+    seen: set[str] = set()
+    for key in ("data.train_files", "data.val_files"):
+        value = chain.get(key)
+        for path in value if isinstance(value, list) else [value]:
+            file = named_files.find(path) if isinstance(path, str) else None
+            try:
+                rows = first_rows(file) if file is not None else []
+            except Unreadable:  # said by verl_rows
+                continue
+            default = chain.get(f"{AGENTS}.default_agent_loop") or "single_turn_agent"
+            named = [str(row.get("agent_name") or default) for row in rows]
+            seen |= set(named)
+            yield from _rows(chain.place(key), str(path), list(zip(named, rows, strict=True)), loops)
+            if file is not None and seen & ours.keys():
+                yield from _whole_file(chain.place(key), file, validates=key == "data.val_files")
+    if seen & ours.keys():
+        yield from _room(chain, [entry for name, entry in ours.items() if name in seen])
+        yield from _sampler(chain)
+    elif seen and str(chain.get("reward.custom_reward_function.path")).endswith("reward_fns/ego_r1.py"):
+        message = f"rows go to {', '.join(sorted(seen))}, which writes no trace"
+        fix = "build rows with an agent style (ego_r1), or use reward_fns/choice.py"
+        yield NO_TRACE.at(chain.place("reward.custom_reward_function.path"), message, fix)
+
+
+def _rows(place: Place, path: str, rows: list[tuple[str, Row]], loops: Loops) -> Iterator[Finding]:
+    unknown = {name for name, row in rows if row.get("agent_name")} - loops.keys() - builtin_loops()
+    for name in sorted(unknown) if builtin_loops() else ():  # without veRL its own are not known
+        fix = did_you_mean(name, loops, f"register it in the file of `{AGENTS}.agent_loop_config_path`")
+        yield NO_LOOP.at(place, f"{path}: rows name the agent loop `{name}`, which is not registered", fix)
+    for number_, (name, row) in enumerate(rows, 1):
+        loop, facts = loops.get(name, {}), row.get("extra_info")
+        if loop.get("_target_") != TARGET:
+            continue
+        facts = facts if isinstance(facts, dict) else {}
+        source = any(facts.get(key) for key in ("identity", "vid_id", "source"))
+        lacking = [] if source else ["identity"]
+        if lacking := lacking + ([] if facts.get("query_time") else ["query_time"]):
+            message = f"{path}: row {number_} has no extra_info.{' and no extra_info.'.join(lacking)}"
+            yield REFUSED_ROWS.at(place, message, "add it; query_time may be `end`: the whole video may be seen")
+            return
+        told = _system(row)
+        if told and ("<tool>" in told) != (loop.get("dialect") == "ego_r1"):
+            style = "ego_r1" if loop.get("dialect") == "ego_r1" else "ego_r1_native"
+            message = f"{path}: row {number_} is not written for `{name}`, whose dialect is {loop.get('dialect')}"
+            yield DIALECT.at(place, message, f"build the rows with the style {style}, or name another loop")
+            return
+
+
+def _system(row: Row) -> str:
+    prompt = row.get("prompt")
+    first = prompt[0] if isinstance(prompt, list) and prompt and isinstance(prompt[0], Mapping) else {}
+    return str(first.get("content") or "") if first.get("role") == "system" else ""
+
+
+def _whole_file(place: Place, file: Path, validates: bool) -> Iterator[Finding]:
+    indices = Counter(column(file, "extra_info", "index"))
+    if repeated := [index for index, count in indices.items() if count > 1]:
+        message = f"{file}: {len(repeated)} values of extra_info.index stand in several rows (first: {repeated[0]})"
+        yield SAME_INDEX.at(place, message, "number the rows over the whole file")
+    if validates and "test" in column(file, "extra_info", "split"):
+        message = f"{file}: rows of the split `test` choose the checkpoint"
+        yield TEST_CHOOSES.at(place, message, "validate on the dev split, and keep the test for the end")
+
+
+def _room(chain: Chain, loops: list[Row]) -> Iterator[Finding]:
+    from firsthand.rollout.agent import Limits
+    from firsthand.rollout.loop_file import TURN_TOKENS
+    from firsthand.tools.protocol import Budget
+
+    key = "data.max_response_length"
+    limit, family = number(chain.get(key)), model_names.family(chain.get("actor_rollout_ref.model.path"))
+    for loop in loops:
+        budget = asdict(Budget()) | (loop["budget"] if isinstance(loop.get("budget"), dict) else {})
+        turns, turn = number(loop.get("turns")) or Limits().turns, number(loop.get("turn_tokens")) or TURN_TOKENS
+        amounts = [number(budget[name]) for name in ("tokens", "images", "pixels")]
+        if limit is None or None in amounts:
+            continue
+        text, images, pixels = (amount or 0 for amount in amounts)
+        pictures = images * pixels / (family[1] * 2) ** 2 if family and _gives_pictures(loop.get("toolbox")) else 0
+        needed = round(turns * turn + (turns - 1) * (text + pictures + WRAPPING))
+        if needed > limit:
+            each = f"{text + round(pictures):g} tokens"
+            message = f"{turns:g} turns of {turn:g} tokens and what tools say between, {each} each, are {needed}"
+            fix = f"write `max_response_length: {needed}`, or less `turns`, `turn_tokens` or `budget` in the loop"
+            yield NO_ROOM.at(chain.place(key), f"`{loop.get('name')}`: {message}; the limit is {limit:g}", fix)
+
+
+def _gives_pictures(toolbox: Any) -> bool:
+    document = yaml_lines.load(Path(toolbox))[0] if isinstance(toolbox, str) and named_files.exists(toolbox) else None
+    tools = document.data.get("tools") if document is not None and isinstance(document.data, dict) else None
+    return isinstance(tools, dict) and bool(tools.keys() & {"frames", "crop"})
+
+
+def _sampler(chain: Chain) -> Iterator[Finding]:
+    if chain.get(f"{SAMPLER}.custom_sampler.name") != "GroupReplayBuffer":
+        fix = "write `custom_sampler: {path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}`"
+        yield PLAIN_SAMPLER.at(chain.place(f"{SAMPLER}.custom_sampler"), "the sampler knows nothing of tools", fix)
+        return
+    if chain.get("algorithm.filter_groups.enable") is True:
+        place = chain.place("algorithm.filter_groups.enable")
+        fix = (
+            f"write `filter_groups_metric`, `train_batch_size` and `gen_batch_size: 1` under `{SAMPLER}.sampler_kwargs`"
+        )
+        yield NOT_HANDED_ON.at(place, "veRL does not tell a custom sampler of `filter_groups`", fix)
+    options = chain.get(f"{SAMPLER}.sampler_kwargs")
+    for option in options if isinstance(options, dict) else ():
+        if option not in SAMPLER_OPTIONS:
+            place = chain.place(f"{SAMPLER}.sampler_kwargs.{option}")
+            fix = did_you_mean(str(option), SAMPLER_OPTIONS, f"known are {', '.join(sorted(SAMPLER_OPTIONS))}")
+            yield SAMPLER_OPTION.at(place, f"GroupReplayBuffer takes no `{option}`", fix)

@@ -1,0 +1,124 @@
+"""veRL: keys that nothing reads.
+
+Hydra refuses an unknown key on the command line but merges one from a YAML file silently: a misspelt or outdated key
+in a recipe is simply without effect. So every key of a recipe is looked up in veRL's own config and dataclasses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from firsthand.doctor.verl.renamed import RENAMED
+from firsthand.findings import Finding, Place, rule
+from firsthand.recipe import verl_facts
+from firsthand.recipe.hydra_chain import Chain
+from firsthand.recipe.python_objects import names_read, source_of
+from firsthand.recipe.values import similar
+from firsthand.recipe.yaml_lines import Document, KeyPath
+
+UNKNOWN = rule(
+    "VR001",
+    "error",
+    "a key that veRL does not know",
+    "Hydra merges it from a file without a word, and nothing reads it.",
+)
+LEGACY = rule(
+    "VR002",
+    "error",
+    "a key of an older veRL or of a fork",
+    "Still parsed, read by nothing: a reward function here is ignored.",
+)
+UNCHECKED = rule("VR003", "info", "keys were not checked", "veRL is not installed, so its config is not known here.")
+UNSURE = rule(
+    "VR004",
+    "warning",
+    "a key that is in no config of veRL",
+    "Some code of veRL reads a key of this name, perhaps elsewhere.",
+)
+OVERRIDE = rule(
+    "VR006",
+    "error",
+    "command-line syntax in a file",
+    "`+key`, `~key` and `a.b.c:` are Hydra's command line; in YAML they are literal names.",
+)
+
+
+def check(chain: Chain) -> Iterator[Finding]:
+    engine = next((group.partition("=")[2] for group in chain.groups if group.startswith("model_engine=")), "")
+    known = verl_facts.defaults(engine)
+    if not known:
+        message, fix = "veRL is not installed: keys and composition were not checked", 'pip install "firsthand[cpu]"'
+        yield UNCHECKED.at(chain.recipe.place(), message, fix)
+    dataset = chain.get("data.custom_cls.path")
+    file = source_of(dataset) if isinstance(dataset, str) else None
+    own = names_read(file) if file else frozenset()
+    for document, package in chain.files:
+        section: Any = known
+        for part in package:
+            section = section.get(part) if isinstance(section, dict) else None
+        lookup = _Lookup(document, package, engine, own)
+        yield from lookup.section(document.data, (), section if isinstance(section, dict) else {})
+
+
+@dataclass(frozen=True)
+class _Lookup:
+    """One file of the recipe against the tree of known keys."""
+
+    document: Document
+    package: KeyPath
+    engine: str
+    own: frozenset[str]  # what the recipe's own dataset class reads from `data`
+
+    def section(self, data: dict[str, Any], here: KeyPath, known: dict[str, Any]) -> Iterator[Finding]:
+        for key, value in data.items():
+            path = ".".join(map(str, (*self.package, *here, key)))
+            place = self.document.place(*here, key)
+            if path in RENAMED and not _all_null(value):
+                yield LEGACY.at(place, f"`{path}` is not read any more", _renamed(path, value))
+            elif path in verl_facts.OPEN or not known:
+                continue
+            elif key[:1] in "+~" or "." in key:
+                yield OVERRIDE.at(place, f"`{key}` is a literal name here, not an override", _nested(key))
+            elif key not in known:
+                yield from self.unknown(place, path, key, known)
+            elif isinstance(below := known[key], dict) and below:
+                if isinstance(value, dict):
+                    yield from self.section(value, (*here, key), below)
+                elif value is not None and "${" not in str(value):
+                    fix = f"nest keys under it: {', '.join(list(below)[:4])}, ..."
+                    yield UNKNOWN.at(place, f"`{path}` is a section, not a value", fix)
+
+    def unknown(self, place: Place, path: str, key: str, known: dict[str, Any]) -> Iterator[Finding]:
+        message, elsewhere = f"veRL has no `{path}`", verl_facts.leaves(self.engine)
+        if key in verl_facts.target_fields(str(known.get("_target_"))) or (path == f"data.{key}" and key in self.own):
+            return
+        if typo := similar(key, map(str, known)):
+            yield UNKNOWN.at(place, message, f"did you mean `{typo[0]}`?")
+        elif key in elsewhere:
+            nearest = max(elsewhere[key], key=lambda other: len(set(other.split(".")) & set(path.split("."))))
+            yield UNKNOWN.at(place, message, f"did you mean `{nearest}`?")
+        elif key in verl_facts.read_names():
+            message = f"`{path}` is in no config of veRL, but its code reads some `{key}`"
+            yield UNSURE.at(place, message, "check that it is read at this place")
+        elif far := similar(key, elsewhere):
+            yield UNKNOWN.at(place, message, f"did you mean `{elsewhere[far[0]][0]}`?")
+        else:
+            yield UNKNOWN.at(place, message, "remove it")
+
+
+def _all_null(value: Any) -> bool:
+    return all(map(_all_null, value.values())) if isinstance(value, dict) else value is None
+
+
+def _renamed(path: str, value: Any) -> str:
+    """The new names of what the section holds, or of the section."""
+    below = [old for old in RENAMED if isinstance(value, dict) and old.removeprefix(f"{path}.").split(".")[0] in value]
+    return "; ".join(f"write {RENAMED[old]}" for old in below or [path])
+
+
+def _nested(key: str) -> str:
+    plain = key.lstrip("+~")
+    braces = "}" * plain.count(".")
+    return f"nest it: {plain.replace('.', ': {')}: ...{braces}" if braces else f"write `{plain}`"

@@ -1,0 +1,1 @@
+"""Benchmarks that ask an agent with tools."""

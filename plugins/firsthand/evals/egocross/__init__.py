@@ -1,0 +1,1 @@
+"""EgoCross: its owners' files and the file that they score."""

@@ -1,0 +1,120 @@
+"""A submission to EgoCross: the template filled with letters, refused for every reason its scorer could refuse it.
+
+What a model did not answer stays unanswered until the user says what to do with it: an upload with holes is an error.
+"""
+
+import random
+from pathlib import Path
+from typing import Any
+
+from firsthand import files
+from firsthand.errors import UserError
+from firsthand.evals.egocross import owner_files
+
+KEYS = ["id", "question_id", "dataset", "answer"]
+SHOWN = 10
+
+
+def submit(predictions: Path, template: Path, out: Path, unanswered: str = "error", seed: int = 0) -> dict[str, int]:
+    """Writes and re-reads the zip; returns how many questions were answered and how many filled."""
+    if out.suffix != ".zip":
+        raise UserError(f"{out}: a submission is a zip; call it submission.zip")
+    rows = owner_files.read_list(template)
+    _raise(template, template_faults(rows))
+    given, faults = _letters(predictions, {row["id"]: row for row in rows})
+    _raise(predictions, faults)
+    holes = [row["id"] for row in rows if row["id"] not in given]
+    if holes and unanswered == "error":
+        raise UserError(
+            f"{predictions}: {len(holes)} of {len(rows)} questions have no letter: {_some(holes)}. "
+            f"Ask them again, or say --unanswered A or --unanswered random"
+        )
+    rng = random.Random(seed)
+    for number in holes:
+        given[number] = rng.choice(owner_files.LETTERS) if unanswered == "random" else unanswered
+    filled = [{**row, "answer": given[row["id"]]} for row in rows]
+    files.write_bytes(out, owner_files.zipped(filled))
+    _raise(out, submission_faults(out, filled))
+    return {"answered": len(rows) - len(holes), "filled": len(holes)}
+
+
+def template_faults(rows: list[dict[str, Any]]) -> list[str]:
+    faults = [
+        f"row {n}: keys are {sorted(row)}, not {sorted(KEYS)}" for n, row in enumerate(rows, 1) if set(row) != set(KEYS)
+    ]
+    if faults:
+        return faults
+    wrong = [
+        f"row {n}: id {row['id']!r} is no whole number" for n, row in enumerate(rows, 1) if type(row["id"]) is not int
+    ]
+    if wrong:
+        return wrong
+    ids = [row["id"] for row in rows]
+    if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        faults.append(f"{len(twice)} ids stand there twice: {_some(twice)}")
+    if missing := sorted(set(range(1, owner_files.TOTAL + 1)) - set(ids)):
+        faults.append(f"{len(missing)} of the {owner_files.TOTAL} ids are missing: {_some(missing)}")
+    if extra := sorted(set(ids) - set(range(1, owner_files.TOTAL + 1))):
+        faults.append(f"{len(extra)} ids are none of 1 to {owner_files.TOTAL}: {_some(extra)}")
+    seen: set[str] = set()
+    for row in rows:
+        official = owner_files.dataset_of(row["id"])
+        if official and row["dataset"] != official:
+            faults.append(f"id {row['id']}: dataset {row['dataset']!r}, officially {official!r}")
+        question_id = row["question_id"]
+        if not isinstance(question_id, str) or not question_id or question_id in seen:
+            faults.append(f"id {row['id']}: question_id {question_id!r} is empty or stands there twice")
+        seen.add(str(question_id))
+    return faults
+
+
+def submission_faults(path: Path, wanted: list[dict[str, Any]]) -> list[str]:
+    """What is wrong with a written zip: member, keys, order, letters."""
+    from zipfile import ZipFile
+
+    with ZipFile(path) as archive:
+        names = archive.namelist()
+    if names != [owner_files.MEMBER]:
+        return [f"its members are {names}, not {owner_files.MEMBER} alone"]
+    rows = owner_files.read_list(path)
+    faults = [] if rows == wanted else ["what was read back is not what was written"]
+    return faults + [
+        f"id {row['id']}: {row['answer']!r} is no letter" for row in rows if row["answer"] not in owner_files.LETTERS
+    ]
+
+
+def _letters(path: Path, template: dict[int, dict[str, Any]]) -> tuple[dict[int, str], list[str]]:
+    """The letters by id, and what is wrong with the file of predictions."""
+    rows = list(files.read_jsonl(path)) if path.suffix == ".jsonl" else owner_files.read_list(path)
+    given: dict[int, str] = {}
+    faults, seen = [], set()
+    for n, row in enumerate(rows, 1):
+        number = owner_files.number_of(row.get("id")) if isinstance(row, dict) else None
+        official = template.get(number) if number is not None else None
+        if number is None or official is None:
+            faults.append(f"row {n}: id {row.get('id') if isinstance(row, dict) else row!r} is not in the template")
+            continue
+        if number in seen:
+            faults.append(f"row {n}: id {number} a second time")
+        seen.add(number)
+        faults += [
+            f"row {n}: {key} {row[key]!r}, in the template {official[key]!r}"
+            for key in ("question_id", "dataset")
+            if key in row and row[key] != official[key]
+        ]
+        letter = row.get("letter") if "letter" in row else row.get("answer")
+        if letter in owner_files.LETTERS:
+            given[number] = letter
+        elif letter not in (None, ""):
+            faults.append(f"row {n}: answer {letter!r} is none of {', '.join(owner_files.LETTERS)}")
+    return given, faults
+
+
+def _raise(path: Path, faults: list[str]) -> None:
+    if faults:
+        more = f"\n  and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise UserError(f"{path}:\n  " + "\n  ".join(faults[:SHOWN]) + more)
+
+
+def _some(ids: list[int]) -> str:
+    return ", ".join(map(str, ids[:SHOWN])) + (f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else "")

@@ -1,0 +1,67 @@
+"""One question asked in several orders of its options, and the letter that follows from all replies.
+
+Models favour some letters over others. Rotating the options shows each at every letter; pairs ask for two at a time. A
+reply gives shares to the options it was shown (all to the chosen one, or by the probabilities of the letters), and the
+option with the largest mean share wins. A tie goes to the option that the earliest reply preferred. No reply that can
+be read means no answer.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+from firsthand.answers import extract_letter
+from firsthand.question import Question
+
+Method = Literal["letter", "logprob", "pairwise"]
+
+
+@dataclass(frozen=True)
+class Ballot:
+    order: str  # the question's own letters in the order shown; the model sees A, B, ... instead
+    shares: dict[str, float]  # own letter -> share; empty when the reply cannot be read
+
+
+def orders(letters: str, method: Method, rotate: bool) -> list[str]:
+    shown = ["".join(pair) for pair in combinations(letters, 2)] if method == "pairwise" else [letters]
+    return [order[i:] + order[:i] for order in shown for i in range(len(order) if rotate else 1)]
+
+
+def reordered(question: Question, order: str) -> Question:
+    letters = list(question.options)[: len(order)]
+    options = {letter: question.options[own] for letter, own in zip(letters, order, strict=True)}
+    return question.model_copy(update={"options": options, "answer": None})
+
+
+def by_letter(output: str, letters: str, order: str) -> Ballot:
+    """The whole share to the letter that the reply says."""
+    said = extract_letter(output, letters[: len(order)])
+    return Ballot(order, {order[letters.index(said)]: 1.0} if said else {})
+
+
+def by_probability(first_token: list[tuple[str, float]], letters: str, order: str) -> Ballot:
+    """Shares by the probabilities of the letters as first token, whatever else might have been said."""
+    weights = dict.fromkeys(order, 0.0)
+    for token, logprob in first_token:
+        said = token.strip()
+        if len(said) == 1 and said in letters[: len(order)]:
+            weights[order[letters.index(said)]] += math.exp(logprob)
+    total = sum(weights.values())
+    return Ballot(order, {letter: weight / total for letter, weight in weights.items()} if total else {})
+
+
+def decide(ballots: list[Ballot], letters: str) -> tuple[str | None, dict[str, float]]:
+    """The winning letter and the mean share of each."""
+    means = {}
+    for letter in letters:
+        asked = [ballot.shares.get(letter, 0.0) for ballot in ballots if letter in ballot.order]
+        means[letter] = round(sum(asked) / len(asked), 6)
+    best = max(means.values())
+    if best == 0:
+        return None, means
+    for ballot in ballots:
+        for letter in sorted(ballot.shares, key=ballot.shares.__getitem__, reverse=True):
+            if means[letter] == best:
+                return letter, means
+    raise AssertionError("a positive mean comes from some ballot")

@@ -1,0 +1,80 @@
+"""Many questions into one `RowLog`: so many open at once, one failure stops nothing, and two runs never mix.
+
+Whoever asks questions uses this: one request each (`evals/ask.py`), or an agent with its tools (`rollout/episodes.py`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from firsthand.errors import UserError
+from firsthand.llm.row_log import RowLog
+
+
+class Asked(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def messages_sha256(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=Asked)
+Row = dict[str, Any]
+
+
+async def work_off(
+    items: Iterable[Item],
+    answer: Callable[[Item], Awaitable[Row]],
+    log: RowLog,
+    faults: tuple[type[Exception], ...],
+    *,
+    concurrency: int,
+    done: Callable[[Item, Row | Exception], None],
+) -> None:
+    """Logs the row of every item that has none; `done` is told of each, and of the fault of one that got no row.
+
+    At most `concurrency` items are open, and nothing of the others is read: a slow server slows us down instead of
+    filling our memory and its queue.
+    """
+    waiting = iter([item for item in items if item.id not in log.rows])
+
+    async def worker() -> None:
+        for item in waiting:  # shared by the workers: each takes the next one
+            try:
+                row = await answer(item)
+            except faults as error:
+                done(item, error)
+            else:
+                log.append(row)
+                done(item, row)
+
+    await asyncio.gather(*(worker() for _ in range(concurrency)))
+
+
+def same_run(log: RowLog, items: Mapping[str, Asked], settings: Mapping[str, Any]) -> None:
+    """A file holds the answers of one model to one set of questions; continuing it with another would mix two runs."""
+    for row in log.rows.values():
+        item = items.get(row["id"])
+        if item is None:
+            raise UserError(f"{log.path} answers {row['id']!r}, which is not among the questions; use another --out")
+        if row.get("messages_sha256") != item.messages_sha256:
+            raise UserError(f"{log.path}: the question {row['id']!r} has changed since; use another --out")
+        if row.get("settings") != settings:
+            raise UserError(f"{log.path} was begun with {row.get('settings')}, not {settings}; use another --out")
+
+
+def progress(total: int, done: int) -> Progress:
+    """A bar with one task, whose field `note` stands at its end."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    bar.add_task("asking", total=total, completed=done, note="")
+    return bar

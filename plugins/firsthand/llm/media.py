@@ -1,0 +1,100 @@
+"""Media of a question as a vLLM chat server takes them, byte for byte.
+
+Images travel as `image_url` parts, by default with a base64 data URL of the file as it is on disk: no decoding, no
+resizing here.
+
+Video frames that were sampled before need more care, because Qwen3-VL writes a time stamp in front of every two frames
+and a wrong one silently teaches or tests something else. What the server of vLLM 0.28 does (multimodal/media/video.py,
+model_executor/models/qwen3_vl.py):
+
+- `data:video/jpeg;base64,<frame>,<frame>,...` in a `video_url` part is read as a list of frames, each opened by its
+  own magic bytes, so that PNG frames need no conversion either. The frames must all have one size.
+- the time of frame i is `frames_indices[i] / fps`, and the stamp of a pair is the mean of its two. Without more, the
+  indices are 0, 1, 2, ... and fps is 1. The true fps goes into the request body as `media_io_kwargs.video.fps`; `fps`
+  in `mm_processor_kwargs` would be taken for a sampling rate and leaves the stamps wrong.
+- only the first 32 frames are read unless `media_io_kwargs.video.num_frames` is -1.
+- frames in this form are never sampled again (`do_sample_frames` is false), and the fps is part of the key of the
+  server's media cache, so one clip asked at two rates is not mixed up.
+- `media_io_kwargs` belongs to the request and not to the part: all videos of one request share one fps.
+
+A video file is sampled here, as in training, and its frames travel as PNG, so that the server gets their very pixels;
+`frames_indices` and the rate of the file give them their times.
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as PilImage
+
+from firsthand.errors import UserError
+from firsthand.llm.messages import Image, Part, Prompted, Text
+from firsthand.media.paths import inside
+from firsthand.media.reading import Clip, read_clip
+
+Reader = Callable[[Path | str, str], tuple[bytes, str]]
+_MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
+
+
+def read_image(root: Path | str, path: str) -> tuple[bytes, str]:
+    """The bytes of a JPEG or PNG file below `root` and its media type."""
+    content = inside(root, path).read_bytes()
+    for magic, media_type in _MAGIC.items():
+        if content.startswith(magic):
+            return content, media_type
+    raise UserError(f"{path!r}: neither JPEG nor PNG")
+
+
+def request_body(
+    question: Prompted,
+    root: Path | str,
+    by_path: bool = False,
+    read: Reader = read_image,
+    sampling: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The media-dependent fields of a chat request: `messages` and, with videos, `media_io_kwargs`.
+
+    `read` gives what is sent of a file; another one may keep it within a budget of pixels. By path, images are
+    `file://` URLs, for a server on this machine with `--allowed-local-media-path`; frames of videos travel as bytes all
+    the same, since a URL names one file. `sampling` is that of `read_clip`.
+    """
+    clip = read_clip(inside(root, question.video_file), **(sampling or {})) if question.video_file else None
+    body: dict[str, Any] = {
+        "messages": [
+            {
+                "role": message.role,
+                "content": message.content
+                if isinstance(message.content, str)
+                else [_encoded(part, root, by_path, read, clip) for part in message.content],
+            }
+            for message in question.messages
+        ]
+    }
+    for video in question.videos:
+        facts = clip.facts if clip else {"fps": video.fps}
+        body["media_io_kwargs"] = {"video": {"num_frames": -1, **facts}}
+    return body
+
+
+def _encoded(part: Part, root: Path | str, by_path: bool, read: Reader, clip: Clip | None) -> dict[str, Any]:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, Image) and by_path:
+        return {"type": "image_url", "image_url": {"url": inside(root, part.image).as_uri()}}
+    if isinstance(part, Image):
+        content, media_type = read(root, part.image)
+        return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{_base64(content)}"}}
+    frames = map(_png, clip.frames) if clip else (read(root, path)[0] for path in part.video)
+    return {"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{','.join(map(_base64, frames))}"}}
+
+
+def _png(frame: PilImage.Image) -> bytes:
+    buffer = BytesIO()
+    frame.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()

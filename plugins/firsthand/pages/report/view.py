@@ -1,0 +1,77 @@
+"""What the template shows, worked out of the run: the accuracy table, the cards of trajectories, numbers in words."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from firsthand.answers import extract_choice
+from firsthand.errors import UserError
+from firsthand.evals.score import Tally
+from firsthand.pages.report.frames import data_url, spread
+from firsthand.pages.report.model import RunReport, Trajectory
+
+COLOURS = 6  # --model-0 to --model-5 in style.css
+_TAG = re.compile(r"(</?[a-z_]{1,20}>)")
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
+
+
+def groups(report: RunReport) -> list[dict[str, Any]]:
+    """The rows of the accuracy table: all questions, then each label, with one tally a model that has it."""
+    labels = dict.fromkeys(label for row in report.table for label in row.by)
+    rows: list[tuple[str, list[tuple[str, Tally]]]] = [("all questions", [(row.model, row) for row in report.table])]
+    rows += [(label, [(row.model, row.by[label]) for row in report.table if label in row.by]) for label in labels]
+    return [{"name": name, "rows": tallies, "n": _sizes([tally.n for _, tally in tallies])} for name, tallies in rows]
+
+
+def colours(report: RunReport) -> dict[str, int]:
+    """The colour number of every model, one for the whole page."""
+    models = [row.model for row in report.table] + [name for item in report.trajectories for name in item.outputs]
+    return {model: i % COLOURS for i, model in enumerate(dict.fromkeys(models))}
+
+
+def _sizes(counts: list[int]) -> str:
+    return " / ".join(map(str, counts if len(set(counts)) > 1 else counts[:1]))
+
+
+def cards(trajectories: list[Trajectory], media_root: Path, most_frames: int) -> list[dict[str, Any]]:
+    """What the page shows of each trajectory; the verdicts come from the one extractor, not from the run."""
+    return [_card(trajectory, media_root, most_frames) for trajectory in trajectories]
+
+
+def _card(trajectory: Trajectory, media_root: Path, most_frames: int) -> dict[str, Any]:
+    shown = spread(trajectory.frames, most_frames)
+    try:
+        images = [(path, data_url(media_root, path)) for path in shown]
+    except UserError as error:
+        raise UserError(f"trajectory {trajectory.id!r}: frames: {error}") from None
+    answers = []
+    for model, text in trajectory.outputs.items():
+        letter = extract_choice(text, "".join(trajectory.options))
+        answers.append(
+            {
+                "model": model,
+                "letter": letter,
+                "right": letter == trajectory.answer,
+                "pieces": [(bool(_TAG.fullmatch(piece)), piece) for piece in _TAG.split(text) if piece],
+                "parts": trajectory.parts.get(model, {}),
+            }
+        )
+    verdicts = ["right" if answers[-1]["right"] else "wrong"]
+    verdicts += ["changed"] if answers[0]["right"] != answers[-1]["right"] else []
+    values = [abs(value) for parts in trajectory.parts.values() for value in parts.values() if value is not None]
+    return {
+        "trajectory": trajectory,
+        "images": images,
+        "answers": answers,
+        "verdicts": verdicts,
+        "scale": max([1.0, *values]),  # of the bars beside the reward parts
+    }

@@ -1,0 +1,119 @@
+"""The page of a run, made in one pass over its files: what is in memory is the index, not the conversations.
+
+Everything a model wrote is hostile. It reaches the page as JSON only and is shown as text only. As a second wall a
+Content-Security-Policy lets the browser run the one script whose hash stands in the page, and what that loads, and
+turns every other way from text to markup or code into an error (trusted types).
+"""
+
+import base64
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from firsthand.errors import UserError
+from firsthand.files import write_text
+from firsthand.pages.run import sources, trajectory
+from firsthand.pages.run.chunks import INLINE, Chunks, as_json
+from firsthand.pages.run.curves import Curves, rollout
+from firsthand.pages.run.frames import Thumbnails, open_store
+from firsthand.pages.run.index import Index
+from firsthand.training.telemetry import Rollout
+
+TEMPLATES = Path(__file__).parent / "templates"
+SCRIPTS = ("state", "list", "talk", "curves", "tools", "main")  # one script in this order
+
+
+@dataclass
+class Built:
+    trajectories: int
+    curves: int
+    size: int  # bytes of the page and its chunks
+    chunks: Path | None  # the folder beside the page, if it needs one
+    unread: list[str] = field(default_factory=list)  # lines that are no JSON
+    ignored: list[Path] = field(default_factory=list)  # files in the folder that hold something else
+    missing_frames: int = 0
+
+
+def build(run_path: Path | str, out: Path | str, *, store: Path | str | None = None, inline: int = INLINE) -> Built:
+    """Write the page of a run to `out`, and its chunks beside it where it has more than `inline` characters of them."""
+    run, out = sources.find(run_path), Path(out)
+    thumbnails = Thumbnails(open_store(store)) if store else None
+    index, curves, unread = Index(), Curves(), list[str]()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        chunks = Chunks(out.with_name(f"{out.stem}_chunks"), inline)
+        try:
+            curves.read(run.metrics, unread)
+            _read(run, index, curves, chunks, thumbnails, unread)
+            if not len(index) and not curves.series:
+                raise UserError(f"{run_path}: nothing to show: {len(run.trajectories)} files without a whole line")
+            kept = chunks.close()
+        finally:
+            chunks.discard()
+        series = curves.as_json()
+        missing = thumbnails.missing if thumbnails else 0
+        content = {
+            "build": chunks.build,
+            "folder": chunks.folder.name,
+            "starts": chunks.starts,
+            "series": series,
+            "notes": [*unread, *([f"{missing} frames are not in the store"] if missing else [])],
+            **index.as_json(),
+        }
+        page = _render(run.name, as_json(content), kept)
+        write_text(out, page)
+    except OSError as error:
+        raise UserError(f"{out}: cannot be written ({error.strerror})") from None
+    folder = chunks.folder if chunks.spilled else None
+    return Built(
+        len(index), len(series), len(page) + (chunks.size if folder else 0), folder, unread, run.ignored, missing
+    )
+
+
+def _read(
+    run: sources.Run, index: Index, curves: Curves, chunks: Chunks, thumbnails: Thumbnails | None, unread: list[str]
+) -> None:
+    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, transient=True) as bar:
+        task = bar.add_task("", total=sum(path.stat().st_size for path in run.trajectories))
+        for path in run.trajectories:
+            steps: dict[int, list[Rollout]] = defaultdict(list)
+            source = "training" if path in run.training else path.stem
+            for where, line in sources.read(path, unread, lambda size: bar.advance(task, size)):
+                row = trajectory.read(where, line)
+                index.add(source, row)
+                said = row.as_json()
+                pictures: dict[str, str] = {}
+                if thumbnails:
+                    names, pictures = thumbnails.of(row)
+                    for turn, frames in zip(said.get("turns", []), names, strict=True):
+                        turn |= {"frames": frames} if frames else {}
+                chunks.add(said, pictures)
+                if row.step is not None:
+                    steps[row.step].append(rollout(row))
+            curves.add(steps)
+
+
+def _render(title: str, index: str, chunks: list[str]) -> str:
+    script = "\n".join((TEMPLATES / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    page = environment.get_template("page.html.jinja").render(
+        title=title,
+        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        index=Markup(index),
+        chunks=[Markup(chunk) for chunk in chunks],
+    )
+    return page.encode(errors="replace").decode()  # a lone surrogate in a name cannot be written as UTF-8

@@ -1,0 +1,1 @@
+"""Reads a recipe of LLaMA-Factory or veRL: its lines, what it inherits, what it names."""

@@ -1,0 +1,68 @@
+"""What a recipe says about the rows it will read: budgets, the longest row, the media root and the model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from firsthand.errors import UserError
+from firsthand.media.limits import Budget, Limits
+from firsthand.recipe import hydra_chain, yaml_lines
+from firsthand.recipe.kind import detect
+from firsthand.recipe.values import number
+
+DEFAULTS = Limits()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    limits: Limits
+    root: Path | None
+    dataset_dir: Path
+    model: str | None
+
+
+def read(path: Path) -> Recipe:
+    document, findings = yaml_lines.load(path)
+    if document is None:
+        raise UserError(f"{path}: {findings[0].message}; {findings[0].fix}")
+    kind = detect(document.data)
+    if kind == "verl":
+        return _verl(hydra_chain.follow(document))
+    if kind == "llamafactory train":
+        return _llamafactory(document.data)
+    raise UserError(f"{path}: a recipe of `llamafactory-cli train` or of veRL is needed, this is: {kind}")
+
+
+def _llamafactory(values: dict[str, Any]) -> Recipe:
+    def at(key: str, default: int) -> int:
+        return int(number(values.get(key)) or default)
+
+    folder = values.get("dataset_dir", "data")
+    limits = Limits(
+        image=(at("image_min_pixels", 32 * 32), at("image_max_pixels", 768 * 768)),
+        video=(at("video_min_pixels", 16 * 16), at("video_max_pixels", 256 * 256)),
+        video_fps=number(values.get("video_fps")) or DEFAULTS.video_fps,
+        video_maxlen=at("video_maxlen", DEFAULTS.video_maxlen),
+        tokens=at("cutoff_len", 2048),
+        key="cutoff_len",
+        workers=at("preprocessing_num_workers", 1),
+        batch=at("preprocessing_batch_size", DEFAULTS.batch),
+    )
+    return Recipe(limits, Path(values.get("media_dir", folder)), Path(folder), values.get("model_name_or_path"))
+
+
+def _verl(chain: hydra_chain.Chain) -> Recipe:
+    def budget(kind: str, default: Budget) -> Budget:
+        low, high = (number(chain.get(f"data.media.{kind}.{end}_pixels")) for end in ("min", "max"))
+        return default and (int(low or default[0]), int(high or default[1]))
+
+    limits = Limits(
+        image=budget("image", DEFAULTS.image),
+        video=budget("video", DEFAULTS.video),
+        video_fps=number(chain.get("data.media.video.fps")) or DEFAULTS.video_fps,
+        video_maxlen=int(number(chain.get("data.media.video.max_frames")) or DEFAULTS.video_maxlen),
+        tokens=int(number(chain.get("data.max_prompt_length")) or 1024),
+        key="data.max_prompt_length",
+    )
+    root, model = chain.get("data.media.root"), chain.get("actor_rollout_ref.model.path")
+    return Recipe(limits, Path(root) if root else None, Path(), model)

@@ -1,0 +1,124 @@
+"""HTTP routes: Ego-R1's three with its JSON, so that its released agents work unchanged, and verl-tool's one.
+
+Every response says in the header `X-Outcome` how its calls ended (one word each), so that a program can tell a fault of
+the environment from a mistake of the model where Ego-R1's JSON has the same shape for both.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field, model_validator
+
+from firsthand.errors import UserError
+from firsthand.tools import call_text
+from firsthand.tools.protocol import Context, Outcome, WrongArguments
+from firsthand.tools.scope import Row, of_request
+from firsthand.tools.serve.call_queue import Desk
+
+MAX_BATCH = 1024
+OF_PROGRAM = ("identity", "vid_id")  # what Ego-R1's clients add to the model's arguments
+HTTP_STATUS = {"ok": 200, "user_error": 422, "blocked_by_time": 422, "timeout": 504, "infra_error": 503}
+
+
+class Actions(BaseModel):
+    """The body of verl-tool's clients, one entry a trajectory; other keys are theirs and not needed here."""
+
+    trajectory_ids: list[str] = Field(min_length=1, max_length=MAX_BATCH)
+    actions: list[str]
+    extra_fields: list[dict[str, Any] | None] | None = None
+    finish: list[bool] | None = None
+
+    @model_validator(mode="after")
+    def _one_entry_each(self) -> "Actions":
+        for name in ("actions", "extra_fields", "finish"):
+            entries = getattr(self, name)
+            if entries is not None and len(entries) != len(self.trajectory_ids):
+                raise ValueError(f"{name} has {len(entries)} entries for {len(self.trajectory_ids)} trajectory_ids")
+        return self
+
+
+def router(desk: Desk, pinned: Row) -> APIRouter:
+    routes = APIRouter()
+
+    @routes.post("/query")
+    async def query(request: Request, body: dict[str, Any]) -> JSONResponse:
+        outcome = await desk.call("rag", *_split(body, of_request(request, pinned)))
+        if outcome.is_fault:
+            return _reply({"detail": outcome.text}, [outcome], HTTP_STATUS[outcome.status])
+        return _reply({"response": outcome.data if outcome.status == "ok" else outcome.text}, [outcome])
+
+    @routes.post("/video_llm")
+    async def video_llm(request: Request, body: dict[str, Any] | list[dict[str, Any] | str | None]) -> JSONResponse:
+        """One call or a list of them, answered in order; an empty item is answered by null."""
+        row = of_request(request, pinned)
+        items = body if isinstance(body, list) else [body]
+        if len(items) > MAX_BATCH or any(isinstance(item, str) and item for item in items):
+            raise UserError(f"a list holds at most {MAX_BATCH} items, each an object, null or an empty text")
+        asked = [_split(item, row) if isinstance(item, dict) else None for item in items]
+        outcomes = await asyncio.gather(*(desk.call("video_llm", *item) if item else _nothing() for item in asked))
+        answers = [
+            outcome and (outcome.data if outcome.status == "ok" else f"error: {outcome.text}") for outcome in outcomes
+        ]
+        return _reply(answers if isinstance(body, list) else answers[0], outcomes)
+
+    @routes.post("/vlm")
+    async def vlm(request: Request, body: dict[str, Any]) -> JSONResponse:
+        outcome = await desk.call("vlm", *_split(body, of_request(request, pinned)))
+        content = outcome.data if outcome.status == "ok" else {"detail": outcome.text}
+        return _reply(content, [outcome], HTTP_STATUS[outcome.status])
+
+    @routes.post("/get_observation")
+    async def get_observation(request: Request, body: Actions) -> JSONResponse:
+        row, none = of_request(request, pinned), [None] * len(body.actions)
+        contexts = [
+            None if finished else row.narrowed(Row.of_fields(fields or {})).context()
+            for finished, fields in zip(body.finish or none, body.extra_fields or none, strict=True)
+        ]
+        ended = await asyncio.gather(*map(partial(_act, desk), body.actions, contexts))
+        content = {
+            "observations": [_observation(outcome) for outcome, _ in ended],
+            "dones": [done for _, done in ended],
+            "valids": [outcome.status == "ok" or outcome.is_fault for outcome, _ in ended],
+        }
+        return _reply(content, [outcome for outcome, _ in ended])
+
+    return routes
+
+
+def _split(body: dict[str, Any], row: Row) -> tuple[dict[str, Any], Context]:
+    """Ego-R1's bodies hold the model's arguments and the program's fields in one object."""
+    arguments = {key: value for key, value in body.items() if key not in OF_PROGRAM}
+    return arguments, row.narrowed(Row.of_fields({key: body.get(key) for key in OF_PROGRAM})).context()
+
+
+async def _nothing() -> None:
+    return None
+
+
+async def _act(desk: Desk, text: str, context: Context | None) -> tuple[Outcome, bool]:
+    """What the tool called in a model's text answers, and whether the trajectory is over."""
+    if context is None:
+        return Outcome("ok", ""), True
+    try:
+        name, arguments = call_text.parse(text)
+    except WrongArguments as error:
+        return desk.refuse(str(error)), False
+    outcome = await desk.call(name, arguments, context)
+    return outcome, name == "terminate" and outcome.status == "ok"
+
+
+def _observation(outcome: Outcome) -> str | dict[str, Any]:
+    """Plain text, or verl-tool's object where there is more to say: images as data URLs, a bad end."""
+    if outcome.status == "ok" and not outcome.images:
+        return outcome.text
+    urls = [image.data_url for image in outcome.images]
+    return {"obs": outcome.text, "outcome": outcome.status, **({"image": urls} if urls else {})}
+
+
+def _reply(content: Any, outcomes: Sequence[Outcome | None], status: int = 200) -> JSONResponse:
+    words = ",".join(outcome.status if outcome else "none" for outcome in outcomes)
+    return JSONResponse(content, status, {"X-Outcome": words})

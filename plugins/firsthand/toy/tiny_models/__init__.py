@@ -1,0 +1,1 @@
+"""Tiny models that train in minutes."""

@@ -1,0 +1,132 @@
+"""A tiny base model from random weights: drawn rows, one LLaMA-Factory recipe, figures of what it can do afterwards.
+
+`models/` holds the result, so that a fresh machine starts from something that can learn; this makes it again.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from firsthand import files
+from firsthand.errors import UserError
+from firsthand.rollout import prompt
+from firsthand.stages import TWO_THREADS
+from firsthand.toy.tiny_models import models
+from firsthand.toy.tiny_models.base_rows import build_base_rows
+from firsthand.toy.week import world
+
+ROWS = Path("datasets/toy_base")
+RECIPE = Path("recipes/tiny_base.yaml")
+KINDS = {"qwen3_vl": "qwen3_vl_nothink", "qwen2_5_vl": "qwen2_vl", "qwen2_5": "qwen"}  # kind -> template
+HELD_OUT = 1000  # seed of the rows that the figures are measured on
+
+
+def corpus(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """What the tokenizer learns its words from; answers are cut out of their tags, so that `>A` stays two tokens, and
+    what are tokens of their own anyway join no word."""
+    for row in rows:
+        for message in row["messages"]:
+            yield from re.split(r"<image>|<video>|</?think>|<answer>.*?</answer>", message["content"])
+    for word in world.WORDS:
+        yield f" {word} {word}" * 20
+    for role in ("system", "user", "assistant", "tool"):
+        yield from [f"{role}\n"] * 3000
+    call = '<tool>{"name": "rag", "arguments": {"start_time": "DAY1_11094208", "query_time": "DAY1_11094208"}}</tool>'
+    yield from [
+        f"{prompt.system('choice')} <answer>\n</answer>\n{call} <information> </information> <0.5 seconds>"
+    ] * 200
+    yield from [prompt.system(style) for style in prompt.AGENT_STYLES] * 20
+
+
+def make_random(kind: str, out: Path, rows: list[dict[str, Any]]) -> int:
+    return models.build(kind, out, corpus(rows[:4000]))
+
+
+def draw_rows(kind: str, pictures: int = 9000, videos: int = 3000, texts: int = 4000, seed: int = 1) -> list[dict]:
+    if not (ROWS / "rows.json").exists():
+        build_base_rows(ROWS, pictures, videos, texts, seed)
+    return files.read_json(ROWS / _rows_file(kind))
+
+
+def _rows_file(kind: str) -> str:
+    return "texts.json" if kind == "qwen2_5" else "rows.json"
+
+
+def train(kind: str, out: Path, work: Path) -> dict[str, Any]:
+    """Random weights, the recipe, a bfloat16 copy in `out` and its figures."""
+    rows = draw_rows(kind)
+    random_model, trained = work / kind / "random", work / kind / "trained"
+    if not (random_model / "config.json").exists():
+        make_random(kind, random_model, rows)
+    letters = work / kind / "letters"
+    # Letters first and alone: mixed with pictures from the beginning they stay at chance for thousands of steps. Alone
+    # they are learnt within a few dozen steps, after a plateau of 500 to 1,000 whose end no loss announces. Reading a
+    # sentence out of a record is of the same kind.
+    alone = "lr_scheduler_type=constant_with_warmup"
+    _run(kind, random_model, letters, "dataset=toy_letters", alone, "num_train_epochs=5")
+    if kind == "qwen2_5":
+        recitals = work / kind / "recitals"
+        _run(kind, letters, recitals, "dataset=toy_recitals", alone)
+        _run(kind, recitals, trained, "dataset=toy_texts")
+    else:
+        _run(kind, letters, trained, "dataset=toy_base")
+    return finish(trained, random_model, out)
+
+
+def _run(kind: str, start: Path, out: Path, *overrides: str) -> None:
+    if (out / "all_results.json").exists():  # LLaMA-Factory writes it last
+        return
+    cli = str(Path(sys.executable).with_name("llamafactory-cli"))
+    paths = [f"model_name_or_path={start}", f"output_dir={out}", f"template={KINDS[kind]}"]
+    command = [cli, "train", str(RECIPE), *paths, *overrides]
+    if subprocess.run(command, env={**os.environ, **TWO_THREADS}).returncode:
+        raise UserError(f"training stopped; run the same command again to resume. The command was: {' '.join(command)}")
+
+
+def finish(trained: Path, random_model: Path, out: Path) -> dict[str, Any]:
+    """Copy the trained weights to `out` in bfloat16 with the tokenizer and processor they began with; measure them."""
+    import shutil
+
+    import torch
+
+    from firsthand.serving.verify import load_model
+
+    model = load_model(trained).to(torch.bfloat16)
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.copytree(random_model, out)
+    model.save_pretrained(out)
+    restore_config(random_model, out)
+    figures = measure(out)
+    files.write_json(out / "figures.json", figures)
+    return figures
+
+
+def restore_config(source: Path, out: Path) -> None:
+    """LLaMA-Factory and transformers rewrite config.json; the one the model was made with also serves in vLLM."""
+    for name in ("config.json", "generation_config.json"):
+        (out / name).write_bytes((source / name).read_bytes())
+
+
+def measure(model_dir: Path, rows: int = 150) -> dict[str, Any]:
+    """Share of drills on fresh frames that the model answers exactly, greedily, by kind of drill."""
+    import shutil
+    import tempfile
+    from collections import defaultdict
+
+    from firsthand.toy.tiny_models.answers import answer_all
+
+    folder = Path(tempfile.mkdtemp())
+    try:
+        vision = (model_dir / "processor_config.json").exists()
+        build_base_rows(folder, rows if vision else 0, rows // 2 if vision else 0, rows, HELD_OUT)
+        right: dict[str, list[bool]] = defaultdict(list)
+        drawn = files.read_json(folder / ("rows.json" if vision else "texts.json"))
+        for kind, wanted, given in answer_all(model_dir, drawn[: 3 * rows], folder):
+            right[kind].append(wanted == given)
+    finally:
+        shutil.rmtree(folder)
+    return {kind: {"n": len(hits), "right": sum(hits)} for kind, hits in sorted(right.items())}

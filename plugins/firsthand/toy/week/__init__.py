@@ -1,0 +1,1 @@
+"""The synthetic week and its proofs."""

@@ -1,0 +1,103 @@
+"""Writes a week into a folder: videos, boxes, poses, captions, questions, splits and the truth that they come from.
+
+    A1_JAKE/DAY1/DAY1_A1_JAKE_11094208.mp4            30 s, 20 fps, 128 x 96
+    boxes/A1_JAKE/DAY1/DAY1_A1_JAKE_11094208.npz      left, right, interaction: int16 [600, 4], x0, y0, x1, y1,
+                                                      -1 where absent; thing, verb: int8 [600], index into
+                                                      world.OBJECTS and build.VERBS, -1 where nothing is held or done
+    pose/A1_JAKE/DAY1/DAY1_A1_JAKE_11094208.npz       joints: float32 [600, 17, 3], x, y, visible
+    memory/egolife/A1_JAKE/A1_JAKE_30s.json           and _10min, _1hour, _1day
+    qa/EgoLifeQA_A1_JAKE.json
+    truth/A1_JAKE.json                                rooms, tables and events of every clip
+    splits.json, manifest.json
+
+A clip's video is written last, so a clip whose video exists is finished and a build that was stopped goes on.
+"""
+
+import io
+import os
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from firsthand import files
+from firsthand.errors import UserError
+from firsthand.toy.week import captions, video, week, world
+from firsthand.toy.week.motion import hand_box, joints, layout
+from firsthand.toy.week.questions import questions
+from firsthand.toy.week.render import render_frame
+from firsthand.toy.week.splits import assign
+from firsthand.toy.week.week import Clip, Size
+
+CARD = "README.md"  # the data card lies beside the week that is built
+FORMAT = 2  # of the folder; a build never continues a folder of another format
+VERBS = ("hold", *world.VERBS)  # what `verb` in the boxes' files counts
+Counts = Counter[tuple[str, str]]  # (split, label) -> questions
+
+
+def build(out: Path, size: Size, progress: Callable[[int, int], None] = lambda done, total: None) -> Counts:
+    """Builds what is missing. `progress` is told how many clips of how many are done."""
+    _claim(out, size)
+    plan = week.plan_week(size)
+    clips = [clip for own in plan.values() for clip in own]
+    missing = [clip for clip in clips if not (out / clip.video).exists()]
+    progress(len(clips) - len(missing), len(clips))
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for done, job in enumerate(as_completed([pool.submit(_write_clip, out, clip) for clip in missing]), 1):
+            job.result()
+            progress(len(clips) - len(missing) + done, len(clips))
+    return _write_texts(out, plan, size)
+
+
+def _claim(out: Path, size: Size) -> None:
+    """The manifest says whose folder it is; a build touches no other."""
+    manifest, wanted = out / "manifest.json", {"format": FORMAT, **asdict(size)}
+    if manifest.exists():
+        found = files.read_json(manifest)
+        different = [key for key in wanted if found.get(key) != wanted[key]]
+        if different:
+            says = ", ".join(f"{key} {found.get(key)} instead of {wanted[key]}" for key in different)
+            raise UserError(f"{out} holds another week ({says}); choose another folder or delete this one")
+    elif out.exists() and (not out.is_dir() or any(path.name != CARD for path in out.iterdir())):
+        raise UserError(f"{out} is not empty and not a toy week (no manifest.json); choose another folder")
+    else:
+        files.write_json(manifest, wanted)
+
+
+def _write_clip(out: Path, clip: Clip) -> None:
+    states = [clip.state(frame) for frame in range(week.FRAMES)]
+    places = list(map(lru_cache(maxsize=1)(layout), states))
+    absent = (-1, -1, -1, -1)
+    _write_arrays(
+        out / f"boxes/{clip.path}.npz",
+        left=np.array([hand_box(place.palms["left"]) for place in places], np.int16),
+        right=np.array([hand_box(place.palms["right"]) for place in places], np.int16),
+        interaction=np.array([place.region or absent for place in places], np.int16),
+        thing=np.array([world.OBJECTS.index(state.thing) if state.thing else -1 for state in states], np.int8),
+        verb=np.array([VERBS.index(state.verb) if state.verb else -1 for state in states], np.int8),
+    )
+    _write_arrays(out / f"pose/{clip.path}.npz", joints=np.array([joints(place.palms) for place in places], np.float32))
+    files.write_bytes(out / clip.video, video.encode(map(lru_cache(maxsize=1)(render_frame), states)))
+
+
+def _write_arrays(path: Path, **arrays: np.ndarray) -> None:
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+    files.write_bytes(path, content.getvalue())
+
+
+def _write_texts(out: Path, plan: dict[str, list[Clip]], size: Size) -> Counts:
+    asked = questions(plan, size)
+    for identity, clips in plan.items():
+        for level, records in captions.memory(clips).items():
+            files.write_json(out / f"memory/egolife/{identity}/{identity}_{level}.json", records)
+        files.write_json(out / f"qa/EgoLifeQA_{identity}.json", asked[identity])
+        files.write_json(out / f"truth/{identity}.json", [week.to_json(clip) for clip in clips])
+    splits = assign(size, plan, asked)
+    files.write_json(out / "splits.json", splits)
+    label = {row["ID"]: row["answerable_from"] for rows in asked.values() for row in rows}
+    return Counter((split, label[name]) for split, parts in splits.items() for name in parts["questions"])

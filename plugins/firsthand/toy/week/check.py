@@ -1,0 +1,47 @@
+"""`toy check`: all proofs about a built week, the costly ones on a sample or on everything."""
+
+import os
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+from firsthand.toy.week.check_memory import check_memory
+from firsthand.toy.week.check_questions import check_questions
+from firsthand.toy.week.check_splits import check_splits
+from firsthand.toy.week.check_videos import check_files, check_pixels
+from firsthand.toy.week.findings import Findings
+from firsthand.toy.week.folder import Folder, Row, load
+from firsthand.toy.week.week import Clip
+
+SAMPLE = 24  # clips that are decoded when not all are
+
+
+def check(
+    out: Path, all_clips: bool = False, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Findings:
+    folder = load(out)
+    found = Findings()
+    for part in (check_files, check_memory, check_questions, check_splits):
+        found.merge(part(folder))
+    asked: dict[str, list[Row]] = defaultdict(list)
+    for row in folder.all_questions():
+        asked[row.get("clip", "")].append(row)
+    clips = _sample(folder, all_clips, set(asked))
+    broken = {finding.id for finding in found.failed if finding.check == "files"}
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        looks = [pool.submit(check_pixels, out, clip, asked[clip.video]) for clip in clips if clip.video not in broken]
+        for done, look in enumerate(as_completed(looks), 1):
+            found.merge(look.result())
+            progress(done, len(looks))
+    found.failed.sort(key=lambda finding: (finding.check, finding.id))
+    return found
+
+
+def _sample(folder: Folder, all_clips: bool, asked: set[str]) -> list[Clip]:
+    """Evenly over the week, of the clips with questions if there are any."""
+    clips = folder.all_clips()
+    if all_clips:
+        return clips
+    clips = [clip for clip in clips if clip.video in asked] or clips
+    return clips[:: max(1, len(clips) // SAMPLE)]

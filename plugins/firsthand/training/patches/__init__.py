@@ -1,0 +1,92 @@
+"""Patches of upstream: one small file each, named after the upstream symbol, applied just after its module is imported.
+
+A patch file has `needed(module)`, which looks at upstream and is False once upstream can do without, and
+`apply(module)`. The import hook below runs the two as soon as the upstream module has been imported, in whatever
+process that happens, so a patch never imports a framework by itself and costs one dictionary lookup per import.
+
+The patches are installed in three ways. On a machine without an accelerator the veRL and vLLM plugins call `install()`
+in each of their processes. On any other machine a recipe asks for VERL by naming firsthand.training.video_prompts.
+Programs that load no plugin (`llamafactory-cli`, `vllm serve`) get WHEELS from a `.pth` file, which
+`python -m firsthand.training.patches install` writes. FIRSTHAND_PATCHES=off switches all of them off.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
+# patch (a file beside this one) -> the upstream module that it changes
+WHEELS = {  # needed where these wheels were built for another torch than the installed one
+    "torchvision_nms": "torchvision.extension",
+    "torchaudio_load_lib": "torchaudio._extension.utils",
+    "torchcodec_load_image_library": "torchcodec._internally_replaced_utils",
+    "vllm_cli_main": "vllm.entrypoints.cli.main",
+}
+VERL = {  # needed on every machine
+    "verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server",
+    "verl_file_logger": "verl.utils.tracking",
+}
+VERL_ON_CPU = {
+    "transformers_merge_kwargs": "transformers.processing_utils",
+    "verl_initialize_global_process_group_ray": "verl.utils.distributed",
+    "verl_logprobs_from_logits_v2": "verl.utils.torch_functional",
+    "verl_load_valuehead_model": "verl.utils.model",
+    "verl_cpu_offload_policy": "verl.workers.engine.fsdp.transformer_impl",
+    "vllm_distribution": "verl",
+    "vllm_dispatch_cpu_unquantized_gemm": "vllm.model_executor.layers.utils",
+}
+PATCHES = WHEELS | VERL | VERL_ON_CPU
+
+applied: dict[str, bool] = {}  # what this process has decided so far
+_watched: dict[str, list[str]] = {}  # upstream module -> its patches
+
+
+def patch(name: str, module: ModuleType) -> None:
+    """Apply the patch `name` to its freshly imported upstream module, if this environment needs it."""
+    this = importlib.import_module(f"{__name__}.{name}")
+    applied[name] = this.needed(module)
+    if applied[name]:
+        this.apply(module)
+
+
+class _AfterImport:
+    """A finder that leaves finding to the others and adds the patches to what the found loader does."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname not in _watched:
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(fullname, path, target)
+            if spec is not None:
+                break
+        else:
+            return None
+        loader: Any = spec.loader
+        load = loader.exec_module
+
+        def load_then_patch(module):
+            load(module)
+            for name in _watched[fullname]:
+                patch(name, module)
+
+        loader.exec_module = load_then_patch
+        return spec
+
+
+_finder = _AfterImport()
+
+
+def install(names: Iterable[str] = tuple(PATCHES)) -> None:
+    """Mend what is imported already, and everything else when it is. Installing a patch again does nothing."""
+    if os.environ.get("FIRSTHAND_PATCHES") == "off":
+        return
+    if _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)
+    for name in names:
+        watching = _watched.setdefault(PATCHES[name], [])
+        if name not in watching:
+            watching.append(name)
+            if PATCHES[name] in sys.modules:
+                patch(name, sys.modules[PATCHES[name]])

@@ -1,0 +1,48 @@
+"""Media of veRL's rows that are not there, or cannot be read, are told with the row that names them."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from firsthand.errors import UserError
+from firsthand.question import Question
+from firsthand.rollout.prompt import verl_row
+
+pytest.importorskip("verl")
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Any:
+    """Rows about the video files a.mp4 (not there), b.mp4 (no video) and one outside the root."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from omegaconf import OmegaConf
+
+    from firsthand.training.dataset import MediaDataset
+
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media/b.mp4").write_text("<html>404</html>")
+    (tmp_path / "c.mp4").touch()
+    names = {"a": "a.mp4", "b": "b.mp4", "c": "../c.mp4"}
+    rows = [
+        verl_row(Question(id=id, question="?", answer="1", video_file=name, data_source="x", split="train"), index)
+        for index, (id, name) in enumerate(names.items())
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    media = {"root": str(tmp_path / "media"), "image": {}, "video": {"fps": 1.0, "max_frames": 4}}
+    config = {"filter_overlong_prompts": False, "cache_dir": str(tmp_path / "cache"), "media": media}
+    return MediaDataset(str(tmp_path / "rows.parquet"), None, OmegaConf.create(config), object())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("number", "why"), [(0, "row a: 'a.mp4': no such file"), (2, "row c: '../c.mp4': '..' may")])
+def test_a_path_that_leads_nowhere(dataset, number: int, why: str) -> None:
+    with pytest.raises(UserError, match=why):
+        dataset[number]
+
+
+def test_a_file_that_is_no_video(dataset) -> None:
+    messages = dataset[1]["raw_prompt"]
+    with pytest.raises(UserError, match=r"row b: .*b\.mp4: Invalid data"):
+        asyncio.run(dataset.process_multi_modal_info(messages, 16, dataset.config))
