@@ -81,10 +81,10 @@ def look(workshop):
     write(workshop / "dev.parquet", [row(2, split="dev")])
     (workshop / "tools.yaml").write_text("memory: {store: memory.sqlite}\ntools: {rag: {}}\n")
 
-    def run(old: str = "", new: str = "", loop_file: tuple[str, str] = ("", "")) -> dict[tuple, str]:
-        assert old in RECIPE and loop_file[0] in LOOPS
+    def run(old: str = "", new: str = "", loops: tuple[str, str] = ("", "")) -> dict[tuple, str]:
+        assert old in RECIPE and loops[0] in LOOPS
         (workshop / "recipe.yaml").write_text(RECIPE.replace(old, new, 1))
-        (workshop / "loops.yaml").write_text(LOOPS.replace(*loop_file, 1))
+        (workshop / "loops.yaml").write_text(LOOPS.replace(*loops, 1))
         return {(f.rule, f.file, f.line): f.fix for f in recipes.check(Path("recipe.yaml")).findings}
 
     return run
