@@ -7,7 +7,7 @@ run() { if [ "${DRY_RUN:-}" = 1 ]; then printf '%q ' "$@"; echo; else exec env "
 
 if [ "${1:-}" = --dry-run ]; then DRY_RUN=1; shift; fi
 case "${1:-}" in
-  "") [ -n "${own_recipe:-}" ] || { usage >&2; exit 2; } ;;
+  "") usage >&2; exit 2 ;;
   -h | --help) usage; exit 0 ;;
 esac
 PATH=$root/.venv/bin:$PATH

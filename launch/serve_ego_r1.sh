@@ -2,8 +2,8 @@
 # Serve an agent with vLLM behind an OpenAI-compatible API, and its tools beside it if TOOLS names their YAML.
 #   launch/serve_ego_r1.sh [--dry-run] MODEL [PORT] [vllm serve options ...]
 #   launch/serve_ego_r1.sh Ego-R1/Ego-R1-Agent-3B 8000 --tensor-parallel-size 2
-#   TOOLS=recipes/tools_egolife.yaml launch/serve_ego_r1.sh runs/grpo_ego_r1_merged
-# Then: firsthand eval run ego_r1_bench --agent grpo_ego_r1_merged --server http://127.0.0.1:8000 --loop recipes/agent_egolife.yaml --out ...
+#   TOOLS=recipes/ego_r1/tools/egolife.yaml launch/serve_ego_r1.sh runs/grpo_ego_r1_merged
+# Then: firsthand eval run ego_r1_bench --agent grpo_ego_r1_merged --server http://127.0.0.1:8000 --loop recipes/ego_r1/loops/egolife.yaml --out ...
 # Any OpenAI client can call its functions: the server reads Hermes calls; with tool_choice "none" it leaves them in the
 # text, as `eval run` wants it. Sampling is what a request says, never what the model's generation_config.json adds.
 # PORT (8000), NAME (last part of MODEL), TOOLS_PORT (8001) and LENGTH (auto: the model's own, or what fits) come

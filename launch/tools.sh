@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Serve the tools over week-long video for agents, on this machine only.
 #   launch/tools.sh [--dry-run] TOOLS.yaml [firsthand tools serve options ...]
-#   launch/tools.sh recipes/tools_egolife.yaml --calls 512
+#   launch/tools.sh recipes/ego_r1/tools/egolife.yaml --calls 512
 # PORT (8001) comes from the environment, and so do the API keys that TOOLS.yaml names.
 set -euo pipefail
 launcher=$0 root=$(cd "$(dirname "$0")/.." && pwd)

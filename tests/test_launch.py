@@ -80,13 +80,11 @@ def test_grpo_from_any_folder(launch) -> None:
         assert done.stdout.split() == [*GRPO, "trainer.nnodes=2", "data.seed=3"]
 
 
-@pytest.mark.parametrize("name", ["grpo_ego_r1", "grpo_ego_r1_paper", "grpo_ego_r1_qwen3vl", "ppo_ego_r1"])
-def test_an_agent_is_trained_by_the_recipe_of_the_launchers_name(launch, name: str) -> None:
-    *same, _ = GRPO
-    for typed in (["--dry-run", "data.seed=3"], ["--dry-run"]):
-        done = launch(f"{name}.sh", *typed, cwd=ROOT / "docs")
-        assert done.stdout.split() == [*same, name, *typed[1:]] and (ROOT / f"recipes/{name}.yaml").exists()
-    assert f"launch/{name}.sh" in launch(f"{name}.sh", "--help").stdout
+def test_a_recipe_of_a_folder_is_launched_from_the_root_which_its_search_path_is_relative_to(launch) -> None:
+    for name in ("grpo", "grpo_paper", "grpo_qwen3vl", "ppo", "tiny_grpo"):
+        done = launch("grpo.sh", "--dry-run", f"../recipes/ego_r1/{name}.yaml", "data.seed=3", cwd=ROOT / "docs")
+        config = ["--config-dir", "recipes/ego_r1", "--config-name", name]
+        assert done.stdout.split() == [*GRPO[:3], *config, "data.seed=3"], name
 
 
 def test_it_runs_what_it_prints_with_arguments_unbroken(launch, tmp_path: Path) -> None:

@@ -294,15 +294,15 @@ def test_what_tools_say_is_cut_as_the_students_will_be(configure, server, questi
     assert "budget.token: Unexpected keyword" in generate(rewritten(config, {"budget": {"token": 9}}), 1)
 
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("cott_*.yaml"))
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("teach.yaml"))
 
 
-@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.parent.name)
 def test_the_recipes_are_whole(path, monkeypatch) -> None:
-    monkeypatch.chdir(path.parents[1])
+    monkeypatch.chdir(path.parents[2])
     config = read_as(Config, path)
     there = {name for name, tool in read(config.tools).tools if tool}
     assert set(config.use or there) <= there
     assert isinstance(config.teacher, Scripted) or "terminate" in (config.use or there)
-    loop = Path("recipes/agent_toy.yaml" if isinstance(config.teacher, Scripted) else "recipes/agent_egolife.yaml")
-    assert config.budget == read_loop(loop, "ego_r1").budget
+    loop = "toy/loop.yaml" if isinstance(config.teacher, Scripted) else "ego_r1/loops/egolife.yaml"
+    assert config.budget == read_loop(Path("recipes") / loop, "ego_r1").budget

@@ -44,8 +44,8 @@ def pictured(number: int, frames: int) -> Trajectory:
 
 
 CASES = {
-    "ego_cott": ("tiny_sft_ego_cott", "qwen2_5", [solved(n, n) for n in range(4)]),
-    "egocross_support": ("tiny_sft_egocross_lora", "qwen3_vl", [pictured(n, n) for n in range(1, 4)]),
+    "ego_cott": ("ego_r1/tiny_sft", "qwen2_5", [solved(n, n) for n in range(4)]),
+    "egocross_support": ("egocross/tiny_sft_lora", "qwen3_vl", [pictured(n, n) for n in range(1, 4)]),
 }
 
 

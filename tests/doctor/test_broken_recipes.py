@@ -178,6 +178,6 @@ def test_a_missing_file_comes_with_the_way_to_get_it(lint, workshop, path, fix):
 
 def test_a_tools_file_is_read_by_its_own_reader(tmp_path) -> None:
     path = tmp_path / "tools.yaml"
-    path.write_text((Path(__file__).parents[2] / "recipes/tools_toy.yaml").read_text().replace("vlm:", "vln:"))
+    path.write_text((Path(__file__).parents[2] / "recipes/toy/tools.yaml").read_text().replace("vlm:", "vln:"))
     (finding,) = recipes.check(path).findings
     assert (finding.rule, finding.key) == ("TL001", "tools.vln") and "'vlm'" in finding.message

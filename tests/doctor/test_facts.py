@@ -8,7 +8,15 @@ import pytest
 
 from firsthand.doctor.llamafactory import keys
 from firsthand.doctor.verl import files, renamed, settings
-from firsthand.recipe import dataset_registry, hydra_chain, llamafactory_facts, python_source, verl_facts, yaml_lines
+from firsthand.recipe import (
+    dataset_registry,
+    hydra_chain,
+    hydra_search,
+    llamafactory_facts,
+    python_source,
+    verl_facts,
+    yaml_lines,
+)
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(
@@ -108,15 +116,16 @@ def test_verl_ignores_the_reward_function_of_a_legacy_key(tmp_path):
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("recipe", sorted((ROOT / "recipes").glob("*grpo*.yaml")), ids=lambda path: path.stem)
-def test_a_recipe_is_merged_as_hydra_merges_it(recipe):
-    from hydra import compose, initialize_config_dir
+def test_a_recipe_is_merged_as_hydra_merges_it(monkeypatch):
     from omegaconf import OmegaConf
 
-    with initialize_config_dir(str(recipe.parent), version_base=None):
-        theirs = compose(recipe.stem, overrides=[f"hydra.searchpath=[file://{hydra_chain.config_folder()}]"])
-    document, _ = yaml_lines.load(recipe)
-    assert hydra_chain.follow(document).values == OmegaConf.to_container(theirs, resolve=True)
+    monkeypatch.chdir(ROOT)
+    recipes = [path for path in Path("recipes").rglob("*.yaml") if re.search("grpo|ppo", path.stem)]
+    assert len(recipes) >= 9
+    for recipe in recipes:
+        document, _ = yaml_lines.load(recipe)
+        theirs = OmegaConf.to_container(hydra_search.compose(recipe), resolve=True)
+        assert hydra_chain.follow(document).values == theirs, recipe
 
 
 @pytest.mark.e2e

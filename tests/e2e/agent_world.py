@@ -161,16 +161,16 @@ def configure(out: Path, url: str) -> Path:
         f'backends: {{eyes: {{kind: openai, base_url: "{url}", model: eyes}}}}\n'
         "tools: {rag: {}, vlm: {backend: eyes, max_pixels: 4096}}\nlimits: {retries: 0}\n"
     )
-    loops = (ROOT / "recipes/agent_toy.yaml").read_text()
-    (out / "agent.yaml").write_text(loops.replace("recipes/tools_toy_agent.yaml", f"{out}/tools.yaml"))
+    loops = (ROOT / "recipes/toy/loop.yaml").read_text()
+    (out / "agent.yaml").write_text(loops.replace("recipes/toy/tools_agent.yaml", f"{out}/tools.yaml"))
     return out / "agent.yaml"
 
 
 def start(world: Path, recipe: str, out: Path, *overrides: str) -> subprocess.Popen:
-    """The stock trainer with a recipe, in a folder of its own, its log beside."""
+    """The stock trainer with a recipe of recipes/ego_r1, in a folder of its own, its log beside."""
     out.mkdir(exist_ok=True)
     command = [
-        sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes", "--config-name", recipe,
+        sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes/ego_r1", "--config-name", recipe,
         f"actor_rollout_ref.model.path={world}/model", f"data.train_files={world}/rows.parquet",
         f"data.val_files={world}/rows.parquet", "data.train_batch_size=4",
         "actor_rollout_ref.actor.ppo_mini_batch_size=4", "actor_rollout_ref.actor.optim.lr=1.0e-5",

@@ -29,7 +29,7 @@ def grpo(world, tmp_path_factory) -> Path:
     with agent_world.vision_service() as (service, url):
         agent_world.configure(world, url)
         process = start(
-            world, "tiny_grpo_ego_r1", out, "actor_rollout_ref.rollout.n=4", "trainer.save_freq=-1",
+            world, "tiny_grpo", out, "actor_rollout_ref.rollout.n=4", "trainer.save_freq=-1",
             "trainer.total_training_steps=3",
             "actor_rollout_ref.rollout.temperature=0.6",  # calls that can be read, letters that differ
             "trainer.logger=[console,file,tensorboard,wandb]", f"+{ENV}.WANDB_MODE=offline", f"+{ENV}.WANDB_DIR={out}",
@@ -115,7 +115,7 @@ def test_a_killed_ppo_run_goes_on_as_if_nothing_had_happened(world, tmp_path):
     )  # fmt: skip
     with agent_world.vision_service() as (_, url):
         agent_world.configure(world, url)
-        process = start(world, "tiny_ppo_ego_r1", tmp_path, *greedy, "trainer.total_training_steps=30")
+        process = start(world, "tiny_ppo", tmp_path, *greedy, "trainer.total_training_steps=30")
         try:
             wait_for(lambda: 3 in metrics(tmp_path), process, tmp_path / "log")
         finally:
@@ -127,7 +127,7 @@ def test_a_killed_ppo_run_goes_on_as_if_nothing_had_happened(world, tmp_path):
             if int(folder.name.removeprefix("global_step_")) > 2:
                 shutil.rmtree(folder)
         (tmp_path / "latest_checkpointed_iteration.txt").write_text("2")
-        again = start(world, "tiny_ppo_ego_r1", tmp_path, *greedy, "trainer.total_training_steps=3")
+        again = start(world, "tiny_ppo", tmp_path, *greedy, "trainer.total_training_steps=3")
         assert again.wait() == 0, (tmp_path / "log").read_text()[-5000:]
     later = metrics(tmp_path)
     assert sorted(later) == sorted(first), "the log of the killed run is kept"

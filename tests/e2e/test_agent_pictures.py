@@ -20,8 +20,8 @@ def world(on_cpu, tmp_path_factory) -> Path:
     agent_world.make(out, "ego_r1_native")
     tools = out / "tools.yaml"
     tools.write_text(f"video: {out}/store\nstate: {out}/state\ntools: {{frames: {{}}}}\n")
-    loops = (agent_world.ROOT / "recipes/agent_toy.yaml").read_text()
-    (out / "agent.yaml").write_text(loops.replace("recipes/tools_toy.yaml", str(tools)))
+    loops = (agent_world.ROOT / "recipes/toy/loop.yaml").read_text()
+    (out / "agent.yaml").write_text(loops.replace("recipes/toy/tools.yaml", str(tools)))
     agent_world.teach(out / "model", "qwen3_vl", agent_world.watching(), asyncio.run(schemas(tools)), steps=80)
     return out
 
@@ -38,7 +38,7 @@ def test_pictures_of_tools_are_trained_on_as_they_were_sampled_from(world, tmp_p
     """Two steps, the second on weights that the first has moved. The proof is the probability of each sampled token:
     with other pictures, or with pictures elsewhere, the actor would give another than vLLM."""
     process = agent_world.start(
-        world, "tiny_grpo_ego_r1_qwen3vl", tmp_path, "trainer.total_training_steps=2", "trainer.save_freq=-1",
+        world, "tiny_grpo_qwen3vl", tmp_path, "trainer.total_training_steps=2", "trainer.save_freq=-1",
         "actor_rollout_ref.rollout.n=4",
         "reward.custom_reward_function.path=tests/e2e/varied_reward.py", "~reward.custom_reward_function.reward_kwargs",
     )  # fmt: skip

@@ -83,7 +83,7 @@ def sh(tmp_path: Path) -> Callable[..., str]:
 def test_build_check_train_export_run_submit_score(tmp_path: Path, sh: Callable[..., str]) -> None:
     support(tmp_path / "support")
     hidden_test(tmp_path / "test")
-    train, merge = ROOT / "recipes/tiny_sft_egocross_lora.yaml", ROOT / "recipes/tiny_merge_egocross_lora.yaml"
+    train, merge = ROOT / "recipes/egocross/tiny_sft_lora.yaml", ROOT / "recipes/egocross/tiny_merge_lora.yaml"
     sh("firsthand", "data", "build", "egocross_test", "--src", "test")
     sh("firsthand", "data", "build", "egocross_support", "--src", "support")
     sh("firsthand", "data", "register")
@@ -113,7 +113,7 @@ def test_build_check_train_export_run_submit_score(tmp_path: Path, sh: Callable[
 def test_a_recipe_is_compared_with_its_base_by_folds(tmp_path: Path, sh: Callable[..., str]) -> None:
     """Both folds are really trained and every held-out row is answered by the model that has not seen it."""
     support(tmp_path / "support")
-    recipe = yaml.safe_load((ROOT / "recipes/tiny_sft_egocross_full.yaml").read_text())
+    recipe = yaml.safe_load((ROOT / "recipes/egocross/tiny_sft.yaml").read_text())
     recipe |= {"model_name_or_path": str(MODEL), "max_steps": 3, "cutoff_len": 1024, "image_min_pixels": 1024}
     (tmp_path / "three_steps.yaml").write_text(yaml.safe_dump(recipe))
     sh("firsthand", "data", "build", "egocross_support", "--src", "support")

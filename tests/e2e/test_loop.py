@@ -40,9 +40,9 @@ def merged(week) -> Path:
     registry["toy_choice"]["file_name"] = str(week / "choice_sft.json")
     files.write_json(out / "dataset_info.json", registry)
     train = [f"dataset_dir={out}", f"media_dir={week}", f"output_dir={sft}", "max_steps=6"]
-    sh(BIN / "llamafactory-cli", "train", "recipes/tiny_sft_lora_qwen3vl.yaml", *train)
+    sh(BIN / "llamafactory-cli", "train", "recipes/tiny_sft_qwen3vl_lora.yaml", *train)
     sh(
-        BIN / "firsthand", "export", "recipes/tiny_merge_lora_qwen3vl.yaml",
+        BIN / "firsthand", "export", "recipes/tiny_merge_qwen3vl_lora.yaml",
         f"adapter_name_or_path={sft}", f"export_dir={merged}", "--verify",
     )  # fmt: skip
     return merged

@@ -2,7 +2,7 @@
 agent loop, in veRL's rollout engine, in transformers, and behind vLLM's chat server."""
 
 import asyncio
-import importlib.util
+import contextlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -17,11 +17,12 @@ from firsthand.llm.media import request_body
 from firsthand.llm.messages import Prompted as Asked
 from firsthand.media.reading import read_image, read_video, read_video_file
 from firsthand.question import Question
+from firsthand.recipe import hydra_search
 from firsthand.rollout import prompt
 from firsthand.training.patches import verl_vllm_generate
 
 ROOT = Path(__file__).parents[2]
-SFT, GRPO = ROOT / "recipes/tiny_sft_lora_qwen3vl.yaml", "tiny_grpo_qwen3vl_choice"
+SFT, GRPO = ROOT / "recipes/tiny_sft_qwen3vl_lora.yaml", ROOT / "recipes/tiny_grpo_qwen3vl_choice.yaml"
 IGNORED = -100
 ANSWER = prompt.response("my left hand has the cup .", "A")
 
@@ -151,13 +152,11 @@ def prompt_of(row: dict[str, Any]) -> list[int]:
 @pytest.fixture(scope="module")
 def config() -> Any:
     """The tiny recipe as veRL composes it."""
-    hydra = pytest.importorskip("hydra")
-    verl = importlib.util.find_spec("verl")
-    if verl is None:
+    pytest.importorskip("hydra")
+    if hydra_search.config_folder() is None:
         pytest.skip("verl is not installed")
-    [package] = verl.submodule_search_locations or []
-    with hydra.initialize_config_dir(str(ROOT / "recipes"), version_base=None):
-        return hydra.compose(GRPO, overrides=[f"hydra.searchpath=[file://{package}/trainer/config]"])
+    with contextlib.chdir(ROOT):
+        return hydra_search.compose(GRPO)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ IGNORED = -100
 END = ["<|im_end|>", "\n"]  # how a turn ends
 
 # model -> LLaMA-Factory recipe, veRL's type of the model
-RECIPES = {"qwen3_vl": "tiny_sft_lora_qwen3vl.yaml", "qwen2_5": "tiny_sft_ego_cott.yaml"}
+RECIPES = {"qwen3_vl": "tiny_sft_qwen3vl_lora.yaml", "qwen2_5": "ego_r1/tiny_sft.yaml"}
 STYLES: dict[StyleName, Dialect] = {"ego_r1": "ego_r1", "ego_r1_native": "native"}
 CASES = list(itertools.product(RECIPES, STYLES))
 QUERY_TIME = "DAY2_10000000"

@@ -59,6 +59,7 @@ def test_shards_of_two_ranks_are_joined(room: SimpleNamespace) -> None:
 
 
 def test_the_newest_checkpoint_of_a_recipe_and_its_base(room: SimpleNamespace) -> None:
+    Path("recipes").symlink_to(RECIPE.parent)  # the recipe's search path is relative to the working directory
     words = [f"trainer.default_local_dir={room.run}", f"actor_rollout_ref.model.path={room.base}"]
     code, said = run("--check-only", RECIPE, *words)
     assert code == 0 and "logits, video" in said, said

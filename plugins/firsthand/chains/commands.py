@@ -15,14 +15,14 @@ def main() -> None: ...
 
 @app.command()
 def generate(
-    config: Annotated[Path, typer.Argument(help="Questions, tools and teacher: a recipes/cott_*.yaml.")],
+    config: Annotated[Path, typer.Argument(help="Questions, tools and teacher: for example recipes/toy/teach.yaml.")],
 ) -> None:
     """Let a teacher answer questions with tools, and write down every step.
 
     Start it again after any interruption: a question that was answered is not asked again. Questions whose teacher
     failed are listed in OUT.errors.jsonl and asked again by the next run; the exit code is then 1.
 
-    Example: firsthand cott generate recipes/cott_toy.yaml
+    Example: firsthand cott generate recipes/toy/teach.yaml
     """
     import asyncio
 

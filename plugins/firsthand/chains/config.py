@@ -1,4 +1,4 @@
-"""What may stand in a `recipes/cott_*.yaml`. Unknown keys are errors that name the right one; a key of an API never is
+"""What may stand in a `recipes/*/teach.yaml`. Unknown keys are errors that name the right one; a key of an API never is
 in the file."""
 
 from pathlib import Path
@@ -66,6 +66,6 @@ class Config(Strict):
     out: Path
     teacher: Teacher
     limits: Turns = Turns()
-    budget: Budget = Budget()  # of a call: that of the loop which will train the student, in recipes/agent_*.yaml
+    budget: Budget = Budget()  # of a call: that of the loop which will train the student, in recipes/toy/loop.yaml
     samples: int = Field(default=1, ge=1)  # chains of each question
     concurrency: int = Field(default=8, ge=1)  # questions at once

@@ -17,10 +17,10 @@ def chat(
     server: Annotated[str, typer.Option(help="Any OpenAI-compatible server; a key comes from VLLM_API_KEY.")],
     loop: Annotated[
         Path | None,
-        typer.Option(help="The agent loops of its training, recipes/agent_*.yaml: tools, turns, tokens, budget."),
+        typer.Option(help="The agent loops of its training, for example recipes/toy/loop.yaml: tools, turns, tokens, budget."),
     ] = None,
     tools: Annotated[
-        Path | None, typer.Option(help="YAML of tools, for example recipes/tools_toy.yaml, without --loop.")
+        Path | None, typer.Option(help="YAML of tools, for example recipes/toy/tools.yaml, without --loop.")
     ] = None,
     source: Annotated[str | None, typer.Option(help="Whose week, or which video: A1_JAKE, or a video id.")] = None,
     query_time: Annotated[
@@ -42,7 +42,7 @@ def chat(
     Its words appear as they come, its calls with their arguments, outcome and time, and the frames that they find.
     Ctrl-C stops an answer, /help says what else can be typed. Questions can be piped in, a line each.
 
-    Example: firsthand chat --agent agent --server http://127.0.0.1:8000/v1 --loop recipes/agent_toy.yaml
+    Example: firsthand chat --agent agent --server http://127.0.0.1:8000/v1 --loop recipes/toy/loop.yaml
     --source A1_JAKE --query-time DAY3_12000000
     """
     import asyncio
@@ -72,7 +72,7 @@ def chat(
     spoken = STYLES[style]
     own = read_loop(loop, spoken.agent) if loop else Loop(toolbox=tools, dialect=spoken.dialect, turn_tokens=1024)
     if own.toolbox is None:
-        raise UserError(f"{loop}: the loop {own.name} names no toolbox; add `toolbox: recipes/tools_toy.yaml`")
+        raise UserError(f"{loop}: the loop {own.name} names no toolbox; add `toolbox: recipes/toy/tools.yaml`")
     client, toolbox, screen = connect(server, retries=2), config.load(own.toolbox), Screen(Console(), frames)
     if functions:
         check_functions(toolbox.names)

@@ -26,7 +26,7 @@ def check(
 ) -> None:
     """Check every row of a data file without decoding a pixel; exit code 1 when a row would break or be lost.
 
-    Example: firsthand data check toy_choice --recipe recipes/tiny_sft_lora_qwen3vl.yaml
+    Example: firsthand data check toy_choice --recipe recipes/tiny_sft_qwen3vl_lora.yaml
     """
     from firsthand import workers as pool
     from firsthand.data.check import decode as decoding
@@ -103,7 +103,7 @@ def show(
 ) -> None:
     """Show the exact prompt of one row as the model sees it: turns, frames with their times, tokens.
 
-    Example: firsthand data show toy_choice 845 --recipe recipes/tiny_sft_lora_qwen3vl.yaml --html row.html
+    Example: firsthand data show toy_choice 845 --recipe recipes/tiny_sft_qwen3vl_lora.yaml --html row.html
     """
     from firsthand.data import show as showing
     from firsthand.data.check import token_count as token_count

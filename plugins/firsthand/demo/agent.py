@@ -13,13 +13,13 @@ from firsthand.toy import scripted_teacher
 WEEK = Path("datasets/toy_agent")
 MEMORY = Path("outputs/toy_agent/memory.sqlite")
 BASE = Path("models/tiny_qwen2_5")
-TEACHER = Path("recipes/cott_toy.yaml")
+TEACHER = Path("recipes/toy/teach.yaml")
 CHAINS = Path("outputs/cott/toy.jsonl")
-TOOLS = Path("recipes/tools_toy_agent.yaml")
-LOOP = Path("recipes/agent_toy.yaml")
-SFT = Path("recipes/tiny_sft_ego_cott_lora.yaml")
-MERGE = Path("recipes/tiny_merge_ego_cott_lora.yaml")
-GRPO = Path("recipes/tiny_grpo_ego_r1.yaml")
+TOOLS = Path("recipes/toy/tools_agent.yaml")
+LOOP = Path("recipes/toy/loop.yaml")
+SFT = Path("recipes/ego_r1/tiny_sft_lora.yaml")
+MERGE = Path("recipes/ego_r1/tiny_merge_lora.yaml")
+GRPO = Path("recipes/ego_r1/tiny_grpo.yaml")
 SIZE = ["--people", "6", "--days", "4", "--clips", "4", "--questions", "480", "--seed", "0"]
 
 
@@ -106,7 +106,7 @@ def stages(run: Path, seed: int) -> list[Stage]:
                 f"data.seed={seed}", f"actor_rollout_ref.rollout.seed={seed}", "trainer.logger=[console,file]",
                 "trainer.val_before_train=False", "trainer.test_freq=-1",  # the held-out questions are asked below
             ],
-            reads=[GRPO, Path("recipes/grpo_ego_r1.yaml"), Path("recipes/cpu.yaml"), LOOP,
+            reads=[GRPO, Path("recipes/ego_r1/grpo.yaml"), Path("recipes/shared/cpu.yaml"), LOOP,
                    TOOLS, Path("reward_fns/ego_r1.py"), WEEK / "agent_grpo_train.parquet"],
             makes=[trained_actor(grpo, steps)],
             resumes=[grpo],

@@ -11,8 +11,8 @@ from firsthand.stages import TWO_THREADS, Stage
 
 WEEK = Path("datasets/toy")
 BASE = Path("models/tiny_qwen3_vl")
-SFT = Path("recipes/tiny_sft_lora_qwen3vl.yaml")
-MERGE = Path("recipes/tiny_merge_lora_qwen3vl.yaml")
+SFT = Path("recipes/tiny_sft_qwen3vl_lora.yaml")
+MERGE = Path("recipes/tiny_merge_qwen3vl_lora.yaml")
 GRPO = Path("recipes/tiny_grpo_qwen3vl_choice.yaml")
 REWARD = Path("reward_fns/choice.py")
 SIZE = ["--people", "3", "--days", "3", "--questions", "480", "--seed", "0"]
@@ -71,7 +71,7 @@ def stages(run: Path, seed: int) -> list[Stage]:
                 f"data.seed={seed}", f"actor_rollout_ref.rollout.seed={seed}", "trainer.logger=[console,file]",
                 "trainer.val_before_train=False", "trainer.test_freq=-1",  # the held-out questions are asked below
             ],
-            reads=[GRPO, Path("recipes/grpo_qwen3vl_choice.yaml"), Path("recipes/cpu.yaml"), REWARD, rows[1]],
+            reads=[GRPO, Path("recipes/grpo_qwen3vl_choice.yaml"), Path("recipes/shared/cpu.yaml"), REWARD, rows[1]],
             makes=[trained_actor(grpo, steps)],
             resumes=[grpo],
             says="veRL: reinforcement by right letters and format, rollouts by vLLM",

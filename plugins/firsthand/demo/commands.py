@@ -89,7 +89,7 @@ def ask(
 def ask_agent(
     model: Annotated[Path, typer.Argument(help="A model folder; vLLM serves it while the questions are asked.")],
     out: Annotated[Path, typer.Option(help="Folder of `firsthand eval run`; resumes.")],
-    loop: Annotated[Path, typer.Option(help="The agent's loop in training.")] = Path("recipes/agent_toy.yaml"),
+    loop: Annotated[Path, typer.Option(help="The agent's loop in training.")] = Path("recipes/toy/loop.yaml"),
     questions: Annotated[Path, typer.Option(help="Its questions.")] = Path("datasets/toy_agent/agent_test.jsonl"),
 ) -> None:
     """Serve an agent with vLLM, ask it every question greedily with its tools and without, and stop the server.

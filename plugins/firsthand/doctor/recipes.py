@@ -36,12 +36,12 @@ class Checked:
 
 
 def expand(names: list[str]) -> list[tuple[Path, bool]]:
-    """Files to check, and whether each was named itself; a folder stands for its *.yaml."""
+    """Files to check, and whether each was named itself; a folder stands for every *.yaml in it."""
     found: list[tuple[Path, bool]] = []
     for name in names:
         path = Path(name)
         try:
-            inside = sorted(path.glob("*.yaml")) if path.is_dir() else []
+            inside = sorted(path.rglob("*.yaml")) if path.is_dir() else []
         except (OSError, ValueError):
             inside = []
         found += [(file, False) for file in inside] or [(path, True)]

@@ -125,7 +125,7 @@ def crossval(
 
     Every fold keeps its model on disk (10 GB for 4 B parameters).
 
-    Example: firsthand eval crossval recipes/sft_egocross_lora.yaml recipes/sft_egocross_full.yaml --out runs/crossval
+    Example: firsthand eval crossval recipes/egocross/sft_lora.yaml recipes/egocross/sft.yaml --out runs/crossval
     """
     import shlex
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from firsthand.findings import Finding, Place, rule
 from firsthand.recipe import yaml_lines
-from firsthand.recipe.python_source import package_folder
+from firsthand.recipe.hydra_search import config_folder, searched_folders
 from firsthand.recipe.values import did_you_mean
 from firsthand.recipe.yaml_lines import Document, KeyPath
 
@@ -73,12 +73,6 @@ class Chain:
 def _inside(key: KeyPath, package: KeyPath) -> KeyPath:
     """The key as it is written in a file that is merged under the package; empty when it cannot stand there."""
     return key[len(package) :] if key[: len(package)] == package else ()
-
-
-def config_folder() -> Path | None:
-    verl = package_folder("verl")
-    folder = verl / "trainer" / "config" if verl else None
-    return folder if folder and folder.is_dir() else None
 
 
 def follow(recipe: Document) -> Chain:
@@ -152,7 +146,7 @@ class _Entry:
 
     @property
     def file(self) -> str | None:
-        """Relative to the recipes' folder; None for a name that cannot be one."""
+        """Relative to the folders that Hydra searches; None for a name that cannot be one."""
         name = self.name if self.key else self.name.partition("@")[0]
         path = f"{self.group}/{name.removesuffix('.yaml')}.yaml".lstrip("/")
         return path if re.fullmatch(r"[\w./-]{1,200}", path) else None
@@ -165,38 +159,47 @@ class _Entry:
 
 
 def _entry(chain: Chain, entry: _Entry, package: KeyPath, seen: set[Path]) -> None:
-    folder, verl = chain.recipe.path.parent, config_folder()
-    local = folder / entry.file if entry.file else None
-    if local is not None and local.is_file():
-        if local.resolve() in seen or len(chain.files) >= MAX_FILES:
-            message = f"`{entry.name}` includes itself" if local.resolve() in seen else f"over {MAX_FILES} files"
-            chain.findings.append(BAD_DEFAULTS.at(entry.place, message, "remove it from the defaults list"))
-            return
-        included, findings = yaml_lines.load(local)
-        chain.findings += findings
-        if included is not None and isinstance(included.data, dict):
-            hydra = included.data.get("hydra")
-            if isinstance(hydra, dict) and "searchpath" in hydra:
-                message = f"`hydra.searchpath` may stand in the launched recipe only; {chain.recipe.path} includes this"
-                fix = "remove it; `--config-dir` with the recipes' folder keeps veRL's configs on the path"
-                chain.findings.append(REFUSED.at(included.place("hydra", "searchpath"), message, fix))
-            header = _package_header(included.text)
-            inner = package + entry.package if header is None else header
-            _follow(chain, included, inner, seen | {local.resolve()})
+    verl, folders = config_folder(), searched_folders(chain.recipe)
+    local = next((folder / entry.file for folder in folders if entry.file and (folder / entry.file).is_file()), None)
+    if local is not None:
+        _include(chain, entry, local, package, seen)
     elif verl is None or (entry.file and (verl / entry.file).is_file()) or "${" in entry.name:
-        if entry.key:
-            chain.groups.append(entry.override)
-        else:
-            chain.base = entry.name
-            for document, _ in chain.files:
-                if str(document.path) != entry.place.file:
-                    message = f"`{entry.name}` is merged after {document.path} and overwrites it"
-                    chain.findings.append(BAD_DEFAULTS.at(entry.place, message, f"list `{entry.name}` before it"))
+        _from_verl(chain, entry)
     else:
-        beside = [path.stem for path in (*folder.glob("*.yaml"), *(verl / entry.group).glob("*.yaml"))]
-        fix = did_you_mean(entry.name, beside, f"put {entry.file} beside the recipe, or remove the entry")
-        message = f"no config `{entry.name}` in {folder} nor in veRL"
-        chain.findings.append(BAD_DEFAULTS.at(entry.place, message, fix))
+        beside = [path.stem for folder in (*folders, verl / entry.group) for path in folder.glob("*.yaml")]
+        fix = f"put {entry.file} beside the recipe, name its folder in `hydra.searchpath`, or remove the entry"
+        message = f"no config `{entry.name}` in {', '.join(map(str, folders))} nor in veRL"
+        chain.findings.append(BAD_DEFAULTS.at(entry.place, message, did_you_mean(entry.name, beside, fix)))
+
+
+def _include(chain: Chain, entry: _Entry, local: Path, package: KeyPath, seen: set[Path]) -> None:
+    if local.resolve() in seen or len(chain.files) >= MAX_FILES:
+        message = f"`{entry.name}` includes itself" if local.resolve() in seen else f"over {MAX_FILES} files"
+        chain.findings.append(BAD_DEFAULTS.at(entry.place, message, "remove it from the defaults list"))
+        return
+    included, findings = yaml_lines.load(local)
+    chain.findings += findings
+    if included is None or not isinstance(included.data, dict):
+        return
+    hydra = included.data.get("hydra")
+    if isinstance(hydra, dict) and "searchpath" in hydra:
+        message = f"`hydra.searchpath` may stand in the launched recipe only; {chain.recipe.path} includes this"
+        fix = "move it to the launched recipe, or remove it"
+        chain.findings.append(REFUSED.at(included.place("hydra", "searchpath"), message, fix))
+    header = _package_header(included.text)
+    inner = package + entry.package if header is None else header
+    _follow(chain, included, inner, seen | {local.resolve()})
+
+
+def _from_verl(chain: Chain, entry: _Entry) -> None:
+    if entry.key:
+        chain.groups.append(entry.override)
+        return
+    chain.base = entry.name
+    for document, _ in chain.files:
+        if str(document.path) != entry.place.file:
+            message = f"`{entry.name}` is merged after {document.path} and overwrites it"
+            chain.findings.append(BAD_DEFAULTS.at(entry.place, message, f"list `{entry.name}` before it"))
 
 
 def _package_header(text: str) -> KeyPath | None:

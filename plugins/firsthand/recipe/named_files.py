@@ -22,7 +22,10 @@ MISSING = rule(
 
 # A first segment that is a folder on disk, never an organisation on a model hub
 LOCAL_ROOTS = ("runs", "outputs", "output", "saves", "checkpoints", "models", "data", "datasets", "recipes")
-BUILT = {
+BUILT = {  # the first beginning that fits
+    "datasets/toy_agent": "recipes/toy/tools_agent.yaml says how to make it",
+    "datasets/toy_native": "recipes/ego_r1/tiny_grpo_qwen3vl.yaml says how to make it",
+    "datasets/toy_base": "firsthand toy model models --train makes it",
     "datasets/toy": "firsthand toy build datasets/toy, then firsthand toy rows datasets/toy",
     "models/tiny_": "make demo makes it; by hand: firsthand toy model models --train",
 }

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from firsthand.recipe.hydra_chain import config_folder
+from firsthand.recipe.hydra_search import config_folder
 from firsthand.recipe.python_source import Dataclasses, package_folder
 
 # Sections whose content veRL hands on to something else

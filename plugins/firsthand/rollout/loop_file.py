@@ -1,4 +1,4 @@
-"""The agent loops of recipes/agent_*.yaml, for whoever runs an agent outside veRL.
+"""The agent loops of a file like recipes/toy/loop.yaml, for whoever runs an agent outside veRL.
 
 An agent is measured with the tools, the turns and the room for what tools say that it was trained with; one file says
 both, so that the two cannot drift apart.
@@ -39,7 +39,7 @@ def read_loop(path: Path, name: str) -> Loop:
     """The entry that rows call `name` (their `agent_name`)."""
     entries = files.read_yaml(path)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UserError(f"{path}: a list of agent loops is expected, as in recipes/agent_toy.yaml")
+        raise UserError(f"{path}: a list of agent loops is expected, as in recipes/toy/loop.yaml")
     found = [entry for entry in entries if entry.get("name") == name]
     if len(found) != 1:
         names = ", ".join(str(entry.get("name")) for entry in entries)

@@ -28,7 +28,7 @@ def export(
 ) -> None:
     """Merge a LoRA adapter or a veRL checkpoint and prove that the result is the model that was trained.
 
-    Example: firsthand export recipes/tiny_merge_lora_qwen3vl.yaml --verify
+    Example: firsthand export recipes/tiny_merge_qwen3vl_lora.yaml --verify
 
     Example: firsthand export runs/tiny_grpo_qwen3vl_choice/global_step_30 --out models/grpo
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from firsthand import files
 from firsthand.errors import UserError
+from firsthand.recipe import hydra_search
 from firsthand.serving.weights import load_model, naming
 
 LATEST = "latest_checkpointed_iteration.txt"
@@ -35,16 +36,8 @@ class Checkpoint:
 
 def from_recipe(recipe: Path, overrides: list[str]) -> Checkpoint:
     """The newest checkpoint of a recipe, as Hydra composes it with the overrides of the command line."""
-    from hydra import compose, initialize_config_dir
-
-    from firsthand.recipe.hydra_chain import config_folder
-
-    search = f"hydra.searchpath=[file://{config_folder()}]"
-    with (
-        naming(recipe, "see `firsthand doctor --recipe`"),
-        initialize_config_dir(str(recipe.parent.resolve()), version_base=None),
-    ):
-        config = compose(recipe.stem, overrides=[*overrides, search])
+    with naming(recipe, "see `firsthand doctor --recipe`"):
+        config = hydra_search.compose(recipe, overrides)
         run, base = config.trainer.default_local_dir, config.actor_rollout_ref.model.path
     return Checkpoint(find_actor(Path(run)), base)
 

@@ -10,7 +10,7 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="Serve, list and call the tools over week-long video.")
 
 TOKEN = "FIRSTHAND_TOOLS_TOKEN"
-Config = Annotated[Path, typer.Argument(help="YAML of tools, for example recipes/tools_toy.yaml.")]
+Config = Annotated[Path, typer.Argument(help="YAML of tools, for example recipes/toy/tools.yaml.")]
 Source = Annotated[str | None, typer.Option(help="Whose week, or which video: A1_JAKE, or a video id.")]
 QueryTime = Annotated[
     str | None, typer.Option(help="When the question is asked, DAYx_HHMMSSFF; `end`: the whole video may be seen.")
@@ -44,7 +44,7 @@ def serve(
     Every request says whose week it is and when the question was asked (headers X-Source and X-Query-Time, or a path
     like /A1_JAKE@DAY3_12000000/query). --source and --query-time say it for all; requests can then only narrow it.
 
-    Example: firsthand tools serve recipes/tools_toy.yaml --port 8001
+    Example: firsthand tools serve recipes/toy/tools.yaml --port 8001
     """
     import os
 
@@ -64,7 +64,7 @@ def serve(
 def mcp(config: Config, source: Source = None, query_time: QueryTime = None) -> None:
     """An MCP server on stdin and stdout, for one row.
 
-    Example: firsthand tools mcp recipes/tools_toy.yaml --source A1_JAKE --query-time DAY3_12000000
+    Example: firsthand tools mcp recipes/toy/tools.yaml --source A1_JAKE --query-time DAY3_12000000
     """
     import asyncio
 
@@ -98,7 +98,7 @@ def call(
 ) -> None:
     """Call one tool and print what a model would read; exit code 1 unless it ends well.
 
-    Example: firsthand tools call recipes/tools_toy.yaml rag '{"level": "week", "keywords": ["cup"]}'
+    Example: firsthand tools call recipes/toy/tools.yaml rag '{"level": "week", "keywords": ["cup"]}'
     --source A1_JAKE --query-time DAY3_12000000
     """
     import asyncio
@@ -134,7 +134,7 @@ def call(
 def list_tools(config: Config) -> None:
     """Print the schemas that models are shown, as JSON in OpenAI's form.
 
-    Example: firsthand tools list recipes/tools_toy.yaml
+    Example: firsthand tools list recipes/toy/tools.yaml
     """
     from json import dumps
 
@@ -150,7 +150,7 @@ def verl(
 ) -> None:
     """Write veRL's tool file: one native tool for each tool of CONFIG.
 
-    Example: firsthand tools verl recipes/tools_toy.yaml --out recipes/tools_toy_verl.yaml
+    Example: firsthand tools verl recipes/toy/tools.yaml --out recipes/tools_toy_verl.yaml
     """
     from dataclasses import asdict
 

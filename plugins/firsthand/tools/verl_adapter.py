@@ -58,7 +58,7 @@ def toolbox_of(path: str) -> Toolbox:
 
 
 class Tool(BaseTool):
-    """`config` is `{type: native, toolbox: recipes/tools_toy.yaml, name: rag, budget: {seconds: 60}}`."""
+    """`config` is `{type: native, toolbox: recipes/toy/tools.yaml, name: rag, budget: {seconds: 60}}`."""
 
     def __init__(self, config: dict[str, Any], tool_schema: OpenAIFunctionToolSchema | None = None):
         self.toolbox = toolbox_of(config["toolbox"])

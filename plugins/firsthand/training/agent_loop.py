@@ -2,11 +2,11 @@
 
 In a recipe:
 
-    actor_rollout_ref.rollout.agent: {agent_loop_config_path: recipes/agent_toy.yaml, default_agent_loop: firsthand}
+    actor_rollout_ref.rollout.agent: {agent_loop_config_path: recipes/toy/loop.yaml, default_agent_loop: firsthand}
 
 and in that file one entry for each dialect or set of tools:
 
-    - {name: firsthand, _target_: firsthand.training.agent_loop.ToolLoop, toolbox: recipes/tools_toy.yaml,
+    - {name: firsthand, _target_: firsthand.training.agent_loop.ToolLoop, toolbox: recipes/toy/tools.yaml,
        dialect: ego_r1, turns: 6, turn_tokens: 256, budget: {tokens: 512, seconds: 60}}
 
 `turns`, `invalid` and `seconds` limit an episode (`rollout/agent.Limits`), `turn_tokens` a turn of the model, `budget`

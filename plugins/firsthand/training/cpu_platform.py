@@ -1,7 +1,7 @@
 """The CPU as a veRL platform, so that the stock trainer, actor and rollout run where there is no accelerator.
 
 Ray's placement groups want an accelerator, so one logical "GPU" stands for the CPU; it is declared by
-`ray_kwargs.ray_init.num_gpus` in recipes/cpu.yaml and nothing looks behind it. Streams, caches and profilers are
+`ray_kwargs.ray_init.num_gpus` in recipes/shared/cpu.yaml and nothing looks behind it. Streams, caches and profilers are
 no-ops. Memory figures are the process's own.
 """
 
@@ -14,7 +14,8 @@ import torch
 from verl.plugin.platform import PlatformBase, PlatformRegistry
 
 # For the rollout engine, each overridable from the shell: a small KV cache, and one process less (the engine runs the
-# model itself; recipes/cpu.yaml asks for that executor), whose threads are not pinned to cores that others need too.
+# model itself; recipes/shared/cpu.yaml asks for that executor), whose threads are not pinned to cores that others need
+# too.
 ROLLOUT_ENV = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",

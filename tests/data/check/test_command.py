@@ -91,7 +91,7 @@ def test_what_cannot_be_done(find: Find, tmp_path: Path, words: tuple[str, ...],
 
 
 def test_recipes() -> None:
-    tuned = recipe.read(ROOT / "recipes/tiny_sft_lora_qwen3vl.yaml")
+    tuned = recipe.read(ROOT / "recipes/tiny_sft_qwen3vl_lora.yaml")
     assert tuned.limits == Limits((1024, 262144), (256, 65536), 2.0, 64, 512, "cutoff_len", 2, 1000)
     assert (tuned.root, tuned.dataset_dir, tuned.model) == (Path("datasets/toy"), Path(), "models/tiny_qwen3_vl")
     rl = recipe.read(ROOT / "recipes/tiny_grpo_qwen3vl_choice.yaml")

@@ -333,7 +333,7 @@ def test_the_loops_of_the_suite(name, monkeypatch) -> None:
         assert loop.toolbox and settings.read(loop.toolbox)
         if name in ("egoschema", "videomme_long"):
             assert loop.turns == SUITE[name].turns and name.partition("_")[0] in str(loop.toolbox)
-            weeks = read_loop(Path("recipes/agent_egolife.yaml"), agent)
+            weeks = read_loop(Path("recipes/ego_r1/loops/egolife.yaml"), agent)
             assert loop == weeks.model_copy(update={"turns": loop.turns, "toolbox": loop.toolbox})
 
 

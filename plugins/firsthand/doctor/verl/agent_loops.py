@@ -69,7 +69,7 @@ def _positive(document: Document, where: tuple[int | str, ...], names: Iterable[
 def _toolbox(document: Document, index: int, toolbox: object) -> Iterator[Finding]:
     place = document.place(index, "toolbox")
     if not isinstance(toolbox, str):
-        yield BAD_LOOP.at(place, "no `toolbox`", "name a tools YAML: recipes/tools_toy.yaml")
+        yield BAD_LOOP.at(place, "no `toolbox`", "name a tools YAML: recipes/toy/tools.yaml")
         return
     yield from named_files.missing(place, toolbox, document.path)
     if named_files.exists(toolbox):

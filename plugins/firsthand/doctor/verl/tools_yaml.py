@@ -19,4 +19,4 @@ def check(document: Document) -> Iterator[Finding]:
     except UserError as error:
         for problem in str(error).removeprefix(f"{document.path}: ").split(f"\n{document.path}: "):
             key, _, _ = problem.partition(":")
-            yield REFUSED.at(document.place(*key.split(".")), problem, "see recipes/tools_toy.yaml and docs/tools.md")
+            yield REFUSED.at(document.place(*key.split(".")), problem, "see recipes/toy/tools.yaml and docs/tools.md")

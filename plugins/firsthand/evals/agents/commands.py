@@ -38,10 +38,10 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder of this run.")],
     loop: Annotated[
         Path | None,
-        typer.Option(help="The agent loops of its training, recipes/agent_*.yaml: tools, turns, tokens, budget."),
+        typer.Option(help="The agent loops of its training, for example recipes/ego_r1/loops/egolife.yaml: tools, turns, tokens, budget."),
     ] = None,
     tools: Annotated[
-        Path | None, typer.Option(help="YAML of tools, for example recipes/tools_egolife.yaml, without --loop.")
+        Path | None, typer.Option(help="YAML of tools, for example recipes/ego_r1/tools/egolife.yaml, without --loop.")
     ] = None,
     no_tools: Annotated[
         bool, typer.Option("--no-tools", help="Switched off: what the agent answers by itself, shown beside.")
@@ -131,7 +131,8 @@ def run(
     if no_tools and spoken != "native":
         tools = None  # the system prompt of the other dialect describes its tools itself
     elif loop and not tools:
-        raise UserError(f"{loop}: the loop of {spoken} names no toolbox; add `toolbox: recipes/tools_egolife.yaml`")
+        fix = "add `toolbox: recipes/ego_r1/tools/egolife.yaml`"
+        raise UserError(f"{loop}: the loop of {spoken} names no toolbox; {fix}")
     toolbox = config.load(tools) if tools else Toolbox([])
     folder = Folder(out)
     folder.begin(benchmark.name, {question.id: question for question in asked}, read_text(tools) if tools else None)

@@ -22,7 +22,7 @@ def view(
 
     Exit code 1, after the page is written, when lines of the run could not be read.
 
-    Example: firsthand view runs/grpo --store recipes/tools_toy.yaml
+    Example: firsthand view runs/grpo --store recipes/toy/tools.yaml
     """
     from firsthand.pages.run.build import build
 

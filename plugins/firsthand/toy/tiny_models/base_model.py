@@ -20,7 +20,7 @@ from firsthand.toy.tiny_models.base_rows import build_base_rows
 from firsthand.toy.week import world
 
 ROWS = Path("datasets/toy_base")
-RECIPE = Path("recipes/tiny_base.yaml")
+RECIPE = Path("recipes/toy/base.yaml")
 KINDS = {"qwen3_vl": "qwen3_vl_nothink", "qwen2_5_vl": "qwen2_vl", "qwen2_5": "qwen"}  # kind -> template
 HELD_OUT = 1000  # seed of the rows that the figures are measured on
 

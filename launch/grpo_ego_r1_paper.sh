@@ -1,1 +1,0 @@
-grpo_ego_r1.sh

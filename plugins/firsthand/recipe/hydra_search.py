@@ -1,0 +1,53 @@
+"""Where Hydra looks for the configs that a veRL recipe inherits, and the whole config that it composes from them.
+
+Hydra gets veRL's config folder as a path: `pkg://verl...` would import veRL, and torch and Ray with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from firsthand.recipe import yaml_lines
+from firsthand.recipe.python_source import package_folder
+from firsthand.recipe.yaml_lines import Document
+
+
+def config_folder() -> Path | None:
+    verl = package_folder("verl")
+    folder = verl / "trainer" / "config" if verl else None
+    return folder if folder and folder.is_dir() else None
+
+
+def search_path(data: Any) -> list[str]:
+    """`hydra.searchpath` of a recipe; a list of `file://folder`, `pkg://package` or plain folders."""
+    hydra = data.get("hydra") if isinstance(data, dict) else None
+    entries = hydra.get("searchpath") if isinstance(hydra, dict) else None
+    return [entry for entry in entries if isinstance(entry, str)] if isinstance(entries, list) else []
+
+
+def searched_folders(recipe: Document) -> list[Path]:
+    """Where Hydra looks for a file of the defaults list besides veRL: beside the launched recipe, then on its path."""
+    return [recipe.path.parent, *filter(None, map(_folder, search_path(recipe.data)))]
+
+
+def _folder(entry: str) -> Path | None:
+    """A folder is relative to the working directory, as in Hydra. A package is found without importing it."""
+    scheme, _, name = entry.rpartition("://")
+    if scheme in ("", "file"):
+        return Path(name)
+    top, *inner = name.split(".")
+    package = package_folder(top) if scheme == "pkg" else None
+    return package.joinpath(*inner) if package else None
+
+
+def compose(recipe: Path, overrides: Sequence[str] = ()) -> Any:
+    """The whole config that veRL gets from `--config-dir FOLDER --config-name NAME` and the overrides."""
+    import hydra
+
+    document, _ = yaml_lines.load(recipe)
+    folders = [f"file://{config_folder()}", *search_path(document.data if document else None)]
+    search = f"hydra.searchpath={folders}"  # it replaces the recipe's own, so that one is repeated
+    with hydra.initialize_config_dir(str(recipe.parent.resolve()), version_base=None):
+        return hydra.compose(recipe.stem, overrides=[*overrides, search])
