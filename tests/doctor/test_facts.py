@@ -115,17 +115,21 @@ def test_verl_ignores_the_reward_function_of_a_legacy_key(tmp_path):
     assert get_custom_reward_fn(OmegaConf.merge(hydra_chain._base("ppo_trainer", ()), legacy)) is None
 
 
-@pytest.mark.e2e
-def test_a_recipe_is_merged_as_hydra_merges_it(monkeypatch):
+def assert_merged_as_by_hydra(recipe):
     from omegaconf import OmegaConf
 
+    document, _ = yaml_lines.load(recipe)
+    theirs = OmegaConf.to_container(hydra_search.compose(recipe), resolve=True)
+    assert hydra_chain.follow(document).values == theirs, recipe
+
+
+@pytest.mark.e2e
+def test_a_recipe_is_merged_as_hydra_merges_it(monkeypatch):
     monkeypatch.chdir(ROOT)
     recipes = [path for path in Path("recipes").rglob("*.yaml") if re.search("grpo|ppo", path.stem)]
     assert len(recipes) >= 9
     for recipe in recipes:
-        document, _ = yaml_lines.load(recipe)
-        theirs = OmegaConf.to_container(hydra_search.compose(recipe), resolve=True)
-        assert hydra_chain.follow(document).values == theirs, recipe
+        assert_merged_as_by_hydra(recipe)
 
 
 @pytest.mark.e2e
@@ -145,4 +149,26 @@ def test_a_recipe_is_merged_as_hydra_merges_it(monkeypatch):
 def test_packages_and_groups_are_merged_as_hydra_merges_them(tmp_path, overlay, defaults):
     (tmp_path / "extra.yaml").write_text(overlay)
     (tmp_path / "recipe.yaml").write_text(f"defaults: {defaults}\nactor_rollout_ref: {{rollout: {{name: vllm}}}}\n")
-    test_a_recipe_is_merged_as_hydra_merges_it(tmp_path / "recipe.yaml")
+    assert_merged_as_by_hydra(tmp_path / "recipe.yaml")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("entry", ["file://shared", "shared", "pkg://verl.trainer"])
+def test_the_search_path_is_followed_as_hydra_follows_it(tmp_path, monkeypatch, entry):
+    """A folder is relative to the working directory; a file beside the recipe wins over one of the same name there."""
+    monkeypatch.chdir(tmp_path)
+    recipe = "defaults: [ppo_trainer, extra, beside, _self_]\nhydra: {searchpath: [file://shared]}\n"
+    for name, content in {
+        "there/recipe.yaml": recipe.replace("file://shared]", f"{entry}, file://shared]"),
+        "there/beside.yaml": "trainer: {nnodes: 3}\n",
+        "shared/beside.yaml": "trainer: {nnodes: 4}\n",
+        "shared/extra.yaml": "defaults: [inner, _self_]\ntrainer: {save_freq: 5}\n",
+        "shared/inner.yaml": "trainer: {test_freq: 6, save_freq: 7}\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert_merged_as_by_hydra(Path("there/recipe.yaml"))
+    document, _ = yaml_lines.load(Path("there/recipe.yaml"))
+    chain = hydra_chain.follow(document)
+    assert [chain.get(f"trainer.{key}") for key in ("nnodes", "save_freq", "test_freq")] == [3, 5, 6]
+    assert chain.place("trainer.save_freq").file == "shared/extra.yaml" and chain.findings == []

@@ -17,7 +17,7 @@ def chat(
     server: Annotated[str, typer.Option(help="Any OpenAI-compatible server; a key comes from VLLM_API_KEY.")],
     loop: Annotated[
         Path | None,
-        typer.Option(help="The agent loops of its training, for example recipes/toy/loop.yaml: tools, turns, tokens, budget."),
+        typer.Option(help="The agent loops of its training, such as recipes/toy/loop.yaml: tools, turns, budget."),
     ] = None,
     tools: Annotated[
         Path | None, typer.Option(help="YAML of tools, for example recipes/toy/tools.yaml, without --loop.")

@@ -150,7 +150,7 @@ def verl(
 ) -> None:
     """Write veRL's tool file: one native tool for each tool of CONFIG.
 
-    Example: firsthand tools verl recipes/toy/tools.yaml --out recipes/tools_toy_verl.yaml
+    Example: firsthand tools verl recipes/toy/tools.yaml --out outputs/verl_tools.yaml
     """
     from dataclasses import asdict
 

@@ -38,7 +38,7 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder of this run.")],
     loop: Annotated[
         Path | None,
-        typer.Option(help="The agent loops of its training, for example recipes/ego_r1/loops/egolife.yaml: tools, turns, tokens, budget."),
+        typer.Option(help="The agent loops of its training, such as recipes/toy/loop.yaml: tools, turns, budget."),
     ] = None,
     tools: Annotated[
         Path | None, typer.Option(help="YAML of tools, for example recipes/ego_r1/tools/egolife.yaml, without --loop.")
