@@ -1,4 +1,4 @@
-# Sourced by the launchers: the usage text is the header comment of the launcher, paths are those of the repository, and
+# The launchers source this file. The usage text is the header comment of the launcher, and
 # DRY_RUN=1 (or --dry-run first) prints the command instead of running it.
 
 die() { printf '\033[31m%s\033[0m\n' "$*" >&2; exit 1; }
@@ -12,7 +12,7 @@ case "${1:-}" in
 esac
 PATH=$root/.venv/bin:$PATH
 
-# The recipe as seen from the root of the repository, which the paths inside it are relative to.
+# Sets `recipe` to its path from the root of the repository, and goes there: all paths inside recipes start at the root.
 find_recipe() {
   [ -f "$1" ] || die "$1: no such recipe; see $root/recipes"
   recipe=$(realpath --relative-to="$root" "$1")

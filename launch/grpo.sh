@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Reinforcement learning with veRL. With RAY_ADDRESS set it joins that Ray cluster, else it starts one on this machine.
+# Reinforcement learning with veRL. With RAY_ADDRESS set it joins that Ray cluster; otherwise it starts one on this machine.
 #   launch/grpo.sh [--dry-run] RECIPE [key=value ...]
+#   launch/grpo.sh recipes/ego_r1/grpo.yaml
 #   launch/grpo.sh recipes/grpo_qwen3vl_choice.yaml trainer.n_gpus_per_node=4 trainer.total_training_steps=100
 set -euo pipefail
 launcher=$0 root=$(cd "$(dirname "$0")/.." && pwd)

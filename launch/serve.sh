@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Serve a model with vLLM behind an OpenAI-compatible API, for `firsthand eval ask --server http://127.0.0.1:8000`.
+# Serve a model with vLLM behind an OpenAI-compatible API, at http://127.0.0.1:8000.
 #   launch/serve.sh [--dry-run] MODEL [vllm serve options ...]
 #   launch/serve.sh runs/sft_qwen3vl_merged --max-model-len 16384 --tensor-parallel-size 2
 # PORT (8000) and NAME (last part of MODEL) come from the environment. It listens on this machine only.

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Serve an agent with vLLM behind an OpenAI-compatible API, and its tools beside it if TOOLS names their YAML.
+# Serve an agent with vLLM behind an OpenAI-compatible API, and also its tools if TOOLS names their YAML.
 #   launch/serve_ego_r1.sh [--dry-run] MODEL [PORT] [vllm serve options ...]
 #   launch/serve_ego_r1.sh Ego-R1/Ego-R1-Agent-3B 8000 --tensor-parallel-size 2
 #   TOOLS=recipes/ego_r1/tools/egolife.yaml launch/serve_ego_r1.sh runs/grpo_ego_r1_merged
-# Then: firsthand eval run ego_r1_bench --agent grpo_ego_r1_merged --server http://127.0.0.1:8000 --loop recipes/ego_r1/loops/egolife.yaml --out ...
-# Any OpenAI client can call its functions: the server reads Hermes calls; with tool_choice "none" it leaves them in the
-# text, as `eval run` wants it. Sampling is what a request says, never what the model's generation_config.json adds.
+# Then: firsthand eval run ego_r1_bench --agent grpo_ego_r1_merged --server http://127.0.0.1:8000 \
+#   --loop recipes/ego_r1/loops/egolife.yaml --out runs/ego_r1_bench/grpo
+# Any OpenAI client can use function calling: the server parses Hermes calls. With tool_choice "none" it leaves them in the
+# text, as `eval run` needs them. Sampling is what the request says; the model's generation_config.json adds nothing.
 # PORT (8000), NAME (last part of MODEL), TOOLS_PORT (8001) and LENGTH (auto: the model's own, or what fits) come
-# from the environment. When one of the two servers ends, the other one does. Both listen on this machine only.
+# from the environment. When one of the two servers ends, the other is stopped. Both listen on this machine only.
 # Hardware: 1 x 24 GB for a model of 3 B parameters; not measured.
 set -euo pipefail
 launcher=$0 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes or reuses .venv with one extra of setup.cfg: `bash launch/setup.sh cpu` or `... cuda`.
-# A stamp is written last; an environment without a valid one is half made and is made anew, never half used.
+# A stamp is written last. An environment without a valid stamp is unfinished: it is made again, never used.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 extra=${1:-cpu}
@@ -33,7 +33,7 @@ began=$SECONDS
 if [ -f "$stamp" ] && works; then
   say "setup.cfg or the constraints changed: updating $venv"
 else
-  [ ! -d $venv ] || say "the environment in $venv is unfinished or broken: making it anew"
+  [ ! -d $venv ] || say "the environment in $venv is unfinished or broken: making it again"
   rm -rf $venv
   say "environment '$extra' with $("$python" --version) in $venv (about 7 minutes, once)"
   "$python" -m venv $venv

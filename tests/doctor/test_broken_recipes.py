@@ -135,6 +135,17 @@ def test_every_fault_of_a_tool_recipe_and_of_the_files_it_names(lint, workshop):
     }
 
 
+def test_an_included_file_is_found_by_the_search_path_of_the_launched_recipe(lint, workshop):
+    (workshop / "shared").mkdir()
+    (workshop / "shared/small.yaml").write_text("trainer: {devicee: cpu}\n")
+    defaults = "[ppo_trainer, small, _self_]\nhydra: {searchpath: [%s]}"
+    [finding] = lint("verl", "[ppo_trainer, _self_]", defaults % "file://shared")
+    assert (finding.rule, finding.file, finding.line) == ("VR001", "shared/small.yaml", 1)
+    [finding] = lint("verl", "[ppo_trainer, _self_]", defaults % "file://elsewhere")
+    assert finding.rule == "VR007" and "no config `small` in ., elsewhere nor in veRL" in finding.message
+    assert "name its folder in `hydra.searchpath`" in finding.fix
+
+
 def test_a_fault_in_an_included_file_is_reported_there(lint, workshop):
     (workshop / "base.yaml").write_text("defaults: [ppo_trainer, _self_]\nhydra: {searchpath: []}\n")
     (workshop / "overlay.yaml").write_text("# @package actor_rollout_ref.rollout\nmulti_turns: {enable: true}\n")
