@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Limits, Reply, run_episode
 from firsthand.rollout.dialects import call
+from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.cassettes import Cassettes
 from firsthand.tools.protocol import Context, Outcome
 from firsthand.tools.toolbox import Toolbox

@@ -25,7 +25,7 @@ from pathlib import Path
 from firsthand import clock, files
 from firsthand.pages.run.build import build
 from firsthand.pages.run.chunks import as_json
-from firsthand.rollout.agent import Trace, Turn
+from firsthand.rollout.trace import Trace, Turn
 from firsthand.training.telemetry import Rollout, metrics_of
 
 BATCH, GROUP = 256, 8
@@ -65,7 +65,8 @@ def call(rng: random.Random, asked: float) -> Turn:
     }[tool]
     body = json.dumps({"name": tool, "arguments": arguments})
     text = f"<think>{words(rng, rng.randrange(30, 120))}</think> <tool>{body}</tool>"
-    turn = Turn(text, len(text) // 4, "call", tool, arguments, status, seconds=rng.lognormvariate(1, 0.5))
+    turn = Turn(text=text, tokens=len(text) // 4, action="call", tool=tool, arguments=arguments, status=status)
+    turn.seconds = rng.lognormvariate(1, 0.5)
     turn.tool_seconds = rng.lognormvariate({"rag": -3, "video_llm": 1.5, "vlm": 0.7, "frames": -2}[tool], 0.6)
     turn.observation = words(rng, rng.randrange(40, 240) if status == "ok" else 12)
     if status == "ok":
@@ -78,20 +79,31 @@ def rollout(rng: random.Random, key: str, facts: dict, skill: float) -> Rollout:
     asked = clock.parse(facts["query_time"])
     turns = [call(rng, asked) for _ in range(max(0, min(8, round(rng.gauss(4, 2)))))]
     if rng.random() < 0.06:
-        turns.append(Turn(words(rng, 30), 40, "invalid", observation="no action could be read", seconds=1.1))
+        turns.append(
+            Turn(text=words(rng, 30), tokens=40, action="invalid", observation="no action could be read", seconds=1.1)
+        )
     stop = rng.choices(["answer", "no_answer", "length", "invalid"], [0.55 + 0.4 * skill, 0.1, 0.05, 0.02])[0]
     letter = rng.choice("ABCD") if stop == "answer" else None
     right = letter is not None and rng.random() < skill
     last = f"<think>{words(rng, 30)}</think> <answer>{letter}</answer>" if letter else words(rng, 60)
-    turns.append(Turn(last, len(last) // 4, "answer" if letter else "invalid", seconds=rng.lognormvariate(0.5, 0.4)))
-    trace = Trace(turns, stop, letter, sum(turn.seconds + turn.tool_seconds for turn in turns))
+    turns.append(
+        Turn(
+            text=last,
+            tokens=len(last) // 4,
+            action="answer" if letter else "invalid",
+            seconds=rng.lognormvariate(0.5, 0.4),
+        )
+    )
+    trace = Trace(
+        turns=turns, stop=stop, letter=letter, seconds=sum(turn.seconds + turn.tool_seconds for turn in turns)
+    )
     parts = {
         "accuracy": float(right),
         "format": float(letter is not None),
         "evidence": 0.6 * right,
         "calls": len(turns) - 1.0,
     }
-    return Rollout(key, parts["accuracy"] + 0.1 * parts["format"], parts, trace.as_dict(), facts)
+    return Rollout(key, parts["accuracy"] + 0.1 * parts["format"], parts, trace, facts)
 
 
 def batch(rng: random.Random, step: int, skill: float) -> list[Rollout]:

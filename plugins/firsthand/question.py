@@ -4,6 +4,7 @@ Media are paths relative to a media root, never bytes. A pre-sampled video is a 
 images with the time of each; a video file is sampled as the recipe says.
 """
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, Literal, Self
 
@@ -35,6 +36,33 @@ class Question(BaseModel):
     query_time: str | None = None
     label: str | None = None  # what is needed to answer: prior, scene, interaction, memory
     labels: dict[str, str | None] = Field(default_factory=dict)  # what else scores are grouped by
+
+    @classmethod
+    def from_eval(cls, row: Mapping[str, Any]) -> Self:
+        """The question that `rollout.prompt.eval_row` wrote as this row."""
+        facts = {key: value for key, value in row.items() if key in FIELDS}
+        labels = {key: row[key] for key in row if key not in FIELDS | {"letters", "messages"}}
+        return cls(**facts, labels=labels)
+
+    @classmethod
+    def from_verl(cls, row: Mapping[str, Any], style: StyleName = "choice") -> Self:
+        """The question that `rollout.prompt.verl_row` wrote as this row. The row does not hold its style; the times of
+        its images and a system prompt of its own stand in the prompt only."""
+        info, (video, *_) = row["extra_info"], row["videos"] or [{}]
+        frames = video.get("video")
+        if len(letters_of(info)) != len(info["choices"]):
+            raise ValueError("as many letters as choices are needed")
+        return cls(
+            options=options_of(info),
+            answer=row["reward_model"]["ground_truth"],
+            images=row["images"] or [],
+            style=style,
+            data_source=row["data_source"],
+            labels={key: info[key] for key in info if key not in FIELDS | {"index", "letters", "choices"}},
+            **({"video_file": frames} if isinstance(frames, str) else {"video": frames or []}),
+            fps=video.get("raw_fps"),
+            **{key: info[key] for key in ("id", "question", "split", "identity", "query_time", "label")},
+        )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -70,6 +98,18 @@ class Question(BaseModel):
 FIELDS = frozenset(Question.model_fields)
 
 
+def letters_of(extra_info: Mapping[str, Any] | None) -> str:
+    """The letters of a veRL row; an open question has none. Rows of other projects may not say: these are A to D."""
+    letters = (extra_info or {}).get("letters")
+    return "ABCD" if letters is None else letters
+
+
+def options_of(extra_info: Mapping[str, Any]) -> dict[str, str]:
+    """Letter and text of each option of a veRL row, as far as the row says."""
+    choices = extra_info.get("choices")
+    return dict(zip(letters_of(extra_info), map(str, () if choices is None else choices), strict=False))
+
+
 class Step(BaseModel):
     """One call of a tool, with the thought before it and what came back."""
 
@@ -79,7 +119,7 @@ class Step(BaseModel):
     observation: str
 
 
-class Trajectory(BaseModel):
+class Solved(BaseModel):
     """A question with the way to its answer: what supervised fine-tuning learns from."""
 
     question: Question

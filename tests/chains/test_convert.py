@@ -15,8 +15,9 @@ from firsthand.data.build import writers
 from firsthand.data.build.build import Options, build
 from firsthand.data.build.catalogue import release
 from firsthand.errors import UserError
-from firsthand.rollout.actions import Answer, Call, read_action
-from firsthand.rollout.prompt import eval_row, messages, question_of, verl_row
+from firsthand.question import Question
+from firsthand.rollout.prompt import eval_row, messages, verl_row
+from firsthand.rollout.turn_text import Answer, Call, read_action
 
 SEARCH = {"level": "day", "keywords": ["kettle", 'a "b" {c}'], "start_time": "DAY1_11000000"}
 CALL = f"<think>I search with rag.</think> <tool>{json.dumps({'name': 'rag', 'arguments': SEARCH})}</tool>"
@@ -159,7 +160,7 @@ def test_questions_are_read_from_rows_of_either_kind(tmp_path, question) -> None
             table.add(writers.pack("x.parquet", [verl_row(one, number)], video_files=False))
     files.write_jsonl(tmp_path / "eval.jsonl", map(eval_row, asked))
     of_table, of_lines = read_questions(tmp_path / "rl.parquet"), read_questions(tmp_path / "eval.jsonl")
-    assert of_lines == asked == [question_of(eval_row(one)) for one in asked]
+    assert of_lines == asked == [Question.from_eval(eval_row(one)) for one in asked]
     assert [one.model_dump(exclude={"labels"}) for one in of_table] == [
         one.model_dump(exclude={"labels"}) for one in asked
     ]

@@ -18,7 +18,7 @@ from firsthand.tools import keys
 from firsthand.tools.backends.openai import OpenAIBackend, Price
 from firsthand.tools.limits import Breaker, Guard, RateLimit
 from firsthand.tools.protocol import Budget
-from firsthand.tools.scope import Row
+from firsthand.tools.scope import Scope
 from firsthand.tools.serve.server import Limits, build
 from firsthand.tools.toolbox import Toolbox
 from firsthand.tools.vlm import Vlm
@@ -43,7 +43,7 @@ def served(serve, proxy, deadline: float, jpeg: bytes, tmp_path: Path, monkeypat
     environment: Any = SimpleNamespace(frame=lambda *_: frame, is_recorded=lambda *_: True)
     guard = Guard(retries=2, backoff=0.01, breaker=Breaker(faults=1000))
     toolbox = Toolbox([Vlm(environment, backend, max_pixels=4096)], {"vlm": guard})
-    app = build(toolbox, Row.of("A1_JAKE", "end"), Limits(budget=Budget(seconds=deadline)))
+    app = build(toolbox, Scope.of("A1_JAKE", "end"), Limits(budget=Budget(seconds=deadline)))
     with httpx.Client(base_url=serve(app), timeout=60) as client:
         yield client, toolbox
 

@@ -13,7 +13,7 @@ from firsthand.memory.records import Record
 from firsthand.memory.search import Searcher
 from firsthand.memory.store import Store
 from firsthand.tools.rag import Rag
-from firsthand.tools.scope import Row
+from firsthand.tools.scope import Scope
 from firsthand.tools.serve.server import Limits, build
 from firsthand.tools.terminate import Terminate
 from firsthand.tools.toolbox import Toolbox
@@ -38,7 +38,7 @@ def toolbox(tmp_path_factory: pytest.TempPathFactory) -> Toolbox:
 @pytest.fixture
 def client(serve, toolbox: Toolbox):
     """Of a server that knows whose week it is and what time it is."""
-    url = serve(build(toolbox, Row.of("A1_JAKE", NOW), Limits()))
+    url = serve(build(toolbox, Scope.of("A1_JAKE", NOW), Limits()))
     with httpx.Client(base_url=url, timeout=60, headers={"Content-Type": "application/json"}) as client:
         yield client
 
@@ -138,7 +138,7 @@ def test_a_path(client, path: str) -> None:
 
 
 def test_a_source_that_is_not_there_is_no_mistake_of_the_model(serve, toolbox: Toolbox) -> None:
-    url = serve(build(toolbox, Row(), Limits()))
+    url = serve(build(toolbox, Scope(), Limits()))
     for source in ("A9_NOBODY", "../../etc", "A1_JAKE'--"):
         says = {"X-Source": source, "X-Query-Time": NOW}
         reply = httpx.post(f"{url}/query", json=SEARCH, headers=says, timeout=60)

@@ -13,8 +13,9 @@ from firsthand.cli import app
 from firsthand.data.build.build import Built, Options, build
 from firsthand.data.build.catalogue import release
 from firsthand.errors import UserError
-from firsthand.rollout.actions import Answer, Call, read_action
-from firsthand.rollout.prompt import question_of, system
+from firsthand.question import Question
+from firsthand.rollout.prompt import system
+from firsthand.rollout.turn_text import Answer, Call, read_action
 
 SYSTEM = "You answer with tools."
 QUESTION = "Who has the cup? <timestamp>DAY1_11210217</timestamp>\nA. Jake\nB. Alice\nC. Tasha\nD. Lucia"
@@ -305,7 +306,7 @@ def test_benchmarks_are_for_evaluation(tmp_path: Path) -> None:
     files.write_json(tmp_path / "src/EgoLifeQA_A1_JAKE.json", [a_question()])
     run("egolife_qa", tmp_path / "src", tmp_path / "out")
     [row] = files.read_jsonl(tmp_path / "out/eval.jsonl")
-    question = question_of(row)
+    question = Question.from_eval(row)
     assert (question.split, question.labels["type"], question.labels["need_name"]) == ("test", "EntityLog", "True")
 
 

@@ -10,7 +10,8 @@ from firsthand import files
 from firsthand.data.build.build import Built, Options, build
 from firsthand.data.build.catalogue import release
 from firsthand.errors import UserError
-from firsthand.rollout.prompt import question_of, system
+from firsthand.question import Question
+from firsthand.rollout.prompt import system
 
 
 def frame(dataset: str, video: str, folder: str, name: str) -> str:
@@ -83,7 +84,7 @@ def test_rl_and_eval_rows(tmp_path: Path) -> None:
     assert rows[1]["extra_info"]["question_type"] == "object counting"
     assert (rows[1]["reward_model"]["ground_truth"], rows[1]["agent_name"]) == ("B", "single_turn_agent")
     assert (rows[0]["images"], rows[0]["videos"]) == (ANIMAL, [])
-    questions = [question_of(row) for row in files.read_jsonl(tmp_path / "out/eval.jsonl")]
+    questions = [Question.from_eval(row) for row in files.read_jsonl(tmp_path / "out/eval.jsonl")]
     assert [question.id for question in questions] == ["animal-01", "surgery-01", "surgery-02", "industry-01"]
     assert [question.labels["primary_category"] for question in questions] == [
         "Identification", "Counting", "Identification", "Prediction",
@@ -162,7 +163,7 @@ def test_the_test_set(tmp_path: Path) -> None:
     files.write_json(tmp_path / "src/egocross_testbed/egocross_testbed_imgs.json", TEST)
     built = run("egocross_test", tmp_path / "src", tmp_path / "out")["eval"]
     assert (built.rows, built.dropped) == ({"eval.jsonl": 5}, 0)
-    questions = {row["id"]: question_of(row) for row in files.read_jsonl(tmp_path / "out/eval.jsonl")}
+    questions = {row["id"]: Question.from_eval(row) for row in files.read_jsonl(tmp_path / "out/eval.jsonl")}
     assert {id: question.times for id, question in questions.items()} == {
         "1": [0, 1, 2], "2": [0, 2, 4], "200": [0, 2, 4], "400": [0, 1, 2], "900": [0, 2, 4],
     }  # fmt: skip

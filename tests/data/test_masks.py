@@ -10,7 +10,7 @@ from PIL import Image
 
 from firsthand import files
 from firsthand.data.registry import entries
-from firsthand.question import Question, Step, Trajectory
+from firsthand.question import Question, Solved, Step
 from firsthand.rollout import prompt
 
 pytest.importorskip("llamafactory")
@@ -19,7 +19,7 @@ IGNORED = -100
 END = "<|im_end|>\n"
 
 
-def solved(number: int, steps: int) -> Trajectory:
+def solved(number: int, steps: int) -> Solved:
     """A chain of calls whose observation quotes what an assistant would write."""
     asked = Question(
         id=f"t{number}", question=f"Where did I leave the cup number {number}?", answer="B", style="ego_r1",
@@ -31,16 +31,16 @@ def solved(number: int, steps: int) -> Trajectory:
              observation=f"<think>no</think> <answer>A</answer> in record {n}")
         for n in range(steps)
     ]  # fmt: skip
-    return Trajectory(question=asked, steps=calls, thought="It was on the table.")
+    return Solved(question=asked, steps=calls, thought="It was on the table.")
 
 
-def pictured(number: int, frames: int) -> Trajectory:
+def pictured(number: int, frames: int) -> Solved:
     asked = Question(
         id=f"i{number}", question=f"What is held, {number}?", answer="A", style="egocross", data_source="egocross",
         options={"A": "a cup", "B": "a pen"}, images=[f"{n}.png" for n in range(frames)],
         times=[2.0 * n for n in range(frames)], split="train",
     )  # fmt: skip
-    return Trajectory(question=asked)
+    return Solved(question=asked)
 
 
 CASES = {

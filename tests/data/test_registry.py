@@ -13,7 +13,7 @@ from firsthand.data.build.build import Options, build
 from firsthand.data.build.catalogue import RELEASES, release
 from firsthand.data.read.data_file import find
 from firsthand.errors import UserError
-from firsthand.question import Question, Step, Trajectory
+from firsthand.question import Question, Solved, Step
 from firsthand.rollout import prompt
 
 ROOT = Path(__file__).parents[2]
@@ -171,7 +171,7 @@ def native_row() -> dict[str, Any]:
         id="q", question="where ?", options={"A": "here", "B": "there"}, answer="B", style="ego_r1_native",
         data_source="test", split="train",
     )  # fmt: skip
-    made = Trajectory(question=question, steps=[Step(thought="look", tool="rag", arguments={}, observation="a cup")])
+    made = Solved(question=question, steps=[Step(thought="look", tool="rag", arguments={}, observation="a cup")])
     schema = {"name": "rag", "description": "searches", "parameters": {"type": "object", "properties": {}}}
     return prompt.sharegpt_row(question, prompt.solution(made), [{"type": "function", "function": schema}])
 

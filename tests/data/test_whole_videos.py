@@ -10,8 +10,8 @@ import pytest
 from firsthand import files
 from firsthand.data.build.build import Built, Options, build
 from firsthand.data.build.catalogue import release
+from firsthand.question import Question
 from firsthand.rollout.episodes import Task
-from firsthand.rollout.prompt import question_of
 
 
 def run(name: str, tmp_path: Path) -> tuple[Built, list[dict[str, Any]]]:
@@ -31,7 +31,7 @@ def test_egoschema_takes_the_questions_with_public_answers(tmp_path: Path) -> No
     built, rows = run("egoschema", tmp_path)
     assert built.left_aside == {"its answer is not public": 1} and not built.dropped
     assert [(row["id"], row["answer"], row["letters"]) for row in rows] == [("u0", "E", "ABCDE"), ("u2", "A", "ABCDE")]
-    first = question_of(rows[0])
+    first = Question.from_eval(rows[0])
     assert (first.identity, first.query_time) == ("u0", "DAY1_00030000")
     text = rows[0]["messages"][1]["content"][0]["text"]
     assert text.startswith(
@@ -57,7 +57,7 @@ def test_videomme_takes_the_long_videos(videomme: Path, tmp_path: Path) -> None:
     built, [row] = run("videomme_long", tmp_path)
     assert built.left_aside == {"a short video": 1} and built.dropped == 1 and "'E' is not among" in built.examples[0]
     assert sum(built.notes.values()) and row["query_time"] == "end"
-    question = question_of(row)
+    question = Question.from_eval(row)
     assert question.options["C"] == "pan" and question.labels["task_type"] == "Object Recognition"
     assert Task(question, []).context.query_time is None  # the whole video may be seen
 

@@ -1,6 +1,5 @@
 """Agents with tools: a finding, with its line and its fix, for each mistake in the recipe, the loops and the rows."""
 
-import dataclasses
 import inspect
 from pathlib import Path
 
@@ -170,12 +169,19 @@ def test_the_benchmark_does_not_choose_the_checkpoint(look, workshop):
 
 
 def test_a_reward_of_traces_needs_agents(look, workshop):
-    (workshop / "reward_fns").mkdir()
-    (workshop / "reward_fns/ego_r1.py").write_text((workshop / "reward.py").read_text())
-    assert look("path: reward.py", "path: reward_fns/ego_r1.py") == {}
+    plain = (workshop / "reward.py").read_text()
+    whole = [("VR039", "recipe.yaml", 19)]
+    reads = {'extra_info["trace"]': whole, "sample.trace": whole, 'extra_info.get("trace")': [], "'trace'": []}
+    for what in reads:
+        (workshop / "reward.py").write_text(f"{plain}\n\ndef part(sample, extra_info):\n    return {what}\n")
+        assert look() == {}, what
     for name in ("rows", "dev"):
         write(workshop / f"{name}.parquet", [{**row(0), "agent_name": "single_turn_agent"}])
-    assert list(look("path: reward.py", "path: reward_fns/ego_r1.py")) == [("VR039", "recipe.yaml", 19)]
+    for what, found in reads.items():
+        (workshop / "reward.py").write_text(f"{plain}\n\ndef part(sample, extra_info):\n    return {what}\n")
+        assert list(look()) == found, what
+    assert agent_loops.reads_trace(str(ROOT / "reward_fns/ego_r1.py"))
+    assert not agent_loops.reads_trace(str(ROOT / "reward_fns/choice.py"))
 
 
 @pytest.mark.parametrize(("old", "new", "rule", "line"), [
@@ -187,18 +193,10 @@ def test_the_sampler(look, old, new, rule, line):
     assert (rule, "recipe.yaml", line) in look(old, new)
 
 
-def test_the_settings_are_those_of_the_loop_and_the_sampler():
+def test_the_options_are_those_of_the_sampler():
     pytest.importorskip("verl")
     from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
-    from firsthand.rollout import loop_file
-    from firsthand.rollout.agent import Limits
-    from firsthand.training.agent_loop import ToolLoop
-
-    taken = inspect.signature(ToolLoop.__init__).parameters
-    assert {"self", "args", "options", *agent_loops.OWN} == set(taken)
-    assert taken["turn_tokens"].default == loop_file.TURN_TOKENS
-    assert not {field.name for field in dataclasses.fields(Limits)} & set(agent_loops.OWN)
     own = {"traces", "group_reward"}
     assert agents.SAMPLER_OPTIONS - own <= set(inspect.signature(ReplayBuffer.__init__).parameters)
     source = (ROOT / "plugins/firsthand/training/replay_buffer.py").read_text()

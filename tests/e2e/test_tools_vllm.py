@@ -10,7 +10,7 @@ from firsthand import clock
 from firsthand.media.index import writing
 from firsthand.serving.vllm_server import vllm_server
 from firsthand.tools import config
-from firsthand.tools.scope import Row
+from firsthand.tools.scope import Scope
 from firsthand.tools.serve.server import Limits, build
 
 MODEL = Path(__file__).parents[2] / "models/tiny_qwen3_vl"
@@ -46,7 +46,7 @@ def test_visual_tools_over_vllm(store: Path, serve) -> None:
     with vllm_server(MODEL, "tiny", store / "vllm.log", max_model_len=2048) as url:
         (store / "tools.yaml").write_text(CONFIG.format(folder=store, url=url))
         toolbox = config.load(store / "tools.yaml")
-        tools = serve(build(toolbox, Row.of("A1_JAKE", "DAY1_11000800"), Limits()))
+        tools = serve(build(toolbox, Scope.of("A1_JAKE", "DAY1_11000800"), Limits()))
         with httpx.Client(base_url=tools, timeout=120) as client:
             look = {"question": "Which room is it?", "timestamp": "DAY1_11000300"}
             watch = {"question": "What do I do?", "range": "DAY1_11000000-DAY1_11000800"}

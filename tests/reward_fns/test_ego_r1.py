@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from firsthand import clock
-from firsthand.rollout.actions import Answer, Call, read_action
+from firsthand.rollout.turn_text import Answer, Call, read_action
 
 ROOT = Path(__file__).parents[2]
 CALL = """<think>x</think> <tool>{'name': 'rag', 'arguments': '{"level": "day"}'}</tool>"""

@@ -68,7 +68,7 @@ def test_a_call_and_an_answer():
     assert (trace.stop, trace.letter, trace.faults) == ("answer", "B", 0)
     assert script.heard == [{"role": "user", "content": "<information>seen by A1_JAKE</information>"}]
     assert trace.calls[0].spans == [(1.0, 2.0)] and trace.calls[0].status == "ok"
-    json.dumps(trace.as_dict())
+    json.dumps(trace.model_dump())
 
 
 def test_the_native_dialect_has_its_own_turns():

@@ -77,8 +77,8 @@ def test_a_row_says_what_happened_and_what_it_took(tmp_path: Path) -> None:
     row = Episode.model_validate(rows["q#1"])
     assert (row.letter, row.correct, row.output, row.sample, row.cost) == ("B", True, RIGHT, 1, 6.5)
     assert (row.target_time, row.labels["type"], row.label) == ("DAY1_11000000-DAY1_11000000", "EntityLog", "memory")
-    call = row.trace["turns"][0]
-    assert (call["tool"], call["status"], call["observation"]) == ("clock", "ok", "A1_JAKE 129600.0")
+    call = row.trace.turns[0]
+    assert (call.tool, call.status, call.observation) == ("clock", "ok", "A1_JAKE 129600.0")
     assert row.settings["tools"] == ["clock"] and row.settings["limits"]["turns"] == 4
     assert not (tmp_path / "e.jsonl.errors.jsonl").exists()
 

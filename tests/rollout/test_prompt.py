@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from firsthand.question import Question, Step, Trajectory
+from firsthand.question import Question, Solved, Step
 from firsthand.rollout import prompt
-from firsthand.rollout.actions import Answer, Call, read_action
+from firsthand.rollout.turn_text import Answer, Call, read_action
 from firsthand.tools.rag import RagArguments
 from firsthand.tools.video_llm import VideoArguments
 from firsthand.tools.vlm import VlmArguments
@@ -28,7 +28,7 @@ def question(**changes) -> Question:
 ])  # fmt: skip
 def test_a_row_of_evaluation_holds_the_whole_question(changes) -> None:
     row = question(**changes)
-    assert prompt.question_of(json.loads(json.dumps(prompt.eval_row(row)))) == row
+    assert Question.from_eval(json.loads(json.dumps(prompt.eval_row(row)))) == row
 
 
 def test_labels_do_not_hide_fields() -> None:
@@ -40,7 +40,7 @@ def test_what_is_taught_is_what_the_reader_of_turns_accepts() -> None:
     step = Step(
         thought="look", tool="rag", arguments={"level": "day", "keywords": ["<b>", 'a "cup"', "é"]}, observation="x"
     )
-    call, seen, answer = prompt.solution(Trajectory(question=question(), steps=[step], thought="so"))
+    call, seen, answer = prompt.solution(Solved(question=question(), steps=[step], thought="so"))
     assert read_action(call["content"], "ego_r1") == Call("rag", step.arguments, "look")
     assert seen == {"role": "user", "content": "<information>x</information>"}
     assert read_action(answer["content"], "ego_r1", "AB") == Answer("B", "B", "so")
@@ -68,7 +68,7 @@ def test_the_example_of_a_call_can_be_read() -> None:
 
 def test_an_answer_that_is_not_public_cannot_be_taught() -> None:
     with pytest.raises(ValueError, match="not public"):
-        Trajectory(question=question(answer=None))
+        Solved(question=question(answer=None))
 
 
 @pytest.mark.parametrize("changes, reason", [
@@ -88,7 +88,7 @@ def test_a_question_that_contradicts_itself(changes, reason: str) -> None:
 def test_the_native_dialect_is_written_as_qwen_writes_a_call() -> None:
     row = question(style="ego_r1_native")
     step = Step(thought="look", tool="rag", arguments={"keywords": ["é"]}, observation="x")
-    call, seen, answer = prompt.solution(Trajectory(question=row, steps=[step], thought="so"))
+    call, seen, answer = prompt.solution(Solved(question=row, steps=[step], thought="so"))
     assert call["content"] == (
         '<think>look</think>\n<tool_call>\n{"name": "rag", "arguments": {"keywords": ["é"]}}\n</tool_call>'
     )

@@ -20,12 +20,12 @@ from PIL import Image as Picture
 from pydantic import BaseModel, Field
 
 from firsthand import clock, files, processes
-from firsthand.question import Question, Step, StyleName, Trajectory
+from firsthand.question import Question, Solved, Step, StyleName
 from firsthand.rollout import prompt
-from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import LAST_TURN, Limits, run_episode
 from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import chat_tools
+from firsthand.rollout.turn_text import Dialect
 from firsthand.serving.vllm_server import CPU_ENV, free_port, serve_command
 from firsthand.tools.protocol import Context, Image, Outcome
 from firsthand.tools.toolbox import Toolbox
@@ -70,7 +70,7 @@ OBSERVATIONS = [
 THOUGHTS = ["look", "", "first line\n\nsecond: { } é", " spaces "]
 
 
-def trajectory(style: StyleName) -> Trajectory:
+def trajectory(style: StyleName) -> Solved:
     question = Question(
         id="q", question="where was the cup ?", options={"A": "kitchen", "B": "garden"}, answer="B", style=style,
         data_source="test", split="train", identity="A1_JAKE", query_time=QUERY_TIME,
@@ -79,7 +79,7 @@ def trajectory(style: StyleName) -> Trajectory:
         Step(thought=thought, tool="rag", arguments={"keywords": [f"cup {number}", "杯"]}, observation=observation)
         for number, (thought, observation) in enumerate(zip(THOUGHTS, OBSERVATIONS, strict=True))
     ]
-    return Trajectory(question=question, steps=steps, thought="so it is B")
+    return Solved(question=question, steps=steps, thought="so it is B")
 
 
 def toolbox(pictures: bool = False) -> Toolbox:

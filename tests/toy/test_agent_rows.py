@@ -13,9 +13,9 @@ from firsthand import clock, files
 from firsthand.errors import UserError
 from firsthand.question import Question
 from firsthand.rollout import prompt
-from firsthand.rollout.actions import Answer, Call, read_action
 from firsthand.rollout.agent import Limits, Trace, run_episode
 from firsthand.rollout.episodes import Task
+from firsthand.rollout.turn_text import Answer, Call, read_action
 from firsthand.tools.config import load
 from firsthand.toy import scripted_teacher
 from firsthand.toy.agent_rows import agent_questions, build_agent_rows

@@ -83,7 +83,7 @@ def run(processor, monkeypatch):
     monkeypatch.setattr(agent_loop, "toolbox_of", lambda path: Toolbox([Echo()]))
     monkeypatch.setattr(agent_loop, "TokenPolicy", lambda *a: policies.append(policy_class(*a)) or policies[-1])
 
-    def call(turns, dialect, response_length=2000, messages=None, **limits):
+    def call(turns, dialect, response_length=2000, messages=None, letters="ABCD", **limits):
         policies.clear()
 
         async def main():
@@ -98,7 +98,7 @@ def run(processor, monkeypatch):
                 processor=processor, dataset_cls=MediaDataset, data_config=DictConfigWrap(config.data),
                 hf_model_type="qwen3_vl", toolbox="x", dialect=dialect, **{"turns": 9, "invalid": 9, **limits},
             )  # fmt: skip
-            facts = {"identity": "A2_ALICE", "query_time": "DAY2_10000000", "letters": "ABCD"}
+            facts = {"identity": "A2_ALICE", "query_time": "DAY2_10000000", "letters": letters}
             prompt = messages or [{"role": "system", "content": "s"}, {"role": "user", "content": "q"}]
             return await loop.run({"logprobs": True}, raw_prompt=prompt, extra_info=facts), server
 
@@ -177,6 +177,12 @@ def test_a_rollout_whose_tools_failed_trains_nothing(run):
     assert output.extra_fields["trace"]["faults"] == 1 and not any(output.response_mask)
 
 
+def test_an_open_question_is_never_read_as_one_of_four_letters(run):
+    turns = [("<think>so</think> <answer>B</answer>", True)]
+    said = {letters: run(turns, "ego_r1", letters=letters)[0].extra_fields["trace"] for letters in ("", "AB")}
+    assert [(trace["stop"], trace["letter"]) for trace in said.values()] == [("answer", None), ("answer", "B")]
+
+
 def test_the_row_decides_whose_week_it_is(run):
     _, _, policy = run(
         [(call_text("ego_r1", "A1_JAKE"), True), ("<think>x</think> <answer>B</answer>", True)], "ego_r1"
@@ -211,7 +217,8 @@ def test_the_loop_decides_how_much_a_tool_may_say(run):
     assert policy.messages[-2]["content"] == "<information>77 tokens</information>"
 
 
-@pytest.mark.parametrize("length", range(30, 200, 7))
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(length=st.integers(30, 200))
 def test_nothing_is_ever_longer_than_the_response_length(run, length):
     turns = [(call_text("ego_r1", "word " * 20), False)] * 8 + [("<think>x</think> <answer>B</answer>", True)]
     output, _, _ = run(turns, "ego_r1", response_length=length)

@@ -12,14 +12,14 @@ from verl import DataProto
 from verl.trainer.ppo.core_algos import AdvantageEstimator
 from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
-from firsthand.pages.run.trajectory import read
+from firsthand.pages.run.episode import read
 from firsthand.question import Question
 from firsthand.rollout import prompt
 from firsthand.training import replay_buffer
 
 
 def trajectory(key: str, score: float, faulty: bool = False, identity: str = "A1_JAKE") -> tuple[str, dict]:
-    action = {"action": "call", "tool": "rag", "status": "infra_error" if faulty else "ok", "tool_seconds": 0.1}
+    action = {"text": "", "action": "call", "tool": "rag", "status": "infra_error" if faulty else "ok"}
     trace = {"turns": [action], "faults": int(faulty), "stop": "answer"}
     return key, {
         "uid": key.split("_")[0],

@@ -2,30 +2,35 @@
 
 import pytest
 
+from firsthand.rollout.trace import Trace, Turn
 from firsthand.training.telemetry import Rollout, metrics_of, settle_faults
 
 
 def turn(action="call", status="ok", tool="rag", seconds=0.1):
-    return {"action": action, "status": status if action == "call" else None, "tool": tool, "tool_seconds": seconds}
+    status = status if action == "call" else None
+    return Turn(text="", action=action, status=status, tool=tool, tool_seconds=seconds)
 
 
-def rollout(key, score, *turns, faults=0, stop="answer"):
-    return Rollout(key, score, {"accuracy": score}, {"turns": list(turns), "faults": faults, "stop": stop})
+FAULT = turn(status="infra_error")
+
+
+def rollout(key, score, *turns, stop="answer"):
+    return Rollout(key, score, {"accuracy": score}, Trace(turns=list(turns), stop=stop))
 
 
 def test_a_faulty_rollout_is_worth_the_mean_of_the_sound_ones():
-    group = [rollout("q_0_0", 1.0), rollout("q_1_0", 0.0), rollout("q_2_0", 0.0, faults=2)]
+    group = [rollout("q_0_0", 1.0), rollout("q_1_0", 0.0), rollout("q_2_0", 0.0, FAULT, FAULT)]
     assert settle_faults(group) == group[2:], "and leaves its group"
     assert [r.score for r in group] == [1.0, 0.0, 0.5]
 
 
 def test_a_lone_sound_rollout_is_not_left_alone():
-    group = [rollout("q_0_0", 1.0), rollout("q_1_0", 0.0, faults=1)]
+    group = [rollout("q_0_0", 1.0), rollout("q_1_0", 0.0, FAULT)]
     assert settle_faults(group) == [] and [r.score for r in group] == [1.0, 1.0]
 
 
 def test_a_group_without_a_sound_rollout_is_worth_nothing_at_all():
-    group = [rollout("q_0_0", 1.0, faults=1), rollout("q_1_0", 0.0, faults=1)]
+    group = [rollout("q_0_0", 1.0, FAULT), rollout("q_1_0", 0.0, FAULT)]
     assert settle_faults(group) == [] and [r.score for r in group] == [0.0, 0.0]
 
 
@@ -33,7 +38,7 @@ def test_metrics_of_tools_turns_and_groups():
     groups = [
         [
             rollout("a_0_0", 1.0, turn(seconds=1.0), turn("answer")),
-            rollout("a_1_0", 0.0, turn(status="timeout"), faults=1, stop="length"),
+            rollout("a_1_0", 0.0, turn(status="timeout"), stop="length"),
         ],
         [rollout("b_0_0", 0.0, turn("invalid"), turn("answer")), rollout("b_1_0", 0.0, turn("answer"))],
     ]
@@ -58,7 +63,7 @@ def test_every_step_has_the_same_names_of_stops_and_outcomes():
 
 
 def test_names_that_a_model_invents_are_one():
-    turns = [turn(status="user_error", tool=f"invented_{n}") | {"invented": True} for n in range(3)]
+    turns = [turn(status="user_error", tool=f"invented_{n}").model_copy(update={"invented": True}) for n in range(3)]
     found = metrics_of([[rollout("a_0_0", 1.0, turn(), *turns), rollout("a_1_0", 0.0)]])
     assert {name.split("/")[1] for name in found if name.endswith("/calls")} == {"calls", "rag", "unknown"}
     assert found["tools/unknown/calls"] == 1.5 and found["tools/user_error"] == 0.75
@@ -68,12 +73,12 @@ def test_a_question_that_was_tried_once_is_no_group():
     alone, flat = [rollout("a_0_0", 1.0)], [rollout("b_0_0", 1.0), rollout("b_1_0", 1.0)]
     assert "groups/zero_variance" not in metrics_of([alone])
     assert metrics_of([alone, flat])["groups/zero_variance"] == 1.0
-    mixed = [*flat, rollout("b_2_0", 0.0), rollout("b_3_0", 0.0, faults=1)]
+    mixed = [*flat, rollout("b_2_0", 0.0), rollout("b_3_0", 0.0, FAULT)]
     assert metrics_of([alone, mixed])["groups/zero_variance"] == 0.0
 
 
 def test_where_no_rollout_is_sound_no_reward_is_told():
-    found = metrics_of([[rollout("a_0_0", 0.0, faults=1), rollout("a_1_0", 0.0, faults=1)]])
+    found = metrics_of([[rollout("a_0_0", 0.0, FAULT), rollout("a_1_0", 0.0, FAULT)]])
     assert not any(name.startswith("reward/") for name in found) and found["tools/faulty_rollouts"] == 1.0
 
 

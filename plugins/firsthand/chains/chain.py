@@ -8,10 +8,9 @@ from pydantic import BaseModel, ValidationError
 
 from firsthand.errors import UserError
 from firsthand.files import read_jsonl
-from firsthand.question import Question, Step, StyleName, Trajectory
-from firsthand.rollout.actions import Action, Answer, Call, Dialect, read_action
-from firsthand.rollout.agent import Trace
+from firsthand.question import Question, Solved, Step, StyleName
 from firsthand.rollout.episodes import Episode
+from firsthand.rollout.turn_text import Action, Answer, Call, Dialect, read_action
 
 
 class Unusable(Exception):
@@ -29,19 +28,18 @@ class _Settings(BaseModel):
     tools: list[str]
 
 
-class _Parts(BaseModel):
-    """What `Episode` stores as it comes, and is read here."""
+class _Recorded(BaseModel):
+    """An episode's settings, as far as rules and converters read them."""
 
     settings: _Settings
-    trace: Trace
 
 
 def read_chains(paths: Iterable[Path]) -> Iterator[Chain]:
     for path in paths:
         for number, row in enumerate(read_jsonl(path), 1):
             try:
-                trace = _Parts.model_validate(row).trace.as_dict()
-                yield Chain(Episode.model_validate(row | {"trace": trace}), path, number)
+                _Recorded.model_validate(row)
+                yield Chain(Episode.model_validate(row), path, number)
             except ValidationError as error:
                 first = error.errors()[0]
                 where = ".".join(map(str, first["loc"])) or "the row"
@@ -60,7 +58,7 @@ def spare(chains: Iterable[Path], *outs: Path) -> None:
 def actions(episode: Episode) -> list[Action]:
     """What each turn of the model was, in order."""
     dialect, letters = episode.settings["dialect"], "".join(episode.options)
-    return [read_action(turn["text"], dialect, letters) for turn in episode.trace["turns"]]
+    return [read_action(turn.text, dialect, letters) for turn in episode.trace.turns]
 
 
 def question(episode: Episode, style: StyleName) -> Question:
@@ -68,17 +66,17 @@ def question(episode: Episode, style: StyleName) -> Question:
     return Question(id=episode.question_id, style=style, **facts)
 
 
-def trajectory(episode: Episode, style: StyleName) -> Trajectory:
+def trajectory(episode: Episode, style: StyleName) -> Solved:
     """The calls that were carried out, and the answer; turns that could not be read are no part of it."""
     if not episode.correct:
         raise Unusable("its answer is wrong, missing or not known")
     steps, thought = [], ""
-    for turn, action in zip(episode.trace["turns"], actions(episode), strict=True):
-        if turn["images"]:
+    for turn, action in zip(episode.trace.turns, actions(episode), strict=True):
+        if turn.images:
             raise Unusable("it shows frames, which rows of words cannot hold")
         if isinstance(action, Call):
-            seen = turn["observation"] or ""
+            seen = turn.observation or ""
             steps.append(Step(thought=action.thought, tool=action.name, arguments=action.arguments, observation=seen))
         elif isinstance(action, Answer):
             thought = action.thought
-    return Trajectory(question=question(episode, style), steps=steps, thought=thought)
+    return Solved(question=question(episode, style), steps=steps, thought=thought)

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from firsthand.rollout.actions import Dialect
-from firsthand.rollout.agent import Limits
+from firsthand.rollout.loop_file import Turns
+from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.backends.openai import Price
 from firsthand.tools.protocol import Budget
 from firsthand.tools.settings import Strict
@@ -49,14 +49,9 @@ class Scripted(Strict):
 Teacher = Annotated[Server | Scripted, Field(discriminator="kind")]
 
 
-class Turns(Strict):
-    turns: int = Field(default=20, ge=1)  # of the teacher, the answer included
-    invalid: int = Field(default=3, ge=1)  # turns in a row that cannot be read or are refused
+class TeacherTurns(Turns):
+    turns: int = Field(default=20, gt=0)  # the answer included
     seconds: float = Field(default=900.0, gt=0)
-
-    @property
-    def limits(self) -> Limits:
-        return Limits(**self.model_dump())
 
 
 class Config(Strict):
@@ -65,7 +60,7 @@ class Config(Strict):
     use: list[str] | None = None  # only these of its tools
     out: Path
     teacher: Teacher
-    limits: Turns = Turns()
-    budget: Budget = Budget()  # of a call: that of the loop which will train the student, in recipes/toy/loop.yaml
+    limits: TeacherTurns = TeacherTurns()
+    budget: Budget = Budget()  # of a call: that of the loop which will train the student, in recipes/agent_*.yaml
     samples: int = Field(default=1, ge=1)  # chains of each question
     concurrency: int = Field(default=8, ge=1)  # questions at once

@@ -16,7 +16,7 @@ from firsthand.chains.chain import Chain, Unusable, question, trajectory
 from firsthand.data import registry
 from firsthand.data.build import writers
 from firsthand.errors import UserError
-from firsthand.question import Question, StyleName, Trajectory
+from firsthand.question import Question, Solved, StyleName
 from firsthand.rollout import prompt
 from firsthand.rollout.episodes import Episode
 
@@ -42,14 +42,14 @@ def convert(
     tools: list[dict[str, Any]] | None = None,
 ) -> Converted:
     """`tools` are the schemas that rows of the native dialect carry."""
-    done, learnt = Converted(), list[tuple[Episode, Trajectory]]()
+    done, learnt = Converted(), list[tuple[Episode, Solved]]()
     for chain in chains:
         try:
             learnt.append((chain.episode, trajectory(chain.episode, style)))
         except Unusable as why:
             done.left_aside.append(f"{chain.file}: row {chain.row}: {chain.episode.id}: {why}")
         else:
-            done.shortened += any(turn["action"] == "invalid" for turn in chain.episode.trace["turns"])
+            done.shortened += bool(chain.episode.trace.invalid)
     if not learnt:
         first = f"; the first: {done.left_aside[0]}" if done.left_aside else ""
         raise UserError(f"there is no chain to make rows of, and nothing was written{first}")
@@ -74,7 +74,7 @@ def write_rl(path: Path, questions: list[Question]) -> None:
         writer.add(writers.pack(path.name, rows, video_files=False))
 
 
-def write_raw(folder: Path, learnt: Iterable[tuple[Episode, Trajectory]]) -> None:
+def write_raw(folder: Path, learnt: Iterable[tuple[Episode, Solved]]) -> None:
     """One file a person."""
     people: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for episode, row in learnt:
@@ -83,7 +83,7 @@ def write_raw(folder: Path, learnt: Iterable[tuple[Episode, Trajectory]]) -> Non
         files.write_json(folder / f"{person}.json", records)
 
 
-def raw_record(episode: Episode, row: Trajectory) -> dict[str, Any]:
+def raw_record(episode: Episode, row: Solved) -> dict[str, Any]:
     steps: list[dict[str, Any]] = [
         {
             "step": number,

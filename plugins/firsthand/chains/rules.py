@@ -13,8 +13,9 @@ from firsthand.chains.chain import actions, question
 from firsthand.data.leaks.compare import question_key
 from firsthand.data.leaks.guard import Guard
 from firsthand.question import Question
-from firsthand.rollout.actions import Answer, Call
 from firsthand.rollout.episodes import Episode
+from firsthand.rollout.turn_text import Answer, Call
+from firsthand.tools.protocol import FAULTS
 
 Rule = Callable[[Episode], str | None]
 
@@ -51,7 +52,7 @@ def _duplicate() -> Rule:
         if episode.id in ids:
             return "its id was met before"
         ids.add(episode.id)
-        words = (episode.question_id, *(turn["text"] for turn in episode.trace["turns"]))
+        words = (episode.question_id, *(turn.text for turn in episode.trace.turns))
         first = said.setdefault(words, episode.id)
         return None if first == episode.id else f"the same words as {first}"
 
@@ -79,27 +80,27 @@ def _answer(episode: Episode) -> str | None:
     if episode.correct:
         return None
     if episode.letter is None:
-        return f"no answer ({episode.trace['stop']})"
+        return f"no answer ({episode.trace.stop})"
     return f"{episode.letter} is wrong" if episode.answer else "the right answer is not known"
 
 
 def _calls(episode: Episode, least: int, most: int) -> str | None:
-    calls = sum(turn["action"] == "call" for turn in episode.trace["turns"])
+    calls = len(episode.trace.calls)
     return None if least <= calls <= most else f"{calls} calls, not {least} to {most}"
 
 
 def _unreadable(episode: Episode) -> str | None:
     """Corrections teach the answer to a mistake, which a student should not learn to make first."""
-    for number, turn in enumerate(episode.trace["turns"], 1):
-        if turn["action"] == "invalid":
+    for number, turn in enumerate(episode.trace.turns, 1):
+        if turn.action == "invalid":
             return f"turn {number} could not be read"
-        if turn["status"] == "user_error":
-            return f"turn {number}: {turn['tool']} refused the call"
+        if turn.status == "user_error":
+            return f"turn {number}: {turn.tool} refused the call"
     return None
 
 
 def _faults(episode: Episode) -> str | None:
-    failed = [turn["tool"] for turn in episode.trace["turns"] if turn["status"] in ("timeout", "infra_error")]
+    failed = [turn.tool for turn in episode.trace.turns if turn.status in FAULTS]
     return f"{failed[0]} failed" if failed else None
 
 

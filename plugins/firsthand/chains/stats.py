@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from firsthand.chains.chain import actions
 from firsthand.evals.score import Tally
-from firsthand.rollout.actions import Answer, Call
 from firsthand.rollout.episodes import Episode
+from firsthand.rollout.turn_text import Answer, Call
 
 
 class Stats(BaseModel):
@@ -42,15 +42,14 @@ def measure(episodes: Iterable[Episode]) -> Stats:
     labels, calls_right = defaultdict[str, Tally](Tally), defaultdict[int, Tally](Tally)
     tokens = defaultdict[int, list[int]](list)
     for episode in episodes:
-        turns = episode.trace["turns"]
-        calls = [turn for turn in turns if turn["action"] == "call"]
+        turns, calls = episode.trace.turns, episode.trace.calls
         questions.add(episode.question_id)
-        tools.update(turn["tool"] for turn in calls if turn["tool"])
-        levels.update(str(turn["arguments"]["level"]) for turn in calls if "level" in (turn["arguments"] or {}))
-        statuses.update(turn["status"] for turn in calls if turn["status"])
-        stops[episode.trace["stop"]] += 1
+        tools.update(turn.tool for turn in calls if turn.tool)
+        levels.update(str(turn.arguments["level"]) for turn in calls if turn.arguments and "level" in turn.arguments)
+        statuses.update(turn.status for turn in calls if turn.status)
+        stops[episode.trace.stop] += 1
         for number, turn in enumerate(turns):
-            tokens[number].append(turn["tokens"])
+            tokens[number].append(turn.tokens)
         if episode.correct is not None:
             for tally in (stats.right, labels[episode.label or "(none)"], calls_right[len(calls)]):
                 tally.add(episode.correct, unparsed=episode.letter is None, missing=False)

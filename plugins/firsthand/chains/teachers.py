@@ -43,7 +43,7 @@ class Teacher:
 
 async def open_teacher(config: Config, toolbox: Toolbox, stack: AsyncExitStack) -> Teacher:
     """Fails before the first question when the server or the object is not there."""
-    teacher, limits = config.teacher, config.limits.limits
+    teacher, limits = config.teacher, config.limits.limits()
     if isinstance(teacher, Scripted):
         settings = AgentSettings(model=teacher.factory, dialect=teacher.dialect, limits=limits, budget=config.budget)
         factory = find_object(teacher.factory)
@@ -81,7 +81,7 @@ def teachers_prompt(question: Question, calls: int) -> list[Message]:
 
 
 def _students_prompt(teacher: Server | Scripted) -> Callable[[Question], list[Message]]:
-    style: StyleName = "ego_r1" if teacher.dialect == "ego_r1" else "ego_r1_native"
+    style = prompt.style_of(teacher.dialect)
     return lambda question: prompt.messages(_agents(question, style))
 
 

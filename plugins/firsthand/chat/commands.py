@@ -57,9 +57,9 @@ def chat(
     from firsthand.llm.client import check_server, connect
     from firsthand.rollout.chat_policy import check_functions
     from firsthand.rollout.loop_file import Loop, read_loop
-    from firsthand.rollout.prompt import STYLES
+    from firsthand.rollout.prompt import STYLES, style_of
     from firsthand.tools import config
-    from firsthand.tools.scope import Row
+    from firsthand.tools.scope import Scope
 
     if style not in AGENT_STYLES:
         raise UserError(f"--style {style} has no tools; choose one of {', '.join(AGENT_STYLES)}")
@@ -68,7 +68,7 @@ def chat(
     if bool(loop) == bool(tools):
         raise UserError("say --loop FILE or --tools FILE")
     if functions:
-        style = "ego_r1_native"
+        style = style_of("native")
     spoken = STYLES[style]
     own = read_loop(loop, spoken.agent) if loop else Loop(toolbox=tools, dialect=spoken.dialect, turn_tokens=1024)
     if own.toolbox is None:
@@ -78,7 +78,7 @@ def chat(
         check_functions(toolbox.names)
     sampling = {"max_tokens": max_tokens or own.turn_tokens, "temperature": temperature}
     one = Agent(client, agent, style, own.limits(turns), own.budget, sampling, functions)
-    session = Session(one, toolbox, screen, Row.of(source, query_time))
+    session = Session(one, toolbox, screen, Scope.of(source, query_time))
     with asyncio.Runner() as runner:
         runner.run(check_server(client, agent))
         screen.say(f"{agent} with {', '.join(toolbox.names)}; /help", "dim")

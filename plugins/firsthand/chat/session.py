@@ -18,11 +18,12 @@ from firsthand.chat.screen import Screen
 from firsthand.errors import UserError
 from firsthand.question import Question, StyleName
 from firsthand.rollout import prompt
-from firsthand.rollout.actions import Answer, read_action
-from firsthand.rollout.agent import Limits, Trace, run_episode
+from firsthand.rollout.agent import Limits, run_episode
 from firsthand.rollout.dialects import Message, chat_tools
+from firsthand.rollout.trace import Trace
+from firsthand.rollout.turn_text import Answer, read_action
 from firsthand.tools.protocol import Budget
-from firsthand.tools.scope import Row
+from firsthand.tools.scope import Scope
 from firsthand.tools.toolbox import Toolbox
 
 _OPTION = re.compile(r"(?:^|\s)([A-H])[.)]\s+(?=\S)")
@@ -49,11 +50,11 @@ class Exchange:
 
     def as_dict(self) -> dict[str, Any]:
         asked = self.question.model_dump(include={"question", "options", "identity", "query_time"})
-        return {**asked, "answer": self.answer, "trace": self.trace.as_dict()}
+        return {**asked, "answer": self.answer, "trace": self.trace.model_dump()}
 
 
 class Session:
-    def __init__(self, agent: Agent, toolbox: Toolbox, screen: Screen, row: Row):
+    def __init__(self, agent: Agent, toolbox: Toolbox, screen: Screen, row: Scope):
         self.agent, self.toolbox, self.screen, self.row = agent, toolbox, screen, row
         self.messages: list[Message] = []
         self.exchanges: list[Exchange] = []
@@ -63,9 +64,11 @@ class Session:
         time = self.row.query_time
         return None if time is None or time == math.inf else clock.stamp(time)
 
-    def place(self, row: Row) -> None:
+    def place(self, row: Scope) -> None:
         """Another source, another time, or both."""
-        self.row = Row(row.source or self.row.source, self.row.query_time if row.query_time is None else row.query_time)
+        self.row = Scope(
+            row.source or self.row.source, self.row.query_time if row.query_time is None else row.query_time
+        )
         self.messages = []
 
     async def ask(self, text: str) -> Exchange:

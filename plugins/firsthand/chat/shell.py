@@ -9,8 +9,8 @@ from firsthand import files
 from firsthand.chat.screen import Screen
 from firsthand.chat.session import Session
 from firsthand.errors import UserError
-from firsthand.rollout.agent import Trace
-from firsthand.tools.scope import Row
+from firsthand.rollout.trace import Trace
+from firsthand.tools.scope import Scope
 
 HELP = Path(__file__).with_name("help.txt").read_text().strip()
 ENDS = {
@@ -77,12 +77,12 @@ class Shell:
     def source(self, name: str) -> None:
         if not name:
             raise UserError("write /source A1_JAKE, or /source with the id of a video")
-        self.session.place(Row.of(name))
+        self.session.place(Scope.of(name))
 
     def time(self, stamp: str) -> None:
         if not stamp:
             raise UserError("write /time DAY3_12000000, or /time end")
-        self.session.place(Row.of(query_time=stamp))
+        self.session.place(Scope.of(query_time=stamp))
 
     def tools(self, _: str) -> None:
         for tool in self.session.toolbox.tools.values():

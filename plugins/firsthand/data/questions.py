@@ -7,7 +7,6 @@ from pydantic import ValidationError
 from firsthand.errors import UserError
 from firsthand.files import read_jsonl
 from firsthand.question import Question
-from firsthand.rollout.prompt import question_of
 
 
 def read_questions(path: Path) -> dict[str, Question]:
@@ -15,7 +14,7 @@ def read_questions(path: Path) -> dict[str, Question]:
     questions: dict[str, Question] = {}
     for number, row in enumerate(read_jsonl(path), 1):
         try:
-            question = question_of(row)
+            question = Question.from_eval(row)
         except (ValidationError, AttributeError, TypeError) as error:
             raise UserError(f"{path}: row {number}: {_first(error)}; build it with `firsthand data build`") from None
         if question.id in questions:

@@ -77,5 +77,5 @@ def trajectories(folders: dict[str, Folder], shown: int = 12) -> list[dict[str, 
 
 
 def _told(episode: Episode) -> str:
-    turns = (f"{turn['text']}\n{turn['observation'] or ''}" for turn in episode.trace["turns"])
+    turns = (f"{turn.text}\n{turn.observation or ''}" for turn in episode.trace.turns)
     return "\n".join(turns).strip()

@@ -22,7 +22,7 @@ from firsthand.errors import UserError
 from firsthand.evals.folds import domain, folds
 from firsthand.evals.rows import Gold, Prediction, read_rows
 from firsthand.evals.score import Comparison, Score, compare, score
-from firsthand.question import Question, Trajectory
+from firsthand.question import Question, Solved
 from firsthand.rollout import prompt
 from firsthand.stages import Stage, run_stages
 
@@ -64,7 +64,7 @@ def crossval(
 def _write_folds(parts: list[list[Question]], out: Path) -> None:
     for fold, held_out in enumerate(parts):
         taught = [question for other in parts if other is not held_out for question in other]
-        rows = [prompt.sharegpt_row(one, prompt.solution(Trajectory(question=one))) for one in taught]
+        rows = [prompt.sharegpt_row(one, prompt.solution(Solved(question=one))) for one in taught]
         files.write_jsonl(out / f"folds/train_{fold}.jsonl", rows)
         files.write_jsonl(out / f"folds/held_out_{fold}.jsonl", map(prompt.eval_row, held_out))
     everything = [prompt.eval_row(question) for part in parts for question in part]

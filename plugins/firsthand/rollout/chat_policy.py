@@ -14,10 +14,10 @@ from openai import AsyncOpenAI, BadRequestError
 from openai.types.chat import ChatCompletionMessage
 
 from firsthand.errors import UserError
-from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Message, Reply
 from firsthand.rollout.dialects import call as call_text
 from firsthand.rollout.dialects import stop_strings
+from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.call_text import read
 from firsthand.tools.protocol import Image
 from firsthand.tools.text import every_string

@@ -8,7 +8,7 @@ template describes the tools and wraps results, and a turn ends with the end-of-
 import json
 from typing import Any
 
-from firsthand.rollout.actions import Dialect
+from firsthand.rollout.turn_text import Dialect
 
 Message = dict[str, Any]
 

@@ -11,7 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,14 @@ from firsthand.errors import UserError
 from firsthand.llm.ask_many import progress, same_run, work_off
 from firsthand.llm.row_log import RowLog
 from firsthand.question import Question
-from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Limits, Policy, run_episode
 from firsthand.rollout.dialects import Message
+from firsthand.rollout.trace import Trace
+from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.backends.openai import Price
 from firsthand.tools.keys import redact
 from firsthand.tools.protocol import Budget, Context
-from firsthand.tools.scope import END, Row
+from firsthand.tools.scope import END, Scope
 from firsthand.tools.toolbox import Toolbox
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class Task:
         if not identity or not asked:
             what = f"no query_time (DAYx_HHMMSSFF, or {END!r})" if identity else "no identity (A1_JAKE, or a video)"
             raise UserError(f"{self.id}: {what}, so tools do not know what may be seen")
-        return Row.of(identity, asked).context()
+        return Scope.of(identity, asked).context()
 
 
 class Episode(BaseModel):
@@ -82,7 +83,7 @@ class Episode(BaseModel):
     options: dict[str, str]
     answer: str | None
     letter: str | None
-    correct: bool | None  # None: the answer is not known
+    correct: bool | None  # None: the answer is not known, or the question is open
     decided: bool = True
     output: str  # the last turn
     identity: str | None = None
@@ -92,7 +93,7 @@ class Episode(BaseModel):
     split: str
     label: str | None = None
     labels: dict[str, str | None] = {}
-    trace: dict[str, Any]  # of rollout.agent.Trace
+    trace: Trace
     prompt_tokens: int
     completion_tokens: int
     cost: float | None  # US dollars, of the tools and of the model's tokens; None where their price is unknown
@@ -143,69 +144,93 @@ async def run_episodes(
 
     A policy that counts `prompt_tokens` and `completion_tokens` gets them into its row, and its cost at `price`.
     """
-    by_id, in_a_row = _by_id(tasks), 0
-    unasked = {task.id: why for task in by_id.values() if (why := _why_not(task, toolbox))}
-    if by_id and len(unasked) == len(by_id):
-        raise UserError(f"no question can be asked; the first, {next(iter(by_id))}: {next(iter(unasked.values()))}")
-    stored = {**settings.model_dump(mode="json"), "tools": list(toolbox.names)}
-    errors = Path(f"{out}.errors.jsonl")
+    run = _Run(_by_id(tasks), open_policy, toolbox, settings, Path(f"{out}.errors.jsonl"), price)
+    run.check()
+    with RowLog(out) as rows:
+        same_run(rows, run.tasks, run.stored)
+        run.errors.unlink(missing_ok=True)
+        run.summary = Summary(resumed=len(rows.rows), torn=rows.torn)
+        for row in rows.rows.values():
+            run.summary.count(row)
+        with progress(len(run.tasks), len(rows.rows)) as bar:
 
-    async def episode(task: Task) -> dict[str, Any]:
-        began, letters = time.monotonic(), "".join(task.question.options)
-        if in_a_row >= GIVE_UP:
+            def done(task: Task, result: dict[str, Any] | Exception) -> None:
+                run.take(task, result)
+                bar.update(bar.task_ids[0], advance=1, note=run.summary.note)
+
+            # Whatever a policy raises is its own fault or its server's: tools cannot fail in `run_episode`.
+            tasks = run.tasks.values()
+            await work_off(tasks, run.episode, rows, (Exception,), concurrency=concurrency, done=done)
+    return run.summary
+
+
+@dataclass
+class _Run:
+    tasks: dict[str, Task]
+    open_policy: Callable[[Task], Policy]
+    toolbox: Toolbox
+    settings: AgentSettings
+    errors: Path
+    price: Price | None
+    summary: Summary = field(default_factory=Summary)
+    faults_in_a_row: int = 0  # of policies
+
+    def __post_init__(self) -> None:
+        self.stored = {**self.settings.model_dump(mode="json"), "tools": list(self.toolbox.names)}
+        self.refused = {id: why for id, task in self.tasks.items() if (why := _why_not(task, self.toolbox))}
+
+    def check(self) -> None:
+        if self.tasks and len(self.refused) == len(self.tasks):
+            first, why = next(iter(self.refused.items()))
+            raise UserError(f"no question can be asked; the first, {first}: {why}")
+
+    async def episode(self, task: Task) -> dict[str, Any]:
+        if self.faults_in_a_row >= GIVE_UP:
             raise UserError(f"not asked, after {GIVE_UP} faults in a row")
-        if task.id in unasked:
-            raise UserError(unasked[task.id])
-        policy = open_policy(task)
-        context = replace(task.context, budget=settings.budget)
-        trace = await run_episode(policy, toolbox, context, settings.dialect, letters, settings.limits)
-        read, written = (getattr(policy, name, 0) for name in ("prompt_tokens", "completion_tokens"))
-        tokens_cost = None if price is None else (read * price.prompt + written * price.completion) / 1e6
-        if not read and not written:
-            tokens_cost = 0.0
+        if task.id in self.refused:
+            raise UserError(self.refused[task.id])
+        began, policy, letters = time.monotonic(), self.open_policy(task), "".join(task.question.options)
+        context = replace(task.context, budget=self.settings.budget)
+        trace = await run_episode(policy, self.toolbox, context, self.settings.dialect, letters, self.settings.limits)
+        return self._row(task, policy, trace, time.monotonic() - began).model_dump()
+
+    def _row(self, task: Task, policy: Policy, trace: Trace, seconds: float) -> Episode:
         question = task.question
+        read, written = (getattr(policy, name, 0) for name in ("prompt_tokens", "completion_tokens"))
+        tokens_cost = self._tokens_cost(read, written)
         return Episode(
             id=task.id,
             sample=task.sample,
             **question.model_dump(include=set(Episode.model_fields) - {"id"}),
             letter=trace.letter,
-            correct=None if question.answer is None else trace.letter == question.answer,
+            correct=trace.letter == question.answer if question.answer and question.options else None,
             output=trace.turns[-1].text,
             target_time=question.labels.get("target_time"),
-            trace=trace.as_dict(),
+            trace=trace,
             prompt_tokens=read,
             completion_tokens=written,
             cost=None if tokens_cost is None else tokens_cost + sum(turn.cost for turn in trace.turns),
-            seconds=round(time.monotonic() - began, 3),
-            settings=stored,
+            seconds=round(seconds, 3),
+            settings=self.stored,
             messages_sha256=task.messages_sha256,
-        ).model_dump()
+        )
 
-    with RowLog(out) as rows:
-        same_run(rows, by_id, stored)
-        errors.unlink(missing_ok=True)
-        summary = Summary(resumed=len(rows.rows), torn=rows.torn)
-        for row in rows.rows.values():
-            summary.count(row)
-        with progress(len(by_id), len(rows.rows)) as bar:
+    def _tokens_cost(self, read: int, written: int) -> float | None:
+        if not read and not written:
+            return 0.0
+        return None if self.price is None else (read * self.price.prompt + written * self.price.completion) / 1e6
 
-            def done(task: Task, result: dict[str, Any] | Exception) -> None:
-                nonlocal in_a_row
-                if isinstance(result, Exception):
-                    in_a_row += not isinstance(result, UserError)  # which is the question's own fault
-                    log.debug("%s", task.id, exc_info=result)
-                    why = summary.failed[task.id] = redact(f"{type(result).__name__}: {result}")
-                    with errors.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps({"id": task.id, "why": why}, ensure_ascii=False) + "\n")
-                else:
-                    in_a_row = 0
-                    summary.asked += 1
-                    summary.count(result)
-                bar.update(bar.task_ids[0], advance=1, note=summary.note)
-
-            # Whatever a policy raises is its own fault or its server's: tools cannot fail in `run_episode`.
-            await work_off(by_id.values(), episode, rows, (Exception,), concurrency=concurrency, done=done)
-    return summary
+    def take(self, task: Task, result: dict[str, Any] | Exception) -> None:
+        if isinstance(result, Exception):
+            self.faults_in_a_row += not isinstance(result, UserError)  # which is a fault of the question
+            log.debug("%s", task.id, exc_info=result)
+            why = self.summary.failed[task.id] = redact(f"{type(result).__name__}: {result}")
+            with self.errors.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"id": task.id, "why": why}, ensure_ascii=False) + "\n")
+        else:
+            self.faults_in_a_row = 0
+            self.summary.asked += 1
+            self.summary.count(result)
 
 
 def _why_not(task: Task, toolbox: Toolbox) -> str | None:

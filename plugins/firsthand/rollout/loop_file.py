@@ -1,38 +1,55 @@
-"""The agent loops of a file like recipes/toy/loop.yaml, for whoever runs an agent outside veRL.
+"""The one schema of an agent-loop file: what `training/agent_loop.py` runs with, and evaluation, chat and the doctor
+read.
 
-An agent is measured with the tools, the turns and the room for what tools say that it was trained with; one file says
-both, so that the two cannot drift apart.
+An agent is measured with the tools, the turns and the room for observations that it was trained with. One file says
+these for training and evaluation, so that the two cannot drift apart.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from firsthand import files
 from firsthand.errors import UserError
-from firsthand.rollout.actions import Dialect
 from firsthand.rollout.agent import Limits
+from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.protocol import Budget
+from firsthand.tools.settings import Strict
 
-TURN_TOKENS = 512
+
+class Turns(Strict):
+    turns: int = Field(default=Limits.turns, gt=0)
+    invalid: int = Field(default=Limits.invalid, gt=0)
+    seconds: float = Field(default=Limits.seconds, gt=0)
+
+    def limits(self, turns: int | None = None, seconds: float | None = None) -> Limits:
+        """The limits of the file, unless a run asks for others."""
+        return Limits(turns or self.turns, self.invalid, seconds or self.seconds)
 
 
-class Loop(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class Loop(Turns):
     name: str = ""
     target: str = Field(default="", alias="_target_")
     toolbox: Path | None = None
     dialect: Dialect
-    turns: int = Limits.turns
-    invalid: int = Limits.invalid
-    seconds: float = Limits.seconds
-    turn_tokens: int = TURN_TOKENS  # of one turn of the model
+    turn_tokens: int = Field(default=512, gt=0)  # limit of one model turn
     budget: Budget = Budget()
 
-    def limits(self, turns: int | None = None, seconds: float | None = None) -> Limits:
-        """Those of its training, unless a run asks for others."""
-        return Limits(turns or self.turns, self.invalid, seconds or self.seconds)
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _plain(cls, budget: Any) -> Any:
+        """veRL hands over a mapping of its own kind, or nothing."""
+        return dict(budget) if isinstance(budget, Mapping) else budget or Budget()
+
+    @classmethod
+    def of(cls, **settings: Any) -> Self:
+        """A loop from the keywords that veRL passes to `ToolLoop`."""
+        try:
+            return cls.model_validate(settings)
+        except ValidationError as error:
+            raise UserError(f"agent loop {settings.get('name', '')}: {_problems(error)}") from None
 
 
 def read_loop(path: Path, name: str) -> Loop:
@@ -47,5 +64,8 @@ def read_loop(path: Path, name: str) -> Loop:
     try:
         return Loop.model_validate(found[0])
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise UserError(f"{path}, loop {name}: {wrong}") from None
+        raise UserError(f"{path}, loop {name}: {_problems(error)}") from None
+
+
+def _problems(error: ValidationError) -> str:
+    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from firsthand.question import Question, StyleName, Trajectory
-from firsthand.rollout.actions import Dialect
+from firsthand.question import Question, Solved, StyleName
 from firsthand.rollout.dialects import call, observation
+from firsthand.rollout.turn_text import Dialect
 
 Message = dict[str, Any]
 Tool = dict[str, Any]  # name, description and parameters (a JSON schema)
@@ -55,6 +55,11 @@ STYLES: dict[StyleName, Style] = {
 }
 
 AGENT_STYLES = tuple(name for name, style in STYLES.items() if style.stamped)
+
+
+def style_of(dialect: Dialect) -> StyleName:
+    """The style in which an agent of a dialect is asked, where nothing else chooses one."""
+    return "ego_r1" if dialect == "ego_r1" else "ego_r1_native"
 
 
 def system(style: StyleName, tools: list[Tool] | None = None) -> str:
@@ -104,7 +109,7 @@ def response(thought: str, answer: str, style: StyleName = "choice") -> str:
     return STYLES[style].reply.format(thought=thought, answer=answer)
 
 
-def solution(row: Trajectory) -> list[Message]:
+def solution(row: Solved) -> list[Message]:
     """The turns after the question: calls, what came back, the answer."""
     turns: list[Message] = []
     dialect = STYLES[row.question.style].dialect
@@ -179,10 +184,3 @@ def eval_row(row: Question) -> Message:
     """A row for `firsthand eval ask`: the question as it is, what it is grouped by, and the rendered messages."""
     fields = row.model_dump(exclude={"labels"}, exclude_defaults=True)
     return {**row.labels, **fields, "letters": "".join(row.options), "messages": messages(row)}
-
-
-def question_of(row: Message) -> Question:
-    """The question of which `eval_row` made this row."""
-    fields = {key: value for key, value in row.items() if key in Question.model_fields}
-    rest = row.keys() - Question.model_fields.keys() - {"letters", "messages"}
-    return Question(**fields, labels={key: row[key] for key in row if key in rest})

@@ -1,8 +1,8 @@
-"""The one tool call in what a model wrote, for clients that send raw text.
+"""The one tool call in what a model wrote: the body for the agent loop, and all of it for clients that send raw text.
 
-Three spellings: Ego-R1's `<tool>{…}</tool>`, Hermes' `<tool_call>{…}</tool_call>`, and bare JSON. verl-tool cuts the
-text at the closing tag and keeps what stands before, so that tag may be missing. Ego-R1's training data has arguments
-as a JSON string and the call as a Python literal; both are read, as data, never evaluated as code.
+Raw text has three spellings: Ego-R1's `<tool>{…}</tool>`, Hermes' `<tool_call>{…}</tool_call>`, and bare JSON.
+verl-tool cuts the text at the closing tag and keeps what stands before, so that tag may be missing. Ego-R1's training
+data has arguments as a JSON string and the call as a Python literal; both are read, as data, never evaluated as code.
 """
 
 import ast
@@ -14,7 +14,9 @@ from firsthand.tools.protocol import WrongArguments
 
 _TAGS = re.compile(r"<(tool|tool_call)>")
 FORM = 'write one call between tool tags: {"name": "…", "arguments": {…}}'
-MAX_LENGTH = 100_000  # characters of a call; a literal is parsed in C, and nested deeply it could exhaust the stack
+# Characters of one call; a sane one has a few hundred. A literal is parsed in C: nested deeply, a long one could
+# exhaust the stack.
+LONGEST_CALL = 8192
 
 
 def parse(text: str) -> tuple[str, Any]:
@@ -24,13 +26,23 @@ def parse(text: str) -> tuple[str, Any]:
         raise WrongArguments(f"{len(found)} calls at once; {FORM}")
     if found:
         text = text.partition(f"<{found[0]}>")[2].partition(f"</{found[0]}>")[0]
-    text = text.strip()
-    if len(text) > MAX_LENGTH:
-        raise WrongArguments(f"a call of {len(text)} characters is too long; {FORM}")
-    call = read(text)
-    if not isinstance(call, dict) or not isinstance(call.get("name"), str):
+    try:
+        call = read_call(text.strip())
+    except WrongArguments as error:
+        raise WrongArguments(f"{error}; {FORM}") from None
+    if not isinstance(call.get("name"), str):
         raise WrongArguments(f"no tool call found; {FORM}")
     return call["name"], call.get("arguments", {})
+
+
+def read_call(body: str) -> dict[str, Any]:
+    """What stands between the tags, or `WrongArguments` with the reason."""
+    if len(body) > LONGEST_CALL:
+        raise WrongArguments(f"the call has {len(body)} characters; the most is {LONGEST_CALL}")
+    call = read(body)
+    if not isinstance(call, dict):
+        raise WrongArguments("the call is not valid JSON")
+    return call
 
 
 def read(text: str) -> Any:
@@ -38,7 +50,7 @@ def read(text: str) -> Any:
 
     NaN, infinities and half a surrogate pair are anything else: no file of JSON could hold the call.
     """
-    if len(text) > MAX_LENGTH:
+    if len(text) > LONGEST_CALL:
         return None
     for reader in (json.loads, ast.literal_eval):
         try:

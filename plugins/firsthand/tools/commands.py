@@ -51,12 +51,12 @@ def serve(
     from firsthand.tools import config as tools_config
     from firsthand.tools import keys
     from firsthand.tools.protocol import Budget
-    from firsthand.tools.scope import Row
+    from firsthand.tools.scope import Scope
 
     with _serving():
         from firsthand.tools.serve import server
     token = keys.read([TOKEN])[0] if os.environ.get(TOKEN) else None
-    pinned, limits = Row.of(source, query_time), server.Limits(calls, Budget(seconds=seconds))
+    pinned, limits = Scope.of(source, query_time), server.Limits(calls, Budget(seconds=seconds))
     server.serve(tools_config.load(config), pinned, host, port, token, limits)
 
 
@@ -70,12 +70,12 @@ def mcp(config: Config, source: Source = None, query_time: QueryTime = None) -> 
 
     from firsthand.tools import config as tools_config
     from firsthand.tools.protocol import Budget
-    from firsthand.tools.scope import Row
+    from firsthand.tools.scope import Scope
     from firsthand.tools.serve.call_queue import Desk
 
     with _serving():
         from firsthand.tools.serve import mcp
-    context = Row.of(source, query_time).context()
+    context = Scope.of(source, query_time).context()
     toolbox = tools_config.load(config)
 
     async def run() -> None:
@@ -109,7 +109,7 @@ def call(
     from firsthand.files import write_bytes
     from firsthand.tools import config as tools_config
     from firsthand.tools.protocol import Context, Outcome
-    from firsthand.tools.scope import Row
+    from firsthand.tools.scope import Scope
     from firsthand.tools.toolbox import Toolbox
 
     async def once(toolbox: Toolbox, context: Context) -> Outcome:
@@ -118,7 +118,7 @@ def call(
         finally:
             await toolbox.close()
 
-    context = Row.of(source, query_time).context()
+    context = Scope.of(source, query_time).context()
     outcome = asyncio.run(once(tools_config.load(config), context))
     typer.echo(outcome.text)
     if images:

@@ -36,6 +36,12 @@ def load(path: Path | str, only: Collection[str] | None = None) -> Toolbox:
     return Toolbox(tools, guards)
 
 
+@cache
+def toolbox_of(path: str) -> Toolbox:
+    """One toolbox per process: its tools share limits, breakers, cassettes and open stores."""
+    return load(path)
+
+
 def _tools(config: Config) -> Iterator[Tool]:
     tools = config.tools
     if tools.rag:

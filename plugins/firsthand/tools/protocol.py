@@ -11,21 +11,23 @@ five typed outcomes, because each asks for something else: the model gets a corr
 
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, with_config
 
 Status = Literal["ok", "user_error", "blocked_by_time", "timeout", "infra_error"]
+FAULTS: tuple[Status, ...] = ("timeout", "infra_error")  # not caused by the model
 
 
+@with_config(ConfigDict(extra="forbid"))  # when it is read from a file
 @dataclass(frozen=True)
 class Budget:
     """What the answer to one call may cost the conversation."""
 
-    seconds: float = 60.0  # deadline of the whole call, retries included
-    tokens: int = 1024  # of text, as `text.count_tokens` estimates them
-    images: int = 8
-    pixels: int = 512 * 512  # of each image
+    seconds: Annotated[float, Field(gt=0)] = 60.0  # deadline of the whole call, retries included
+    tokens: Annotated[int, Field(gt=0)] = 1024  # of text, as `text.count_tokens` estimates them
+    images: Annotated[int, Field(ge=0)] = 8
+    pixels: Annotated[int, Field(gt=0)] = 512 * 512  # of each image
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ class Outcome:
 
     @property
     def is_fault(self) -> bool:
-        """Nobody's mistake: a rollout that met it is masked or replaced, not punished."""
-        return self.status in ("timeout", "infra_error")
+        """Not caused by the model: a rollout with such a call is masked or replaced, not punished."""
+        return self.status in FAULTS
 
 
 class WrongArguments(Exception):

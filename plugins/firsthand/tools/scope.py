@@ -28,19 +28,19 @@ PEOPLE = {"A1": "A1_JAKE", "A2": "A2_ALICE", "A3": "A3_TASHA", "A4": "A4_LUCIA",
 
 
 @dataclass(frozen=True)
-class Row:
+class Scope:
     """What is known so far; None is unsaid."""
 
     source: str | None = None
     query_time: float | None = None  # seconds of `clock`; infinite: the whole video may be seen
 
     @classmethod
-    def of(cls, source: str | None = None, query_time: str | None = None) -> "Row":
+    def of(cls, source: str | None = None, query_time: str | None = None) -> "Scope":
         time = math.inf if query_time == END else clock.parse(query_time) if query_time else None
         return cls(PEOPLE.get(source, source) if source else None, time)
 
     @classmethod
-    def of_fields(cls, fields: Mapping[str, Any]) -> "Row":
+    def of_fields(cls, fields: Mapping[str, Any]) -> "Scope":
         """Of what a client program adds to a body: source, identity or vid_id, and query_time."""
         values = {key: fields[key] for key in ("source", "identity", "vid_id", "query_time") if fields.get(key)}
         for key, value in values.items():
@@ -51,11 +51,11 @@ class Row:
             row = row.narrowed(cls.of(name))
         return row
 
-    def narrowed(self, other: "Row") -> "Row":
+    def narrowed(self, other: "Scope") -> "Scope":
         if self.source and other.source and self.source != other.source:
             raise UserError(f"this request is about {self.source}, not about {other.source}")
         times = [time for time in (self.query_time, other.query_time) if time is not None]
-        return Row(self.source or other.source, min(times, default=None))
+        return Scope(self.source or other.source, min(times, default=None))
 
     def context(self) -> Context:
         if self.source is None:
@@ -65,9 +65,9 @@ class Row:
         return Context(self.source, None if self.query_time == math.inf else self.query_time)
 
 
-def of_request(request: "Request", pinned: Row) -> Row:
+def of_request(request: "Request", pinned: Scope) -> Scope:
     """All that a request says outside its body: the server's options, the path's prefix, the headers."""
     source, at, time = request.path_params.get("row", "").rpartition("@")
-    prefix = Row.of(source, time) if at else Row.of(time)
-    headers = Row.of(request.headers.get("x-source"), request.headers.get("x-query-time"))
+    prefix = Scope.of(source, time) if at else Scope.of(time)
+    headers = Scope.of(request.headers.get("x-source"), request.headers.get("x-query-time"))
     return pinned.narrowed(prefix).narrowed(headers)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from firsthand.media.pixels import shrink
 from firsthand.tools import text
+from firsthand.tools.call_text import LONGEST_CALL
 from firsthand.tools.counters import Counters
 from firsthand.tools.keys import redact
 from firsthand.tools.limits import Guard, Paused
@@ -23,7 +24,6 @@ from firsthand.tools.protocol import BlockedByTime, Context, Failed, Outcome, St
 
 log = logging.getLogger(__name__)
 UNKNOWN = "unknown"  # the label of all tools that do not exist, so that a model cannot invent labels
-_LONGEST_ARGUMENTS = 65_536  # characters
 
 
 class Toolbox:
@@ -131,7 +131,7 @@ class Toolbox:
 def check(tool: Tool, arguments: dict[str, Any] | str) -> BaseModel:
     """A valid instance of the tool's arguments, or `WrongArguments` with a short correction and the right form."""
     if isinstance(arguments, str):
-        if len(arguments) > _LONGEST_ARGUMENTS:
+        if len(arguments) > LONGEST_CALL:
             raise WrongArguments(f"{tool.name}: the arguments are {len(arguments)} characters long. {_form(tool)}")
         try:
             arguments = json.loads(arguments)

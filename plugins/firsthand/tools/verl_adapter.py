@@ -10,7 +10,6 @@ a call and drops a tool's metrics, so what an agent loop needs to mask a fault i
 """
 
 from dataclasses import replace
-from functools import cache
 from io import BytesIO
 from typing import Any
 from uuid import uuid4
@@ -27,10 +26,9 @@ from verl.tools.schemas import (
 )
 
 from firsthand.errors import UserError
-from firsthand.tools import config as tools_config
+from firsthand.tools.config import toolbox_of
 from firsthand.tools.protocol import Budget, Outcome
-from firsthand.tools.scope import Row
-from firsthand.tools.toolbox import Toolbox
+from firsthand.tools.scope import Scope
 
 
 class Property(OpenAIFunctionPropertySchema):
@@ -49,12 +47,6 @@ class Function(OpenAIFunctionSchema):
 
 class Schema(OpenAIFunctionToolSchema):
     function: Function
-
-
-@cache
-def toolbox_of(path: str) -> Toolbox:
-    """One toolbox a process: its tools share limits, breakers, cassettes and open stores."""
-    return tools_config.load(path)
 
 
 class Tool(BaseTool):
@@ -88,7 +80,7 @@ class Tool(BaseTool):
 
     async def _call(self, arguments: dict[str, Any], row: dict[str, Any]) -> Outcome:
         try:
-            context = Row.of_fields(row).context()
+            context = Scope.of_fields(row).context()
         except UserError as error:  # of whoever wrote the data: the model must not pay for it
             return Outcome("infra_error", str(error))
         return await self.toolbox.call(self.name, arguments, replace(context, budget=self.budget))

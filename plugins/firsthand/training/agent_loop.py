@@ -20,7 +20,7 @@ and when the question was asked come from the row's `extra_info`. A rollout whos
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 from uuid import uuid4
@@ -29,52 +29,45 @@ from PIL import Image as PilImage
 from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopMetrics, AgentLoopOutput
 
 from firsthand.errors import UserError
-from firsthand.rollout.actions import Dialect
-from firsthand.rollout.agent import Limits, Message, Reply, Trace, run_episode
+from firsthand.question import letters_of
+from firsthand.rollout.agent import Message, Reply, run_episode
 from firsthand.rollout.dialects import chat_tools, stop_strings, until_stop
-from firsthand.rollout.loop_file import TURN_TOKENS
-from firsthand.tools.protocol import Budget, Context, Image
-from firsthand.tools.scope import END, Row
-from firsthand.tools.verl_adapter import toolbox_of
+from firsthand.rollout.loop_file import Loop
+from firsthand.rollout.trace import Trace
+from firsthand.tools.config import toolbox_of
+from firsthand.tools.protocol import Context, Image
+from firsthand.tools.scope import END, Scope
 
 SHORTEST_TURN = 16  # tokens; an observation that leaves less than this for the model's next turn is not appended
 
 
 class ToolLoop(AgentLoopBase):
-    def __init__(
-        self,
-        *args: Any,
-        toolbox: str,
-        dialect: Dialect,
-        turn_tokens: int = TURN_TOKENS,
-        budget: Mapping[str, Any] | None = None,
-        **options: Any,
-    ):
-        limits = {field.name: options.pop(field.name) for field in fields(Limits) if field.name in options}
+    def __init__(self, *args: Any, toolbox: str, **options: Any):
+        settings = {name: options.pop(name) for name in Loop.model_fields if name in options}
         super().__init__(*args, **options)
-        self.budget = Budget(**(budget or {}))
-        self.dialect, self.turn_tokens, self.limits = dialect, turn_tokens, Limits(**limits)
+        self.settings = Loop.of(toolbox=toolbox, **settings)
+        self.dialect, self.turn_tokens = self.settings.dialect, self.settings.turn_tokens
         self.toolbox = toolbox_of(toolbox)
 
     async def run(self, sampling_params: dict[str, Any], **row: Any) -> AgentLoopOutput:
         facts = row["extra_info"]
-        context = replace(context_of(facts), budget=self.budget)
+        context = replace(context_of(facts), budget=self.settings.budget)
         policy = TokenPolicy(self, list(row["raw_prompt"]), sampling_params)
         await policy.start()
-        letters = facts.get("letters") or "ABCD"
-        trace = await run_episode(policy, self.toolbox, context, self.dialect, letters, self.limits)
+        limits = self.settings.limits()
+        trace = await run_episode(policy, self.toolbox, context, self.dialect, letters_of(facts), limits)
         return policy.output(trace)
 
 
 def context_of(facts: Mapping[str, Any]) -> Context:
     """A row must say when its question was asked: a search without that would see what came later."""
     try:
-        row = Row.of_fields(facts)
-        if row.source is None:
+        scope = Scope.of_fields(facts)
+        if scope.source is None:
             raise UserError("has no identity (A1_JAKE) and no vid_id; say whose week it is, or which video")
-        if row.query_time is None:
+        if scope.query_time is None:
             raise UserError(f"has no query_time; write DAYx_HHMMSSFF, or {END!r} where the whole video may be seen")
-        return row.context()
+        return scope.context()
     except UserError as error:
         raise UserError(f"row {facts.get('id') or facts.get('index')}, extra_info: {error}") from None
 
@@ -162,5 +155,5 @@ class TokenPolicy:
                 generate_sequences=sum(turn.seconds for turn in trace.turns),
                 tool_calls=sum(turn.tool_seconds for turn in trace.turns),
             ),
-            extra_fields={**self.versions, "trace": trace.as_dict()},
+            extra_fields={**self.versions, "trace": trace.model_dump()},
         )

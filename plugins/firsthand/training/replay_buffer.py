@@ -1,18 +1,18 @@
-"""veRL's replay buffer where the whole group is known: rewards that need it, telemetry, a trace of every trajectory.
+"""veRL's replay buffer where the whole group is known: rewards that need it, telemetry, and a trace file per step.
 
-The stock trainer logs the total score of a training batch only, so that a run which earns its reward by format alone
-looks like a run that learns; its reward function sees one sample; and it looks for finished rollouts every two seconds,
-which is most of a small step. In a recipe:
+The stock trainer logs only the total score of a training batch, so a run that earns its reward by format alone looks
+like a run that learns. Its reward function sees one sample. And it looks for finished rollouts every two seconds, which
+is most of a small step. In a recipe:
 
     trainer.v1.sampler.custom_sampler: {path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}
     trainer.v1.sampler.sampler_kwargs: {poll_interval: 0.1, traces: runs/grpo/traces, group_reward: null}
 
-`group_reward` is `path/to/file.py:function`; it is given the rollouts of one question (`training/telemetry.Rollout`)
-and changes their scores and parts. Afterwards a rollout whose tools failed gets the mean of the others and is taken out
-of their group, so that it has no advantage and theirs are those of a group without it. A batch in which all failed
-holds nothing to train on, and veRL would stop at it: it is dropped, and other questions are asked until the tools are
-back. Groups that veRL filters by reward (DAPO) are filtered before, on the rewards of single samples.
-"""
+`group_reward` is `path/to/file.py:function`. It gets the rollouts of one question (`training/telemetry.Rollout`) and
+changes their scores and parts. Afterwards a rollout whose tools failed gets the mean score of the others and leaves
+their group: its own advantage is zero, and the group's advantages are as if it had never been there. A batch in which
+all rollouts failed holds nothing to train on, and veRL would stop at it. It is dropped, and other questions are asked
+until the tools are back. Groups that veRL filters by reward (DAPO) are filtered before, on the rewards of single
+samples."""
 
 import importlib.util
 import logging
@@ -27,11 +27,12 @@ from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 
 from firsthand import files
+from firsthand.rollout.trace import Trace
 from firsthand.training.telemetry import Rollout, facts_of, metrics_of, settle_faults
 
 GroupReward = Callable[[list[Rollout]], None]
 
-PAUSE = 10.0  # seconds that tools are given to come back
+PAUSE = 10.0  # seconds to wait for tools to come back
 
 logger = logging.getLogger(__name__)
 
@@ -57,14 +58,14 @@ class GroupReplayBuffer(ReplayBuffer):
             batch, metrics = super().sample(global_steps, partition_id, batch_size)
             rollouts, given = self._read(batch)
         groups = _by_question(rollouts)
-        apart: list[Rollout] = []
+        set_apart: list[Rollout] = []
         for group in groups:
             if self.group_reward:
                 self.group_reward(group)
-            apart += settle_faults(group)
+            set_apart += settle_faults(group)
         self._write_back(batch, rollouts, given)
-        if apart:  # veRL groups advantages by `uid`
-            keys = [rollout.key for rollout in apart]
+        if set_apart:  # veRL groups advantages by `uid`
+            keys = [rollout.key for rollout in set_apart]
             alone = list_of_dict_to_tensordict([{"uid": key} for key in keys])
             tq.kv_batch_put(keys=keys, partition_id=partition_id, fields=alone)
         if self.traces:
@@ -82,7 +83,8 @@ class GroupReplayBuffer(ReplayBuffer):
             extra, info, reward = (getattr(other, "data", other) for other in others)
             parts = {name: float(value) for name, value in extra.get("reward_extra_info", {}).items()}
             facts = facts_of(info, reward.get("ground_truth"))
-            rollouts.append(Rollout(key, float(scores.sum()), parts, extra.get("trace"), facts, int(mask.sum())))
+            trace = extra.get("trace") and Trace.model_validate(extra["trace"])
+            rollouts.append(Rollout(key, float(scores.sum()), parts, trace, facts, int(mask.sum())))
         return rollouts, given
 
     def _write_back(self, batch, rollouts: list[Rollout], given: list[torch.Tensor]) -> None:
@@ -100,7 +102,7 @@ class GroupReplayBuffer(ReplayBuffer):
 def _by_question(rollouts: list[Rollout]) -> list[list[Rollout]]:
     groups = defaultdict(list)
     for rollout in rollouts:
-        groups[rollout.key.rsplit("_", 2)[0]].append(rollout)  # {question}_{session}_{index}
+        groups[rollout.group].append(rollout)
     return list(groups.values())
 
 

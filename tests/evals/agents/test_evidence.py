@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from firsthand import clock
 from firsthand.evals.agents.evidence import Evidence, evidence, looks, mean, targets, tiou
+from firsthand.rollout.trace import Trace, Turn
 
 few = settings(max_examples=50, deadline=None)  # a busy machine is not a failure
 
@@ -87,7 +88,8 @@ def test_looks_are_calls_that_ended_well_and_showed_something() -> None:
         {"action": "invalid", "status": None, "spans": []},
         {"action": "answer", "status": None, "spans": []},
     ]
-    assert looks({"turns": turns}) == [[(1.0, 2.0)]]
+    trace = Trace(turns=[Turn(text="", **turn) for turn in turns])
+    assert looks(trace) == [[(1.0, 2.0)]]
 
 
 def test_targets_are_the_ranges_of_a_row() -> None:

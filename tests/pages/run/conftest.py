@@ -3,7 +3,6 @@
 import json
 import re
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from firsthand import clock, files
-from firsthand.rollout.agent import Trace, Turn
+from firsthand.rollout.trace import Trace, Turn
 from firsthand.training.telemetry import Rollout, metrics_of
 
 settings.register_profile("firsthand", deadline=None)  # a busy machine is not a failure
@@ -28,20 +27,21 @@ ASKED = clock.parse("DAY1_12000000")
 
 def call(tool: str = "rag", status: str = "ok", seconds: float = 0.1, **more: Any) -> Turn:
     said = f'<think>I look.</think> <tool>{{"name": "{tool}", "arguments": {{}}}}</tool>'
-    turn = Turn(said, 12, "call", tool, {"level": "day", "keywords": ["cup"]}, status, f"seen by {tool}")
-    turn.tool_seconds = seconds
+    turn = Turn(text=said, tokens=12, action="call", tool=tool, observation=f"seen by {tool}", tool_seconds=seconds)
+    turn.arguments, turn.status = {"level": "day", "keywords": ["cup"]}, status
     for name, value in more.items():
         setattr(turn, name, value)
     return turn
 
 
 def answer(letter: str) -> Turn:
-    return Turn(f"<think>It is {letter}.</think> <answer>{letter}</answer>", 9, "answer", seconds=0.5)
+    text = f"<think>It is {letter}.</think> <answer>{letter}</answer>"
+    return Turn(text=text, tokens=9, action="answer", seconds=0.5)
 
 
 def rollout(key: str, *turns: Turn, right: bool = True, stop: Any = "answer", **facts: Any) -> Rollout:
     letter = "B" if turns and turns[-1].action == "answer" else None
-    trace = Trace(list(turns), stop, letter, 1.5).as_dict()
+    trace = Trace(turns=list(turns), stop=stop, letter=letter, seconds=1.5)
     parts = {"accuracy": float(right), "format": 1.0}
     known = {"id": key.split("_")[0], "identity": "A1_JAKE", "query_time": clock.stamp(ASKED), "label": "memory"}
     return Rollout(key, float(right), parts, trace, known | facts)
@@ -55,7 +55,12 @@ def groups_of(step: int) -> list[list[Rollout]]:
         rollout("a_1_0", call(status="user_error"), answer("B"), right=False),
     ]
     same = [
-        rollout("b_0_0", Turn("no tags", 3, "invalid", observation="write tags"), stop="invalid", right=False),
+        rollout(
+            "b_0_0",
+            Turn(text="no tags", tokens=3, action="invalid", observation="write tags"),
+            stop="invalid",
+            right=False,
+        ),
         rollout("b_1_0", call(status="timeout"), stop="length", right=False, label="scene", identity="A2_ALICE"),
     ]
     return [mixed, same]
@@ -73,10 +78,10 @@ def training_run(folder: Path, steps: int = 3) -> Path:
 
 
 def episode(id: str, *turns: Turn, letter: str | None = "B", **more: Any) -> dict[str, Any]:
-    trace = Trace(list(turns), "answer" if letter else "no_answer", letter, 2.0)
+    trace = Trace(turns=list(turns), stop="answer" if letter else "no_answer", letter=letter, seconds=2.0)
     row = {"id": id, "question": f"What about {id}?", "options": {"A": "the kettle", "B": "the cup"}, "answer": "B"}
     row |= {"letter": letter, "correct": letter == "B", "identity": "A1_JAKE", "query_time": clock.stamp(ASKED)}
-    return row | {"label": "memory", "trace": {**asdict(trace), "faults": trace.faults}} | more
+    return row | {"label": "memory", "trace": trace.model_dump()} | more
 
 
 def hostile_episode() -> dict[str, Any]:
@@ -84,7 +89,7 @@ def hostile_episode() -> dict[str, Any]:
         "rag", arguments={"__proto__": {"polluted": HOSTILE}, HOSTILE: HOSTILE}, observation=HOSTILE, text=HOSTILE
     )
     named = call(HOSTILE, "user_error", arguments={"constructor": 1e400})
-    last = Turn(HOSTILE + "x" * 50_000, 9, "invalid", observation=HOSTILE)
+    last = Turn(text=HOSTILE + "x" * 50_000, tokens=9, action="invalid", observation=HOSTILE)
     row = episode(HOSTILE, bad, named, last, letter=None, label=HOSTILE, identity=HOSTILE)
     return row | {"question": HOSTILE, "options": {"A": HOSTILE, "B": HOSTILE}, "parts": {HOSTILE: float("nan")}}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firsthand.tools.call_text import MAX_LENGTH, parse, read
+from firsthand.tools.call_text import LONGEST_CALL, parse, read
 from firsthand.tools.protocol import WrongArguments
 
 CALL = '{"name": "rag", "arguments": {"level": "day"}}'
@@ -45,8 +45,8 @@ def test_arguments_as_text_are_left_to_the_tool() -> None:
         f"<tool_call><tool_call>{CALL}</tool_call></tool_call>",
         f"<tool><tool_call>{CALL}</tool_call></tool>",
         "<tool>" + "[" * 90_000,
-        "<tool>" + "-" * (MAX_LENGTH - 1) + "1",
-        "<tool>" + "x" * (MAX_LENGTH + 1),
+        "<tool>" + "-" * (LONGEST_CALL - 1) + "1",
+        "<tool>" + "x" * (LONGEST_CALL + 1),
     ],
 )
 def test_what_is_no_call_gets_a_correction(text: str) -> None:

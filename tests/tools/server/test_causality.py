@@ -34,7 +34,7 @@ from firsthand.tools.environment import Environment
 from firsthand.tools.frames import Crop, Frames
 from firsthand.tools.limits import Breaker, Guard
 from firsthand.tools.rag import Rag
-from firsthand.tools.scope import Row
+from firsthand.tools.scope import Scope
 from firsthand.tools.serve.mcp import OUTCOME
 from firsthand.tools.serve.server import Limits, build
 from firsthand.tools.terminate import Terminate
@@ -232,7 +232,7 @@ def opened(jpegs: list[bytes]) -> list[Picture.Image]:
 @contextmanager
 def in_process(world: World, serve: Callable) -> Iterator[Callable[[Case], Said]]:
     async def call(case: Case) -> Said:
-        context = Row.of(case.source, case.query_time).context()
+        context = Scope.of(case.source, case.query_time).context()
         outcome = await world.toolbox.call(case.tool, case.arguments, context)
         shown = json.dumps([outcome.text, outcome.data])
         return Said(outcome.status, shown, opened([image.jpeg for image in outcome.images]))
@@ -243,7 +243,7 @@ def in_process(world: World, serve: Callable) -> Iterator[Callable[[Case], Said]
 
 @contextmanager
 def over_http(world: World, serve: Callable) -> Iterator[Callable[[Case], Said]]:
-    url = serve(build(world.toolbox, Row(), Limits()))
+    url = serve(build(world.toolbox, Scope(), Limits()))
     routes = {"rag": "/query", "video_llm": "/video_llm", "vlm": "/vlm"}
 
     def call(case: Case) -> Said:
@@ -271,7 +271,7 @@ def over_mcp(world: World, serve: Callable) -> Iterator[Callable[[Case], Said]]:
     from mcp.client import Client
     from mcp.client.streamable_http import streamable_http_client
 
-    url = serve(build(world.toolbox, Row(), Limits()))
+    url = serve(build(world.toolbox, Scope(), Limits()))
 
     async def call(case: Case) -> Said:
         address = f"{url}/{case.source}@{case.query_time}/mcp"

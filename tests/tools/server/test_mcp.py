@@ -8,7 +8,7 @@ import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from firsthand.tools.scope import Row
+from firsthand.tools.scope import Scope
 from firsthand.tools.serve.mcp import OUTCOME
 from firsthand.tools.serve.server import Limits, build
 
@@ -18,7 +18,7 @@ LOOK = {"question": "what", "timestamp": "DAY1_11210217"}
 
 @pytest.fixture
 def url(serve, toolbox) -> str:
-    return serve(build(toolbox, Row(), Limits()))
+    return serve(build(toolbox, Scope(), Limits()))
 
 
 def calls(url: str, *asked: tuple[str, dict], says: dict[str, str] | None = None, mode: str = "auto") -> list[Any]:

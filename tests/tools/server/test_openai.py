@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from openai import OpenAI
 
-from firsthand.tools.scope import Row
+from firsthand.tools.scope import Scope
 from firsthand.tools.serve.server import Limits, build
 
 
@@ -38,7 +38,7 @@ def chat(serve) -> OpenAI:
 
 
 def test_a_round_of_function_calling(chat: OpenAI, serve, toolbox) -> None:
-    tools = serve(build(toolbox, Row.of("A1_JAKE", "DAY3_12000000"), Limits()))
+    tools = serve(build(toolbox, Scope.of("A1_JAKE", "DAY3_12000000"), Limits()))
     messages: list[Any] = [{"role": "user", "content": "What do I hold?"}]
 
     def ask() -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from firsthand.tools.scope import Row
+from firsthand.tools.scope import Scope
 from firsthand.tools.serve.server import Limits, build
 
 SAYS = {"X-Source": "A1_JAKE", "X-Query-Time": "DAY3_12000000"}
@@ -21,7 +21,9 @@ def start(serve, toolbox):
     """A client of a server that was started with the given options."""
     clients = []
 
-    def start(pinned: Row = Row(), limits: Limits = Limits(), token: str | None = None, **says: str) -> httpx.Client:
+    def start(
+        pinned: Scope = Scope(), limits: Limits = Limits(), token: str | None = None, **says: str
+    ) -> httpx.Client:
         client = httpx.Client(base_url=serve(build(toolbox, pinned, limits, token)), headers=says, timeout=20)
         clients.append(client)
         return client
@@ -145,7 +147,7 @@ def test_get_observation_refuses_what_its_client_got_wrong(start, change) -> Non
 def test_a_path_names_the_row_for_clients_that_know_only_a_base_url(start) -> None:
     reply = start().post("/A1_JAKE@DAY3_12000000/query", json=SEARCH)
     assert reply.json()["response"]["asked"] == "DAY3_12000000"
-    whole = start(pinned=Row.of(query_time="end")).post("/vid-1/query", json={**SEARCH, "vid_id": "vid-1"})
+    whole = start(pinned=Scope.of(query_time="end")).post("/vid-1/query", json={**SEARCH, "vid_id": "vid-1"})
     assert whole.json()["response"] | {"source": "vid-1", "asked": "end"} == whole.json()["response"]
 
 
@@ -169,7 +171,7 @@ def test_a_request_that_leaves_the_row_open_or_contradicts_itself_is_refused(sta
 
 
 def test_what_the_server_was_started_with_can_only_be_narrowed(start) -> None:
-    client = start(pinned=Row.of("A1_JAKE", "DAY2_12000000"))
+    client = start(pinned=Scope.of("A1_JAKE", "DAY2_12000000"))
     later, earlier = {"X-Query-Time": "DAY5_00000000"}, {"X-Query-Time": "DAY1_10000000"}
     asked = [
         client.post("/query", json=SEARCH, headers=says).json()["response"]["asked"] for says in ({}, later, earlier)
@@ -239,14 +241,14 @@ def test_another_host_name_is_refused(client) -> None:
 def test_the_tools_are_closed_with_the_server(toolbox) -> None:
     from fastapi.testclient import TestClient
 
-    with TestClient(build(toolbox, Row(), Limits()), base_url="http://localhost") as client:
+    with TestClient(build(toolbox, Scope(), Limits()), base_url="http://localhost") as client:
         assert client.get("/health").status_code == 200 and not toolbox.tools["rag"].closed
     assert all(tool.closed for tool in toolbox.tools.values())
 
 
 def test_calls_that_do_not_end_are_cancelled_with_the_server(serve, toolbox) -> None:
     """The fixture asserts that the server ends, and that no task is left."""
-    url = serve(build(toolbox, Row.of("A1_JAKE", "end"), Limits()), timeout_graceful_shutdown=1)
+    url = serve(build(toolbox, Scope.of("A1_JAKE", "end"), Limits()), timeout_graceful_shutdown=1)
     slow = {**WATCH, "question": "slow"}
     for body in (slow, [slow, slow]):
         with pytest.raises(httpx.ReadTimeout):

@@ -8,27 +8,27 @@ from hypothesis import strategies as st
 
 from firsthand import clock
 from firsthand.errors import UserError
-from firsthand.tools.scope import Row
+from firsthand.tools.scope import Scope
 
 TIMES = [None, "DAY1_09300000", "DAY3_12000019", "end"]
 
 
 def test_a_person_of_egolife_may_be_called_by_number() -> None:
-    assert Row.of_fields({"identity": "A2"}) == Row("A2_ALICE") == Row.of_fields({"source": "A2_ALICE"})
-    assert Row.of("A7") == Row("A7") and Row.of("") == Row()
+    assert Scope.of_fields({"identity": "A2"}) == Scope("A2_ALICE") == Scope.of_fields({"source": "A2_ALICE"})
+    assert Scope.of("A7") == Scope("A7") and Scope.of("") == Scope()
 
 
 def test_a_row_that_is_not_complete_is_no_context() -> None:
     with pytest.raises(UserError, match="whose week"):
-        Row.of(query_time="end").context()
+        Scope.of(query_time="end").context()
     with pytest.raises(UserError, match="when was the question asked"):
-        Row.of("A1_JAKE").context()
+        Scope.of("A1_JAKE").context()
 
 
 def test_end_lets_the_whole_video_be_seen_unless_another_part_knows_better() -> None:
-    whole = Row.of("v", "end")
+    whole = Scope.of("v", "end")
     assert whole.context().query_time is None
-    assert whole.narrowed(Row.of(query_time="DAY1_00010000")).context().query_time == clock.parse("DAY1_00010000")
+    assert whole.narrowed(Scope.of(query_time="DAY1_00010000")).context().query_time == clock.parse("DAY1_00010000")
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_end_lets_the_whole_video_be_seen_unless_another_part_knows_better() -> 
 )
 def test_fields_that_disagree_or_make_no_sense_are_refused(fields) -> None:
     with pytest.raises(UserError):
-        Row.of_fields(fields)
+        Scope.of_fields(fields)
 
 
 @given(st.lists(st.sampled_from(TIMES), min_size=1, max_size=4))
 def test_whatever_is_said_the_earliest_time_holds(times) -> None:
-    row = Row("A1_JAKE")
+    row = Scope("A1_JAKE")
     for time in times:
-        row = row.narrowed(Row.of(query_time=time))
+        row = row.narrowed(Scope.of(query_time=time))
     said = [math.inf if time == "end" else clock.parse(time) for time in times if time]
     assert row.query_time == min(said, default=None)

@@ -19,7 +19,7 @@ from firsthand.data.leaks.compare import words_key
 from firsthand.data.leaks.guard import Guard
 from firsthand.data.read.rows import Broken
 from firsthand.errors import UserError
-from firsthand.question import Question, StyleName, Trajectory
+from firsthand.question import Question, Solved, StyleName
 from firsthand.rollout import prompt
 
 FILES: dict[Purpose, str] = {"sft": "sft.jsonl", "rl": "rl_train.parquet", "eval": "eval.jsonl"}
@@ -103,7 +103,7 @@ class Work:
 
     def _made(self, index: int, row: Any, place: Place) -> Made:
         made = self.converter.convert(whole(row), place)
-        question = made.question if isinstance(made, Trajectory) else made
+        question = made.question if isinstance(made, Solved) else made
         if self.purpose != "eval" and (why := self.guard.why_question(question, self.root)):
             raise ValueError(why)
         if self.without and words_key(prompt.question_text(question)) in self.without:
@@ -119,11 +119,11 @@ class Work:
         return Made(question.id, question.identity, list(self._rendered(question, made, index)))
 
     def _rendered(
-        self, question: Question, made: Question | Trajectory, index: int
+        self, question: Question, made: Question | Solved, index: int
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """The rows that go into each file."""
         name, video = FILES[self.purpose], question.as_video()
-        if isinstance(made, Trajectory) and self.purpose == "sft":
+        if isinstance(made, Solved) and self.purpose == "sft":
             turns = prompt.solution(made)
             yield name, prompt.sharegpt_row(question, turns)
             if video and (view := video_file(video.fps or 0)) in self.names:

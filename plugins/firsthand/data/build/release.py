@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from firsthand.errors import UserError
-from firsthand.question import Question, Trajectory
+from firsthand.question import Question, Solved
 
 Purpose = Literal["sft", "rl", "eval"]
 
@@ -40,7 +40,7 @@ class Converter:
         """The row with what must be known of those before it; None if another row holds all of this one."""
         return row
 
-    def convert(self, row: dict[str, Any], place: Place) -> Question | Trajectory:
+    def convert(self, row: dict[str, Any], place: Place) -> Question | Solved:
         raise NotImplementedError
 
     def finish(self) -> Iterator[tuple[Place, str]]:

@@ -2,68 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import ast
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from firsthand.doctor.verl import tools_yaml
 from firsthand.findings import Finding, rule
 from firsthand.recipe import named_files, yaml_lines
-from firsthand.recipe.values import did_you_mean, number
+from firsthand.recipe.python_objects import UNPARSABLE, source_of
+from firsthand.recipe.python_source import parse
+from firsthand.recipe.values import did_you_mean
 from firsthand.recipe.yaml_lines import Document
 
 BAD_LOOP = rule(
-    "VR035", "error", "wrong settings of an agent loop", "It is made anew for every trajectory, and all would fail."
+    "VR035", "error", "wrong settings of an agent loop", "It is made anew for every rollout, and all would fail."
 )
 
 TARGET = "firsthand.training.agent_loop.ToolLoop"
-OWN = ("toolbox", "dialect", "turn_tokens", "budget")  # the others are those of rollout.agent.Limits
-DIALECTS = ("ego_r1", "native")
+FIXES = {
+    "greater_than": "write a number above 0",
+    "dataclass_type": "write `budget: {tokens: 512}`",
+}
 
 
 def settings(document: Document, index: int) -> Iterator[Finding]:
-    """One entry of an agent-loop file, if it is a ToolLoop."""
-    from firsthand.rollout.agent import Limits
-    from firsthand.tools.protocol import Budget
+    """One entry of an agent-loop file, if it is a ToolLoop: what the loop itself would refuse."""
+    from pydantic import ValidationError
+
+    from firsthand.rollout.loop_file import Loop
 
     entry = document.data[index]
     if entry.get("_target_") != TARGET:
         return
-    counts = ("turn_tokens", *(field.name for field in fields(Limits)))
-    yield from _unknown(document, (index,), {"name", "_target_", *OWN, *counts})
-    yield from _positive(document, (index,), counts)
-    if isinstance(entry.get("budget"), dict):
-        limits = [field.name for field in fields(Budget)]
-        yield from _unknown(document, (index, "budget"), set(limits))
-        yield from _positive(document, (index, "budget"), [name for name in limits if name != "images"])
-    elif entry.get("budget") is not None:
-        place = document.place(index, "budget")
-        yield BAD_LOOP.at(place, f"`budget: {entry['budget']}`", "write `budget: {tokens: 512}`")
-    if entry.get("dialect") not in DIALECTS:
-        place = document.place(index, "dialect")
-        yield BAD_LOOP.at(place, f"`dialect: {entry.get('dialect')}`", f"write {' or '.join(DIALECTS)}")
+    try:
+        Loop.model_validate(entry)
+    except ValidationError as error:
+        for problem in error.errors(include_url=False, include_context=False):
+            yield _refused(document, index, problem)
     yield from _toolbox(document, index, entry.get("toolbox"))
 
 
-def _at(document: Document, where: tuple[int | str, ...]) -> dict[str, object]:
-    value = document.data
-    for key in where:
-        value = value[key]
-    return value
+def _refused(document: Document, index: int, problem: Mapping[str, Any]) -> Finding:
+    from firsthand.rollout.loop_file import Loop
+    from firsthand.tools.protocol import Budget
 
-
-def _unknown(document: Document, where: tuple[int | str, ...], known: set[str]) -> Iterator[Finding]:
-    for key in _at(document, where):
-        if key not in known:
-            fix = did_you_mean(str(key), known, f"remove it; known are {', '.join(sorted(known))}")
-            yield BAD_LOOP.at(document.place(*where, key), f"`{key}` is no setting of it", fix)
-
-
-def _positive(document: Document, where: tuple[int | str, ...], names: Iterable[str]) -> Iterator[Finding]:
-    values = _at(document, where)
-    for name in names:
-        if name in values and ((number(values[name]) or 0) <= 0):
-            yield BAD_LOOP.at(document.place(*where, name), f"`{name}: {values[name]}`", "write a number above 0")
+    *where, key = problem["loc"]
+    kind, place = problem["type"], document.place(index, *where, key)
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        names = {field.name for field in fields(Budget)} if where else {*Loop.model_fields, "_target_"} - {"target"}
+        fix = did_you_mean(str(key), names, f"remove it; known are {', '.join(sorted(names))}")
+        return BAD_LOOP.at(place, f"`{key}` is not a setting of it", fix)
+    value = "missing" if kind == "missing" else problem["input"]
+    return BAD_LOOP.at(place, f"`{key}: {value}`", FIXES.get(kind, problem["msg"]))
 
 
 def _toolbox(document: Document, index: int, toolbox: object) -> Iterator[Finding]:
@@ -77,3 +69,19 @@ def _toolbox(document: Document, index: int, toolbox: object) -> Iterator[Findin
         yield from findings
         if tools is not None:
             yield from tools_yaml.check(tools)
+
+
+def reads_trace(reward: object) -> bool:
+    """Whether the file of a reward cannot do without the trace: `extra_info["trace"]`, or `trace` of a sample."""
+    file = source_of(reward) if isinstance(reward, str) else None
+    try:
+        nodes = ast.walk(parse(file)) if file else iter(())
+        return any(
+            (isinstance(node, ast.Attribute) and node.attr == "trace")
+            or (
+                isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and node.slice.value == "trace"
+            )
+            for node in nodes
+        )
+    except UNPARSABLE:  # reported by files
+        return False

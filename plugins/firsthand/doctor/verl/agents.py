@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from firsthand.doctor.rows import Unreadable, column, first_rows
-from firsthand.doctor.verl.agent_loops import TARGET
+from firsthand.doctor.verl.agent_loops import TARGET, reads_trace
 from firsthand.doctor.verl.files import NO_LOOP, agent_entries, builtin_loops
 from firsthand.findings import Finding, Place, rule
 from firsthand.recipe import model_names, named_files, yaml_lines
@@ -39,7 +38,7 @@ NO_TRACE = rule(
     "VR039",
     "error",
     "a reward of traces for rows without tools",
-    "reward_fns/ego_r1.py reads the trace that the agent loop hands over, and fails without one.",
+    "The reward reads the trace that the agent loop hands over, and fails without one.",
 )
 PLAIN_SAMPLER = rule(
     "VR040",
@@ -94,7 +93,7 @@ def check(chain: Chain) -> Iterator[Finding]:
     if seen & ours.keys():
         yield from _room(chain, [entry for name, entry in ours.items() if name in seen])
         yield from _sampler(chain)
-    elif seen and str(chain.get("reward.custom_reward_function.path")).endswith("reward_fns/ego_r1.py"):
+    elif seen and reads_trace(chain.get("reward.custom_reward_function.path")):
         message = f"rows go to {', '.join(sorted(seen))}, which writes no trace"
         fix = "build rows with an agent style (ego_r1), or use reward_fns/choice.py"
         yield NO_TRACE.at(chain.place("reward.custom_reward_function.path"), message, fix)
@@ -105,6 +104,9 @@ def _rows(place: Place, path: str, rows: list[tuple[str, Row]], loops: Loops) ->
     for name in sorted(unknown) if builtin_loops() else ():  # without veRL its own are not known
         fix = did_you_mean(name, loops, f"register it in the file of `{AGENTS}.agent_loop_config_path`")
         yield NO_LOOP.at(place, f"{path}: rows name the agent loop `{name}`, which is not registered", fix)
+    from firsthand.rollout.prompt import style_of
+    from firsthand.rollout.turn_text import Dialect
+
     for number_, (name, row) in enumerate(rows, 1):
         loop, facts = loops.get(name, {}), row.get("extra_info")
         if loop.get("_target_") != TARGET:
@@ -117,9 +119,10 @@ def _rows(place: Place, path: str, rows: list[tuple[str, Row]], loops: Loops) ->
             yield REFUSED_ROWS.at(place, message, "add it; query_time may be `end`: the whole video may be seen")
             return
         told = _system(row)
-        if told and ("<tool>" in told) != (loop.get("dialect") == "ego_r1"):
-            style = "ego_r1" if loop.get("dialect") == "ego_r1" else "ego_r1_native"
-            message = f"{path}: row {number_} is not written for `{name}`, whose dialect is {loop.get('dialect')}"
+        dialect: Any = loop.get("dialect")
+        if told and dialect in get_args(Dialect) and ("<tool>" in told) != (dialect == "ego_r1"):
+            style = style_of(dialect)
+            message = f"{path}: row {number_} is not written for `{name}`, whose dialect is {dialect}"
             yield DIALECT.at(place, message, f"build the rows with the style {style}, or name another loop")
             return
 
@@ -141,26 +144,26 @@ def _whole_file(place: Place, file: Path, validates: bool) -> Iterator[Finding]:
 
 
 def _room(chain: Chain, loops: list[Row]) -> Iterator[Finding]:
-    from firsthand.rollout.agent import Limits
-    from firsthand.rollout.loop_file import TURN_TOKENS
-    from firsthand.tools.protocol import Budget
+    from pydantic import ValidationError
+
+    from firsthand.rollout.loop_file import Loop
 
     key = "data.max_response_length"
     limit, family = number(chain.get(key)), model_names.family(chain.get("actor_rollout_ref.model.path"))
-    for loop in loops:
-        budget = asdict(Budget()) | (loop["budget"] if isinstance(loop.get("budget"), dict) else {})
-        turns, turn = number(loop.get("turns")) or Limits().turns, number(loop.get("turn_tokens")) or TURN_TOKENS
-        amounts = [number(budget[name]) for name in ("tokens", "images", "pixels")]
-        if limit is None or None in amounts:
+    for entry in loops:
+        try:
+            loop = Loop.model_validate(entry)
+        except ValidationError:  # reported by agent_loops
             continue
-        text, images, pixels = (amount or 0 for amount in amounts)
-        pictures = images * pixels / (family[1] * 2) ** 2 if family and _gives_pictures(loop.get("toolbox")) else 0
-        needed = round(turns * turn + (turns - 1) * (text + pictures + WRAPPING))
-        if needed > limit:
-            each = f"{text + round(pictures):g} tokens"
-            message = f"{turns:g} turns of {turn:g} tokens and what tools say between, {each} each, are {needed}"
+        budget, sees = loop.budget, family and _gives_pictures(entry.get("toolbox"))
+        pictures = budget.images * budget.pixels / (family[1] * 2) ** 2 if family and sees else 0
+        between = budget.tokens + pictures + WRAPPING
+        needed = round(loop.turns * loop.turn_tokens + (loop.turns - 1) * between)
+        if limit is not None and needed > limit:
+            each = f"{budget.tokens + round(pictures)} tokens"
+            message = f"{loop.turns} turns of {loop.turn_tokens} tokens and what tools say between, {each} each, are"
             fix = f"write `max_response_length: {needed}`, or less `turns`, `turn_tokens` or `budget` in the loop"
-            yield NO_ROOM.at(chain.place(key), f"`{loop.get('name')}`: {message}; the limit is {limit:g}", fix)
+            yield NO_ROOM.at(chain.place(key), f"`{loop.name}`: {message} {needed}; the limit is {limit:g}", fix)
 
 
 def _gives_pictures(toolbox: Any) -> bool:

@@ -14,19 +14,18 @@ from openai import AsyncOpenAI
 
 from firsthand.errors import UserError
 from firsthand.llm.client import check_server, connect
-from firsthand.question import Question, StyleName
-from firsthand.rollout.actions import Dialect
+from firsthand.question import Question
 from firsthand.rollout.agent import LAST_TURN, Limits
 from firsthand.rollout.chat_policy import ChatPolicy, check_functions
 from firsthand.rollout.dialects import chat_tools
 from firsthand.rollout.episodes import AgentSettings, Summary, Task, run_episodes
-from firsthand.rollout.prompt import STYLES, messages
+from firsthand.rollout.prompt import STYLES, messages, style_of
+from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.backends.openai import Price
 from firsthand.tools.protocol import Budget
 from firsthand.tools.toolbox import Toolbox
 
 _DIALECTS: dict[str, Dialect] = {"ego_r1": "ego_r1", "ego_r1_native": "native"}  # by the agent of a style
-_STYLES: dict[Dialect, StyleName] = {"ego_r1": "ego_r1", "native": "ego_r1_native"}
 
 
 class Pace(NamedTuple):
@@ -104,7 +103,7 @@ def in_dialect(questions: list[Question], wanted: Dialect | None) -> tuple[list[
     chosen = [
         question
         if _DIALECTS.get(STYLES[question.style].agent) == wanted
-        else question.model_copy(update={"style": _STYLES[wanted]})
+        else question.model_copy(update={"style": style_of(wanted)})
         for question in questions
     ]
     return chosen, wanted

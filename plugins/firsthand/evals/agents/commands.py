@@ -104,10 +104,10 @@ def run(
     from firsthand.evals.agents.summary import summarise
     from firsthand.files import read_text
     from firsthand.llm.client import Settings
-    from firsthand.rollout.actions import Dialect
     from firsthand.rollout.episodes import Episode
     from firsthand.rollout.loop_file import Loop, read_loop
     from firsthand.rollout.prompt import STYLES
+    from firsthand.rollout.turn_text import Dialect
     from firsthand.tools import config
     from firsthand.tools.backends.openai import Price
     from firsthand.tools.toolbox import Toolbox

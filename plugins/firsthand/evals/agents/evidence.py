@@ -16,13 +16,13 @@ under the same names need not agree.
 A question whose target is unknown is left out, one whose agent never looked counts as 0.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
-from typing import Any
 
 from pydantic import BaseModel
 
 from firsthand import clock
+from firsthand.rollout.trace import Trace
 
 HITS = (1, 3, 5)
 
@@ -40,10 +40,9 @@ class Evidence(BaseModel):
     recall: float
 
 
-def looks(trace: Mapping[str, Any]) -> list[Spans]:
-    """The spans of each call that showed something, from `Trace.as_dict()` or its JSON."""
-    calls = [turn for turn in trace["turns"] if turn["action"] == "call" and turn["status"] == "ok"]
-    return [[(start, end) for start, end in turn["spans"]] for turn in calls if turn["spans"]]
+def looks(trace: Trace) -> list[Spans]:
+    """The spans of each call that showed something."""
+    return [turn.spans for turn in trace.calls if turn.status == "ok" and turn.spans]
 
 
 def targets(target_time: str | None) -> list[tuple[float, float]]:

@@ -21,6 +21,7 @@ from firsthand.evals.rows import Gold, Prediction
 from firsthand.evals.score import Comparison, Score, compare, score
 from firsthand.question import Question
 from firsthand.rollout.episodes import Episode
+from firsthand.rollout.trace import Turn
 from firsthand.tools.toolbox import UNKNOWN
 
 Predictions = dict[str, Prediction]
@@ -75,7 +76,7 @@ class Results(BaseModel):
 def results(run: Folder) -> Results:
     benchmark, episodes = run.benchmark, folders.read(run.episodes, Episode)
     rows = list(episodes.values()) or list(folders.read(run.no_tools, Episode).values())
-    turns = [turn for row in rows for turn in row.trace["turns"]]
+    turns = [turn for row in rows for turn in row.trace.turns]
     costs = [row.cost for row in rows]
     gold, letters = golds(run), predictions(run)
     return Results(
@@ -89,15 +90,15 @@ def results(run: Folder) -> Results:
         filled=_filled(letters),
         **_evidence(episodes.values(), run),
         turns=_per(len(turns), rows),
-        calls=_per(sum(turn["action"] == "call" for turn in turns), rows),
+        calls=_per(sum(turn.action == "call" for turn in turns), rows),
         tools=_tools(turns, run, len(rows)),
-        stops=dict(Counter(row.trace["stop"] for row in rows).most_common()),
-        faults=sum(row.trace["faults"] for row in rows),
-        hurt=sum(row.trace["faults"] > 0 for row in rows),
+        stops=dict(Counter(row.trace.stop for row in rows).most_common()),
+        faults=sum(row.trace.faults for row in rows),
+        hurt=sum(row.trace.faults > 0 for row in rows),
         seconds=Spread.of([row.seconds for row in rows]),
         tokens=(_per(sum(row.prompt_tokens for row in rows), rows), _per(sum(r.completion_tokens for r in rows), rows)),
         cost=None if None in costs else _per(sum(filter(None, costs)), rows),
-        tool_cost=_per(sum(turn["cost"] for turn in turns), rows),
+        tool_cost=_per(sum(turn.cost for turn in turns), rows),
     )
 
 
@@ -175,18 +176,18 @@ def _evidence(episodes: Iterable[Episode], run: Folder) -> dict[str, Any]:
     return {"evidence": mean([found for _, found in each]), "evidence_by": by}
 
 
-def _tools(turns: list[dict[str, Any]], run: Folder, questions: int) -> dict[str, ToolUse]:
+def _tools(turns: list[Turn], run: Folder, questions: int) -> dict[str, ToolUse]:
     """By tool; names that a model invented count together."""
     known = (yaml.safe_load(run.manifest.tools or "") or {}).get("tools", {})
-    by_name: dict[str, list[dict[str, Any]]] = {}
+    by_name: dict[str, list[Turn]] = {}
     for turn in turns:
-        if turn["action"] == "call":
-            by_name.setdefault(turn["tool"] if turn["tool"] in known else UNKNOWN, []).append(turn)
+        if turn.action == "call":
+            by_name.setdefault(turn.tool if turn.tool and turn.tool in known else UNKNOWN, []).append(turn)
     return {
         name: ToolUse(
             per_question=len(calls) / questions,
-            statuses=dict(Counter(turn["status"] or "not carried out" for turn in calls).most_common()),
-            seconds=Spread.of([turn["tool_seconds"] for turn in calls]),
+            statuses=dict(Counter(turn.status or "not carried out" for turn in calls).most_common()),
+            seconds=Spread.of([turn.tool_seconds for turn in calls]),
         )
         for name, calls in sorted(by_name.items(), key=lambda item: -len(item[1]))
     }

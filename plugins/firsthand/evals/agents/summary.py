@@ -41,7 +41,7 @@ class Reading:
 
     @cached_property
     def messages(self) -> list[dict[str, str]]:
-        turns = [turn for turn in self.episode.trace["turns"] if turn["action"] != "answer"]
+        turns = [turn for turn in self.episode.trace.turns if turn.action != "answer"]
         told = {"episode": self.episode, "turns": turns}
         return [
             {"role": "system", "content": _TEMPLATES.get_template("summary_system.txt").render()},

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from firsthand.errors import UserError
 from firsthand.files import write_text
-from firsthand.pages.run import sources, trajectory
+from firsthand.pages.run import episode, sources
 from firsthand.pages.run.chunks import INLINE, Chunks, as_json
 from firsthand.pages.run.curves import Curves, rollout
 from firsthand.pages.run.frames import Thumbnails, open_store
@@ -85,7 +85,7 @@ def _read(
             steps: dict[int, list[Rollout]] = defaultdict(list)
             source = "training" if path in run.training else path.stem
             for where, line in sources.read(path, unread, lambda size: bar.advance(task, size)):
-                row = trajectory.read(where, line)
+                row = episode.read(where, line)
                 index.add(source, row)
                 said = row.as_json()
                 pictures: dict[str, str] = {}

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 from firsthand.pages.report.curves import read_verl_metrics
-from firsthand.pages.run.trajectory import Trajectory
+from firsthand.pages.run.episode import Shown
 from firsthand.training.telemetry import Rollout, metrics_of
 
 
@@ -46,12 +46,11 @@ class Curves:
         }
 
 
-def rollout(row: Trajectory) -> Rollout:
-    """What telemetry needs, without the texts."""
-    trace = None
-    if row.trace:
-        needed = {"action", "tool", "status", "tool_seconds", "invented"}
-        turns = [turn.model_dump(include=needed) for turn in row.turns]
-        trace = {"stop": row.trace.stop, "faults": row.trace.faults, "turns": turns}
+def rollout(row: Shown) -> Rollout:
+    """What telemetry needs, without the texts: a page must not hold the conversations in memory."""
+    trace = row.trace
+    if trace:
+        short = {"text": "", "arguments": None, "observation": None}
+        trace = trace.model_copy(update={"turns": [turn.model_copy(update=short) for turn in trace.turns]})
     parts = {name: value for name, value in row.parts.items() if value is not None}
     return Rollout(row.key, row.score or 0.0, parts, trace, {"group": row.group})

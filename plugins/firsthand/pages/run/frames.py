@@ -11,7 +11,8 @@ from pathlib import Path
 from firsthand import clock
 from firsthand.errors import UserError
 from firsthand.media.store import Frame, FrameStore
-from firsthand.pages.run.trajectory import Trajectory, Turn
+from firsthand.pages.run.episode import Shown
+from firsthand.rollout.trace import Turn
 
 PIXELS = 220 * 165
 MOST = 12  # of one turn
@@ -39,7 +40,7 @@ class Thumbnails:
         self.missing = 0  # frames that came back to the model and are not in this store
         self._url = lru_cache(maxsize=2048)(_data_url)
 
-    def of(self, row: Trajectory) -> tuple[list[list[str]], dict[str, str]]:
+    def of(self, row: Shown) -> tuple[list[list[str]], dict[str, str]]:
         """The names of the frames of each turn, and the pictures by name."""
         pictures: dict[str, str] = {}
         names: list[list[str]] = []

@@ -6,7 +6,7 @@ It has to stay small, since it is read before anything is shown: some forty byte
 from collections import defaultdict
 from typing import Any
 
-from firsthand.pages.run.trajectory import Trajectory
+from firsthand.pages.run.episode import Shown
 
 
 class Names(dict[Any, int]):
@@ -28,7 +28,7 @@ class Index:
     def __len__(self) -> int:
         return len(self.columns["step"])
 
-    def add(self, source: str, row: Trajectory) -> None:
+    def add(self, source: str, row: Shown) -> None:
         words = {
             "source": source,
             "stop": row.trace.stop if row.trace else None,

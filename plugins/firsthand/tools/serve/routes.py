@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, model_validator
 from firsthand.errors import UserError
 from firsthand.tools import call_text
 from firsthand.tools.protocol import Context, Outcome, WrongArguments
-from firsthand.tools.scope import Row, of_request
+from firsthand.tools.scope import Scope, of_request
 from firsthand.tools.serve.call_queue import Desk
 
 MAX_BATCH = 1024
@@ -41,7 +41,7 @@ class Actions(BaseModel):
         return self
 
 
-def router(desk: Desk, pinned: Row) -> APIRouter:
+def router(desk: Desk, pinned: Scope) -> APIRouter:
     routes = APIRouter()
 
     @routes.post("/query")
@@ -75,7 +75,7 @@ def router(desk: Desk, pinned: Row) -> APIRouter:
     async def get_observation(request: Request, body: Actions) -> JSONResponse:
         row, none = of_request(request, pinned), [None] * len(body.actions)
         contexts = [
-            None if finished else row.narrowed(Row.of_fields(fields or {})).context()
+            None if finished else row.narrowed(Scope.of_fields(fields or {})).context()
             for finished, fields in zip(body.finish or none, body.extra_fields or none, strict=True)
         ]
         ended = await asyncio.gather(*map(partial(_act, desk), body.actions, contexts))
@@ -89,10 +89,10 @@ def router(desk: Desk, pinned: Row) -> APIRouter:
     return routes
 
 
-def _split(body: dict[str, Any], row: Row) -> tuple[dict[str, Any], Context]:
+def _split(body: dict[str, Any], row: Scope) -> tuple[dict[str, Any], Context]:
     """Ego-R1's bodies hold the model's arguments and the program's fields in one object."""
     arguments = {key: value for key, value in body.items() if key not in OF_PROGRAM}
-    return arguments, row.narrowed(Row.of_fields({key: body.get(key) for key in OF_PROGRAM})).context()
+    return arguments, row.narrowed(Scope.of_fields({key: body.get(key) for key in OF_PROGRAM})).context()
 
 
 async def _nothing() -> None:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from firsthand.errors import UserError
 from firsthand.tools.protocol import Budget
-from firsthand.tools.scope import Row, of_request
+from firsthand.tools.scope import Scope, of_request
 from firsthand.tools.serve import mcp, routes
 from firsthand.tools.serve.access import Gate
 from firsthand.tools.serve.call_queue import Desk
@@ -39,7 +39,9 @@ class Limits:
     shutdown_seconds: float = 30.0  # calls under way may end; then they are cancelled
 
 
-def build(toolbox: Toolbox, pinned: Row, limits: Limits, token: str | None = None, host: str = LOOPBACK[0]) -> FastAPI:
+def build(
+    toolbox: Toolbox, pinned: Scope, limits: Limits, token: str | None = None, host: str = LOOPBACK[0]
+) -> FastAPI:
     desk = Desk(toolbox, limits.calls, limits.budget)
     server = mcp.build(desk, lambda request: of_request(request, pinned).context())
     sessions = StreamableHTTPSessionManager(server, stateless=True, json_response=True)
@@ -81,7 +83,7 @@ def build(toolbox: Toolbox, pinned: Row, limits: Limits, token: str | None = Non
     return app
 
 
-def serve(toolbox: Toolbox, pinned: Row, host: str, port: int, token: str | None, limits: Limits = Limits()) -> None:
+def serve(toolbox: Toolbox, pinned: Scope, host: str, port: int, token: str | None, limits: Limits = Limits()) -> None:
     import uvicorn
 
     if host not in LOOPBACK and not token:

@@ -17,8 +17,8 @@ from typing import Any
 from firsthand import clock
 from firsthand.data.build.options import split_text
 from firsthand.data.build.release import Converter, LeftAside, Place
-from firsthand.question import Question, Step, Trajectory
-from firsthand.rollout.actions import Answer, Call, Invalid, read_action
+from firsthand.question import Question, Solved, Step
+from firsthand.rollout.turn_text import Answer, Call, Invalid, read_action
 
 SYSTEM_FILE = "release_system.txt"
 _QUESTION = re.compile(r"(.*?)\s*<timestamp>(.+?)</timestamp>\s*(.*)", re.DOTALL)
@@ -49,7 +49,7 @@ class EgoCoTT(Converter):
         self._remember(row.get("system"))
         return row
 
-    def convert(self, row: dict[str, Any], place: Place) -> Trajectory:
+    def convert(self, row: dict[str, Any], place: Place) -> Solved:
         if "cot" in row:
             return self._trace(row, place)
         return _chain(_turns(row), f"{PurePosixPath(place.file).stem}-{place.row}")
@@ -65,7 +65,7 @@ class EgoCoTT(Converter):
         elif self.texts.setdefault(SYSTEM_FILE, system) != system:
             self.notes[f"the release has another system prompt than that in {SYSTEM_FILE}"] += 1
 
-    def _trace(self, row: dict[str, Any], place: Place) -> Trajectory:
+    def _trace(self, row: dict[str, Any], place: Place) -> Solved:
         *calls, last = row["cot"]
         if "answer" not in last:
             raise LeftAside("the chain has no answer")
@@ -83,14 +83,14 @@ class EgoCoTT(Converter):
         question = _question(
             row["question"], last["answer"], f"{PurePosixPath(place.file).with_suffix('')}/{row['ID']}"
         )
-        return Trajectory(question=question, steps=steps, thought=last["thought"] or "")
+        return Solved(question=question, steps=steps, thought=last["thought"] or "")
 
 
 def _turns(row: dict[str, Any]) -> list[list[str]]:
     return [*(row.get("history") or []), [row["instruction"], row["output"]]]
 
 
-def _chain(turns: list[list[str]], id: str) -> Trajectory:
+def _chain(turns: list[list[str]], id: str) -> Solved:
     question = turns[0][0]
     if question.startswith(_INFORMATION[0]):
         raise ValueError("the record starts in the middle of a chain: its history is missing")
@@ -104,7 +104,7 @@ def _chain(turns: list[list[str]], id: str) -> Trajectory:
         seen = _observation(user, number)
         steps.append(Step(thought=_thought(call.thought), tool=call.name, arguments=call.arguments, observation=seen))
     asked = _question(question, answer.letter or answer.content, id)
-    return Trajectory(question=asked, steps=steps, thought=_thought(answer.thought))
+    return Solved(question=asked, steps=steps, thought=_thought(answer.thought))
 
 
 def _action(assistant: str, number: int) -> Call | Answer:

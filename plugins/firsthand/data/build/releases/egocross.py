@@ -15,7 +15,7 @@ from typing import Any
 
 from firsthand.data.build.options import lettered, split_text
 from firsthand.data.build.release import Converter, Place
-from firsthand.question import Question, Trajectory
+from firsthand.question import Question, Solved
 
 FPS = {"CholecTrack20": 25.0, "EgoSurgery": 25.0, "EgoPet": 30.0, "ENIGMA": 30.0, "ExtrameSportFPV": 30.0}
 DOMAINS = {
@@ -55,7 +55,7 @@ class Support(Converter):
         self.seen[row["domain"]] += 1
         return row | {"id": f"{row['domain']}-{self.seen[row['domain']]:02}"}
 
-    def convert(self, row: dict[str, Any], place: Place) -> Trajectory:
+    def convert(self, row: dict[str, Any], place: Place) -> Solved:
         roles = [turn["role"] for turn in row["messages"]]
         if roles != ["user", "assistant"]:
             raise ValueError(f"the roles are {roles}, not user and assistant")
@@ -93,7 +93,7 @@ class Support(Converter):
                 "primary_category": CATEGORIES[kind] if kind else None,
             },
         )
-        return Trajectory(question=asked)
+        return Solved(question=asked)
 
     def _times(self, frames: list[str], dataset: str) -> list[float]:
         numbers = [int(found[1]) for path in frames if (found := _FRAME.fullmatch(PurePosixPath(path).stem))]

@@ -10,13 +10,13 @@ from typing import Any
 from firsthand.data.build.options import split_text
 from firsthand.data.build.release import Place
 from firsthand.data.build.releases.video_r1 import VideoR1, solution
-from firsthand.question import Question, Trajectory
+from firsthand.question import Question, Solved
 
 _MEDIA_TAGS = re.compile(r"\s*<(?:image|video)>\s*")
 
 
 class LongViTU(VideoR1):
-    def convert(self, row: dict[str, Any], place: Place) -> Question | Trajectory:
+    def convert(self, row: dict[str, Any], place: Place) -> Question | Solved:
         return self._conversation(row, place) if "conversations" in row else super().convert(row, place)
 
     def _conversation(self, row: dict[str, Any], place: Place) -> Question:

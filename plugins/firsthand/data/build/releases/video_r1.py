@@ -9,7 +9,7 @@ from typing import Any
 
 from firsthand.data.build.options import lettered
 from firsthand.data.build.release import Converter, Place
-from firsthand.question import Question, Trajectory
+from firsthand.question import Question, Solved
 from firsthand.rollout.prompt import TYPED_ASKS
 
 _ANSWER = re.compile(r"\s*<answer>(.*?)</answer>\s*", re.DOTALL)
@@ -20,7 +20,7 @@ _LETTER = re.compile(r"([A-Z])(?:[.):]|\Z)")
 class VideoR1(Converter):
     """`argument` is the data source of the rows."""
 
-    def convert(self, row: dict[str, Any], place: Place) -> Question | Trajectory:
+    def convert(self, row: dict[str, Any], place: Place) -> Question | Solved:
         kind, medium, path = row["problem_type"], row["data_type"], row["path"].removeprefix("./")
         if kind not in TYPED_ASKS:
             raise ValueError(f"problem_type {kind!r} is none of {', '.join(TYPED_ASKS)}")
@@ -46,7 +46,7 @@ class VideoR1(Converter):
                 "roi_path": row.get("roi_path"),
             },
         )
-        return Trajectory(question=question, thought=_thought(row)) if self.purpose == "sft" else question
+        return Solved(question=question, thought=_thought(row)) if self.purpose == "sft" else question
 
 
 def solution(text: str, options: dict[str, str]) -> str:

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from firsthand.answers import extract_choice
-from firsthand.tools.call_text import read
+from firsthand.tools.call_text import read, read_call
+from firsthand.tools.protocol import WrongArguments
 
 Dialect = Literal["ego_r1", "native"]
 CALL_TAG: dict[Dialect, str] = {"ego_r1": "tool", "native": "tool_call"}
-LONGEST_CALL = 8192  # characters of one call; a sane one has a few hundred
 
 FORBIDDEN = (
     "<information>", "</information>", "<tool_response>", "</tool_response>", "<|im_start|>",
@@ -42,7 +42,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    letter: str | None  # None: an answer tag whose content is no letter of the question
+    letter: str | None  # None: the content of the tag is not a letter of the question, or the question is open
     content: str
     thought: str = ""
 
@@ -56,7 +56,8 @@ Action = Call | Answer | Invalid
 
 
 def read_action(turn: str, dialect: Dialect, letters: str = "ABCD") -> Action:
-    """The one action of a turn. `<|im_end|>` and what a server leaves of it may stand at the end."""
+    """The one action of a turn; an open question has no `letters`. The turn may end in `<|im_end|>`, or in what a
+    server leaves of it."""
     turn = turn.removesuffix("<|endoftext|>").strip().removesuffix("<|im_end|>").strip()
     if wrong := next((token for token in FORBIDDEN if token in turn), None):
         return Invalid(f"a turn must not contain {wrong.strip('<|>')!r}: the environment writes that itself")
@@ -79,11 +80,10 @@ def read_action(turn: str, dialect: Dialect, letters: str = "ABCD") -> Action:
 
 
 def _call(content: str, thought: str) -> Call | Invalid:
-    if len(content) > LONGEST_CALL:
-        return Invalid(f"the call has {len(content)} characters; the most is {LONGEST_CALL}")
-    body = read(content)
-    if not isinstance(body, dict):
-        return Invalid('the call is not valid JSON; write {"name": ..., "arguments": {...}}')
+    try:
+        body = read_call(content)
+    except WrongArguments as error:
+        return Invalid(f'{error}; write {{"name": ..., "arguments": {{...}}}}')
     name, arguments = body.get("name"), body.get("arguments")
     if isinstance(arguments, str):
         arguments = read(arguments)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firsthand.rollout.actions import FORBIDDEN, LONGEST_CALL, Answer, Call, Invalid, read_action
+from firsthand.rollout.turn_text import FORBIDDEN, Answer, Call, Invalid, read_action
+from firsthand.tools.call_text import LONGEST_CALL
 
 ARGUMENTS = {"level": "day", "keywords": ["a {b}"]}
 NESTED = json.dumps({"name": "rag", "arguments": ARGUMENTS})

@@ -1,7 +1,7 @@
-"""One trajectory, whether training wrote it (`training/telemetry.Rollout`) or the runner of episodes.
+"""An episode as the page shows it, whether training wrote it (`training/telemetry.Rollout`) or the runner of episodes.
 
-What the page shows of it goes two ways: facts to filter and sort by into the index, which every page loads, and the
-conversation into a chunk, which is loaded when somebody looks at it.
+It goes two ways: facts to filter and sort by into the index, which every page loads, and the conversation into a chunk,
+which is loaded when somebody looks at it.
 """
 
 import json
@@ -12,6 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ValidationError, model_validato
 
 from firsthand import clock
 from firsthand.errors import UserError
+from firsthand.rollout.trace import Trace, Turn
+from firsthand.training.telemetry import group_of
 
 
 def _finite(value: Any) -> Any:
@@ -26,53 +28,11 @@ Number = Annotated[float | None, BeforeValidator(_finite)]
 Text = Annotated[str | None, BeforeValidator(_text)]
 
 
-class Turn(BaseModel):
-    text: str
-    action: str
-    tokens: int = 0
-    tool: str | None = None
-    arguments: dict[str, Any] | None = None
-    status: str | None = None
-    observation: str | None = None
-    spans: list[tuple[float, float]] = []
-    images: list[float] = []
-    seconds: float = 0.0
-    tool_seconds: float = 0.0
-    cost: float = 0.0
-    invented: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """For the browser: arguments as pairs of words, since a key that a model chose is no key of an object."""
-        said = {
-            "action": self.action,
-            "text": self.text,
-            "tool": self.tool,
-            "arguments": [[name, _text(value)] for name, value in (self.arguments or {}).items()],
-            "status": self.status,
-            "observation": self.observation,
-            "brought": len(self.images),
-            "spans": [clock.stamp(a) if a == b else clock.format_range(a, b) for a, b in self.spans],
-            "seconds": round(self.seconds, 3),
-            "waited": round(self.tool_seconds, 4),
-            "tokens": self.tokens,
-            "cost": self.cost,
-        }
-        return {key: value for key, value in said.items() if value not in (None, [], 0)}
-
-
-class Trace(BaseModel):
-    turns: list[Turn]
-    stop: str
-    letter: str | None = None
-    seconds: float = 0.0
-    faults: int = 0
-
-
-class Trajectory(BaseModel):
+class Shown(BaseModel):
     id: str
     trace: Trace | None  # None: this run has no conversations, its rewards are all that is known
     step: int | None = None
-    key: str = ""  # training: {question}_{session}_{index}
+    key: str = ""  # training only
     score: Number = None
     parts: dict[str, Number] = {}
     correct: bool | None = None
@@ -89,7 +49,7 @@ class Trajectory(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _flat(cls, row: dict[str, Any]) -> dict[str, Any]:
-        """Training writes the facts of the row apart, and its id may be unknown."""
+        """Training writes the facts about the question under a key of their own, and the id may be unknown."""
         facts = {name: value for name, value in (row.get("facts") or {}).items() if value is not None}
         given = {name: value for name, value in row.items() if value is not None or name == "trace"}
         return {"id": given.get("key"), **facts, **given}
@@ -102,8 +62,8 @@ class Trajectory(BaseModel):
 
     @property
     def group(self) -> str:
-        """What the tries at one question share."""
-        return self.key.rsplit("_", 2)[0] or self.id.removesuffix(f"#{self.sample}")
+        """What all tries at one question share."""
+        return group_of(self.key) or self.id.removesuffix(f"#{self.sample}")
 
     @property
     def turns(self) -> list[Turn]:
@@ -111,7 +71,7 @@ class Trajectory(BaseModel):
 
     def as_json(self) -> dict[str, Any]:
         trace = self.trace
-        said = {
+        values = {
             "options": list(self.options.items()),
             "answer": self.answer,
             "letter": self.letter or (trace.letter if trace else None),
@@ -120,18 +80,37 @@ class Trajectory(BaseModel):
             "key": self.key,
             "parts": list(self.parts.items()),
             "traced": trace is not None,
-            "turns": [turn.as_json() for turn in self.turns],
+            "turns": [_turn(turn) for turn in self.turns],
         }
-        return {key: value for key, value in said.items() if value not in (None, [], "")}
+        return {key: value for key, value in values.items() if value not in (None, [], "")}
 
 
-def read(where: str, row: dict[str, Any]) -> Trajectory:
+def _turn(turn: Turn) -> dict[str, Any]:
+    """Arguments are pairs of words: a key that a model chose must not become a key of an object in the browser."""
+    values = {
+        "action": turn.action,
+        "text": turn.text,
+        "tool": turn.tool,
+        "arguments": [[name, _text(value)] for name, value in (turn.arguments or {}).items()],
+        "status": turn.status,
+        "observation": turn.observation,
+        "brought": len(turn.images),
+        "spans": [clock.stamp(a) if a == b else clock.format_range(a, b) for a, b in turn.spans],
+        "seconds": round(turn.seconds, 3),
+        "waited": round(turn.tool_seconds, 4),
+        "tokens": turn.tokens,
+        "cost": turn.cost,
+    }
+    return {key: value for key, value in values.items() if value not in (None, [], 0)}
+
+
+def read(where: str, row: dict[str, Any]) -> Shown:
     if "trace" not in row:
         raise UserError(
             f"{where}: no trajectory: it has no `trace`; name a folder of a training run, or a JSONL of episodes"
         )
     try:
-        return Trajectory.model_validate(row)
+        return Shown.model_validate(row)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         raise UserError(
