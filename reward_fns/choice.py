@@ -1,13 +1,35 @@
-"""Reward for multiple-choice questions: the letter in the answer tag, and the shape of the answer.
+"""Reward for multiple-choice questions: the letter in the answer tag, and the form of the answer.
 
-Every part is returned for every sample under a fixed name, so that a run logs what it is paid for. The weights come
-from the recipe (`reward.custom_reward_function.reward_kwargs`). An answer that cannot be read is wrong, not skipped:
-`unreadable` counts them.
+The weights come from the recipe (`reward_kwargs: {parts: {accuracy: 1.0, format: 0.1}}`). An answer that cannot be read
+is wrong, not skipped: `unreadable` counts them.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from firsthand.answers import extract_choice, has_format
+from firsthand.reward_fns.parts import Parts, Sample, combine
+
+from firsthand.answers import has_format
+
+PARTS = Parts()
+
+
+@PARTS.part
+def accuracy(sample: Sample) -> float:
+    """1 for the right letter."""
+    return sample.choice is not None and sample.choice == sample.truth
+
+
+@PARTS.part
+def format(sample: Sample) -> float:
+    """1 for thoughts and an answer, each in its tags, and nothing else."""
+    return has_format(sample.text)
+
+
+@PARTS.part
+def unreadable(sample: Sample) -> float:
+    """1 where no letter of the question can be read."""
+    return sample.choice is None
 
 
 def compute_score(
@@ -16,17 +38,10 @@ def compute_score(
     ground_truth: str,
     extra_info: dict[str, Any] | None = None,
     *,
-    accuracy: float,
-    format: float,
+    parts: Mapping[str, float] | None = None,
+    **weights: float,
 ) -> dict[str, float]:
-    """The weighted score and its parts; `extra_info["letters"]` names the letters of this question."""
-    letters = (extra_info or {}).get("letters") or "ABCD"
-    choice = extract_choice(solution_str, letters)
-    correct = float(choice == ground_truth)
-    shape = float(has_format(solution_str))
-    return {
-        "score": accuracy * correct + format * shape,
-        "accuracy": correct,
-        "format": shape,
-        "unreadable": float(choice is None),
-    }
+    """`extra_info["letters"]` names the letters of this question. Older recipes give the weights without `parts`."""
+    if not (paid := {**(parts or {}), **weights}):
+        raise ValueError("nothing is paid for; write `parts: {accuracy: 1.0, format: 0.1}` under `reward_kwargs`")
+    return combine(PARTS, paid, Sample(solution_str, ground_truth, extra_info))

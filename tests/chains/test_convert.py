@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from firsthand import files
-from firsthand.chains.questions import read_questions
+from firsthand.chains.generate import read_questions
 from firsthand.cli import app
 from firsthand.data.build import writers
 from firsthand.data.build.build import Options, build
@@ -188,5 +188,5 @@ def test_a_table_that_is_none_or_of_other_rows(tmp_path, question) -> None:
     row["prompt"][-1]["content"] += "\nThink."
     with writers.table(tmp_path / "b.parquet") as table:
         table.add(writers.pack("b.parquet", [row], video_files=False))
-    with pytest.raises(UserError, match="row 1: q1: its prompt is no question of an agent"):
+    with pytest.raises(UserError, match="row 1: q1: its prompt is not a question to an agent"):
         read_questions(tmp_path / "b.parquet")

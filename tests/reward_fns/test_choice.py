@@ -20,7 +20,7 @@ def score():
 
     def call(answer, truth="B", letters="ABCD", **weights):
         info = {"letters": letters, "num_turns": None}
-        return module.compute_score("toy", answer, truth, info, **{**WEIGHTS, **weights})
+        return module.compute_score("toy", answer, truth, info, parts={**WEIGHTS, **weights})
 
     return call
 
@@ -46,6 +46,21 @@ def test_parts_and_score(score, answer, accuracy, format, unreadable):
 
 def test_the_weights_are_those_of_the_recipe(score):
     assert score("<think>x</think><answer>B</answer>", accuracy=2.0, format=0.5)["score"] == 2.5
+
+
+def test_a_recipe_with_the_older_keys_pays_the_same(score):
+    from firsthand.reward_fns.choice import compute_score
+
+    answer = "<think>x</think><answer>B</answer>"
+    assert compute_score("toy", answer, "B", {"letters": "ABCD"}, **WEIGHTS) == score(answer)
+    assert compute_score("toy", answer, "B", **WEIGHTS)["score"] == 1.1, "a row of another project: A to D"
+    with pytest.raises(ValueError, match="write `parts:"):
+        compute_score("toy", answer, "B")
+
+
+def test_an_open_question_is_never_read_as_one_of_four_letters(score):
+    parts = score("<think>x</think><answer>B</answer>", truth="B", letters="")
+    assert (parts["accuracy"], parts["unreadable"]) == (0, 1)
 
 
 def test_a_letter_that_the_question_does_not_have_is_unreadable(score):

@@ -107,6 +107,12 @@ def test_evidence_and_economy_pay_only_with_the_right_letter(compute_score):
     assert one["economy"] > two["economy"] and one["score"] > two["score"]
 
 
+def test_a_recipe_says_what_each_part_is_worth(compute_score):
+    trace = trace_of(CALL, "<think>x</think> <answer>B</answer>")
+    parts = score(compute_score, trace, parts={"accuracy": 2.0, "calls": -0.5})
+    assert parts["score"] == 1.5 == score(compute_score, trace, weights={"accuracy": 1.5})["score"]
+
+
 def test_the_keys_are_the_same_for_every_sample(compute_score):
     traces = [
         trace_of(),
@@ -117,7 +123,9 @@ def test_the_keys_are_the_same_for_every_sample(compute_score):
     assert len({tuple(score(compute_score, trace)) for trace in traces}) == 1
 
 
-@pytest.mark.parametrize("options", [{"preset": "published"}, {"weights": {"acuracy": 1.0}}])
+@pytest.mark.parametrize(
+    "options", [{"preset": "published"}, {"weights": {"acuracy": 1.0}}, {"parts": {"acuracy": 1.0}}]
+)
 def test_a_wrong_recipe_is_an_error_that_names_the_right_words(compute_score, options):
-    with pytest.raises(ValueError, match="is none of"):
+    with pytest.raises(ValueError, match="is not one of"):
         score(compute_score, trace_of(), **options)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from firsthand.question import Question, Solved, Step
+from firsthand.question import Question, Solved, Step, letters_of
 from firsthand.rollout import prompt
 from firsthand.rollout.turn_text import Answer, Call, read_action
 from firsthand.tools.rag import RagArguments
@@ -29,6 +29,30 @@ def question(**changes) -> Question:
 def test_a_row_of_evaluation_holds_the_whole_question(changes) -> None:
     row = question(**changes)
     assert Question.from_eval(json.loads(json.dumps(prompt.eval_row(row)))) == row
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"images": ["a.jpg", "b.jpg"], "labels": {"type": "where"}},
+        {"images": [], "video": ["a.jpg", "b.jpg"], "fps": 0.5},
+        {"images": [], "video_file": "a.mp4"},
+        {"options": {}, "answer": "a cup"},
+        {"style": "ego_r1", "identity": "A1_JAKE", "query_time": "DAY1_11000000", "answer": None, "label": "memory"},
+    ],
+)
+def test_a_row_of_verl_is_read_back_as_its_question(changes):
+    row = question(**changes)
+    read = Question.from_verl(json.loads(json.dumps(prompt.verl_row(row, 3))), row.style)
+    assert read == row and letters_of(prompt.verl_row(row, 3)["extra_info"]) == "".join(row.options)
+
+
+def test_a_row_whose_letters_are_not_those_of_its_choices_is_not_a_question():
+    row = prompt.verl_row(question(), 0)
+    row["extra_info"]["letters"] += "Z"
+    with pytest.raises(ValueError, match="as many letters as choices"):
+        Question.from_verl(row)
 
 
 def test_labels_do_not_hide_fields() -> None:
