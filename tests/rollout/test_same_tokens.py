@@ -340,7 +340,7 @@ def test_the_rollout_engine_expands_the_prompt_to_the_tokens_of_training(
 
 
 @pytest.mark.e2e
-def test_upstream_still_needs_its_mend_for_videos(vllm, in_verl, config, processor) -> None:
+def test_upstream_still_needs_its_patch_for_videos(vllm, in_verl, config, processor) -> None:
     from verl.workers.rollout.vllm_rollout import vllm_async_server
 
     stock = SimpleNamespace(

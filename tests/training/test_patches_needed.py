@@ -1,6 +1,6 @@
-"""Each mend against the installed upstream: it is still needed, and it does what its docstring says.
+"""Each patch against the installed upstream: it is still needed, and it does what its docstring says.
 
-A failure of the first test is good news: upstream has been mended, the file can go.
+A failure of the first test is good news: upstream has been repaired, the file can go.
 """
 
 import importlib
@@ -45,7 +45,7 @@ def test_upstream_still_needs_it(name):
     ("torchcodec_load_image_library", "torchcodec", "OSError"),
 ])  # fmt: skip
 def test_the_wheel_still_needs_it(name, package, error):
-    """Without the mend the import fails with an error that its users do not catch."""
+    """Without the patch the import fails with an error that its users do not catch."""
     program = f"""
 from firsthand.training import patches; patches.install([{name!r}])
 try: import {package}
@@ -164,7 +164,7 @@ def test_the_platform_is_the_cpu_and_complete():
 
 def test_the_command_vllm_still_needs_the_name_of_its_wheel():
     vllm = [str(Path(sys.executable).with_name("vllm")), "--version"]
-    mended = subprocess.run(vllm, capture_output=True, text=True)
-    assert mended.returncode == 0, mended.stderr
+    patched = subprocess.run(vllm, capture_output=True, text=True)
+    assert patched.returncode == 0, patched.stderr
     failed = subprocess.run(vllm, capture_output=True, text=True, env=_without_patches())
     assert failed.returncode != 0, "upstream no longer needs it: delete patches/vllm_cli_main.py and its line in WHEELS"

@@ -61,7 +61,7 @@ def test_a_plugin_that_fails_says_so(load, monkeypatch, caplog):
     assert "CPU platform" in caplog.text
 
 
-def test_a_recipe_can_ask_for_the_mends_that_every_machine_needs(monkeypatch):
+def test_a_recipe_can_ask_for_the_patches_that_every_machine_needs(monkeypatch):
     from firsthand.training import patches
 
     installed = []
@@ -72,7 +72,7 @@ def test_a_recipe_can_ask_for_the_mends_that_every_machine_needs(monkeypatch):
 
 
 @pytest.mark.parametrize(("platform", "count"), [("cpu", 1), ("nvidia", 0), (None, 0)])
-def test_vllm_is_mended_only_as_a_rollout_engine_on_the_cpu(monkeypatch, platform, count):
+def test_vllm_is_patched_only_as_a_rollout_engine_on_the_cpu(monkeypatch, platform, count):
     from firsthand.training import patches as patches
     from firsthand.training import vllm_plugin
 

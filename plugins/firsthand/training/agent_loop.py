@@ -1,23 +1,23 @@
-"""The agent loop in veRL's rollout: the turns of `rollout/agent.py` on token ids, one coroutine a trajectory.
+"""The agent loop in veRL's rollout: the turns of `rollout/agent.py` on token ids, one coroutine per rollout.
 
 In a recipe:
 
     actor_rollout_ref.rollout.agent: {agent_loop_config_path: recipes/toy/loop.yaml, default_agent_loop: firsthand}
 
-and in that file one entry for each dialect or set of tools:
+and in that file one entry for each dialect or set of tools (`rollout/loop_file.Loop` is its schema):
 
     - {name: firsthand, _target_: firsthand.training.agent_loop.ToolLoop, toolbox: recipes/toy/tools.yaml,
        dialect: ego_r1, turns: 6, turn_tokens: 256, budget: {tokens: 512, seconds: 60}}
 
-`turns`, `invalid` and `seconds` limit an episode (`rollout/agent.Limits`), `turn_tokens` a turn of the model, `budget`
-what comes back from one call (`tools/protocol.Budget`). `data.max_response_length` holds all turns and observations.
+`turns`, `invalid` and `seconds` limit an episode (`rollout/agent.Limits`), `turn_tokens` limits one model turn, and
+`budget` limits what one call brings back (`tools/protocol.Budget`). All turns and observations together must fit into
+`data.max_response_length`.
 
-Token in, token out: what the model sampled is what is trained, never text that was encoded again. A turn is read as a
-server cuts it, up to its stop string, although its last token may go on (`>.` after `</tool`). Every token that the
-model did not sample (observations, role headers, the end of a turn that a stop string cut) has mask 0. Whose week it is
-and when the question was asked come from the row's `extra_info`. A rollout whose tools failed has mask 0 all over, and
-`training/replay_buffer.py` takes it out of its group: it teaches nothing.
-"""
+Token in, token out: the model is trained on the tokens that it sampled, never on text that was encoded again. A turn is
+read as a server cuts it, up to its stop string, although its last token may go on (`>.` after `</tool`). Every token
+that the model did not sample (observations, role headers, the end of a turn that a stop string cut) has mask 0. The
+row's `extra_info` says whose week it is and when the question was asked. A rollout whose tools failed has mask 0
+everywhere, and `training/replay_buffer.py` takes it out of its group: it teaches nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -73,7 +73,7 @@ def context_of(facts: Mapping[str, Any]) -> Context:
 
 
 class TokenPolicy:
-    """The conversation as veRL trains it: the prompt, then sampled tokens (mask 1) and all others (mask 0)."""
+    """The conversation as veRL trains on it: the prompt, then sampled tokens (mask 1) and all others (mask 0)."""
 
     def __init__(self, loop: ToolLoop, messages: list[Message], sampling_params: dict[str, Any]):
         self.loop, self.messages = loop, messages
@@ -86,7 +86,7 @@ class TokenPolicy:
         self.logprobs: list[float] | None = [] if sampling_params.get("logprobs") else None
         self.media: dict[str, Any] = {}
         self.images: list[PilImage.Image] = []
-        self.versions: dict[str, Any] = {}  # of the weights, first and last
+        self.versions: dict[str, Any] = {}  # first and last version of the weights
 
     async def start(self) -> None:
         self.media = await self.loop.process_multi_modal_info(self.messages)

@@ -1,9 +1,8 @@
 """The CPU as a veRL platform, so that the stock trainer, actor and rollout run where there is no accelerator.
 
-Ray's placement groups want an accelerator, so one logical "GPU" stands for the CPU; it is declared by
-`ray_kwargs.ray_init.num_gpus` in recipes/shared/cpu.yaml and nothing looks behind it. Streams, caches and profilers are
-no-ops. Memory figures are the process's own.
-"""
+Ray's placement groups need an accelerator, so one logical "GPU" stands for the CPU. `ray_kwargs.ray_init.num_gpus` in
+recipes/shared/cpu.yaml declares it, and nothing checks what it is. Streams, caches and profilers do nothing. Memory figures
+are those of the process."""
 
 import os
 import resource
@@ -13,9 +12,8 @@ import psutil
 import torch
 from verl.plugin.platform import PlatformBase, PlatformRegistry
 
-# For the rollout engine, each overridable from the shell: a small KV cache, and one process less (the engine runs the
-# model itself; recipes/shared/cpu.yaml asks for that executor), whose threads are not pinned to cores that others need
-# too.
+# For the rollout engine; the shell may override each: a small KV cache, and one process less (the engine runs the model
+# itself; recipes/shared/cpu.yaml asks for that executor), with threads that are not pinned to cores which others need too.
 ROLLOUT_ENV = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
@@ -24,7 +22,7 @@ ROLLOUT_ENV = {
 
 
 class CpuDevice:
-    """`torch.cpu` with the calls that veRL makes on every device module and torch.cpu lacks."""
+    """`torch.cpu`, and the calls that veRL makes on every device module but torch.cpu does not have."""
 
     def __getattr__(self, name):
         return getattr(torch.cpu, name)
@@ -105,7 +103,7 @@ class PlatformCPU(PlatformBase):
 
     def rollout_env_vars(self):
         chosen = {name: os.environ.get(name, value) for name, value in ROLLOUT_ENV.items()}
-        return {**chosen, "OMP_NUM_THREADS": "1"}  # single tokens are small products: a second thread only waits
+        return {**chosen, "OMP_NUM_THREADS": "1"}  # one token is a small product: a second thread only waits
 
     @contextmanager
     def nvtx_range(self, msg):

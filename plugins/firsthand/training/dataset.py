@@ -3,11 +3,11 @@
     data.custom_cls: {path: pkg://firsthand.training.dataset, name: MediaDataset}
     data.media: {root: datasets/toy, image: {max_pixels: 262144}, video: {max_pixels: 65536, fps: 2.0, max_frames: 16}}
 
-A parquet then holds neither bytes nor absolute paths, and moves with its folder. A path that leads out of the root is
-an error. Media are read by firsthand.media.reading: a budget means what `image_max_pixels` or `video_max_pixels` means
-to LLaMA-Factory, per image or per frame, and the processor sees the same pixels and times as in fine-tuning. A video is
-a list of frames with its rate, or a file, of which `fps` and `max_frames` mean `video_fps` and `video_maxlen`.
-"""
+A parquet then holds neither bytes nor absolute paths, and can move with its folder. A path that leads out of the root
+is an error. Media are read by firsthand.media.reading: a budget means what `image_max_pixels` or `video_max_pixels`
+means to LLaMA-Factory, per image or per frame, and the processor sees the same pixels and times as in fine-tuning. A
+video is a list of frames with its rate, or a file; for a file `fps` and `max_frames` mean `video_fps` and
+`video_maxlen`."""
 
 from pathlib import Path
 from typing import Any
@@ -22,19 +22,19 @@ from firsthand.media.reading import read_image, read_video, read_video_file
 class MediaDataset(RLHFDataset):
     def _build_messages(self, example, key):
         root, row = self.config.media.root, dict(example)
-        asked = (example.get("extra_info") or {}).get("id")
+        id = (example.get("extra_info") or {}).get("id")
 
-        def found(path: str) -> str:
+        def whole(path: str) -> str:
             return str(inside(root, path))
 
         def of_video(path: str | list[str]) -> dict[str, Any]:
-            return {"video": found(path), "row": asked} if isinstance(path, str) else {"video": [*map(found, path)]}
+            return {"video": whole(path), "row": id} if isinstance(path, str) else {"video": [*map(whole, path)]}
 
         try:
-            row[self.image_key] = [{"image": found(path)} for path in example.get(self.image_key) or []]
+            row[self.image_key] = [{"image": whole(path)} for path in example.get(self.image_key) or []]
             row[self.video_key] = [video | of_video(video["video"]) for video in example.get(self.video_key) or []]
         except UserError as error:
-            raise UserError(f"row {asked}: {error}") from None
+            raise UserError(f"row {id}: {error}") from None
         return super()._build_messages(row, key)
 
     @classmethod
@@ -48,7 +48,7 @@ class MediaDataset(RLHFDataset):
 
 
 def _read(part: dict[str, Any], fps: float = 2.0, max_frames: int = 128, **budget: int) -> tuple[Any, dict[str, Any]]:
-    """A list of frames has its own rate, a file is sampled at that of the recipe."""
+    """A list of frames has its own rate; a file is sampled at the rate of the recipe."""
     if not isinstance(part["video"], str):
         return read_video(part["video"], part["raw_fps"], **budget)
     try:

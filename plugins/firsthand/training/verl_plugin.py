@@ -1,8 +1,8 @@
 """The entry point that veRL imports at `import verl`: on a machine without an accelerator it selects the CPU platform.
 
-It looks at what torch was built for, not at what this process can see: Ray hides the GPUs from the processes that do
-not need one, and those must not take a GPU node for a CPU. With an accelerator, or with another platform asked for by
-VERL_PLATFORM, it does nothing at all.
+It looks at what torch was built for, not at what this process can see: Ray hides the GPUs from processes that do not
+need one, and such a process must not mistake a GPU node for a CPU. With an accelerator, or with another platform in
+VERL_PLATFORM, it does nothing.
 """
 
 import logging
@@ -33,6 +33,6 @@ if torch.accelerator.current_accelerator() is None and os.environ.get("VERL_PLAT
     try:
         activate()
     except Exception:
-        # veRL drops a plugin that fails and says nothing; it would then die much later, looking for a GPU.
+        # veRL drops a plugin that fails without a message; the run would then fail much later, looking for a GPU.
         logging.getLogger(__name__).exception("the CPU platform for veRL could not be set up")
         raise

@@ -1,4 +1,4 @@
-"""Importing this mends veRL's prompts with videos (see mends/verl_vllm_generate.py), on a GPU as well as on a CPU.
+"""Importing this patches veRL's prompts with videos (patches/verl_vllm_generate.py), on a GPU as well as on a CPU.
 
 The plugin changes nothing on a machine with an accelerator, so a recipe with videos asks for the patch itself:
 

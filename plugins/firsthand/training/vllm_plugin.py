@@ -1,6 +1,6 @@
 """The entry point that vLLM calls in each of its processes: the patches for a rollout engine that runs on the CPU.
 
-Only for engines that veRL started (they inherit VERL_PLATFORM=cpu). A vLLM that serves a model needs none of them.
+They are only for engines that veRL started (which inherit VERL_PLATFORM=cpu). A vLLM that serves a model needs none.
 """
 
 import os

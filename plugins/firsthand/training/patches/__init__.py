@@ -1,8 +1,8 @@
 """Patches of upstream: one small file each, named after the upstream symbol, applied just after its module is imported.
 
-A patch file has `needed(module)`, which looks at upstream and is False once upstream can do without, and
-`apply(module)`. The import hook below runs the two as soon as the upstream module has been imported, in whatever
-process that happens, so a patch never imports a framework by itself and costs one dictionary lookup per import.
+A patch file has two functions. `needed(module)` looks at upstream and is False once upstream works without the patch;
+`apply(module)` changes it. The import hook below runs them as soon as the upstream module has been imported, in every
+process. So a patch never imports a framework by itself, and costs one dictionary lookup per import.
 
 The patches are installed in three ways. On a machine without an accelerator the veRL and vLLM plugins call `install()`
 in each of their processes. On any other machine a recipe asks for VERL by naming firsthand.training.video_prompts.
@@ -52,7 +52,7 @@ def patch(name: str, module: ModuleType) -> None:
 
 
 class _AfterImport:
-    """A finder that leaves finding to the others and adds the patches to what the found loader does."""
+    """A finder that lets the other finders find a module, and adds the patches to its loader."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname not in _watched:
@@ -79,7 +79,7 @@ _finder = _AfterImport()
 
 
 def install(names: Iterable[str] = tuple(PATCHES)) -> None:
-    """Mend what is imported already, and everything else when it is. Installing a patch again does nothing."""
+    """Patch the modules that are imported already, and the others when they are. A second call does nothing."""
     if os.environ.get("FIRSTHAND_PATCHES") == "off":
         return
     if _finder not in sys.meta_path:

@@ -1,9 +1,8 @@
-"""Mends `torchaudio._extension.utils._load_lib`, which lets the failure of an optional library out.
+"""Patches `torchaudio._extension.utils._load_lib`: it does not catch the failure of an optional library.
 
-torchaudio works without its compiled library when the file is absent. A CUDA build has the file, it cannot load beside
-a CPU-only torch, and the OSError then fails `import torchaudio`, and with it LLaMA-Factory, which imports it for every
-task. Mended, a library that does not load counts as absent.
-"""
+torchaudio works without its compiled library when the file is absent. A CUDA build has the file, but the file cannot
+load beside a CPU-only torch. The OSError then fails `import torchaudio`, and with it LLaMA-Factory, which imports it
+for every task. With the patch, a library that does not load counts as absent."""
 
 import functools
 

@@ -1,9 +1,9 @@
-"""Mends `torchcodec._internally_replaced_utils.load_image_library`, which raises OSError where importers expect
+"""Patches `torchcodec._internally_replaced_utils.load_image_library`: it raises OSError where importers expect
 ImportError.
 
-torchcodec is optional for everybody who imports it, vLLM among them, but they catch ImportError. A CUDA build beside a
-CPU-only torch raises OSError, so an optional package brings its importer down. Mended, it is an ordinary ImportError
-and its users fall back to PyAV or OpenCV.
+torchcodec is optional for the packages that import it, such as vLLM, but they catch ImportError. A CUDA build beside a
+CPU-only torch raises OSError, so an optional package makes its importer fail. With the patch, it raises an ordinary
+ImportError, and the importers fall back to PyAV or OpenCV.
 """
 
 import functools

@@ -1,9 +1,9 @@
-"""Mends `torchvision::nms` and `torchvision::qnms`, declared by torchvision's compiled library `_C`.
+"""Patches `torchvision::nms` and `torchvision::qnms`: torchvision's compiled library `_C` would declare them.
 
-A torchvision built for CUDA cannot load `_C` beside a CPU-only torch. It reckons with that (`extension._has_ops`),
-except where it registers shapes for these two operators: `import torchvision` dies of "operator torchvision::nms does
-not exist". Declaring the two operators is enough; what uses them (box suppression) stays missing, and everything that
-resizes or normalises images is plain torch.
+A torchvision built for CUDA cannot load `_C` beside a CPU-only torch. It allows for that (`extension._has_ops`), except
+where it registers shapes for these two operators: `import torchvision` fails with "operator torchvision::nms does not
+exist". Declaring the two operators is enough. What uses them (box suppression) stays missing; everything that resizes
+or normalises images is plain torch.
 """
 
 import torch

@@ -1,9 +1,9 @@
-"""Mends `transformers.processing_utils.ProcessorMixin._merge_kwargs`, which makes a new TypedDict at every call.
+"""Patches `transformers.processing_utils.ProcessorMixin._merge_kwargs`: it makes a new TypedDict at every call.
 
-Arguments of a processor are validated by a class built from a TypedDict, and the builder caches by TypedDict. A fresh
-one each time never hits that cache, so every call of a Qwen-VL processor builds two dataclasses: most of its time when
-media are small, and half of what veRL's agent loop does. Mended, the same fields give the same TypedDict.
-"""
+Arguments of a processor are validated by a class built from a TypedDict, and the builder caches by TypedDict. A new one
+each time never hits that cache, so every call of a Qwen-VL processor builds two dataclasses. That is most of its time
+when media are small, and half of the time of veRL's agent loop. With the patch, the same fields give the same
+TypedDict."""
 
 import functools
 import inspect

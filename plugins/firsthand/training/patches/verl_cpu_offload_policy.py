@@ -1,7 +1,7 @@
-"""Mends `CPUOffloadPolicy` as `verl.workers.engine.fsdp.transformer_impl` uses it: always with pinned memory.
+"""Patches `CPUOffloadPolicy` in `verl.workers.engine.fsdp.transformer_impl`: it always pins memory.
 
 The reference model is offloaded with `pin_memory=True`, whatever the device. Memory is pinned for an accelerator, so
-without one torch refuses. Mended, the engine's policies do not pin.
+torch refuses without one. With the patch, the engine's policies do not pin memory.
 """
 
 import inspect

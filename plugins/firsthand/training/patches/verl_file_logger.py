@@ -1,7 +1,7 @@
-"""Mends `FileLogger` of `verl.utils.tracking`, which empties its file as a run begins, on every machine.
+"""Patches `FileLogger` of `verl.utils.tracking`: it empties its file when a run begins, on every machine.
 
-A run that was killed and resumes from its checkpoint would lose the metrics of every step before. Mended, the file is
-appended to; a step that is run again stands in it twice, and the later line holds.
+A run that was killed and resumes from its checkpoint would lose the metrics of all earlier steps. With the patch, the
+file is appended to. A step that is run again stands in it twice, and the later line counts.
 """
 
 import inspect

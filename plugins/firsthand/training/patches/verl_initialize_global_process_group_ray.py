@@ -1,7 +1,7 @@
-"""Mends `verl.utils.distributed.initialize_global_process_group_ray`, which asks for "cpu:gloo,<device>:<backend>".
+"""Patches `verl.utils.distributed.initialize_global_process_group_ray`: it asks for "cpu:gloo,<device>:<backend>".
 
-With the CPU as the device that is "cpu:gloo,cpu:gloo", and torch refuses a device named twice. Mended, the default is
-"cpu:gloo".
+With the CPU as the device that is "cpu:gloo,cpu:gloo", and torch refuses a device that is named twice. With the patch,
+the default is "cpu:gloo".
 """
 
 import functools

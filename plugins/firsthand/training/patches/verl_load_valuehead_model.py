@@ -1,6 +1,6 @@
-"""Mends `load_valuehead_model` of `verl.utils.model`, which wants flash-attention for a critic on any device.
+"""Patches `load_valuehead_model` of `verl.utils.model`: it needs flash-attention for a critic on any device.
 
-The actor takes its attention from the recipe, the critic does not. Mended, it has torch's own.
+The actor takes its attention from the recipe, the critic does not. With the patch, the critic uses torch's own.
 """
 
 import inspect

@@ -1,8 +1,9 @@
-"""Mends `verl.utils.torch_functional.logprobs_from_logits_v2`, the fallback where flash-attention is missing.
+"""Patches `verl.utils.torch_functional.logprobs_from_logits_v2`: the fallback without flash-attention loops over
+tokens.
 
 To save memory it takes the logsumexp row by row. Its caller packs a batch of sequences into one row of tokens, so the
-loop runs once a token, with a node each in the backward graph: a third of a tiny training step. Mended, it is one
-logsumexp over everything.
+loop runs once per token and adds a node to the backward graph each time: a third of a tiny training step. With the
+patch, there is one logsumexp over everything.
 """
 
 import inspect

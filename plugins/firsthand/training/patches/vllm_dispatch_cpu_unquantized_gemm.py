@@ -1,8 +1,8 @@
-"""Mends `vllm.model_executor.layers.utils.dispatch_cpu_unquantized_gemm`, which throws the weight of a layer away.
+"""Patches `vllm.model_executor.layers.utils.dispatch_cpu_unquantized_gemm`: it throws the weight of a layer away.
 
-vLLM's linear layers on the CPU pack their weight into another form and leave an empty parameter behind. That is the
-end of weight updates: "'Parameter' object has no attribute 'weight_loader'". A rollout engine gets new weights at
-every step, so, mended, layers keep their weight and use plain `torch.nn.functional.linear`.
+vLLM's linear layers on the CPU pack their weight into another form and leave an empty parameter behind. After that no
+weight can be updated: "'Parameter' object has no attribute 'weight_loader'". A rollout engine gets new weights at every
+step. With the patch, layers keep their weight and use plain `torch.nn.functional.linear`.
 """
 
 import inspect

