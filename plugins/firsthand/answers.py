@@ -1,14 +1,14 @@
 """The one reader of a model's answer: rewards, evaluation and submissions all call it, so they cannot disagree.
 
 It is strict and never guesses. The answer stands in the last complete `<answer>...</answer>`: an opening tag and its
-closing tag with no other answer tag between them, in lower case. Inside, after stripping white space, there is one
-letter on its own, with a full stop (`B.`) or in parentheses (`(B)`); anything else is None, and so is a text without
-the tags. A letter buried in a sentence is not an answer, because picking one out of "not A but B" is a coin toss that
-would then be rewarded.
+closing tag, in lower case, with no other answer tag between them. Inside, after stripping white space, there is one
+letter: alone, with a full stop (`B.`) or in parentheses (`(B)`). Anything else is None, and so is a text without the
+tags. A letter in the middle of a sentence is not an answer: to pick one out of "not A but B" would be a coin toss, and
+it would then be rewarded. An open question has no letters, so no answer to it is ever read as a letter.
 
-Two leniences, because they leave no doubt about the letter that is meant: a lower-case letter is read as its capital
-(unless the question itself tells the two apart), and the full-width forms of Chinese text (`Ｂ`, `（Ｂ）`, `Ｂ。`) are
-read as their ASCII twins. Everything is linear in the length of the text, whatever the text is.
+Two forms are allowed because they leave no doubt about the letter that is meant. A lower-case letter is read as its
+capital, unless the question has both. The full-width forms of Chinese text (`Ｂ`, `（Ｂ）`, `Ｂ。`) are read as their
+ASCII twins. Everything is linear in the length of the text, whatever the text is.
 
 Some benchmarks ask for a bare letter and no tags. `extract_letter` reads those: the tag where there is one, else a JSON
 object with a `prediction`, else one line that is a letter or an option copied whole (`B. the cup`).
@@ -25,7 +25,7 @@ _TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord("。"
 
 
 def extract_choice(text: str, letters: str = "ABCD") -> str | None:
-    """The one letter of `letters` that `text` answers with, or None when it does not say exactly one."""
+    """The one letter of `letters` that `text` answers with, or None if it does not give exactly one."""
     parts = _ANSWER_TAG.split(text)  # text, tag, text, tag, ..., text
     tags = parts[1::2]
     for i in range(len(tags) - 1, 0, -1):
@@ -35,7 +35,7 @@ def extract_choice(text: str, letters: str = "ABCD") -> str | None:
 
 
 def extract_letter(text: str, letters: str = "ABCD") -> str | None:
-    """The letter of an answer to a prompt that asks for a bare one, or None when it does not say exactly one."""
+    """The answer to a prompt that asks for a bare letter, or None if it does not give exactly one."""
     if "<answer>" in text:
         return extract_choice(text, letters)
     if predictions := _PREDICTION.findall(text):
@@ -54,7 +54,7 @@ def _letter(content: str, letters: str) -> str | None:
 
 
 def has_format(text: str) -> bool:
-    """Whether `text` is `<think>...</think>` then `<answer>...</answer>`: white space around them, nothing nested."""
+    """Whether `text` is `<think>...</think>` and `<answer>...</answer>`, with only white space around them."""
     parts = _ANY_TAG.split(text)
     tags, outside = parts[1::2], parts[0::4]
     return tags == ["<think>", "</think>", "<answer>", "</answer>"] and not any(part.strip() for part in outside)

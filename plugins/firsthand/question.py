@@ -1,7 +1,7 @@
-"""The row models: a question about first-person video, whatever data set it came from, and a solved one.
+"""A question about first-person video, from whatever data set, and a solved one.
 
-Media are paths relative to a media root, never bytes. A pre-sampled video is a list of frames with its true rate, or
-images with the time of each; a video file is sampled as the recipe says.
+Media are paths relative to a media root, never bytes. A video that is already sampled is a list of frames with its true
+rate, or images with the time of each. A video file is sampled as the recipe says.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Split = Literal["train", "dev", "test"]
-# A row of rollout.prompt.STYLES.
+# The names of `rollout.prompt.STYLES`.
 StyleName = Literal["choice", "egocross", "ego_r1", "ego_r1_brief", "ego_r1_native", "video_r1"]
 ROUNDING = 0.0021  # seconds; times are written with three decimals
 
@@ -21,10 +21,10 @@ class Question(BaseModel):
 
     id: str
     question: str = Field(min_length=1)
-    options: dict[str, str] = Field(default_factory=dict)  # letter -> text, in order; none: the answer is free text
-    answer: str | None  # a letter of `options`, or the text; None: its owner keeps it
+    options: dict[str, str] = Field(default_factory=dict)  # letter -> text, in order; none: the question is open
+    answer: str | None  # a letter of `options`, or the text; None: the answer is not public
     images: list[str] = Field(default_factory=list)
-    times: list[float] = Field(default_factory=list)  # seconds of each image, where the images are frames of one video
+    times: list[float] = Field(default_factory=list)  # seconds of each image, if the images are frames of one video
     video: list[str] = Field(default_factory=list)  # frames in order
     fps: float | None = None  # true rate of `video`
     video_file: str | None = None  # a video that is not sampled yet
@@ -34,7 +34,7 @@ class Question(BaseModel):
     split: Split
     identity: str | None = None
     query_time: str | None = None
-    label: str | None = None  # what is needed to answer: prior, scene, interaction, memory
+    label: str | None = None  # what the answer needs: prior, scene, interaction, memory
     labels: dict[str, str | None] = Field(default_factory=dict)  # what else scores are grouped by
 
     @classmethod
@@ -111,7 +111,7 @@ def options_of(extra_info: Mapping[str, Any]) -> dict[str, str]:
 
 
 class Step(BaseModel):
-    """One call of a tool, with the thought before it and what came back."""
+    """One call of a tool: the thought before it, and what came back."""
 
     thought: str = ""
     tool: str = Field(min_length=1)
@@ -120,11 +120,11 @@ class Step(BaseModel):
 
 
 class Solved(BaseModel):
-    """A question with the way to its answer: what supervised fine-tuning learns from."""
+    """A question with the steps to its answer, for supervised fine-tuning."""
 
     question: Question
     steps: list[Step] = Field(default_factory=list)
-    thought: str = ""  # the last one, before the answer
+    thought: str = ""  # the thought before the answer
 
     @model_validator(mode="after")
     def _answered(self) -> Self:

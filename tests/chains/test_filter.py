@@ -43,7 +43,7 @@ BAD: dict[str, tuple[list[str], dict, str, str]] = {
     "says another": ([search("First rag. Now video_llm."), ANSWER], {}, "mismatch", "turn 1 speaks of video_llm"),
     "silent": ([search(""), ANSWER], {}, "thoughts", "turn 1 has no thought"),
     "null": ([search("None"), ANSWER], {}, "thoughts", "turn 1 has no thought"),
-    "test": ([search(), ANSWER], {"split": "test"}, "benchmark", "it is of the test split"),
+    "test": ([search(), ANSWER], {"split": "test"}, "benchmark", "it belongs to the test split"),
 }
 
 
@@ -100,7 +100,7 @@ def test_the_same_id_and_the_same_words_count_once(record, question, tmp_path) -
     out = tmp_path / "good.jsonl"
     run(first, again, tmp_path / "sample.jsonl", "--out", out, "--datasets", tmp_path)
     reasons = [(row["file"], row["why"]) for row in read_jsonl(f"{out}.dropped.jsonl")]
-    assert reasons == [(str(again), "its id was met before"), (f"{tmp_path}/sample.jsonl", "the same words as a")]
+    assert reasons == [(str(again), "an earlier chain has its id"), (f"{tmp_path}/sample.jsonl", "the same words as a")]
 
 
 def test_benchmarks_are_kept_out_by_id_by_words_and_by_the_guards(record, question, tmp_path) -> None:

@@ -1,1 +1,1 @@
-"""Chains of tool calls: a teacher writes them, rules keep the good ones, converters make training rows of them."""
+"""Chains of tool calls: a teacher writes them, rules keep the good ones, converters turn them into training rows."""

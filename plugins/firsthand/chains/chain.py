@@ -1,4 +1,4 @@
-"""A recorded chain, and what of it can be learnt."""
+"""A recorded chain: an episode in its file, and what can be learnt from it."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from firsthand.rollout.turn_text import Action, Answer, Call, Dialect, read_acti
 
 
 class Unusable(Exception):
-    """Nothing to learn from, and why."""
+    """Why a chain cannot be learnt from."""
 
 
 class Chain(NamedTuple):
@@ -48,7 +48,7 @@ def read_chains(paths: Iterable[Path]) -> Iterator[Chain]:
 
 
 def spare(chains: Iterable[Path], *outs: Path) -> None:
-    """What is written must not take the place of what is read: chains were paid for."""
+    """Refuses to write over the files of chains that are read: somebody paid for them."""
     read = {path.resolve() for path in chains}
     for out in outs:
         if out.resolve() in read:
@@ -56,7 +56,7 @@ def spare(chains: Iterable[Path], *outs: Path) -> None:
 
 
 def actions(episode: Episode) -> list[Action]:
-    """What each turn of the model was, in order."""
+    """The action of each model turn, in order."""
     dialect, letters = episode.settings["dialect"], "".join(episode.options)
     return [read_action(turn.text, dialect, letters) for turn in episode.trace.turns]
 
@@ -66,8 +66,8 @@ def question(episode: Episode, style: StyleName) -> Question:
     return Question(id=episode.question_id, style=style, **facts)
 
 
-def trajectory(episode: Episode, style: StyleName) -> Solved:
-    """The calls that were carried out, and the answer; turns that could not be read are no part of it."""
+def solved(episode: Episode, style: StyleName) -> Solved:
+    """The calls that were carried out, and the answer, without the turns that could not be read."""
     if not episode.correct:
         raise Unusable("its answer is wrong, missing or not known")
     steps, thought = [], ""
@@ -75,8 +75,10 @@ def trajectory(episode: Episode, style: StyleName) -> Solved:
         if turn.images:
             raise Unusable("it shows frames, which rows of words cannot hold")
         if isinstance(action, Call):
-            seen = turn.observation or ""
-            steps.append(Step(thought=action.thought, tool=action.name, arguments=action.arguments, observation=seen))
+            observation = turn.observation or ""
+            steps.append(
+                Step(thought=action.thought, tool=action.name, arguments=action.arguments, observation=observation)
+            )
         elif isinstance(action, Answer):
             thought = action.thought
     return Solved(question=question(episode, style), steps=steps, thought=thought)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-ABOUT = "Chains of tool calls: a teacher writes them, rules keep some, rows come out."
+ABOUT = "Chains of tool calls: a teacher writes them, rules keep the good ones, training rows come out."
 app = typer.Typer(no_args_is_help=True, help=ABOUT)
 
 
@@ -17,10 +17,10 @@ def main() -> None: ...
 def generate(
     config: Annotated[Path, typer.Argument(help="Questions, tools and teacher: for example recipes/toy/teach.yaml.")],
 ) -> None:
-    """Let a teacher answer questions with tools, and write down every step.
+    """Let a teacher answer questions with tools, and record every step.
 
-    Start it again after any interruption: a question that was answered is not asked again. Questions whose teacher
-    failed are listed in OUT.errors.jsonl and asked again by the next run; the exit code is then 1.
+    After an interruption, start it again: answered questions are not asked again. Questions whose teacher failed are
+    listed in OUT.errors.jsonl, and the next run asks them again; the exit code is then 1.
 
     Example: firsthand cott generate recipes/toy/teach.yaml
     """
@@ -49,8 +49,8 @@ Chains = Annotated[list[Path], typer.Argument(help="Files of chains, as `generat
 def filter_(
     chains: Chains,
     out: Annotated[Path, typer.Option(help="Where the good chains go; OUT.dropped.jsonl lists the others.")],
-    min_calls: Annotated[int, typer.Option(min=0, help="Rule calls: fewest calls of tools.")] = 1,
-    max_calls: Annotated[int, typer.Option(min=0, help="Rule calls: most calls of tools.")] = 7,
+    min_calls: Annotated[int, typer.Option(min=0, help="Rule calls: least number of tool calls.")] = 1,
+    max_calls: Annotated[int, typer.Option(min=0, help="Rule calls: greatest number of tool calls.")] = 7,
     without: Annotated[
         list[Path] | None, typer.Option(help="Rule benchmark: questions (an eval.jsonl) to keep out; may be repeated.")
     ] = None,
@@ -65,9 +65,9 @@ def filter_(
     guess_times: Annotated[int, typer.Option(min=1, help="Rule guess: how often a bare question is asked.")] = 4,
     guesses: Annotated[Path | None, typer.Option(help="Rule guess: its answers (default: OUT.guesses.jsonl).")] = None,
 ) -> None:
-    """Keep the chains that can be learnt from; every other one is listed with the rule that dropped it and why.
+    """Keep the chains that can be learnt from; list every other one with the rule that dropped it and why.
 
-    Rules, asked in this order: duplicate (id or words), benchmark (a test's question, or not of the train split),
+    Rules, in this order: duplicate (id or words), benchmark (a test's question, or not of the train split),
     answer (wrong or none), calls (too few or too many), unreadable (a turn was no call, or refused), faults (a tool was
     down), mismatch (the thought names another tool than the call), thoughts (a turn has none), guess (with
     --guess-server: a model that is asked the bare question several times is right every time).
@@ -107,7 +107,7 @@ def stats(
     html: Annotated[Path | None, typer.Option(help="Write a page with the figures here.")] = None,
     title: Annotated[str, typer.Option(help="The page's title.")] = "Chains of tool calls",
 ) -> None:
-    """How often chains are right, how long they are, which tools they use, and what they took.
+    """How often chains are right, how long they are, which tools they use, and what they cost.
 
     Example: firsthand cott stats outputs/cott/toy.jsonl --html outputs/cott/toy.html
     """
@@ -131,16 +131,16 @@ def convert(
     chains: Chains,
     sft: Annotated[Path | None, typer.Option(help="LLaMA-Factory's rows: whole conversations (.json).")] = None,
     rl: Annotated[Path | None, typer.Option(help="veRL's rows: the questions (.parquet).")] = None,
-    raw: Annotated[Path | None, typer.Option(help="A folder for Ego-R1's raw form, one file a person.")] = None,
+    raw: Annotated[Path | None, typer.Option(help="A folder for Ego-R1's raw form, one file per person.")] = None,
     style: Annotated[str, typer.Option(help="The agent's prompt: ego_r1, ego_r1_brief or ego_r1_native.")] = "ego_r1",
     tools: Annotated[Path | None, typer.Option(help="For ego_r1_native: the tools YAML of the agent.")] = None,
     register: Annotated[
         str | None, typer.Option(help="Write an entry of this name for --sft into dataset_info.json.")
     ] = None,
 ) -> None:
-    """Make training rows of chains, in the dialect of the agent that will learn from them.
+    """Turn chains into training rows, in the dialect of the agent that will learn from them.
 
-    Chains that cannot be learnt from are listed, the others are written, and the exit code is then 1: filter first.
+    Chains that cannot be learnt from are listed and the others are written; the exit code is then 1. Filter first.
 
     Example: firsthand cott convert outputs/cott/toy_good.jsonl --sft datasets/my_cott/sft.json --register my_cott
     """
@@ -151,7 +151,7 @@ def convert(
     from firsthand.tools.config import load
 
     if style not in AGENT_STYLES:
-        raise UserError(f"--style {style}: no agent's; choose {', '.join(AGENT_STYLES)}")
+        raise UserError(f"--style {style}: not a style of agents; choose {', '.join(AGENT_STYLES)}")
     if not (sft or rl or raw):
         raise UserError("nothing to write: give --sft, --rl or --raw")
     if rl and rl.suffix != ".parquet":
@@ -169,7 +169,7 @@ def convert(
         converting.register(register, described)
     typer.echo(f"{done.chains} chains with {done.steps} calls about {done.questions} questions")
     if done.shortened:
-        typer.echo(f"{done.shortened} of them had turns that could not be read; those are left out")
+        typer.echo(f"{done.shortened} of them had turns that could not be read; these turns are left out")
     for line in done.left_aside:
         typer.echo(f"left aside: {line}")
     if done.left_aside:

@@ -1,5 +1,5 @@
-"""What may stand in a `recipes/*/teach.yaml`. Unknown keys are errors that name the right one; a key of an API never is
-in the file."""
+"""The keys of a `recipes/*/teach.yaml`. Unknown keys are errors that name the right one. The key of an API is never in
+the file."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,13 +14,13 @@ from firsthand.tools.settings import Strict
 
 
 class Sampling(Strict):
-    """What is null is not sent: some models want `max_completion_tokens` instead, and no temperature."""
+    """A null is not sent: some models need `max_completion_tokens` instead, and no temperature."""
 
     temperature: float | None = Field(default=1.0, ge=0)
     top_p: float | None = Field(default=1.0, gt=0, le=1)
-    max_tokens: int | None = Field(default=1024, ge=1)  # of a turn
+    max_tokens: int | None = Field(default=1024, ge=1)  # of one turn
     max_completion_tokens: int | None = Field(default=None, ge=1)
-    seed: int = 0  # of the first sample of a question; the next one has the next seed
+    seed: int = 0  # for the first sample of a question; the next sample has the next seed
 
 
 class Server(Strict):
@@ -30,10 +30,10 @@ class Server(Strict):
     server: str  # http://127.0.0.1:8000/v1
     model: str
     key_env: str | None = None  # the environment variable that holds the key
-    functions: bool = True  # calls in the API's own form; False: the model writes `dialect`, as the agents we train do
+    functions: bool = True  # calls in the API's own form; False: the model writes `dialect`, like the agents we train
     dialect: Dialect = "ego_r1"
     sampling: Sampling = Sampling()
-    price: Price | None = None  # US dollars for a million tokens; without it costs are unknown
+    price: Price | None = None  # US dollars per million tokens; without it costs are unknown
     retries: int = Field(default=6, ge=0)  # after connection faults, 429 and 5xx
     timeout: float = Field(default=300.0, gt=0)
 
@@ -57,10 +57,10 @@ class TeacherTurns(Turns):
 class Config(Strict):
     questions: Path  # an eval.jsonl, or the .parquet that veRL learns from
     tools: Path  # a tools YAML
-    use: list[str] | None = None  # only these of its tools
+    use: list[str] | None = None  # the names of the tools to use; null: all
     out: Path
     teacher: Teacher
     limits: TeacherTurns = TeacherTurns()
-    budget: Budget = Budget()  # of a call: that of the loop which will train the student, in recipes/agent_*.yaml
-    samples: int = Field(default=1, ge=1)  # chains of each question
-    concurrency: int = Field(default=8, ge=1)  # questions at once
+    budget: Budget = Budget()  # for one call; write the budget of the agent loop that will train the student
+    samples: int = Field(default=1, ge=1)  # chains per question
+    concurrency: int = Field(default=8, ge=1)  # questions at the same time

@@ -1,7 +1,7 @@
-"""Training rows of chains: whole conversations for LLaMA-Factory, questions for veRL, and Ego-R1's raw form.
+"""Training rows from chains: whole conversations for LLaMA-Factory, questions for veRL, and Ego-R1's raw form.
 
-A question is written once into the rows for veRL, however many chains it has. The raw form is that of Ego-R1's
-release, so that its readers, ours (`firsthand data build ego_cott`) among them, read our chains too.
+A question is written once into the rows for veRL, however many chains it has. The raw form is that of Ego-R1's release,
+so that its readers (`firsthand data build ego_cott` is one) can read our chains too.
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import clock, files
-from firsthand.chains.chain import Chain, Unusable, question, trajectory
+from firsthand.chains.chain import Chain, Unusable, question, solved
 from firsthand.data import registry
 from firsthand.data.build import writers
 from firsthand.errors import UserError
@@ -28,7 +28,7 @@ class Converted:
     chains: int = 0
     steps: int = 0
     questions: int = 0
-    shortened: int = 0  # chains that had turns nobody could read, which were left out
+    shortened: int = 0  # chains with unreadable turns, which were left out
     left_aside: list[str] = field(default_factory=list)
 
 
@@ -41,32 +41,32 @@ def convert(
     raw: Path | None = None,
     tools: list[dict[str, Any]] | None = None,
 ) -> Converted:
-    """`tools` are the schemas that rows of the native dialect carry."""
-    done, learnt = Converted(), list[tuple[Episode, Solved]]()
+    """`tools` are the schemas that rows of the native dialect contain."""
+    done, good = Converted(), list[tuple[Episode, Solved]]()
     for chain in chains:
         try:
-            learnt.append((chain.episode, trajectory(chain.episode, style)))
+            good.append((chain.episode, solved(chain.episode, style)))
         except Unusable as why:
             done.left_aside.append(f"{chain.file}: row {chain.row}: {chain.episode.id}: {why}")
         else:
             done.shortened += bool(chain.episode.trace.invalid)
-    if not learnt:
+    if not good:
         first = f"; the first: {done.left_aside[0]}" if done.left_aside else ""
-        raise UserError(f"there is no chain to make rows of, and nothing was written{first}")
-    done.chains, done.steps = len(learnt), sum(len(row.steps) for _, row in learnt)
-    questions = {episode.question_id: question(episode, style) for episode, _ in learnt}
+        raise UserError(f"there is no chain to make rows from, and nothing was written{first}")
+    done.chains, done.steps = len(good), sum(len(row.steps) for _, row in good)
+    questions = {episode.question_id: question(episode, style) for episode, _ in good}
     done.questions = len(questions)
     if sft:
-        files.write_json(sft, [prompt.sharegpt_row(row.question, prompt.solution(row), tools) for _, row in learnt])
+        files.write_json(sft, [prompt.sharegpt_row(row.question, prompt.solution(row), tools) for _, row in good])
     if rl:
         write_rl(rl, list(questions.values()))
     if raw:
-        write_raw(raw, learnt)
+        write_raw(raw, good)
     return done
 
 
 def write_rl(path: Path, questions: list[Question]) -> None:
-    """All rows with the same labels, as a table needs them."""
+    """All rows get the same labels, as a table needs them."""
     names = sorted({name for one in questions for name in one.labels})
     whole = [one.model_copy(update={"labels": {name: one.labels.get(name) for name in names}}) for one in questions]
     with writers.table(path) as writer:
@@ -74,10 +74,10 @@ def write_rl(path: Path, questions: list[Question]) -> None:
         writer.add(writers.pack(path.name, rows, video_files=False))
 
 
-def write_raw(folder: Path, learnt: Iterable[tuple[Episode, Solved]]) -> None:
-    """One file a person."""
+def write_raw(folder: Path, good: Iterable[tuple[Episode, Solved]]) -> None:
+    """One file per person."""
     people: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for episode, row in learnt:
+    for episode, row in good:
         people[episode.identity or "unknown"].append(raw_record(episode, row))
     for person, records in people.items():
         files.write_json(folder / f"{person}.json", records)
@@ -109,7 +109,7 @@ def raw_record(episode: Episode, row: Solved) -> dict[str, Any]:
 
 
 def _span(episode: Episode) -> dict[str, Any]:
-    """How far back the evidence lies, where that is known."""
+    """How far back the evidence lies, if that is known."""
     if not episode.target_time or not episode.query_time:
         return {"query_time": episode.query_time, "target_time": episode.target_time}
     start, _ = clock.parse_range(episode.target_time.split()[0])
@@ -118,7 +118,7 @@ def _span(episode: Episode) -> dict[str, Any]:
 
 
 def entry(sft: Path, native: bool) -> dict[str, Any]:
-    """What LLaMA-Factory's registry says of these rows; files are relative to its folder."""
+    """The entry of LLaMA-Factory's registry for these rows; files are relative to its folder."""
     try:
         file = sft.resolve().relative_to(REGISTRY.resolve().parent)
     except ValueError:
@@ -129,6 +129,6 @@ def entry(sft: Path, native: bool) -> dict[str, Any]:
 def register(name: str, described: dict[str, Any]) -> None:
     present = files.read_json(REGISTRY) if REGISTRY.is_file() else {}
     if not isinstance(present, dict):
-        raise UserError(f"{REGISTRY}: must be a JSON object with an entry a data set")
+        raise UserError(f"{REGISTRY}: must be a JSON object with one entry per data set")
     if present.get(name) != described:
         files.write_json(REGISTRY, present | {name: described}, indent=2)

@@ -1,4 +1,4 @@
-"""The chains that every rule lets pass; the others are listed with the rule and its reason."""
+"""The chains that pass every rule; the others are listed with the rule and its reason."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
@@ -32,10 +32,10 @@ def filter_chains(
     skip: Collection[str],
     guessed: Callable[[list[Question]], set[str]] | None = None,
 ) -> Filtered:
-    """`guessed` costs calls of a model, so it is asked about what the other rules leave."""
-    result, asked = Filtered(), {name: rule for name, rule in rules(settings).items() if name not in skip}
+    """`guessed` costs calls of a model, so it sees only the chains that pass the other rules."""
+    result, used = Filtered(), {name: rule for name, rule in rules(settings).items() if name not in skip}
     for chain in chains:
-        for name, rule in asked.items():
+        for name, rule in used.items():
             if why := rule(chain.episode):
                 result.drop(chain, name, why)
                 break
@@ -53,7 +53,7 @@ def filter_chains(
 
 
 def write(result: Filtered, out: Path) -> Path:
-    """The kept chains, and beside them the list of the others; returns where that is."""
+    """Writes the kept chains, and beside them the list of the others; returns the path of the list."""
     dropped = Path(f"{out}.dropped.jsonl")
     write_jsonl(dropped, result.dropped)
     write_jsonl(out, (chain.episode.model_dump() for chain in result.kept))

@@ -1,7 +1,7 @@
-"""What makes a chain unfit to learn from: one small rule each, so that every drop has a name and a reason.
+"""Why a chain is not fit to learn from: one small rule for each reason, so that every drop has a name and a reason.
 
-A rule sees one chain and says why it is dropped, or None. They are asked in this order and the first reason counts, so
-that the counts of a table add up.
+A rule sees one chain and says why it is dropped, or None. The rules run in this order and the first reason counts, so
+the counts in a table add up.
 """
 
 import re
@@ -20,7 +20,7 @@ from firsthand.tools.protocol import FAULTS
 Rule = Callable[[Episode], str | None]
 
 _SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
-_PLAIN_WORDS = {"frames", "crop", "terminate"}  # names of tools that people also use when they mean no tool
+_PLAIN_WORDS = {"frames", "crop", "terminate"}  # names of tools that are also ordinary words
 
 
 @dataclass
@@ -46,14 +46,14 @@ def rules(settings: Settings) -> dict[str, Rule]:
 
 def _duplicate() -> Rule:
     ids: set[str] = set()
-    said: dict[tuple[str, ...], str] = {}
+    first_with: dict[tuple[str, ...], str] = {}
 
     def rule(episode: Episode) -> str | None:
         if episode.id in ids:
-            return "its id was met before"
+            return "an earlier chain has its id"
         ids.add(episode.id)
         words = (episode.question_id, *(turn.text for turn in episode.trace.turns))
-        first = said.setdefault(words, episode.id)
+        first = first_with.setdefault(words, episode.id)
         return None if first == episode.id else f"the same words as {first}"
 
     return rule
@@ -66,9 +66,9 @@ def _benchmark(settings: Settings) -> Rule:
 
     def rule(episode: Episode) -> str | None:
         if episode.split != "train":
-            return f"it is of the {episode.split} split"
+            return f"it belongs to the {episode.split} split"
         if episode.question_id in ids:
-            return "its id is one of a benchmark"
+            return "a benchmark has its id"
         if question_key(episode.question, episode.options.values()) in words:
             return "a benchmark asks the same"
         return settings.guard.why_question(question(episode, "ego_r1"), Path())
@@ -90,7 +90,7 @@ def _calls(episode: Episode, least: int, most: int) -> str | None:
 
 
 def _unreadable(episode: Episode) -> str | None:
-    """Corrections teach the answer to a mistake, which a student should not learn to make first."""
+    """A correction teaches how to react to a mistake; a student would learn to make the mistake first."""
     for number, turn in enumerate(episode.trace.turns, 1):
         if turn.action == "invalid":
             return f"turn {number} could not be read"
@@ -111,7 +111,7 @@ def _mismatch(episode: Episode) -> str | None:
         if not isinstance(action, Call):
             continue
         if action.name not in tools:
-            return f"turn {number} calls {action.name}, which is no tool"
+            return f"turn {number} calls {action.name}, which is not a tool"
         last = _SENTENCE.split(action.thought.strip())[-1].lower()
         named = {tool for tool in tools - _PLAIN_WORDS if re.search(rf"\b{re.escape(tool)}\b", last)}
         if named and action.name not in named:
@@ -126,4 +126,4 @@ def _thoughts(episode: Episode) -> str | None:
     return None
 
 
-NAMES = (*rules(Settings()), "guess")  # in the order in which they are asked
+NAMES = (*rules(Settings()), "guess")  # in the order in which they run

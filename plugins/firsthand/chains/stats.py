@@ -1,4 +1,4 @@
-"""What a file of chains is made of: how often right, how long, with which tools, and for how much."""
+"""Figures of a file of chains: how often they are right, how long they are, which tools they use, what they cost."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -15,21 +15,21 @@ from firsthand.rollout.turn_text import Answer, Call
 class Stats(BaseModel):
     chains: int = 0
     questions: int = 0
-    right: Tally = Tally()  # of the chains whose answer is known
+    right: Tally = Tally()  # over the chains whose answer is known
     by_label: dict[str, Tally] = {}
     by_calls: dict[int, Tally] = {}  # number of calls -> how often right
     stops: dict[str, int] = {}
     tools: dict[str, int] = {}  # calls
-    levels: dict[str, int] = {}  # of calls that have one
-    statuses: dict[str, int] = {}  # of calls
-    thoughts: int = 0  # turns with one
+    levels: dict[str, int] = {}  # calls that have a level
+    statuses: dict[str, int] = {}  # calls
+    thoughts: int = 0  # turns with a thought
     turns: int = 0
     calls: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
-    tokens_by_turn: list[float] = []  # mean of what is written in the first turn, the second, ...
+    tokens_by_turn: list[float] = []  # mean number of tokens in the first turn, the second, ...
     cost: float = 0.0  # US dollars
-    unpriced: int = 0  # chains whose cost is not known, and not in `cost`
+    unpriced: int = 0  # chains of unknown cost, which `cost` leaves out
     seconds: float = 0.0
 
     def per_chain(self, total: float) -> float:

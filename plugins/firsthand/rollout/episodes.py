@@ -1,8 +1,8 @@
-"""Many questions for an agent with its tools: so many at once, resumable, each a row that says all that happened.
+"""Many questions for an agent with its tools: up to N at a time, resumable, one row per episode with all that happened.
 
-The episodes stand in `out`, one line each; kill -9 loses those that are open and no other. A policy that breaks (its
-server is down, say) makes no episode: the question is listed in `<out>.errors.jsonl` with the reason, and every later
-run of the same command asks it again.
+The episodes stand in `out`, one per line; kill -9 loses only those that are open. A policy that fails (its server is
+down, for example) makes no episode: the question is listed in `<out>.errors.jsonl` with the reason, and the next run of
+the same command asks it again.
 """
 
 import hashlib
@@ -32,12 +32,12 @@ from firsthand.tools.scope import END, Scope
 from firsthand.tools.toolbox import Toolbox
 
 log = logging.getLogger(__name__)
-GIVE_UP = 16  # faults of policies in a row: nobody is there
+GIVE_UP = 16  # faults of policies in a row: the server is gone
 
 
 class AgentSettings(BaseModel):
-    """What, beside the question, decides an episode. It is in every row with the names of the tools, and a resumed file
-    must agree with it."""
+    """What decides an episode beside the question. Every row holds it together with the names of the tools, and a
+    resumed file must agree with it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,12 +46,12 @@ class AgentSettings(BaseModel):
     limits: Limits = Limits()
     sampling: dict[str, Any] = {}
     functions: bool = False  # calls in the form of the API instead of the dialect's
-    budget: Budget = Budget()  # of a call
+    budget: Budget = Budget()  # for one call
 
 
 @dataclass(frozen=True)
 class Task:
-    """A question, what the policy is told first, and which of several tries at it this is."""
+    """A question, the first messages to the policy, and which of several tries this is."""
 
     question: Question
     messages: list[Message]
@@ -67,15 +67,16 @@ class Task:
 
     @property
     def context(self) -> Context:
-        identity, asked = self.question.identity, self.question.query_time
-        if not identity or not asked:
+        identity, time = self.question.identity, self.question.query_time
+        if not identity or not time:
             what = f"no query_time (DAYx_HHMMSSFF, or {END!r})" if identity else "no identity (A1_JAKE, or a video)"
             raise UserError(f"{self.id}: {what}, so tools do not know what may be seen")
-        return Scope.of(identity, asked).context()
+        return Scope.of(identity, time).context()
 
 
 class Episode(BaseModel):
-    """One row of `out`. `output`, `letter` and `decided` are what `firsthand eval score` reads."""
+    """A question, what happened, and the settings: one row of `out`. `firsthand eval score` reads `output`, `letter`
+    and `decided`."""
 
     id: str
     sample: int = 0
@@ -85,7 +86,7 @@ class Episode(BaseModel):
     letter: str | None
     correct: bool | None  # None: the answer is not known, or the question is open
     decided: bool = True
-    output: str  # the last turn
+    output: str  # text of the last turn
     identity: str | None = None
     query_time: str | None = None
     target_time: str | None = None
@@ -96,7 +97,7 @@ class Episode(BaseModel):
     trace: Trace
     prompt_tokens: int
     completion_tokens: int
-    cost: float | None  # US dollars, of the tools and of the model's tokens; None where their price is unknown
+    cost: float | None  # US dollars for tools and tokens; None: a price is unknown
     seconds: float
     settings: dict[str, Any]
     messages_sha256: str
@@ -108,12 +109,12 @@ class Episode(BaseModel):
 
 class Summary(BaseModel):
     asked: int = 0  # in this run
-    resumed: int = 0  # of an earlier run
+    resumed: int = 0  # in earlier runs
     torn: bool = False  # the earlier run left half a line, which was dropped and asked again
     correct: int = 0
     known: int = 0  # episodes whose answer is known
     stops: dict[str, int] = {}
-    faults: int = 0  # calls of tools that failed, and nobody but the tools is to blame
+    faults: int = 0  # calls that failed through the tools alone
     cost: float | None = 0.0
     failed: dict[str, str] = {}  # id -> why there is no episode
 
@@ -140,9 +141,9 @@ async def run_episodes(
     concurrency: int = 8,
     price: Price | None = None,
 ) -> Summary:
-    """`open_policy` makes the policy of one episode when its turn has come; it starts from `task.messages`.
+    """`open_policy` makes the policy of an episode when the episode begins; it starts from `task.messages`.
 
-    A policy that counts `prompt_tokens` and `completion_tokens` gets them into its row, and its cost at `price`.
+    If a policy counts `prompt_tokens` and `completion_tokens`, its row holds them, and their cost at `price`.
     """
     run = _Run(_by_id(tasks), open_policy, toolbox, settings, Path(f"{out}.errors.jsonl"), price)
     run.check()
@@ -158,7 +159,7 @@ async def run_episodes(
                 run.take(task, result)
                 bar.update(bar.task_ids[0], advance=1, note=run.summary.note)
 
-            # Whatever a policy raises is its own fault or its server's: tools cannot fail in `run_episode`.
+            # What a policy raises is a fault of the policy or its server: tools cannot fail in `run_episode`.
             tasks = run.tasks.values()
             await work_off(tasks, run.episode, rows, (Exception,), concurrency=concurrency, done=done)
     return run.summary
@@ -222,7 +223,7 @@ class _Run:
 
     def take(self, task: Task, result: dict[str, Any] | Exception) -> None:
         if isinstance(result, Exception):
-            self.faults_in_a_row += not isinstance(result, UserError)  # which is a fault of the question
+            self.faults_in_a_row += not isinstance(result, UserError)  # a UserError is a fault of the question
             log.debug("%s", task.id, exc_info=result)
             why = self.summary.failed[task.id] = redact(f"{type(result).__name__}: {result}")
             with self.errors.open("a", encoding="utf-8") as file:
@@ -234,7 +235,7 @@ class _Run:
 
 
 def _why_not(task: Task, toolbox: Toolbox) -> str | None:
-    """Why the tools could do nothing for a task: its row is at fault, or they have no such person or video."""
+    """Why the tools could do nothing for a task: its row is wrong, or they do not have the person or video."""
     try:
         return toolbox.lacks(task.context)
     except UserError as error:

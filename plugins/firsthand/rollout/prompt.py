@@ -1,9 +1,9 @@
 """The one prompt renderer: SFT rows, GRPO prompts, evaluation and serving all come from `messages()`.
 
-Whatever a framework needs is a change of container, never of words: LLaMA-Factory and veRL get `<image>` / `<video>`
+What a framework needs changes the container, never the words: LLaMA-Factory and veRL get `<image>` / `<video>`
 placeholders, an OpenAI-compatible server gets content parts. A test proves that the token ids are equal in all of them.
 
-How a question is asked and answered is its style: one row of `STYLES`, with its words in prompts/*.txt.
+How a question is asked and answered is its style: one entry of `STYLES`, with its words in prompts/*.txt.
 """
 
 import json
@@ -31,12 +31,12 @@ TYPED_ASKS = {
 
 @dataclass(frozen=True)
 class Style:
-    system: str  # file of the system prompt; {tools} in it stands for the tools' schemas
-    reply: str  # what the assistant is taught to write in the end
+    system: str  # file of the system prompt; {tools} in it becomes the tools' schemas
+    reply: str  # the assistant's final turn in fine-tuning
     asks: dict[str, str] = field(default_factory=dict)  # problem type -> file of the last line of the question
     stamped: bool = False  # the question carries its query time
     agent: str = "single_turn_agent"  # veRL's agent loop
-    dialect: Dialect = "ego_r1"  # of calls and what comes back
+    dialect: Dialect = "ego_r1"  # of calls and observations
 
 
 IN_WORDS = {"free-form": "ask_text.txt"}
@@ -63,7 +63,7 @@ def style_of(dialect: Dialect) -> StyleName:
 
 
 def system(style: StyleName, tools: list[Tool] | None = None) -> str:
-    """`tools` replace those that Ego-R1's agents know."""
+    """`tools` replace the tools of Ego-R1's agents."""
     text = _prompt(STYLES[style].system)
     if "{tools}" not in text:
         return text
@@ -92,8 +92,8 @@ def messages(row: Question, tools: list[Tool] | None = None) -> list[Message]:
     if row.video_file:
         content.append({"type": "video", "video": row.video_file})
     content.append({"type": "text", "text": question_text(row)})
-    told = row.system or system(row.style, tools)
-    return [{"role": "system", "content": told}, {"role": "user", "content": content}]
+    instructions = row.system or system(row.style, tools)
+    return [{"role": "system", "content": instructions}, {"role": "user", "content": content}]
 
 
 def question_text(row: Question) -> str:
@@ -105,7 +105,7 @@ def question_text(row: Question) -> str:
 
 
 def response(thought: str, answer: str, style: StyleName = "choice") -> str:
-    """What the assistant is taught to write at the end."""
+    """The assistant's final turn in fine-tuning."""
     return STYLES[style].reply.format(thought=thought, answer=answer)
 
 
@@ -134,10 +134,9 @@ def _plain(content: str | list[Message]) -> str:
 def sharegpt_row(row: Question, reply: str | list[Message], tools: list[Tool] | None = None) -> Message:
     """A LLaMA-Factory row (role/content tags); videos are frame lists or files. `reply` is one answer or all turns.
 
-    A row of the native dialect needs the schemas of its tools (`Toolbox.schemas`), and its entry of dataset_info.json
-    the column `tools` and `observation_tag: tool`, which `firsthand data register` writes. Calls stay in the words of
-    the assistant, as an agent writes them.
-    """
+    A row of the native dialect needs the schemas of its tools (`Toolbox.schemas`). Its entry of dataset_info.json needs
+    the column `tools` and `observation_tag: tool`, which `firsthand data register` writes. Calls stay in the text of
+    the assistant, as an agent writes them."""
     if (STYLES[row.style].dialect == "native") != bool(tools):
         raise ValueError(f"style {row.style}: the native dialect, and no other, takes the schemas of tools")
     turns = [{"role": "assistant", "content": reply}] if isinstance(reply, str) else reply
@@ -167,7 +166,7 @@ def verl_row(row: Question, index: int) -> Message:
         "extra_info": {
             "index": index,
             "id": row.id,
-            "question": row.question,  # for readers of traces: a model reads the prompt
+            "question": row.question,  # for readers of traces; the model reads the prompt
             "split": row.split,
             "identity": row.identity,
             "query_time": row.query_time,
@@ -181,6 +180,6 @@ def verl_row(row: Question, index: int) -> Message:
 
 
 def eval_row(row: Question) -> Message:
-    """A row for `firsthand eval ask`: the question as it is, what it is grouped by, and the rendered messages."""
+    """A row for `firsthand eval ask`: the question, what scores are grouped by, and the rendered messages."""
     fields = row.model_dump(exclude={"labels"}, exclude_defaults=True)
     return {**row.labels, **fields, "letters": "".join(row.options), "messages": messages(row)}

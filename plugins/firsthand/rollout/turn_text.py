@@ -1,12 +1,12 @@
-"""The one reader of an agent's turn: what the model wants to do, in either dialect, or why that cannot be read.
+"""The one reader of an agent's turn: what the model wants to do, in either dialect, or why the turn cannot be read.
 
-Ego-R1's dialect is what its released agents write, `<think>..</think> <tool>{..}</tool>` or `.. <answer>B</answer>`;
-the call is JSON, or (in the data that they were fine-tuned on) a Python dictionary whose arguments are a JSON string.
+Ego-R1's dialect is what its released agents write: `<think>..</think> <tool>{..}</tool>` or `.. <answer>B</answer>`.
+The call is JSON, or (in the data that they were fine-tuned on) a Python dictionary whose arguments are a JSON string.
 The native dialect is Hermes' `<tool_call>`, which Qwen's chat templates and vLLM's parsers know.
 
-A turn is hostile input. It holds exactly one action; a turn that also writes the environment's part, a role header or a
-placeholder of an image is refused as a whole, because whatever follows such a token is no longer the model's to say.
-The reason is the correction that the model reads. Every check is linear in the length of the turn.
+A turn is hostile input. It holds exactly one action. A turn that also writes the environment's part, a role header or a
+placeholder of an image is refused as a whole, because after such a token the model would write for somebody else. The
+reason is the correction that the model reads. Every check is linear in the length of the turn.
 """
 
 import re
@@ -59,8 +59,8 @@ def read_action(turn: str, dialect: Dialect, letters: str = "ABCD") -> Action:
     """The one action of a turn; an open question has no `letters`. The turn may end in `<|im_end|>`, or in what a
     server leaves of it."""
     turn = turn.removesuffix("<|endoftext|>").strip().removesuffix("<|im_end|>").strip()
-    if wrong := next((token for token in FORBIDDEN if token in turn), None):
-        return Invalid(f"a turn must not contain {wrong.strip('<|>')!r}: the environment writes that itself")
+    if forbidden := next((token for token in FORBIDDEN if token in turn), None):
+        return Invalid(f"a turn must not contain {forbidden.strip('<|>')!r}: the environment writes that itself")
     call_tag = CALL_TAG[dialect]
     tags = [(found.group(), found.span()) for found in _TAGS.finditer(turn)]
     names = [tag for tag, _ in tags]

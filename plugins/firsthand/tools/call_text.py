@@ -20,7 +20,7 @@ LONGEST_CALL = 8192
 
 
 def parse(text: str) -> tuple[str, Any]:
-    """Name and arguments; the arguments are checked later, against the schema of the tool."""
+    """Name and arguments of the call in raw text; the arguments are checked later, against the schema of the tool."""
     found = _TAGS.findall(text)
     if len(found) > 1:
         raise WrongArguments(f"{len(found)} calls at once; {FORM}")
@@ -46,9 +46,9 @@ def read_call(body: str) -> dict[str, Any]:
 
 
 def read(text: str) -> Any:
-    """JSON, or a Python literal as the JSON that it would be; None for anything else.
+    """The value of JSON, or of a Python literal that JSON could hold; None for anything else.
 
-    NaN, infinities and half a surrogate pair are anything else: no file of JSON could hold the call.
+    NaN, infinities and half a surrogate pair give None: no JSON file could hold the call.
     """
     if len(text) > LONGEST_CALL:
         return None

@@ -6,7 +6,7 @@ was asked, is out of reach whatever a model writes.
 
 A tool may fail in any way it likes. `toolbox.Toolbox.call` is the only caller, and turns whatever happens into one of
 five typed outcomes, because each asks for something else: the model gets a correction for `user_error` and
-`blocked_by_time`, while `timeout` and `infra_error` are nobody's mistake and must never become a reward of 0.
+`blocked_by_time`, while `timeout` and `infra_error` are not caused by the model and must never become a reward of 0.
 """
 
 from base64 import b64encode
@@ -22,7 +22,7 @@ FAULTS: tuple[Status, ...] = ("timeout", "infra_error")  # not caused by the mod
 @with_config(ConfigDict(extra="forbid"))  # when it is read from a file
 @dataclass(frozen=True)
 class Budget:
-    """What the answer to one call may cost the conversation."""
+    """How much one call may take, and how much it may bring back."""
 
     seconds: Annotated[float, Field(gt=0)] = 60.0  # deadline of the whole call, retries included
     tokens: Annotated[int, Field(gt=0)] = 1024  # of text, as `text.count_tokens` estimates them

@@ -1,12 +1,12 @@
-"""What a request says about the row that is being answered: whose week it is, and when the question was asked.
+"""Whose week or which video a request is about, and when its question was asked.
 
-The client program knows this, the model must not choose it. So it never comes from a tool's arguments but from the
-parts of a request that a program writes: the options the server was started with, a prefix of the path, headers, and
-the fields that Ego-R1's and verl-tool's clients add to their bodies. All parts that are there must name the same
-source, and the earliest of their query times holds: whoever speaks can only narrow what another has said.
+The client program knows this; the model must not choose it. So it never comes from a tool's arguments, but from the
+parts of a request that a program writes: the options that the server was started with, a prefix of the path, headers,
+and the fields that Ego-R1's and verl-tool's clients add to their bodies. All parts must name the same source, and the
+earliest of their query times counts: each part can only narrow what the others say.
 
-A request that leaves the query time unsaid is refused. Where the whole video may be seen (EgoSchema, Video-MME, or a
-client that cannot say when), this is said in so many words: `end`.
+A request without a query time is refused. If the whole video may be seen (EgoSchema, Video-MME, or a client that cannot
+say when), the query time is `end`.
 """
 
 import math
@@ -19,7 +19,7 @@ from firsthand.errors import UserError
 from firsthand.tools.protocol import Context
 
 if TYPE_CHECKING:
-    from starlette.requests import Request  # of the extra `tools`; agents outside a server need none of it
+    from starlette.requests import Request  # part of the extra `tools`; agents outside a server do not need it
 
 END = "end"
 HOW = "send the headers X-Source and X-Query-Time, or use a path like /A1_JAKE@DAY3_12000000/query"
@@ -29,7 +29,7 @@ PEOPLE = {"A1": "A1_JAKE", "A2": "A2_ALICE", "A3": "A3_TASHA", "A4": "A4_LUCIA",
 
 @dataclass(frozen=True)
 class Scope:
-    """What is known so far; None is unsaid."""
+    """What is known so far; None is not said yet."""
 
     source: str | None = None
     query_time: float | None = None  # seconds of `clock`; infinite: the whole video may be seen
@@ -41,15 +41,15 @@ class Scope:
 
     @classmethod
     def of_fields(cls, fields: Mapping[str, Any]) -> "Scope":
-        """Of what a client program adds to a body: source, identity or vid_id, and query_time."""
+        """The scope that a client program adds to a body: source, identity or vid_id, and query_time."""
         values = {key: fields[key] for key in ("source", "identity", "vid_id", "query_time") if fields.get(key)}
         for key, value in values.items():
             if not isinstance(value, str):
                 raise UserError(f"{key} must be text")
-        row = cls.of(query_time=values.pop("query_time", None))
+        scope = cls.of(query_time=values.pop("query_time", None))
         for name in values.values():
-            row = row.narrowed(cls.of(name))
-        return row
+            scope = scope.narrowed(cls.of(name))
+        return scope
 
     def narrowed(self, other: "Scope") -> "Scope":
         if self.source and other.source and self.source != other.source:
@@ -66,7 +66,7 @@ class Scope:
 
 
 def of_request(request: "Request", pinned: Scope) -> Scope:
-    """All that a request says outside its body: the server's options, the path's prefix, the headers."""
+    """What a request says outside its body: the server's options, the prefix of the path, the headers."""
     source, at, time = request.path_params.get("row", "").rpartition("@")
     prefix = Scope.of(source, time) if at else Scope.of(time)
     headers = Scope.of(request.headers.get("x-source"), request.headers.get("x-query-time"))

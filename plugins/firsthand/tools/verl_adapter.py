@@ -1,12 +1,13 @@
 """The tools as veRL's native ones: `multi_turn.tool_config_path` names a file that `firsthand tools verl` writes.
 
-One class serves every tool. Its schema is not copied into veRL's file but comes from the toolbox, and keeps what veRL's
-own schema classes would drop (items, bounds, patterns): a model reads the same schema whoever calls its tools.
+One class serves every tool. Its schema is not copied into veRL's file but comes from the toolbox. It keeps what veRL's
+own schema classes would drop (items, bounds, patterns): a model reads the same schema, whatever program calls its
+tools.
 
-The row's facts come with `create` (`extra_info.tools_kwargs.<tool>.create_kwargs` of the data: source, query_time),
-or, for agent loops that write them there, from `agent_data.extra_fields["row"]`. veRL creates and releases an instance
-a call and drops a tool's metrics, so what an agent loop needs to mask a fault is left in
-`agent_data.extra_fields["tool_outcomes"]`: one entry a call. The reward of a call is always 0.0, never a judgement.
+The row's facts come with `create` (`extra_info.tools_kwargs.<tool>.create_kwargs` of the data: source, query_time), or
+from `agent_data.extra_fields["row"]`, where an agent loop may write them. veRL creates and releases one instance per
+call and drops a tool's metrics, so what an agent loop needs to mask a fault is left in
+`agent_data.extra_fields["tool_outcomes"]`: one entry per call. The reward of a call is always 0.0, never a judgement.
 """
 
 from dataclasses import replace
@@ -81,7 +82,7 @@ class Tool(BaseTool):
     async def _call(self, arguments: dict[str, Any], row: dict[str, Any]) -> Outcome:
         try:
             context = Scope.of_fields(row).context()
-        except UserError as error:  # of whoever wrote the data: the model must not pay for it
+        except UserError as error:  # a mistake in the data: the model must not pay for it
             return Outcome("infra_error", str(error))
         return await self.toolbox.call(self.name, arguments, replace(context, budget=self.budget))
 
