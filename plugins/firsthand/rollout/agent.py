@@ -7,7 +7,8 @@ What ends an episode is always one of `trace.Stop`. A turn that cannot be read g
 that the tools refuse; `Limits.invalid` of them in a row end the episode. When the turns or the seconds are used up, the
 model is told so and has one last turn, in which calls are not carried out. When tools are down, the model reads that
 there was no result and the episode goes on; `Trace.faults` then says that its outcome was not caused by the model
-alone."""
+alone.
+"""
 
 import time
 from collections.abc import Sequence

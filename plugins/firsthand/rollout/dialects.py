@@ -2,7 +2,8 @@
 
 `ego_r1` is the dialect of Ego-R1's released agents: tools are described in the system prompt, the result of a call
 comes as a user turn, and a turn ends with its tag. `native` is what Qwen's chat template and vLLM's parsers know: the
-template describes the tools and wraps results, and a turn ends with the end-of-turn token."""
+template describes the tools and wraps results, and a turn ends with the end-of-turn token.
+"""
 
 import json
 from typing import Any

@@ -17,7 +17,8 @@ Token in, token out: the model is trained on the tokens that it sampled, never o
 read as a server cuts it, up to its stop string, although its last token may go on (`>.` after `</tool`). Every token
 that the model did not sample (observations, role headers, the end of a turn that a stop string cut) has mask 0. The
 row's `extra_info` says whose week it is and when the question was asked. A rollout whose tools failed has mask 0
-everywhere, and `training/replay_buffer.py` takes it out of its group: it teaches nothing."""
+everywhere, and `training/replay_buffer.py` takes it out of its group: it teaches nothing.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,8 +1,9 @@
 """The CPU as a veRL platform, so that the stock trainer, actor and rollout run where there is no accelerator.
 
 Ray's placement groups need an accelerator, so one logical "GPU" stands for the CPU. `ray_kwargs.ray_init.num_gpus` in
-recipes/shared/cpu.yaml declares it, and nothing checks what it is. Streams, caches and profilers do nothing. Memory figures
-are those of the process."""
+recipes/shared/cpu.yaml declares it, and nothing checks what it is. Streams, caches and profilers do nothing. Memory
+figures are those of the process.
+"""
 
 import os
 import resource
@@ -13,7 +14,8 @@ import torch
 from verl.plugin.platform import PlatformBase, PlatformRegistry
 
 # For the rollout engine; the shell may override each: a small KV cache, and one process less (the engine runs the model
-# itself; recipes/shared/cpu.yaml asks for that executor), with threads that are not pinned to cores which others need too.
+# itself; recipes/shared/cpu.yaml asks for that executor), with threads that are not pinned to cores which others need
+# too.
 ROLLOUT_ENV = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",

@@ -7,7 +7,8 @@ A parquet then holds neither bytes nor absolute paths, and can move with its fol
 is an error. Media are read by firsthand.media.reading: a budget means what `image_max_pixels` or `video_max_pixels`
 means to LLaMA-Factory, per image or per frame, and the processor sees the same pixels and times as in fine-tuning. A
 video is a list of frames with its rate, or a file; for a file `fps` and `max_frames` mean `video_fps` and
-`video_maxlen`."""
+`video_maxlen`.
+"""
 
 from pathlib import Path
 from typing import Any

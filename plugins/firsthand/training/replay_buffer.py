@@ -12,7 +12,8 @@ changes their scores and parts. Afterwards a rollout whose tools failed gets the
 their group: its own advantage is zero, and the group's advantages are as if it had never been there. A batch in which
 all rollouts failed holds nothing to train on, and veRL would stop at it. It is dropped, and other questions are asked
 until the tools are back. Groups that veRL filters by reward (DAPO) are filtered before, on the rewards of single
-samples."""
+samples.
+"""
 
 import importlib.util
 import logging

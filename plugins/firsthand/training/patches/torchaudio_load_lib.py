@@ -2,7 +2,8 @@
 
 torchaudio works without its compiled library when the file is absent. A CUDA build has the file, but the file cannot
 load beside a CPU-only torch. The OSError then fails `import torchaudio`, and with it LLaMA-Factory, which imports it
-for every task. With the patch, a library that does not load counts as absent."""
+for every task. With the patch, a library that does not load counts as absent.
+"""
 
 import functools
 

@@ -3,7 +3,8 @@
 Arguments of a processor are validated by a class built from a TypedDict, and the builder caches by TypedDict. A new one
 each time never hits that cache, so every call of a Qwen-VL processor builds two dataclasses. That is most of its time
 when media are small, and half of the time of veRL's agent loop. With the patch, the same fields give the same
-TypedDict."""
+TypedDict.
+"""
 
 import functools
 import inspect

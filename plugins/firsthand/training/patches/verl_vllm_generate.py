@@ -5,7 +5,8 @@ A prompt comes in as the processor wrote it. Qwen3-VL writes one `<t seconds><|v
 every two frames of a video. veRL shrinks each run of video tokens to one token, so that vLLM can expand it again. But
 vLLM takes the first of these blocks for the whole video, writes all of it there, and leaves the other blocks and the
 first time stamp behind as stray text. Rollouts and training then see different prompts, without any error. With the
-patch, all blocks of a video become the one placeholder that vLLM expands to exactly the tokens that came in."""
+patch, all blocks of a video become the one placeholder that vLLM expands to exactly the tokens that came in.
+"""
 
 import functools
 from contextvars import ContextVar

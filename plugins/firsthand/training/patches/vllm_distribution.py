@@ -2,7 +2,8 @@
 
 veRL refuses the rollout when `importlib.metadata` does not know "vllm". A finder of distributions, asked after all
 others, answers with the wheel that is there. The version ends in "+cpu", like that of vLLM's own CPU builds: vLLM
-itself reads its platform from it."""
+itself reads its platform from it.
+"""
 
 import sys
 from importlib.metadata import Distribution, DistributionFinder, PackageNotFoundError, distribution
