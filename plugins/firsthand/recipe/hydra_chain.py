@@ -108,7 +108,7 @@ def _follow(chain: Chain, document: Document, package: KeyPath, seen: set[Path])
     if not isinstance(entries, list):
         place = document.place("defaults")
         fix = "write `defaults: [ppo_trainer, _self_]`"
-        chain.findings.append(BAD_DEFAULTS.at(place, "`defaults` is no list", fix))
+        chain.findings.append(BAD_DEFAULTS.at(place, "`defaults` is not a list", fix))
         entries = []
     own_at = None
     for index, entry in enumerate(entries):
