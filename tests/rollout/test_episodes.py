@@ -55,10 +55,10 @@ class Script:
 
 
 def task(id: str, sample: int = 0, **changes) -> Task:
-    facts = {"identity": "A1_JAKE", "query_time": "DAY1_12000000", "label": "memory", "answer": "B"} | changes
-    options = {"A": "x", "B": "y"}
+    facts = {"identity": "A1_JAKE", "query_time": "DAY1_12000000", "label": "memory", "answer": "B"}
+    facts |= {"options": {"A": "x", "B": "y"}} | changes
     question = Question(
-        id=id, question="Which?", options=options, style="ego_r1", data_source="test", split="train",
+        id=id, question="Which?", style="ego_r1", data_source="test", split="train",
         labels={"type": "EntityLog", "target_time": "DAY1_11000000-DAY1_11000000"}, **facts,
     )  # fmt: skip
     return Task(question, messages(question), sample)
@@ -81,6 +81,12 @@ def test_a_row_says_what_happened_and_what_it_took(tmp_path: Path) -> None:
     assert (call.tool, call.status, call.observation) == ("clock", "ok", "A1_JAKE 129600.0")
     assert row.settings["tools"] == ["clock"] and row.settings["limits"]["turns"] == 4
     assert not (tmp_path / "e.jsonl.errors.jsonl").exists()
+
+
+def test_an_open_question_has_no_letter_and_is_not_wrong(tmp_path: Path) -> None:
+    summary, rows = run([task("q", options={}, answer="a cup")], tmp_path / "e.jsonl")
+    assert (rows["q"]["letter"], rows["q"]["correct"], rows["q"]["output"]) == (None, None, RIGHT)
+    assert (summary.asked, summary.known) == (1, 0)
 
 
 def test_episodes_are_predictions_that_can_be_scored(tmp_path: Path) -> None:
