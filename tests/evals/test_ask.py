@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from firsthand.cli import app
 from firsthand.errors import UserError
-from firsthand.evals.ask import Summary, ask
+from firsthand.evals.single_turn.as_written import ask
 from firsthand.files import read_jsonl
+from firsthand.llm.ask_many import Summary
 from firsthand.llm.client import Settings
 
 

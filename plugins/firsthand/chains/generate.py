@@ -15,11 +15,11 @@ from firsthand.data.questions import read_questions as read_eval
 from firsthand.errors import UserError
 from firsthand.question import Question
 from firsthand.rollout import prompt
-from firsthand.rollout.episodes import Summary, Task, run_episodes
+from firsthand.rollout.episodes import EpisodesSummary, Task, run_episodes
 from firsthand.tools.config import load
 
 
-async def generate(config: Config) -> Summary:
+async def generate(config: Config) -> EpisodesSummary:
     questions = read_questions(config.questions)
     toolbox = load(config.tools, config.use)
     async with AsyncExitStack() as stack:

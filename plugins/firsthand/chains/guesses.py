@@ -12,7 +12,7 @@ from typing import Any
 from openai import APIError, AsyncOpenAI
 
 from firsthand.errors import UserError
-from firsthand.evals.ask import ask_one
+from firsthand.evals.single_turn.as_written import ask_one
 from firsthand.llm.ask_many import progress, work_off
 from firsthand.llm.client import BadAnswer, Settings, check_server, connect
 from firsthand.llm.messages import Prompted

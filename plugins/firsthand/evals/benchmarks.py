@@ -1,62 +1,71 @@
-"""The benchmarks by name: where their rows lie, how long an agent may search, what scores are grouped by.
+"""The benchmarks by name: where their rows lie, how they are asked, what counts, what scores are grouped by.
 
-The turns are those that Ego-R1's scripts allow: twelve in a week, seven in a single video. A limit of another's loop is
-no part of the question, so `--turns` changes it, and what was allowed stands in every result.
+A new one is a record here and a converter that makes its rows. The turns of agents are those that Ego-R1's scripts
+allow: twelve in a week, seven in a single video. `--turns` changes them, and every result says what was allowed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from firsthand.evals.metrics import CHOICE, Metric
+from firsthand.evals.ways import Agent, SingleTurn, Way
 
 
 @dataclass(frozen=True)
 class Benchmark:
     name: str
     about: str
-    questions: Path  # of `firsthand data build`
-    loop: Path  # over the memory and the frames of its people or videos
-    turns: int
-    by: tuple[str, ...]
+    questions: Path  # rows of `firsthand data build`
+    ask: Way
+    metrics: tuple[Metric, ...] = (CHOICE,)
+    by: tuple[str, ...] = ()
+    cluster: str | None = None  # questions of one value are not independent: whole clusters are resampled
+    owner_files: str | None = field(default=None, repr=False)  # module that reads the owner's answers and submissions
 
 
+_EGOLIFE = "recipes/ego_r1/loops/egolife.yaml"
 _ALL = (
+    Benchmark(
+        "egocross",
+        "EgoCross: 957 questions about surgery, industry, extreme sports and animals.",
+        Path("datasets/egocross_test/eval.jsonl"),
+        SingleTurn(),
+        by=("domain", "primary_category", "question_type"),
+        cluster="video",
+        owner_files="firsthand.evals.egocross.owner_files",
+    ),
     Benchmark(
         "ego_r1_bench",
         "Ego-R1 Bench: 300 questions about the weeks of six people.",
         Path("datasets/ego_r1_bench/eval.jsonl"),
-        Path("recipes/ego_r1/loops/egolife.yaml"),
-        turns=12,
+        Agent(_EGOLIFE, default_turns=12),
         by=("type", "identity"),
     ),
     Benchmark(
         "egolife_qa",
         "EgoLifeQA: the 500 public questions about the week of A1_JAKE.",
         Path("datasets/egolife_qa/eval.jsonl"),
-        Path("recipes/ego_r1/loops/egolife.yaml"),
-        turns=12,
+        Agent(_EGOLIFE, default_turns=12),
         by=("type", "need_audio"),
     ),
     Benchmark(
         "egoschema",
         "EgoSchema: five options, clips of three minutes; the 500 public answers are scored.",
         Path("datasets/egoschema/eval.jsonl"),
-        Path("recipes/ego_r1/loops/egoschema.yaml"),
-        turns=7,
-        by=(),
+        Agent("recipes/ego_r1/loops/egoschema.yaml", default_turns=7),
     ),
     Benchmark(
         "videomme_long",
         "Video-MME, long: 900 questions about 300 videos, without subtitles.",
         Path("datasets/videomme_long/eval.jsonl"),
-        Path("recipes/ego_r1/loops/videomme.yaml"),
-        turns=7,
+        Agent("recipes/ego_r1/loops/videomme.yaml", default_turns=7),
         by=("domain", "task_type"),
     ),
     Benchmark(
         "toy_memory",
         "The toy week's questions that only its memory answers.",
         Path("datasets/toy_agent/agent_test.jsonl"),
-        Path("recipes/toy/loop.yaml"),
-        turns=9,
+        Agent("recipes/toy/loop.yaml"),
         by=("type", "identity"),
     ),
 )

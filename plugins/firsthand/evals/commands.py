@@ -1,19 +1,151 @@
 """`firsthand eval`: ask a model held-out questions, score what it answered, and choose between models by folds."""
 
+import inspect
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from firsthand.errors import UserError
-from firsthand.evals import commands_run
-from firsthand.evals.agents import commands as agents
+from firsthand.evals.benchmarks import SUITE, Benchmark
+from firsthand.evals.ways import Agent, Run, options
+
+if TYPE_CHECKING:
+    from firsthand.evals.run_folder import Folder
+    from firsthand.evals.score import Comparison, Score
+    from firsthand.llm.ask_many import Summary
 
 app = typer.Typer(
     no_args_is_help=True, help="Ask a model held-out questions, score the answers, choose models by folds."
 )
-app.add_typer(commands_run.app, name="run")
-app.command()(agents.table)
+
+
+class Benchmarks(TyperGroup):
+    """The benchmarks by name; a path is a benchmark too: the questions of that file."""
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        from firsthand.evals.run_folder import of_file
+
+        if found := super().get_command(ctx, cmd_name):
+            return found
+        return _click_command(of_file(Path(cmd_name))) if cmd_name.endswith(".jsonl") else None
+
+
+runs = typer.Typer(
+    cls=Benchmarks,
+    no_args_is_help=True,
+    help="Answer a benchmark, or the questions of a FILE.jsonl: with what is shown, or as an agent with tools.",
+)
+app.add_typer(runs, name="run")
+
+
+def _command(benchmark: Benchmark) -> Callable[..., None]:
+    """`firsthand eval run NAME`, whose options are the fields of `Run` and of the benchmark's way of asking."""
+    common = {field.name for field in fields(Run)}
+
+    def run(**given: Any) -> None:
+        way = replace(benchmark.ask, **{name: value for name, value in given.items() if name not in common})
+        execute(replace(benchmark, ask=way), Run(**{name: given[name] for name in common}))
+
+    defaults = {field.name: field.default for field in fields(Run)}
+    chosen = options(Run) | options(type(benchmark.ask))
+    parameters = []
+    for name, annotation in chosen.items():
+        value = defaults[name] if name in common else getattr(benchmark.ask, name)
+        default = inspect.Parameter.empty if name == "out" else value
+        parameters.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        )
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = chosen
+    return run
+
+
+def _help(benchmark: Benchmark) -> str:
+    example = f"firsthand eval run {benchmark.name} --model MODEL --out runs/{benchmark.name}/MODEL"
+    if isinstance(benchmark.ask, Agent):
+        example += f" --loop {benchmark.ask.example_loop}"
+    return f"""{benchmark.about}
+
+    --out gets the answers, results.json and results.md. Run again with the same --out to go on, or to ask again what
+    failed. Exit code 1 when any question has no answer.
+
+    Example: {example}"""
+
+
+def _click_command(benchmark: Benchmark) -> Any:
+    one = typer.Typer(add_completion=False)
+    one.command(benchmark.name, help=_help(benchmark))(_command(benchmark))
+    return typer.main.get_command(one)
+
+
+for _benchmark in SUITE.values():
+    runs.command(_benchmark.name, help=_help(_benchmark))(_command(_benchmark))
+
+
+def execute(benchmark: Benchmark, run: Run) -> None:
+    from firsthand.evals.run import answer
+
+    folder, summary = answer(benchmark, run)
+    write([folder], folder.path / "results")
+    tell(summary, folder.answers, run.out)
+
+
+def tell(summary: "Summary", answers: Path, out: Path) -> None:
+    """What was asked, and what failed; exit code 1 then."""
+    from rich.console import Console
+
+    from firsthand.files import read_jsonl
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    if summary.torn:
+        console.print(f"{out} ended in half a row (an earlier run was killed); it was dropped and asked again")
+    line = f"{summary.asked} asked, {summary.resumed} from earlier runs, {len(summary.failed)} failed"
+    if answers.is_file():
+        rows = list(read_jsonl(answers))
+        unread, cut = sum(row["letter"] is None for row in rows), sum(row["finish_reason"] == "length" for row in rows)
+        line += f"; of all answers {unread} without a letter, {cut} cut off by --max-tokens"
+    console.print(f"{line} -> {out}")
+    for key, why in summary.failed.items():
+        console.print(f"failed {key}: {why}", style="red")
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+def write(folders: "list[Folder]", out: Path | None) -> None:
+    """Prints the tables; with `out`, they go to out.json and out.md too."""
+    from rich.console import Console
+
+    from firsthand.evals import results, tables
+    from firsthand.files import write_json, write_text
+
+    if len({folder.name for folder in folders}) < len(folders):
+        raise UserError("two folders share a name; a run is called by the name of its folder")
+    found, compared = [results.results(folder) for folder in folders], results.comparisons(folders)
+    if out:
+        rows, pairs = [row.model_dump() for row in found], [row.model_dump() for row in compared]
+        write_json(f"{out}.json", {"runs": rows, "comparisons": pairs})
+        write_text(f"{out}.md", tables.markdown(found, compared))
+    tables.show(found, compared, Console(highlight=False, markup=False))
+
+
+@app.command()
+def table(
+    runs: Annotated[
+        list[Path], typer.Argument(help="Folders of `firsthand eval run`; others are compared with the first.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Also write OUT.json and OUT.md.")] = None,
+) -> None:
+    """Runs side by side, counted again from their folders, and compared question by question.
+
+    Example: firsthand eval table runs/ego_r1_bench/sft runs/ego_r1_bench/grpo --out runs/ego_r1_bench/sft_grpo
+    """
+    from firsthand.evals.run_folder import Folder
+
+    write([Folder(path) for path in runs], out)
 
 
 @app.command()
@@ -35,35 +167,24 @@ def ask(
     retries: Annotated[int, typer.Option(min=0, help="Tries again after connection faults, 429 and 5xx.")] = 6,
     timeout: Annotated[float, typer.Option(min=1.0, help="Seconds to wait for one answer.")] = 600.0,
 ) -> None:
-    """Ask every question once; exit code 1 when any could not be asked.
+    """Ask every question of a file once, into one file of answers without a table; `eval run FILE.jsonl` makes both.
 
     Example: firsthand eval ask heldout.jsonl --server http://localhost:8000 --model grpo --out runs/grpo.jsonl
     """
     import asyncio
 
-    from firsthand.evals.ask import ask as ask_all
+    from firsthand.evals.single_turn import as_written
+    from firsthand.llm.ask_many import Pace
     from firsthand.llm.client import Settings
 
     settings = Settings(model=model, temperature=temperature, max_tokens=max_tokens, seed=seed)
-    summary = asyncio.run(
-        ask_all(
-            file,
-            out,
-            server,
-            settings,
-            media_root=media_root or file.parent,
-            recipe=recipe,
-            concurrency=concurrency,
-            retries=retries,
-            timeout=timeout,
-        )
-    )
-    commands_run.tell(summary, max_tokens, out)
+    pace, root = Pace(concurrency, retries, timeout), media_root or file.parent
+    tell(asyncio.run(as_written.ask(file, out, server, settings, media_root=root, recipe=recipe, pace=pace)), out, out)
 
 
 @app.command()
 def score(
-    predictions: Annotated[list[Path], typer.Argument(help="Files of answers, one a model; `egocross` before them.")],
+    predictions: Annotated[list[Path], typer.Argument(help="Files of answers, one per model; `egocross` before them.")],
     answers: Annotated[Path, typer.Option(help="JSONL with id, answer, letters and keys to group by; or EgoCross's.")],
     by: Annotated[str | None, typer.Option(help="Also by the values of this key: label, type, identity, ...")] = None,
     questions: Annotated[
@@ -79,49 +200,31 @@ def score(
 
     Example: firsthand eval score egocross lora.jsonl --answers egocross_testbed_answers.json --against submission.zip
     """
-    from firsthand.evals.egocross import owner_files
-    from firsthand.evals.rows import NO_GROUP, Gold, Prediction, read_rows
-    from firsthand.evals.score import compare
-    from firsthand.evals.score import score as score_one
+    from firsthand.evals.files import scores_of_files
+    from firsthand.evals.tables import print_scores
 
-    official = str(predictions[0]) == commands_run.EGOCROSS
-    predictions = predictions[1:] if official else predictions
-    if not predictions:
-        raise UserError("name a file of answers behind `egocross`")
-    gold = owner_files.read_answers(answers, questions) if official else read_rows(answers, Gold)
-    groups = [key for key in owner_files.GROUPS if any(row.group(key) != NO_GROUP for row in gold.values())]
-    files = dict.fromkeys([*predictions, *([against] if against else [])])
-    if len({path.stem for path in files}) < len(files):
-        raise UserError("two files of answers share a name; a model is called by the name of its file")
-    runs = {path: owner_files.read_predictions(path) if official else read_rows(path, Prediction) for path in files}
-    scores = [
-        score_one(path.stem, rows, gold, by or (groups if official else None), "video" if official else None)
-        for path, rows in runs.items()
-    ]
-    comparisons = [
-        compare((against.stem, runs[against]), (path.stem, runs[path]), gold, seed=seed)
-        for path in predictions
-        if against and path != against
-    ]
+    benchmark = SUITE.get(str(predictions[0]))
+    given = predictions[1:] if benchmark else predictions
+    if not given:
+        raise UserError(f"name a file of answers behind `{predictions[0]}`")
+    scores, comparisons = scores_of_files(benchmark, given, answers, questions, against, by, seed)
     if json:
         typer.echo(_as_json(scores, comparisons))
     else:
-        from firsthand.evals.tables import print_scores
-
         print_scores(scores, comparisons)
 
 
 @app.command()
 def crossval(
-    recipes: Annotated[list[Path], typer.Argument(help="Recipes of llamafactory-cli train, one a candidate.")],
+    recipes: Annotated[list[Path], typer.Argument(help="Recipes of llamafactory-cli train, one per candidate.")],
     out: Annotated[Path, typer.Option(help="Folds, models, answers, table; run again to resume.")],
     rows: Annotated[Path, typer.Option(help="Questions with answers.")] = Path("datasets/egocross_support/eval.jsonl"),
     media_root: Annotated[Path | None, typer.Option(help="By default `media` beside ROWS.")] = None,
     folds: Annotated[int, typer.Option(min=2, help="All questions of a video are in one fold.")] = 5,
-    seed: Annotated[int, typer.Option(help="Of the folds.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the folds.")] = 0,
     asking: Annotated[str, typer.Option(help="Options of `firsthand eval run`, in one string.")] = "",
 ) -> None:
-    """Train each recipe once a fold, ask what was held out, and compare with the base model: no test set is touched.
+    """Train each recipe once per fold, ask what was held out, and compare with the base model: no test set is touched.
 
     Every fold keeps its model on disk (10 GB for 4 B parameters).
 
@@ -141,7 +244,7 @@ def crossval(
     print_scores(*cross_validate(list(read_questions(rows).values()), recipes, folds, seed, setting))
 
 
-def _as_json(scores: list, comparisons: list) -> str:
+def _as_json(scores: "list[Score]", comparisons: "list[Comparison]") -> str:
     from json import dumps
 
     return dumps(

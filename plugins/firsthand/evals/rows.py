@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from firsthand.answers import extract_choice
 from firsthand.errors import UserError
@@ -19,23 +19,17 @@ NO_GROUP = "(none)"
 
 
 class Gold(BaseModel):
-    """What a question is scored by; every other key of its row can be grouped by."""
+    """What a question is scored by: a letter, or a text where it has no letters. Every other key of its row can be
+    grouped by."""
 
     model_config = ConfigDict(extra="allow")
     id: str = Field(min_length=1)
-    answer: str
-    letters: str = Field("ABCD", min_length=1)
-
-    @field_validator("answer")
-    @classmethod
-    def _one_letter(cls, answer: str) -> str:
-        if len(answer) != 1:
-            raise ValueError("must be one letter")
-        return answer
+    answer: str = Field(min_length=1)
+    letters: str = "ABCD"
 
     @model_validator(mode="after")
     def _answerable(self) -> "Gold":
-        if self.answer not in self.letters:
+        if self.letters and (len(self.answer) != 1 or self.answer not in self.letters):
             raise ValueError(f"answer {self.answer!r} is not one of the letters {self.letters!r}")
         return self
 

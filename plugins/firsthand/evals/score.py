@@ -17,12 +17,13 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from firsthand.errors import UserError
+from firsthand.evals.metrics import CHOICE, Metric
 from firsthand.evals.rows import NO_GROUP, Gold, Prediction
 
 Z95 = NormalDist().inv_cdf(0.975)
 
 
-def wilson(correct: int, n: int, z: float = Z95) -> tuple[float, float]:
+def wilson(correct: float, n: int, z: float = Z95) -> tuple[float, float]:
     """The Wilson score interval of a share; the whole of [0, 1] when nothing was asked."""
     if n == 0:
         return 0.0, 1.0
@@ -34,7 +35,7 @@ def wilson(correct: int, n: int, z: float = Z95) -> tuple[float, float]:
 
 class Tally(BaseModel):
     n: int = Field(default=0, ge=0)
-    correct: int = Field(default=0, ge=0)
+    correct: int | float = Field(default=0, ge=0)  # the sum of what the answers are worth
     unparsed: int = 0  # answered, but not with one letter
     missing: int = 0  # never answered
     bootstrap: tuple[float, float] | None = None  # over clusters, where questions are not independent
@@ -53,7 +54,7 @@ class Tally(BaseModel):
     def interval(self) -> tuple[float, float]:
         return wilson(self.correct, self.n)
 
-    def add(self, correct: bool, unparsed: bool, missing: bool) -> None:
+    def add(self, correct: float, unparsed: bool, missing: bool) -> None:
         self.n += 1
         self.correct += correct
         self.unparsed += unparsed
@@ -74,35 +75,36 @@ def score(
     answers: dict[str, Gold],
     by: str | Sequence[str] | None = None,
     cluster: str | None = None,
+    metric: Metric = CHOICE,
 ) -> Score:
     """`by` one key, or several, whose groups are then named `key: value`; `cluster` is the key of what to resample."""
     keys = [by] if isinstance(by, str) else list(by or [])
     total = Score(model=model, unknown=len(predictions.keys() - answers.keys()))
-    right: dict[str, list[tuple[str, bool]]] = {}  # group -> cluster and outcome of each question
+    values: dict[str, list[tuple[str, float]]] = {}  # group -> cluster and worth of each answer
     for key, gold in answers.items():
         prediction = predictions.get(key)
-        letter = prediction.choice(gold.letters) if prediction else None
+        value = metric.value(prediction, gold) if prediction else None
         groups = [gold.group(name) if isinstance(by, str) else f"{name}: {gold.group(name)}" for name in keys]
         for group, tally in [("", total), *((group, total.by.setdefault(group, Tally())) for group in groups)]:
-            tally.add(letter == gold.answer, bool(prediction) and letter is None, prediction is None)
-            right.setdefault(group, []).append((gold.group(cluster) if cluster else key, letter == gold.answer))
+            tally.add(value or 0, bool(prediction) and value is None, prediction is None)
+            values.setdefault(group, []).append((gold.group(cluster) if cluster else key, value or 0))
     if list(total.by) == [NO_GROUP]:
         raise UserError(f"no question has the key {by!r} to group by")
     total.by = dict(sorted(total.by.items()))
-    if cluster:
+    if cluster or any(value not in (0, 1) for _, value in values.get("", [])):  # Wilson's are for right and wrong alone
         for group, tally in [("", total), *total.by.items()]:
-            tally.bootstrap = bootstrap(right.get(group, []))
+            tally.bootstrap = bootstrap(values.get(group, []))
     return total
 
 
-def bootstrap(right: list[tuple[str, bool]], resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
+def bootstrap(values: list[tuple[str, float]], resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
     """The 95 % interval of accuracy when whole clusters (all questions of a video) are drawn again with replacement."""
-    if not right:
+    if not values:
         return 0.0, 1.0
-    counts: dict[str, list[int]] = {}
-    for name, correct in right:
+    counts: dict[str, list[float]] = {}
+    for name, value in values:
         count = counts.setdefault(name, [0, 0])
-        count[0] += correct
+        count[0] += value
         count[1] += 1
     table = np.array(list(counts.values()))
     draws = np.random.default_rng(seed).multinomial(len(table), np.full(len(table), 1 / len(table)), size=resamples)
@@ -144,8 +146,9 @@ def compare(
     *,
     resamples: int = 10_000,
     seed: int = 0,
+    metric: Metric = CHOICE,
 ) -> Comparison:
-    right = [_right(predictions, answers) for _, predictions in (a, b)]
+    right = [_right(predictions, answers, metric) for _, predictions in (a, b)]
     n, both = len(answers), len(right[0] & right[1])
     if n == 0:
         raise UserError("there are no questions to compare two runs on")
@@ -176,9 +179,5 @@ def mcnemar(only_a: int, only_b: int) -> float:
     return min(1.0, 2 * sum(comb(n, k) for k in range(fewer + 1)) / 2**n)
 
 
-def _right(predictions: dict[str, Prediction], answers: dict[str, Gold]) -> set[str]:
-    return {
-        key
-        for key, gold in answers.items()
-        if key in predictions and predictions[key].choice(gold.letters) == gold.answer
-    }
+def _right(predictions: dict[str, Prediction], answers: dict[str, Gold], metric: Metric) -> set[str]:
+    return {key for key, gold in answers.items() if key in predictions and metric.value(predictions[key], gold) == 1}

@@ -1,15 +1,21 @@
-"""Many questions into one `RowLog`: so many open at once, one failure stops nothing, and two runs never mix.
+"""Many questions into one `RowLog`: up to N open at once, one failure stops nothing, and two runs never mix.
 
-Whoever asks questions uses this: one request each (`evals/ask.py`), or an agent with its tools (`rollout/episodes.py`).
+Everything that asks questions uses this: one or a few requests each (`ask_all`), or an agent with its tools
+(`rollout/episodes.py`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+from openai import APIError, AsyncOpenAI
+from pydantic import BaseModel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from firsthand.errors import UserError
+from firsthand.llm.client import BadAnswer, Settings, check_server, connect
 from firsthand.llm.row_log import RowLog
 
 
@@ -22,6 +28,19 @@ class Asked(Protocol):
 
 Item = TypeVar("Item", bound=Asked)
 Row = dict[str, Any]
+
+
+class Summary(BaseModel):
+    asked: int = 0  # in this run
+    resumed: int = 0  # answered by an earlier run
+    torn: bool = False  # the earlier run left half a line, which was dropped and asked again
+    failed: dict[str, str] = {}  # id -> why there is no row
+
+
+class Pace(NamedTuple):
+    concurrency: int = 8  # questions in flight at once
+    retries: int = 6  # per request
+    timeout: float = 600.0  # seconds per request
 
 
 async def work_off(
@@ -78,3 +97,33 @@ def progress(total: int, done: int) -> Progress:
     )
     bar.add_task("asking", total=total, completed=done, note="")
     return bar
+
+
+async def ask_all(
+    questions: Mapping[str, Item],
+    answer: Callable[[AsyncOpenAI, Item], Awaitable[Row]],
+    out: Path | str,
+    server: str,
+    settings: Settings,
+    pace: Pace = Pace(),
+    key: str | None = None,
+) -> Summary:
+    """A row for every question that has none, by whatever `answer` does to get it."""
+    with RowLog(out) as log:
+        summary = Summary(resumed=len(log.rows), torn=log.torn)
+        same_run(log, questions, settings.model_dump())
+        async with connect(server, pace.retries, pace.timeout, key) as client:
+            await check_server(client, settings.model)
+            with progress(len(questions), len(log.rows)) as bar:
+
+                def done(question: Item, result: Row | Exception) -> None:
+                    if isinstance(result, Exception):
+                        summary.failed[question.id] = f"{type(result).__name__}: {result}"
+                    else:
+                        summary.asked += 1
+                    bar.advance(bar.task_ids[0])
+
+                faults = (APIError, BadAnswer, UserError)
+                work = partial(answer, client)
+                await work_off(questions.values(), work, log, faults, concurrency=pace.concurrency, done=done)
+    return summary

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from firsthand.errors import UserError
-from firsthand.llm.ask_many import progress, same_run, work_off
+from firsthand.llm.ask_many import Summary, progress, same_run, work_off
 from firsthand.llm.row_log import RowLog
 from firsthand.question import Question
 from firsthand.rollout.agent import Limits, Policy, run_episode
@@ -107,16 +107,12 @@ class Episode(BaseModel):
         return self.id.removesuffix(f"#{self.sample}") if self.sample else self.id
 
 
-class Summary(BaseModel):
-    asked: int = 0  # in this run
-    resumed: int = 0  # in earlier runs
-    torn: bool = False  # the earlier run left half a line, which was dropped and asked again
+class EpisodesSummary(Summary):
     correct: int = 0
     known: int = 0  # episodes whose answer is known
     stops: dict[str, int] = {}
     faults: int = 0  # calls that failed through the tools alone
     cost: float | None = 0.0
-    failed: dict[str, str] = {}  # id -> why there is no episode
 
     @property
     def note(self) -> str:
@@ -140,7 +136,7 @@ async def run_episodes(
     *,
     concurrency: int = 8,
     price: Price | None = None,
-) -> Summary:
+) -> EpisodesSummary:
     """`open_policy` makes the policy of an episode when the episode begins; it starts from `task.messages`.
 
     If a policy counts `prompt_tokens` and `completion_tokens`, its row holds them, and their cost at `price`.
@@ -150,7 +146,7 @@ async def run_episodes(
     with RowLog(out) as rows:
         same_run(rows, run.tasks, run.stored)
         run.errors.unlink(missing_ok=True)
-        run.summary = Summary(resumed=len(rows.rows), torn=rows.torn)
+        run.summary = EpisodesSummary(resumed=len(rows.rows), torn=rows.torn)
         for row in rows.rows.values():
             run.summary.count(row)
         with progress(len(run.tasks), len(rows.rows)) as bar:
@@ -173,7 +169,7 @@ class _Run:
     settings: AgentSettings
     errors: Path
     price: Price | None
-    summary: Summary = field(default_factory=Summary)
+    summary: EpisodesSummary = field(default_factory=EpisodesSummary)
     faults_in_a_row: int = 0  # of policies
 
     def __post_init__(self) -> None:

@@ -8,17 +8,18 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from openai import AsyncOpenAI
 
 from firsthand.errors import UserError
+from firsthand.llm.ask_many import Pace
 from firsthand.llm.client import check_server, connect
 from firsthand.question import Question
 from firsthand.rollout.agent import LAST_TURN, Limits
 from firsthand.rollout.chat_policy import ChatPolicy, check_functions
 from firsthand.rollout.dialects import chat_tools
-from firsthand.rollout.episodes import AgentSettings, Summary, Task, run_episodes
+from firsthand.rollout.episodes import AgentSettings, EpisodesSummary, Task, run_episodes
 from firsthand.rollout.prompt import STYLES, messages, style_of
 from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.backends.openai import Price
@@ -26,12 +27,6 @@ from firsthand.tools.protocol import Budget
 from firsthand.tools.toolbox import Toolbox
 
 _DIALECTS: dict[str, Dialect] = {"ego_r1": "ego_r1", "ego_r1_native": "native"}  # by the agent of a style
-
-
-class Pace(NamedTuple):
-    concurrency: int = 8  # questions in flight at once
-    retries: int = 6  # of a request
-    timeout: float = 600.0  # seconds of one
 
 
 @dataclass(frozen=True)
@@ -48,7 +43,9 @@ class Agent:
     key: str | None = None
 
 
-def ask(questions: Iterable[Question], agent: Agent, toolbox: Toolbox, out: Path, *, off: bool = False) -> Summary:
+def ask(
+    questions: Iterable[Question], agent: Agent, toolbox: Toolbox, out: Path, *, off: bool = False
+) -> EpisodesSummary:
     """One episode a question, in the agent's dialect; tools that are `off` are described and not carried out."""
     limits = replace(agent.limits, turns=2) if off else agent.limits
     settings = AgentSettings(
@@ -61,13 +58,18 @@ def ask(questions: Iterable[Question], agent: Agent, toolbox: Toolbox, out: Path
     )
     tasks = [Task(question, _messages(question, tools=not off)) for question in questions]
     for task in tasks:
-        task.context  # noqa: B018  a row that does not say what may be seen is refused before anything is asked
+        check_scope(task)
     return asyncio.run(_ask(tasks, agent, settings, toolbox, out, off))
+
+
+def check_scope(task: Task) -> None:
+    """A row that does not say what may be seen is refused before anything is asked."""
+    _ = task.context
 
 
 async def _ask(
     tasks: list[Task], agent: Agent, settings: AgentSettings, toolbox: Toolbox, out: Path, off: bool
-) -> Summary:
+) -> EpisodesSummary:
     if agent.functions and toolbox.names:
         check_functions(toolbox.names)
     schemas = chat_tools(settings.dialect, toolbox.schemas())

@@ -19,8 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from openai import AsyncOpenAI
 
 from firsthand.answers import extract_choice
-from firsthand.evals.agents.ask import Pace
-from firsthand.evals.ask import Summary, ask_all
+from firsthand.llm.ask_many import Pace, Summary, ask_all
 from firsthand.llm.client import Settings, complete
 from firsthand.llm.row_log import RowLog
 from firsthand.rollout.episodes import Episode
@@ -79,4 +78,4 @@ def summarise(
             **reply.model_dump(),
         }
 
-    return asyncio.run(ask_all(wanted, answer, out, server, settings, **pace._asdict(), key=key))
+    return asyncio.run(ask_all(wanted, answer, out, server, settings, pace, key))

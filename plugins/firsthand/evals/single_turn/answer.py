@@ -52,7 +52,7 @@ class Plan(Settings):
 
 
 class Task:
-    """A question as `evals.ask` passes it on."""
+    """A question as `ask_all` passes it on."""
 
     def __init__(self, question: Question):
         self.question, self.id = question, question.id

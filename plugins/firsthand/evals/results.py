@@ -13,19 +13,20 @@ import numpy as np
 import yaml
 from pydantic import BaseModel
 
+from firsthand import files
 from firsthand.errors import UserError
-from firsthand.evals.agents import run_folder as folders
+from firsthand.evals import run_folder as folders
 from firsthand.evals.agents.evidence import Evidence, evidence, looks, mean, targets
-from firsthand.evals.agents.run_folder import Folder
 from firsthand.evals.rows import Gold, Prediction
+from firsthand.evals.run_folder import Folder
 from firsthand.evals.score import Comparison, Score, compare, score
-from firsthand.question import Question
+from firsthand.evals.ways import Agent
 from firsthand.rollout.episodes import Episode
 from firsthand.rollout.trace import Turn
 from firsthand.tools.toolbox import UNKNOWN
 
 Predictions = dict[str, Prediction]
-AGENT, FILLED, SUMMARY, NO_TOOLS = "agent", "agent, then summary", "summary", "no tools"
+ANSWER, AGENT, FILLED, SUMMARY, NO_TOOLS = "answer", "agent", "agent, then summary", "summary", "no tools"
 
 
 class Spread(BaseModel):
@@ -55,9 +56,12 @@ class Results(BaseModel):
     benchmark: str
     settings: dict[str, Any]
     questions: int
-    episodes: int  # with tools; without, where there are no others
+    episodes: int  # rows; of an agent with tools, or without where there are no others
     unscored: int  # questions whose answer is not public
-    scores: dict[str, Score]  # agent; no tools; summary, and agent with the summary where it gave no letter
+    scores: dict[str, Score]  # by column, and by metric where a benchmark has several
+
+
+class AgentResults(Results):
     filled: int | None  # letters that only the summary model gave
     evidence: Evidence | None  # over the episodes whose question has a target
     evidence_by: dict[str, Evidence] = {}
@@ -65,7 +69,7 @@ class Results(BaseModel):
     calls: float  # per question
     tools: dict[str, ToolUse]
     stops: dict[str, int]
-    faults: int  # calls that failed by no fault of the agent
+    faults: int  # calls that failed through the tools alone
     hurt: int  # episodes with such a call
     seconds: Spread | None  # of an episode
     tokens: tuple[float, float]  # read and written by the agent, per question
@@ -74,55 +78,70 @@ class Results(BaseModel):
 
 
 def results(run: Folder) -> Results:
-    benchmark, episodes = run.benchmark, folders.read(run.episodes, Episode)
-    rows = list(episodes.values()) or list(folders.read(run.no_tools, Episode).values())
+    columns = predictions(run)
+    if not isinstance(run.benchmark.ask, Agent):
+        rows = list(files.read_jsonl(run.answers)) if run.answers.is_file() else []
+        return Results(**_shared(run, columns, len(rows), rows[0]["settings"] if rows else {}))
+    episodes = folders.read(run.episodes, Episode)
+    either = list(episodes.values()) or list(folders.read(run.no_tools, Episode).values())
+    shared = _shared(run, columns, len(either), either[0].settings if either else {})
+    filled, found = _filled(columns), _evidence(episodes.values(), run)
+    return AgentResults(**shared, **_work(either, run), filled=filled, **found)
+
+
+def _shared(run: Folder, columns: dict[str, Predictions], rows: int, settings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "run": run.name,
+        "benchmark": run.manifest.benchmark,
+        "settings": settings,
+        "questions": len(run.questions),
+        "episodes": rows,
+        "unscored": len(run.questions) - len(run.golds),
+        "scores": _scores(run, columns),
+    }
+
+
+def _scores(run: Folder, columns: dict[str, Predictions]) -> dict[str, Score]:
+    """Every metric of every column; the first metric has the column's own name."""
+    benchmark, gold = run.benchmark, run.golds
+    by = [key for key in benchmark.by if any((row.model_extra or {}).get(key) for row in gold.values())]
+    unscored = run.questions.keys() - gold.keys()
+    found = {}
+    for column, answers in columns.items():
+        known = {key: row for key, row in answers.items() if key not in unscored}
+        for number, metric in enumerate(benchmark.metrics):
+            name = f"{column}: {metric.name}" if number else column
+            found[name] = score(name, known, gold, by, benchmark.cluster, metric)
+    return found
+
+
+def _work(rows: Sequence[Episode], run: Folder) -> dict[str, Any]:
     turns = [turn for row in rows for turn in row.trace.turns]
     costs = [row.cost for row in rows]
-    gold, letters = golds(run), predictions(run)
-    return Results(
-        run=run.name,
-        benchmark=benchmark.name,
-        settings=rows[0].settings if rows else {},
-        questions=len(run.questions),
-        episodes=len(rows),
-        unscored=len(run.questions) - len(gold),
-        scores={name: _score(name, said, gold, run) for name, said in letters.items()},
-        filled=_filled(letters),
-        **_evidence(episodes.values(), run),
-        turns=_per(len(turns), rows),
-        calls=_per(sum(turn.action == "call" for turn in turns), rows),
-        tools=_tools(turns, run, len(rows)),
-        stops=dict(Counter(row.trace.stop for row in rows).most_common()),
-        faults=sum(row.trace.faults for row in rows),
-        hurt=sum(row.trace.faults > 0 for row in rows),
-        seconds=Spread.of([row.seconds for row in rows]),
-        tokens=(_per(sum(row.prompt_tokens for row in rows), rows), _per(sum(r.completion_tokens for r in rows), rows)),
-        cost=None if None in costs else _per(sum(filter(None, costs)), rows),
-        tool_cost=_per(sum(turn.cost for turn in turns), rows),
-    )
-
-
-def golds(run: Folder) -> dict[str, Gold]:
-    """The questions with a public answer, and what scores are grouped by."""
     return {
-        key: Gold.model_validate(
-            {**question.labels, "identity": question.identity, "label": question.label}
-            | {"id": key, "answer": question.answer, "letters": "".join(question.options)}
-        )
-        for key, question in run.questions.items()
-        if question.answer is not None
+        "turns": _per(len(turns), rows),
+        "calls": _per(sum(turn.action == "call" for turn in turns), rows),
+        "tools": _tools(turns, run, len(rows)),
+        "stops": dict(Counter(row.trace.stop for row in rows).most_common()),
+        "faults": sum(row.trace.faults for row in rows),
+        "hurt": sum(row.trace.faults > 0 for row in rows),
+        "seconds": Spread.of([row.seconds for row in rows]),
+        "tokens": (_per(sum(r.prompt_tokens for r in rows), rows), _per(sum(r.completion_tokens for r in rows), rows)),
+        "cost": None if None in costs else _per(sum(filter(None, costs)), rows),
+        "tool_cost": _per(sum(turn.cost for turn in turns), rows),
     }
 
 
 def predictions(run: Folder) -> dict[str, Predictions]:
-    """The letters of every column that the folder has."""
+    """The answers of every column that the folder has."""
+    if not isinstance(run.benchmark.ask, Agent):
+        return {ANSWER: found} if (found := folders.read(run.answers, Prediction)) else {}
     own = folders.read(run.episodes, Prediction)
     alone = folders.read(run.no_tools, Prediction)
     summary = folders.read(run.summary, Prediction)
     columns = {AGENT: own} if own else {}
     if summary:
-        filled = {key: row if row.letter else summary.get(key, row) for key, row in own.items()}
-        columns[FILLED] = filled
+        columns[FILLED] = {key: row if row.letter else summary.get(key, row) for key, row in own.items()}
         if summary.keys() >= own.keys():
             columns[SUMMARY] = summary
     if alone:
@@ -131,29 +150,23 @@ def predictions(run: Folder) -> dict[str, Predictions]:
 
 
 def comparisons(runs: Sequence[Folder]) -> list[Comparison]:
-    """Each run's agent against the first one's, and each agent against itself without tools."""
-    said = [(run, predictions(run)) for run in runs]
-    with_tools = [(run.name, columns[AGENT]) for run, columns in said if AGENT in columns]
-    pairs = [(with_tools[0], other) for other in with_tools[1:]]
-    for run, columns in said:
-        if AGENT in columns and NO_TOOLS in columns:
-            pairs.append(((f"{run.name} without tools", columns[NO_TOOLS]), (run.name, columns[AGENT])))
-    gold = same_questions(runs)
-    return [compare(a, b, gold) for a, b in pairs] if gold else []
+    """Each run's own answers against the first one's, and each agent against itself without tools."""
+    columns = [(run, predictions(run)) for run in runs]
+    own = [(run.name, found[name]) for run, found in columns for name in (ANSWER, AGENT) if name in found]
+    pairs = [(own[0], other) for other in own[1:]]
+    for run, found in columns:
+        if AGENT in found and NO_TOOLS in found:
+            pairs.append(((f"{run.name} without tools", found[NO_TOOLS]), (run.name, found[AGENT])))
+    gold, [metric, *_] = same_questions(runs), runs[0].benchmark.metrics
+    return [compare(a, b, gold, metric=metric) for a, b in pairs] if gold else []
 
 
 def same_questions(runs: Sequence[Folder]) -> dict[str, Gold]:
-    first, *others = ((run, golds(run)) for run in runs)
+    first, *others = ((run, run.golds) for run in runs)
     for run, gold in others:
         if gold != first[1]:
             raise UserError(f"{run.path} asks other questions than {first[0].path}; runs are compared on the same ones")
     return first[1]
-
-
-def _score(name: str, said: Predictions, gold: dict[str, Gold], run: Folder) -> Score:
-    known = {key for key, question in run.questions.items() if question.answer is None}
-    by = [key for key in run.benchmark.by if any((row.model_extra or {}).get(key) for row in gold.values())]
-    return score(name, {key: row for key, row in said.items() if key not in known}, gold, by)
 
 
 def _filled(letters: Mapping[str, Predictions]) -> int | None:
@@ -163,14 +176,14 @@ def _filled(letters: Mapping[str, Predictions]) -> int | None:
 
 
 def _evidence(episodes: Iterable[Episode], run: Folder) -> dict[str, Any]:
-    each: list[tuple[Question, Evidence]] = []
+    each: list[tuple[str | None, Evidence]] = []
     for row in episodes:
-        question = run.questions.get(row.id)
-        if question and (wanted := targets(question.labels.get("target_time"))):
-            each.append((question, evidence(looks(row.trace), wanted)))
+        question = run.questions.get(row.id, {})
+        if wanted := targets(question.get("target_time")):
+            each.append((question.get("type"), evidence(looks(row.trace), wanted)))
     types: dict[str, list[Evidence]] = {}
-    for question, found in each:
-        if kind := question.labels.get("type"):
+    for kind, found in each:
+        if kind:
             types.setdefault(kind, []).append(found)
     by = {kind: average for kind, found in sorted(types.items()) if (average := mean(found))}
     return {"evidence": mean([found for _, found in each]), "evidence_by": by}

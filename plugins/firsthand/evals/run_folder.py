@@ -2,29 +2,30 @@
 
 run.json         the benchmark and what the tools were
 questions.jsonl  the questions, as asked
-episodes.jsonl   what the agent did and said
+answers.jsonl    what a model said, one row per question; of an agent instead
+episodes.jsonl   what it did and said
 no_tools.jsonl   the same with the tools switched off
 summary.jsonl    what a summary model says after reading the episodes
 results.json     the measures of all that, and results.md for people
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from firsthand import files
-from firsthand.data.questions import read_questions
 from firsthand.errors import UserError
 from firsthand.evals.benchmarks import SUITE, Benchmark
-from firsthand.evals.rows import Prediction
-from firsthand.question import Question
+from firsthand.evals.rows import Gold, Prediction
+from firsthand.evals.ways import AsWritten
 from firsthand.rollout.episodes import Episode
-from firsthand.rollout.prompt import eval_row
 
 Row = TypeVar("Row", Episode, Prediction)
+FILE = "file"  # the benchmark of a run over a file of questions
 
 
 class Manifest(BaseModel):
@@ -39,6 +40,10 @@ class Folder:
     @property
     def name(self) -> str:
         return self.path.resolve().name
+
+    @property
+    def answers(self) -> Path:
+        return self.path / "answers.jsonl"
 
     @property
     def episodes(self) -> Path:
@@ -63,38 +68,52 @@ class Folder:
     @property
     def benchmark(self) -> Benchmark:
         name = self.manifest.benchmark
+        if name == FILE:
+            return of_file(self.path / "questions.jsonl")
         if name not in SUITE:
             raise UserError(f"{self.path}/run.json: {name!r} is none of {', '.join(SUITE)}")
         return SUITE[name]
 
     @cached_property
-    def questions(self) -> dict[str, Question]:
-        return read_questions(self.path / "questions.jsonl")
+    def questions(self) -> dict[str, dict[str, Any]]:
+        """The rows of the questions by id, as asked."""
+        return {row["id"]: row for row in files.read_jsonl(self.path / "questions.jsonl")}
 
-    def begin(self, benchmark: str, questions: dict[str, Question], tools: str | None) -> None:
+    @property
+    def golds(self) -> dict[str, Gold]:
+        """The questions with a public answer, and what scores are grouped by."""
+        return {key: Gold.model_validate(row) for key, row in self.questions.items() if row.get("answer") is not None}
+
+    def begin(self, benchmark: str, questions: Sequence[dict[str, Any]], tools: str | None = None) -> None:
         """Makes the folder, or goes on with one that was begun with the same benchmark, questions and tools.
 
         More questions than before are fine if they begin with the same ones: that is a larger `--limit`.
         """
+        if self.path.is_file():
+            raise UserError(f"{self.path} is a file; --out is the folder of a run")
         asked = self.path / "questions.jsonl"
         if asked.is_file():
             known = self.manifest
             if known.benchmark != benchmark:
                 raise UserError(f"{self.path} holds a run of {known.benchmark}; use another --out")
             before = list(self.questions.values())
-            if before != list(questions.values())[: len(before)]:
+            if before != list(questions)[: len(before)]:
                 raise UserError(f"{self.path} was begun with other questions, or more of them; use another --out")
             if tools and known.tools and tools != known.tools:
                 raise UserError(f"{self.path} was begun with another --tools file; use another --out")
             tools = tools or known.tools
         files.write_json(self.path / "run.json", Manifest(benchmark=benchmark, tools=tools).model_dump())
-        files.write_jsonl(asked, map(eval_row, questions.values()))
+        files.write_jsonl(asked, questions)
         self.__dict__.pop("manifest", None)
         self.__dict__.pop("questions", None)
 
 
+def of_file(questions: Path) -> Benchmark:
+    return Benchmark(FILE, f"The questions of {questions}.", questions, AsWritten(), by=("label",))
+
+
 def read(path: Path, model: type[Row]) -> dict[str, Row]:
-    """Rows by id, without a last line that a killed run left half; none if there is no file."""
+    """Rows by id, without a last line that a killed run left half written; empty if there is no file."""
     if not path.is_file():
         return {}
     whole, _, _ = path.read_bytes().rpartition(b"\n")

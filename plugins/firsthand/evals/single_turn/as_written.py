@@ -1,0 +1,86 @@
+"""Questions put as their file has them: the messages of a row are one request, and its answer is one row."""
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+from openai import AsyncOpenAI
+from pydantic import Field, ValidationError
+
+from firsthand.answers import extract_choice
+from firsthand.errors import UserError
+from firsthand.evals.rows import read_rows
+from firsthand.files import read_yaml
+from firsthand.llm.ask_many import Pace, Summary, ask_all
+from firsthand.llm.client import Settings, complete
+from firsthand.llm.media import request_body
+from firsthand.llm.messages import Prompted
+
+
+class VideoSettings(Settings):
+    """For questions about video files: how a fine-tuning recipe samples them, by its keys and their defaults there."""
+
+    video_fps: float = Field(2.0, gt=0)
+    video_maxlen: int = Field(128, gt=0)
+    video_max_pixels: int = Field(256 * 256, gt=0)
+    video_min_pixels: int = Field(16 * 16, gt=0)
+
+    @property
+    def sampling(self) -> dict[str, Any]:
+        sizes = {"max_pixels": self.video_max_pixels, "min_pixels": self.video_min_pixels}
+        return {"fps": self.video_fps, "max_frames": self.video_maxlen, **sizes}
+
+    @classmethod
+    def of_recipe(cls, path: Path, settings: Settings) -> "VideoSettings":
+        recipe = read_yaml(path)
+        if not isinstance(recipe, dict) or "template" not in recipe:
+            raise UserError(f"{path}: not a recipe of `llamafactory-cli train` (it has no `template`)")
+        keys = cls.model_fields.keys() - Settings.model_fields.keys()
+        try:
+            return cls(**settings.model_dump(), **{key: recipe[key] for key in keys & recipe.keys()})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise UserError(f"{path}: {first['loc'][0]}: {first['msg']}") from None
+
+
+async def ask(
+    questions_path: Path,
+    out: Path,
+    server: str,
+    settings: Settings,
+    *,
+    media_root: Path,
+    recipe: Path | None = None,
+    pace: Pace = Pace(),
+    key: str | None = None,
+) -> Summary:
+    """Every question of a file, one request each; video files are sampled as `recipe` does it."""
+    questions = read_rows(questions_path, Prompted)
+    if filed := next((question for question in questions.values() if question.video_file), None):
+        if recipe is None:
+            raise UserError(
+                f"{questions_path}: {filed.id} is about the video file {filed.video_file}; "
+                "say with --recipe which fine-tuning recipe samples it, so that the model sees what it was trained on"
+            )
+        settings = VideoSettings.of_recipe(recipe, settings)
+
+    def answer(client: AsyncOpenAI, question: Prompted) -> Awaitable[dict[str, Any]]:
+        return ask_one(client, question, settings, media_root)
+
+    return await ask_all(questions, answer, out, server, settings, pace, key)
+
+
+async def ask_one(
+    client: AsyncOpenAI, question: Prompted, settings: Settings, media_root: Path | str
+) -> dict[str, Any]:
+    """The row of one answer."""
+    body = await asyncio.to_thread(request_body, question, media_root, sampling=settings.sampling)
+    reply = await complete(client, body, settings)
+    return {
+        "id": question.id,
+        "messages_sha256": question.messages_sha256,
+        "settings": settings.model_dump(),
+        "letter": extract_choice(reply.output, question.letters),
+        **reply.model_dump(),
+    }

@@ -1,0 +1,170 @@
+"""The ways of asking a question: what can be chosen about each, and its default.
+
+A benchmark names one of them. `firsthand eval run` turns the fields of that one into options of its command line.
+"""
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import typer
+
+AGENT, SUMMARY, COST = "The agent", "A summary model", "Work and price"
+
+
+class Method(StrEnum):
+    LETTER = "letter"
+    LOGPROB = "logprob"
+    PAIRWISE = "pairwise"
+
+
+class Prompts(StrEnum):
+    PLAIN = "plain"
+    TYPED = "typed"
+
+
+class Policy(StrEnum):
+    UNIFORM = "uniform"
+    TAIL = "tail"
+    FULL = "full"
+
+
+class DialectName(StrEnum):
+    EGO_R1 = "ego_r1"
+    NATIVE = "native"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every way needs: which model answers, where the rows are, where the answers go."""
+
+    out: Annotated[Path, typer.Option(help="Folder of this run; run again with the same one to go on.")]
+    server: Annotated[str | None, typer.Option(help="Base URL of an OpenAI-compatible server that is there.")] = None
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "--agent", help="Without --server: a model folder, served by vLLM meanwhile. With it: its name."
+        ),
+    ] = None
+    questions: Annotated[
+        Path | None,
+        typer.Option("--questions", "--rows", help="Rows of `firsthand data build`; default: the benchmark's."),
+    ] = None
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N questions.")] = None
+    max_model_len: Annotated[int | None, typer.Option(help="vLLM's, when it is started here.")] = None
+    key_env: Annotated[str | None, typer.Option(help="Environment variable with the server's key.")] = None
+    seed: Annotated[int, typer.Option(help="Seed of the server's sampling.")] = 0
+    concurrency: Annotated[int, typer.Option(min=1, help="Questions in flight at once.", rich_help_panel=COST)] = 8
+    retries: Annotated[
+        int, typer.Option(min=0, help="Tries again after connection faults, 429 and 5xx.", rich_help_panel=COST)
+    ] = 6
+    timeout: Annotated[float, typer.Option(min=1.0, help="Seconds for one request.", rich_help_panel=COST)] = 600.0
+
+
+@dataclass(frozen=True)
+class AsWritten:
+    """One request per row, with the messages that the row holds."""
+
+    file: ClassVar[str] = "answers"
+    media_root: Annotated[
+        Path | None, typer.Option(help="Media paths are below this folder; default: the rows' own.")
+    ] = None
+    recipe: Annotated[
+        Path | None, typer.Option(help="The fine-tuning recipe by whose video_* keys video files are sampled.")
+    ] = None
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer; leave room for thinking.")] = 1024
+
+
+@dataclass(frozen=True)
+class SingleTurn:
+    """One reply per question, or several that vote: frames within a budget, options in one order or in several."""
+
+    file: ClassVar[str] = "answers"
+    media_root: Annotated[
+        Path | None, typer.Option(help="Frames are below this folder; default: `media` beside the rows.")
+    ] = None
+    method: Annotated[
+        Method, typer.Option(help="The letter it writes, the letters' probabilities, or all pairs of options.")
+    ] = Method.LETTER
+    rotate: Annotated[bool, typer.Option("--rotate", help="Every rotation of the options, then a vote.")] = False
+    prompts: Annotated[Prompts, typer.Option(help="As in training, or with advice for the type of question.")] = (
+        Prompts.PLAIN
+    )
+    frames: Annotated[Policy, typer.Option(help="Over the whole clip, half of them at its end, or all of them.")] = (
+        Policy.UNIFORM
+    )
+    max_frames: Annotated[int, typer.Option(min=1, help="Frames of a question, unless --frames full.")] = 16
+    max_image_tokens: Annotated[int, typer.Option(min=1, help="Cap on the tokens of a question's frames.")] = 16384
+    max_pixels: Annotated[int, typer.Option(min=1, help="Of a frame: image_max_pixels of the recipe.")] = 360_000
+    min_pixels: Annotated[int, typer.Option(min=1, help="Of a frame: image_min_pixels of the recipe.")] = 50_176
+    factor: Annotated[int, typer.Option(min=1, help="Pixels along a token: Qwen3-VL 32, Qwen2.5-VL 28.")] = 32
+    video: Annotated[bool, typer.Option("--video", help="Frames as one video with its rate, as trained so.")] = False
+    by_path: Annotated[bool, typer.Option("--by-path", help="Send file:// URLs; the server reads them itself.")] = False
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer; thinking needs thousands.")] = 16
+
+
+@dataclass(frozen=True)
+class Agent:
+    """An agent with tools, several turns per question, in the loop of its training."""
+
+    file: ClassVar[str] = "episodes"
+    example_loop: str  # where the loop of this benchmark lies; a user names the one of the training
+    turns: Annotated[
+        int | None,
+        typer.Option(min=1, help="Model turns; the last one may not call tools.", rich_help_panel=AGENT),
+    ] = None
+    default_turns: int = 9  # without --loop and --turns
+    loop: Annotated[
+        Path | None,
+        typer.Option(help="The agent loops of its training, such as recipes/toy/loop.yaml: tools, turns, budget."),
+    ] = None
+    tools: Annotated[
+        Path | None, typer.Option(help="YAML of tools, for example recipes/ego_r1/tools/egolife.yaml, without --loop.")
+    ] = None
+    no_tools: Annotated[
+        bool, typer.Option("--no-tools", help="Switched off: what the agent answers by itself, shown beside.")
+    ] = False
+    dialect: Annotated[
+        DialectName | None,
+        typer.Option(help="Its tags; default: those that the rows are written for.", rich_help_panel=AGENT),
+    ] = None
+    functions: Annotated[
+        bool,
+        typer.Option(
+            "--functions", help="Calls in the API's own form, for other makers' models.", rich_help_panel=AGENT
+        ),
+    ] = False
+    seconds: Annotated[
+        float | None, typer.Option(min=1.0, help="Of an episode; 600 without --loop.", rich_help_panel=AGENT)
+    ] = None
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Of a turn; 1024 without --loop.", rich_help_panel=AGENT)
+    ] = None
+    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.", rich_help_panel=AGENT)] = 0.0
+    top_p: Annotated[float, typer.Option(min=0.01, max=1.0, rich_help_panel=AGENT)] = 1.0
+    summary: Annotated[
+        str | None, typer.Option(help="It answers where the agent gave no letter.", rich_help_panel=SUMMARY)
+    ] = None
+    summary_server: Annotated[str | None, typer.Option(help="Default: the agent's own.", rich_help_panel=SUMMARY)] = (
+        None
+    )
+    summary_key_env: Annotated[
+        str | None, typer.Option(help="Environment variable with its key.", rich_help_panel=SUMMARY)
+    ] = None
+    summary_all: Annotated[
+        bool, typer.Option("--summary-all", help="And every other question too.", rich_help_panel=SUMMARY)
+    ] = False
+    price: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="US dollars for a million tokens of the agent, read and written.", rich_help_panel=COST),
+    ] = None
+
+
+Way = AsWritten | SingleTurn | Agent
+
+
+def options(way: type) -> dict[str, Any]:
+    """The annotated fields of a way, which a user may change: name -> annotation with its option."""
+    return {field.name: field.type for field in fields(way) if hasattr(field.type, "__metadata__")}
