@@ -37,7 +37,7 @@ def stages(folder: Path, seed: int) -> list[Stage]:
         *_chains(good, rows),
         shared.sft(
             run, SFT, rows, "LLaMA-Factory: LoRA on the chains",
-            "dataset=toy_cott", "num_train_epochs=6", "per_device_train_batch_size=8",
+            "dataset=toy_cott", "num_train_epochs=5", "per_device_train_batch_size=8",
         ),
         shared.export(run, MERGE),
         *shared.grpo(
