@@ -25,7 +25,7 @@ def write(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for model in choice_report.MODELS:
         letter = "A" if model == "grpo" else "B"
         answer = {"id": "a", "letter": letter, "output": TEXT.format(letter)}
-        files.write_jsonl(run / f"answers/{model}.jsonl", [answer])
+        files.write_jsonl(run / f"answers/{model}/answers.jsonl", [answer])
     weights = yaml.safe_load(RECIPE.read_text())["reward"]["custom_reward_function"]["reward_kwargs"]
     score = choice_report.compute_score("toy_choice", TEXT.format("A"), "A", {"letters": "ABCD"}, **weights)["score"]
     files.write_jsonl(run / "grpo/rollouts/1.jsonl", [{"output": TEXT.format("A"), "gts": "A", "score": score}])

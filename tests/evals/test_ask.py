@@ -18,14 +18,15 @@ from firsthand.cli import app
 from firsthand.errors import UserError
 from firsthand.evals.single_turn.as_written import ask
 from firsthand.files import read_jsonl
-from firsthand.llm.ask_many import Summary
+from firsthand.llm.ask_many import Pace, Summary
 from firsthand.llm.client import Settings
 
 
 def run(questions: Path, server: Any, media: Path, **options: Any) -> tuple[Summary, list[dict[str, Any]]]:
     out = questions.parent / "out.jsonl"
     settings = Settings(**options.pop("settings", {"model": "tiny"}))
-    summary = asyncio.run(ask(questions, out, server.url, settings, media_root=media, **options))
+    pace = Pace(**{name: options.pop(name) for name in Pace._fields if name in options})
+    summary = asyncio.run(ask(questions, out, server.url, settings, media_root=media, pace=pace, **options))
     return summary, list(read_jsonl(out))
 
 
@@ -93,7 +94,7 @@ def test_a_failed_question_is_asked_again_by_the_next_run(server, media, make_qu
 def test_cut_and_silent_answers_are_kept_and_counted(server, media, make_questions) -> None:
     server.script = {"q1": ["cut"], "q2": ["silent"], "q3": ["odd_characters"]}
     summary, rows = run(make_questions("q1", "q2", "q3", "q4"), server, media)
-    assert (summary.asked, summary.cut, summary.unparsed) == (4, 1, 2)
+    assert summary.asked == 4 and [row["id"] for row in rows if row["finish_reason"] == "length"] == ["q1"]
     assert {row["id"]: row["letter"] for row in rows} == {"q1": None, "q2": None, "q3": "B", "q4": "B"}
 
 
@@ -218,7 +219,7 @@ def test_video_files_are_sampled_as_the_recipe_says(server, media, make_question
 @pytest.mark.parametrize(
     ("recipe", "why"),
     [
-        ("data: {}", "no recipe of `llamafactory-cli train`"),
+        ("data: {}", "not a recipe of `llamafactory-cli train`"),
         ("template: x\nvideo_maxlen: many", "video_maxlen: .*integer"),
         ("template: [", "not valid YAML"),
     ],

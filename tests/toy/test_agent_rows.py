@@ -76,9 +76,16 @@ def test_files_of_a_week(big: Folder, tmp_path: Path, monkeypatch) -> None:
     week = tmp_path
     written = build_agent_rows(week)
     rows = pq.read_table(week / "agent_grpo_train.parquet").to_pylist()
-    asked = list(files.read_jsonl(week / "agent_train.jsonl"))
-    assert written.counts["train"] == len(rows) == len(asked) > 0
-    assert [row["extra_info"]["id"] for row in rows] == [row["id"] for row in asked]
+    asked, taught = (list(files.read_jsonl(week / f"agent_{name}.jsonl")) for name in ("train", "sft"))
+    assert written.counts["train"] == len(asked) and len(rows) > 0 < len(taught)
+    reinforced = [row["extra_info"]["id"] for row in rows]
+    assert sorted([*reinforced, *(row["id"] for row in taught)]) == sorted(row["id"] for row in asked)
+    people = {row["extra_info"]["identity"] for row in rows}
+    assert people.isdisjoint(row["identity"] for row in taught), "SFT has seen what GRPO asks"
+    held_out = pq.read_table(week / "agent_grpo_test.parquet").to_pylist()
+    assert [row["extra_info"]["id"] for row in held_out] == [
+        r["id"] for r in files.read_jsonl(week / "agent_test.jsonl")
+    ]
     assert {row["agent_name"] for row in rows} == {"ego_r1"}
     assert [row["extra_info"]["index"] for row in rows] == list(range(len(rows)))
 

@@ -3,11 +3,12 @@
 Every stage is a command that a user can type alone; the demo only chooses the folders of this run and the seed.
 """
 
-import sys
 from pathlib import Path
 
-from firsthand.demo.progress import grpo_steps, lines, llamafactory_log, rollout_files, trained_actor
-from firsthand.stages import TWO_THREADS, Stage
+from firsthand.demo import stages as shared
+from firsthand.demo.progress import lines
+from firsthand.demo.stages import FIRSTHAND, Run
+from firsthand.stages import Stage
 from firsthand.toy import scripted_teacher
 
 WEEK = Path("datasets/toy_agent")
@@ -20,122 +21,108 @@ LOOP = Path("recipes/toy/loop.yaml")
 SFT = Path("recipes/ego_r1/tiny_sft_lora.yaml")
 MERGE = Path("recipes/ego_r1/tiny_merge_lora.yaml")
 GRPO = Path("recipes/ego_r1/tiny_grpo.yaml")
+SFT_QUESTIONS = WEEK / "agent_sft.jsonl"
+GRPO_ROWS = WEEK / "agent_grpo_train.parquet"
+HELD_OUT = WEEK / "agent_test.jsonl"
+HELD_OUT_ROWS = WEEK / "agent_grpo_test.parquet"
 SIZE = ["--people", "6", "--days", "4", "--clips", "4", "--questions", "480", "--seed", "0"]
 
 
-def stages(run: Path, seed: int) -> list[Stage]:
-    bin_dir = Path(sys.executable).parent
-    firsthand, llamafactory = str(bin_dir / "firsthand"), str(bin_dir / "llamafactory-cli")
-    sft, merged, grpo, final = run / "sft", run / "sft_merged", run / "grpo", run / "grpo_merged"
-    steps = grpo_steps(GRPO)
-    good, rows, test = CHAINS.with_stem("toy_good"), WEEK / "cott_sft.json", WEEK / "agent_test.jsonl"
+def stages(folder: Path, seed: int) -> list[Stage]:
+    run = Run(folder, seed, BASE)
+    good, rows = CHAINS.with_stem("toy_good"), WEEK / "cott_sft.json"
+    return [
+        *shared.week(WEEK, SIZE, "a synthetic egocentric week: real clips, captions, questions, known truth"),
+        *_questions(),
+        *_chains(good, rows),
+        shared.sft(
+            run, SFT, rows, "LLaMA-Factory: LoRA on the chains",
+            "dataset=toy_cott", "num_train_epochs=5", "per_device_train_batch_size=8",
+        ),
+        shared.export(run, MERGE),
+        *shared.grpo(
+            run, GRPO, [Path("recipes/ego_r1/grpo.yaml"), Path("recipes/shared/cpu.yaml"), LOOP, TOOLS,
+                        Path("reward_fns/ego_r1.py"), GRPO_ROWS, HELD_OUT_ROWS],
+            "veRL: several turns per question, each call carried out by the tools, rollouts by vLLM",
+            f"data.val_files={HELD_OUT_ROWS}", "trainer.val_before_train=True", "trainer.test_freq=2",
+        ),
+        *(stage for name in run.models for stage in _asked(run, name)),
+        Stage(
+            "view",
+            [FIRSTHAND, "view", str(run.grpo), "--out", str(folder / "view.html")],
+            makes=[folder / "view.html"],
+            says="every trajectory of the training on one page",
+        ),
+    ]  # fmt: skip
+
+
+def _questions() -> list[Stage]:
     return [
         Stage(
-            "week",
-            [firsthand, "toy", "build", str(WEEK), *SIZE],
-            makes=[WEEK / "splits.json"],
-            says="a synthetic egocentric week: real clips, captions, summaries, questions, known truth",
-            watch=lambda: (len(list(WEEK.glob("*/*/*.mp4"))), 0, "clips"),
-        ),
-        Stage(
-            "check",
-            [firsthand, "toy", "check", str(WEEK)],
-            says="labels hold, nothing is shared between the splits",
-        ),
-        Stage(
             "memory",
-            [firsthand, "memory", "import", str(WEEK / "memory"), "--out", str(MEMORY)],
+            [FIRSTHAND, "memory", "import", str(WEEK / "memory"), "--out", str(MEMORY)],
             makes=[MEMORY],
             says="the written memory of six people as one searchable file",
         ),
         Stage(
             "questions",
-            [firsthand, "toy", "agent-rows", str(WEEK)],
-            makes=[WEEK / "agent_train.jsonl", WEEK / "agent_grpo_train.parquet", test],
-            says="questions that only memory answers",
+            [FIRSTHAND, "toy", "agent-rows", str(WEEK)],
+            makes=[SFT_QUESTIONS, GRPO_ROWS, HELD_OUT, HELD_OUT_ROWS],
+            says="questions that only memory answers: of two people for SFT, of two for GRPO, of two held out",
         ),
+    ]
+
+
+def _chains(good: Path, rows: Path) -> list[Stage]:
+    return [
         Stage(
             "teach",
-            [firsthand, "cott", "generate", str(TEACHER)],
-            reads=[TEACHER, TOOLS, MEMORY, WEEK / "agent_train.jsonl", Path(scripted_teacher.__file__)],
+            [FIRSTHAND, "cott", "generate", str(TEACHER)],
+            reads=[TEACHER, TOOLS, MEMORY, SFT_QUESTIONS, Path(scripted_teacher.__file__)],
             makes=[CHAINS],
             resumes=[CHAINS],
             says="a scripted teacher answers with the real tools; most of the time it guesses, and nothing tells when",
-            watch=lines(CHAINS, WEEK / "agent_train.jsonl", "chains"),
+            watch=lines(CHAINS, SFT_QUESTIONS, "chains"),
         ),
         Stage(
             "filter",
-            [firsthand, "cott", "filter", str(CHAINS), "--out", str(good), "--skip", "calls"],
+            [FIRSTHAND, "cott", "filter", str(CHAINS), "--out", str(good), "--skip", "calls"],
             reads=[CHAINS],
             makes=[good],
             says="chains with the right letter stay, lucky guesses among them",
         ),
         Stage(
             "rows",
-            [firsthand, "cott", "convert", str(good), "--style", "ego_r1_brief", "--sft", str(rows)],
+            [FIRSTHAND, "cott", "convert", str(good), "--style", "ego_r1_brief", "--sft", str(rows)],
             reads=[good],
             makes=[rows],
             says="chains as training rows",
         ),
-        Stage(
-            "sft",
-            [llamafactory, "train", str(SFT), "dataset=toy_cott", f"output_dir={sft}", f"seed={seed}",
-             "num_train_epochs=6", "per_device_train_batch_size=8"],
-            reads=[SFT, BASE, rows],
-            makes=[sft / "adapter_model.safetensors"],
-            resumes=[sft],
-            says="LLaMA-Factory: LoRA on the chains",
-            watch=llamafactory_log(sft / "trainer_log.jsonl"),
-            env=TWO_THREADS,
-        ),
-        Stage(
-            "export",
-            [firsthand, "export", str(MERGE), f"adapter_name_or_path={sft}", f"export_dir={merged}"],
-            reads=[MERGE],
-            makes=[merged / "config.json"],
-            says="LLaMA-Factory: merge the adapter; the merged model gives the logits of base + adapter",
-            env=TWO_THREADS,
-        ),
-        Stage(
-            "grpo",
-            [
-                sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", str(GRPO.parent),
-                "--config-name", GRPO.stem, f"actor_rollout_ref.model.path={merged}",
-                f"trainer.default_local_dir={grpo}", f"trainer.rollout_data_dir={grpo}/rollouts",
-                f"ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_ROOT={grpo}/metrics",
-                f"data.seed={seed}", f"actor_rollout_ref.rollout.seed={seed}", "trainer.logger=[console,file]",
-                "trainer.val_before_train=False", "trainer.test_freq=-1",  # the held-out questions are asked below
-            ],
-            reads=[GRPO, Path("recipes/ego_r1/grpo.yaml"), Path("recipes/shared/cpu.yaml"), LOOP,
-                   TOOLS, Path("reward_fns/ego_r1.py"), WEEK / "agent_grpo_train.parquet"],
-            makes=[trained_actor(grpo, steps)],
-            resumes=[grpo],
-            says="veRL: several turns a question, each call carried out by the tools, rollouts by vLLM",
-            watch=rollout_files(grpo / "rollouts", steps),
-        ),
-        Stage(
-            "merge",
-            [firsthand, "export", f"{grpo}/global_step_{steps}", "--base", str(merged), "--out", str(final)],
-            makes=[final / "config.json"],
-            says="veRL: the last checkpoint as a Hugging Face folder, proved to be the same weights",
-        ),
-        *(
-            Stage(
-                f"ask-{name}",
-                [firsthand, "demo", "ask-agent", str(model), "--loop", str(LOOP),
-                 "--out", str(run / "answers" / name)],
-                makes=[run / f"answers/{name}/results.json"],
-                resumes=[run / f"answers/{name}"],
-                reads=[test, TOOLS, LOOP],
-                says=f"vLLM serves the {name} agent; it answers the held-out questions, with its tools and without",
-                watch=lines(run / f"answers/{name}/episodes.jsonl", test, "episodes"),
-            )
-            for name, model in (("base", BASE), ("sft", merged), ("grpo", final))
-        ),
-        Stage(
-            "view",
-            [firsthand, "view", str(grpo), "--out", str(run / "view.html")],
-            makes=[run / "view.html"],
-            says="every trajectory of the training on one page",
-        ),
-    ]  # fmt: skip
+    ]
+
+
+def _asked(run: Run, name: str) -> list[Stage]:
+    """With its tools; the trained agent also without them, where an answer is forced if it gives none."""
+    out = run.folder / "answers" / name
+    command = [FIRSTHAND, "eval", "run", "toy_memory", "--model", str(run.models[name]), "--loop", str(LOOP)]
+    command += ["--out", str(out), "--max-model-len", "1440", "--concurrency", "64"]
+    asked = Stage(
+        f"ask-{name}",
+        command,
+        makes=[out / "results.json"],
+        resumes=[out],
+        reads=[HELD_OUT, TOOLS, LOOP],
+        says=f"vLLM serves the {name} agent; it answers the held-out questions with its tools",
+        watch=lines(out / "episodes.jsonl", HELD_OUT, "episodes"),
+    )
+    if name != "grpo":
+        return [asked]
+    alone = Stage(
+        "ask-grpo-alone",
+        [*command, "--no-tools", "--force"],
+        makes=[out / "no_tools.jsonl", out / "forced.jsonl"],
+        reads=[HELD_OUT, LOOP],
+        says="the same agent without tools, its answer forced: what can be guessed",
+        watch=lines(out / "no_tools.jsonl", HELD_OUT, "episodes"),
+    )
+    return [asked, alone]

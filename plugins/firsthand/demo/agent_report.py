@@ -7,8 +7,8 @@ from typing import Any
 
 from firsthand import files
 from firsthand.errors import UserError
-from firsthand.evals.agents.results import AGENT, NO_TOOLS, golds, predictions, results
-from firsthand.evals.agents.run_folder import Folder, read
+from firsthand.evals.results import AGENT, FORCED, predictions, results
+from firsthand.evals.run_folder import Folder, read
 from firsthand.evals.score import compare
 from firsthand.evals.tables import print_scores
 from firsthand.rollout.episodes import Episode
@@ -21,10 +21,10 @@ def content(run: Path) -> dict[str, Any]:
     folders = {name: Folder(run / "answers" / name) for name in MODELS}
     counted = {name: results(folder).scores for name, folder in folders.items()}
     table = [counted[name][AGENT].model_copy(update={"model": name}) for name in MODELS]
-    table.append(counted["grpo"][NO_TOOLS].model_copy(update={"model": "grpo, no tools"}))
+    table.append(counted["grpo"][FORCED].model_copy(update={"model": "grpo, no tools"}))
     said = {name: predictions(folder)[AGENT] for name, folder in folders.items()}
-    said["grpo, no tools"] = predictions(folders["grpo"])[NO_TOOLS]
-    gold = golds(folders["grpo"])
+    said["grpo, no tools"] = predictions(folders["grpo"])[FORCED]
+    gold = folders["grpo"].golds
     pairs = [("base", "sft"), ("sft", "grpo"), ("grpo, no tools", "grpo")]
     comparisons = [compare((a, said[a]), (b, said[b]), gold) for a, b in pairs]
     print_scores(table, comparisons)

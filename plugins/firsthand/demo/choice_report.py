@@ -25,7 +25,7 @@ GRPO = Path("recipes/grpo_qwen3vl_choice.yaml")
 
 def content(run: Path) -> dict[str, Any]:
     gold = read_rows(TEST, Gold)
-    answers = {name: read_rows(run / f"answers/{name}.jsonl", Prediction) for name in MODELS}
+    answers = {name: read_rows(run / f"answers/{name}/answers.jsonl", Prediction) for name in MODELS}
     scores = [score(name, answers[name], gold, by="label") for name in MODELS]
     pairs = [("base", "sft"), ("sft", "grpo")]
     comparisons = [compare((a, answers[a]), (b, answers[b]), gold) for a, b in pairs]

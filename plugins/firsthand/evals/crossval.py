@@ -1,4 +1,4 @@
-"""Which recipe is best, told by the training rows alone: the leaderboard is never asked.
+"""Which recipe is best, by the training rows alone: the leaderboard is never asked.
 
 Each recipe is trained once a fold on the other folds and asked what was held out, so that every row is answered by a
 model that has not seen its video. All answers of a recipe together are one score, compared question by question with
@@ -8,7 +8,9 @@ Everything is an ordinary command and a file on disk: the folds, their recipes, 
 is not done again.
 """
 
+import random
 import sys
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,6 @@ from rich.console import Console
 from firsthand import files
 from firsthand.data import registry
 from firsthand.errors import UserError
-from firsthand.evals.folds import domain, folds
 from firsthand.evals.rows import Gold, Prediction, read_rows
 from firsthand.evals.score import Comparison, Score, compare, score
 from firsthand.question import Question, Solved
@@ -61,6 +62,30 @@ def crossval(
         return _table(runs, questions, setting.out)
 
 
+def folds(questions: list[Question], count: int, seed: int) -> list[list[Question]]:
+    """Each question is held out once, together with all others of its video. Within a domain the videos are dealt out
+    so that the folds get about as many questions; which videos go together depends on the seed alone."""
+    videos: dict[tuple[str, str], list[Question]] = defaultdict(list)
+    for question in questions:
+        videos[domain(question), question.labels.get("source_video") or question.id].append(question)
+    if len(videos) < count:
+        raise UserError(f"{len(videos)} videos are too few for {count} folds: all questions of a video go together")
+    keys = sorted(videos)
+    random.Random(seed).shuffle(keys)
+    keys.sort(key=lambda key: -len(videos[key]))
+    made: list[list[Question]] = [[] for _ in range(count)]
+    held: Counter[tuple[str, int]] = Counter()
+    for key in keys:
+        emptiest = min(range(count), key=lambda fold: (held[key[0], fold], len(made[fold])))
+        made[emptiest] += videos[key]
+        held[key[0], emptiest] += len(videos[key])
+    return made
+
+
+def domain(question: Question) -> str:
+    return question.labels.get("domain") or ""
+
+
 def _write_folds(parts: list[list[Question]], out: Path) -> None:
     for fold, held_out in enumerate(parts):
         taught = [question for other in parts if other is not held_out for question in other]
@@ -77,7 +102,7 @@ def _base(model: Path, setting: Setting) -> dict[str, Prediction]:
     setting.console.rule("the base model, not trained")
     folder = setting.out / "base"
     run_stages(folder, [_ask(model, setting.out / "folds/all.jsonl", folder, setting)], setting.console)
-    return read_rows(folder / "answers.jsonl", Prediction)
+    return read_rows(folder / "asked/answers.jsonl", Prediction)
 
 
 def _fold(name: str, recipe: dict[str, Any], fold: int, setting: Setting) -> dict[str, Prediction]:
@@ -120,15 +145,16 @@ def _fold(name: str, recipe: dict[str, Any], fold: int, setting: Setting) -> dic
         )
     stages.append(_ask(merged if lora else trained, data / f"held_out_{fold}.jsonl", folder, setting))
     run_stages(folder, stages, setting.console)
-    return read_rows(folder / "answers.jsonl", Prediction)
+    return read_rows(folder / "asked/answers.jsonl", Prediction)
 
 
 def _ask(model: Path, rows: Path, folder: Path, setting: Setting) -> Stage:
-    answers = folder / "answers.jsonl"
+    """Asks as the competition is asked; the folder of the run is `asked` in that of the fold."""
+    out = folder / "asked"
     command = [str(BIN / "firsthand"), "eval", "run", "egocross", "--model", str(model), "--rows", str(rows)]
-    command += ["--media-root", str(setting.media_root), "--out", str(answers), *setting.asking]
+    command += ["--media-root", str(setting.media_root), "--out", str(out), *setting.asking]
     says = "vLLM serves it; it answers what was held out"
-    return Stage("ask", command, reads=[rows], makes=[answers], resumes=[answers], says=says)
+    return Stage("ask", command, reads=[rows], makes=[out / "answers.jsonl"], resumes=[out], says=says)
 
 
 def _table(

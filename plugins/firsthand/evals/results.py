@@ -26,7 +26,8 @@ from firsthand.rollout.trace import Turn
 from firsthand.tools.toolbox import UNKNOWN
 
 Predictions = dict[str, Prediction]
-ANSWER, AGENT, FILLED, SUMMARY, NO_TOOLS = "answer", "agent", "agent, then summary", "summary", "no tools"
+ANSWER, AGENT, FILLED, SUMMARY = "answer", "agent", "agent, then summary", "summary"
+NO_TOOLS, FORCED = "no tools", "no tools, answer forced"
 
 
 class Spread(BaseModel):
@@ -146,6 +147,8 @@ def predictions(run: Folder) -> dict[str, Predictions]:
             columns[SUMMARY] = summary
     if alone:
         columns[NO_TOOLS] = alone
+    if forced := folders.read(run.forced, Prediction):
+        columns[FORCED] = alone | forced
     return columns
 
 

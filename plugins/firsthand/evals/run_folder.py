@@ -5,6 +5,7 @@ questions.jsonl  the questions, as asked
 answers.jsonl    what a model said, one row per question; of an agent instead
 episodes.jsonl   what it did and said
 no_tools.jsonl   the same with the tools switched off
+forced.jsonl     its likeliest letter where it gave none without tools
 summary.jsonl    what a summary model says after reading the episodes
 results.json     the measures of all that, and results.md for people
 """
@@ -52,6 +53,10 @@ class Folder:
     @property
     def no_tools(self) -> Path:
         return self.path / "no_tools.jsonl"
+
+    @property
+    def forced(self) -> Path:
+        return self.path / "forced.jsonl"
 
     @property
     def summary(self) -> Path:

@@ -126,6 +126,9 @@ class Agent:
     no_tools: Annotated[
         bool, typer.Option("--no-tools", help="Switched off: what the agent answers by itself, shown beside.")
     ] = False
+    force: Annotated[
+        bool, typer.Option("--force", help="With --no-tools: where it gives no letter, its likeliest one, shown apart.")
+    ] = False
     dialect: Annotated[
         DialectName | None,
         typer.Option(help="Its tags; default: those that the rows are written for.", rich_help_panel=AGENT),

@@ -21,15 +21,26 @@ ASKS = ("TaskMaster", "RelationMap")  # where a thing was put down, to whom it w
 
 
 def build_agent_rows(week: Path) -> Written:
+    """The rows of every split; those of `train` are shared out once more, so that GRPO asks nothing that SFT has seen
+    answered: half of the training people are for SFT, the other half for GRPO."""
     by_split, aside = agent_questions(folder.load(week))
     if empty := [split for split, questions in by_split.items() if not questions]:
         raise UserError(f"{week}: no question of memory for {', '.join(empty)}; build a week with more clips or days")
     for split, questions in by_split.items():
         files.write_jsonl(week / f"agent_{split}.jsonl", [prompt.eval_row(question) for question in questions])
-    for split in ("train", "dev"):
-        rows = [prompt.verl_row(question, index) for index, question in enumerate(by_split[split])]
-        write_parquet(week / f"agent_grpo_{split}.parquet", rows)
+    taught, reinforced = shared_out(by_split["train"])
+    files.write_jsonl(week / "agent_sft.jsonl", [prompt.eval_row(question) for question in taught])
+    for name, questions in (("train", reinforced), ("dev", by_split["dev"]), ("test", by_split["test"])):
+        rows = [prompt.verl_row(question, index) for index, question in enumerate(questions)]
+        write_parquet(week / f"agent_grpo_{name}.parquet", rows)
     return Written({split: len(questions) for split, questions in by_split.items()}, aside)
+
+
+def shared_out(questions: list[Question]) -> tuple[list[Question], list[Question]]:
+    """The questions of the first half of the people, and those of the others."""
+    people = sorted({question.identity or "" for question in questions})
+    first = set(people[: len(people) // 2])
+    return [q for q in questions if q.identity in first], [q for q in questions if q.identity not in first]
 
 
 def agent_questions(built: folder.Folder) -> tuple[dict[Split, list[Question]], dict[str, int]]:

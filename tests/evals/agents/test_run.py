@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from firsthand.cli import app
 from firsthand.evals.benchmarks import SUITE
+from firsthand.evals.ways import Agent
 from firsthand.files import read_json, read_jsonl, write_text
 from firsthand.rollout.agent import LAST_TURN
 from firsthand.rollout.loop_file import read_loop
@@ -322,19 +323,23 @@ def test_videos_that_the_tools_do_not_have_stop_the_run(run, model, ask, tmp_pat
     assert done.exit_code == 1 and "the first, q0: rag: there is no memory of a_video" in said and not model.seen
 
 
-@pytest.mark.parametrize("name", SUITE)
-def test_the_loops_of_the_suite(name, monkeypatch) -> None:
+AGENTS = {name: benchmark.ask for name, benchmark in SUITE.items() if isinstance(benchmark.ask, Agent)}
+
+
+def test_the_loops_of_the_suite(monkeypatch) -> None:
     """The help of a benchmark names a loop over its own videos: EgoLife's but for tools and turns."""
     monkeypatch.chdir(Path(__file__).parents[3])
-    shown = CliRunner().invoke(app, ["eval", "run", name, "--help"], env={"COLUMNS": "200"}).output
-    assert str(SUITE[name].loop) in shown
-    for agent in ("ego_r1", "ego_r1_native"):
-        loop = read_loop(SUITE[name].loop, agent)
-        assert loop.toolbox and settings.read(loop.toolbox)
-        if name in ("egoschema", "videomme_long"):
-            assert loop.turns == SUITE[name].turns and name.partition("_")[0] in str(loop.toolbox)
-            weeks = read_loop(Path("recipes/ego_r1/loops/egolife.yaml"), agent)
-            assert loop == weeks.model_copy(update={"turns": loop.turns, "toolbox": loop.toolbox})
+    assert len(AGENTS) == 5
+    for name, way in AGENTS.items():
+        shown = CliRunner().invoke(app, ["eval", "run", name, "--help"], env={"COLUMNS": "200"}).output
+        assert way.example_loop in shown, name
+        for agent in ("ego_r1", "ego_r1_native"):
+            loop = read_loop(Path(way.example_loop), agent)
+            assert loop.toolbox and settings.read(loop.toolbox), name
+            if name in ("egoschema", "videomme_long"):
+                assert loop.turns == way.default_turns and name.partition("_")[0] in str(loop.toolbox)
+                weeks = read_loop(Path("recipes/ego_r1/loops/egolife.yaml"), agent)
+                assert loop == weeks.model_copy(update={"turns": loop.turns, "toolbox": loop.toolbox})
 
 
 def test_options_that_contradict_each_other(run, ask, tools) -> None:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from firsthand.cli import app
 from firsthand.errors import UserError
 from firsthand.evals import crossval
-from firsthand.evals.folds import folds
+from firsthand.evals.crossval import folds
 from firsthand.files import read_jsonl, write_jsonl
 from firsthand.question import Question
 from firsthand.rollout.prompt import eval_row

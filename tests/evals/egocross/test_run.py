@@ -63,12 +63,13 @@ def rows(tmp_path: Path) -> Path:
 @pytest.fixture
 def run(server: Any, rows: Path, tmp_path: Path) -> Any:
     def start(*options: Any, code: int = 0) -> list[dict[str, Any]]:
-        out = tmp_path / "out.jsonl"
+        out = tmp_path / "out"
         fixed = ["--rows", rows, "--server", server.url, "--out", out, "--min-pixels", 1, "--retries", 0]
         result = CliRunner().invoke(app, ["eval", "run", "egocross", *map(str, [*fixed, *options])])
         start.output = result.output  # type: ignore[attr-defined]
         assert result.exit_code == code, result.output
-        return sorted(read_jsonl(out), key=lambda row: row["id"]) if out.exists() else []
+        answers = out / "answers.jsonl"
+        return sorted(read_jsonl(answers), key=lambda row: row["id"]) if answers.exists() else []
 
     return start
 
@@ -205,10 +206,8 @@ def test_mistakes_of_the_command_line(run, options, message: str) -> None:
 
 
 def test_a_model_that_is_no_folder(rows: Path, tmp_path: Path) -> None:
-    result = CliRunner().invoke(
-        app, ["eval", "run", "egocross", "--rows", str(rows), "--out", str(tmp_path / "o.jsonl")]
-    )
+    result = CliRunner().invoke(app, ["eval", "run", "egocross", "--rows", str(rows), "--out", str(tmp_path / "o")])
     assert result.exit_code == 1 and "say --server URL, or --model" in result.output
-    options = ["--rows", str(rows), "--model", str(tmp_path), "--out", str(tmp_path / "o.jsonl")]
+    options = ["--rows", str(rows), "--model", str(tmp_path), "--out", str(tmp_path / "o")]
     result = CliRunner().invoke(app, ["eval", "run", "egocross", *options])
-    assert result.exit_code == 1 and "no model folder" in result.output
+    assert result.exit_code == 1 and "not a model folder" in result.output

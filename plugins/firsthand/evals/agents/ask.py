@@ -56,10 +56,14 @@ def ask(
         functions=agent.functions,
         budget=agent.budget,
     )
-    tasks = [Task(question, _messages(question, tools=not off)) for question in questions]
+    tasks = tasks_of(questions, off)
     for task in tasks:
         check_scope(task)
     return asyncio.run(_ask(tasks, agent, settings, toolbox, out, off))
+
+
+def tasks_of(questions: Iterable[Question], off: bool) -> list[Task]:
+    return [Task(question, _messages(question, tools=not off)) for question in questions]
 
 
 def check_scope(task: Task) -> None:

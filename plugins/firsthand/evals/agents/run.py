@@ -7,7 +7,8 @@ from pathlib import Path
 from firsthand.data.questions import read_questions
 from firsthand.errors import UserError
 from firsthand.evals.agents.ask import Agent as Asked
-from firsthand.evals.agents.ask import ask, in_dialect
+from firsthand.evals.agents.ask import ask, in_dialect, tasks_of
+from firsthand.evals.agents.forced import force
 from firsthand.evals.agents.summary import summarise
 from firsthand.evals.benchmarks import Benchmark
 from firsthand.evals.run import server_of
@@ -54,6 +55,11 @@ def answer_as_agent(
         )  # fmt: skip
         out = folder.no_tools if way.no_tools else folder.episodes
         found: Summary = ask(chosen.questions, agent, toolbox, out, off=way.no_tools)
+        if way.force:
+            settings = Settings(model=name, max_tokens=1, seed=run.seed)
+            silent = read(folder.no_tools, Episode)
+            asked = force(tasks_of(chosen.questions, off=True), silent, folder.forced, url, settings, pace, key)
+            found.failed |= asked.failed
         if way.summary:
             _read_episodes(
                 way, folder, url, Settings(model=way.summary, max_tokens=tokens, seed=run.seed), pace, key, found
@@ -66,6 +72,8 @@ def _check(way: Agent) -> None:
         raise UserError("say --loop FILE or --tools FILE, or --no-tools (with --loop too) to have them switched off")
     if way.summary is None and (way.summary_server or way.summary_all):
         raise UserError("--summary MODEL is missing: which model reads the episodes?")
+    if way.force and not way.no_tools:
+        raise UserError("--force is about an agent without tools: run it with --no-tools")
     if way.summary and way.no_tools:
         raise UserError("--summary reads what was done with tools: run it without --no-tools")
 
