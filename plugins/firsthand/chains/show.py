@@ -1,9 +1,16 @@
-"""What is known of a file of chains, on the terminal."""
+"""The figures of a file of chains: a table on the terminal, or an HTML page that looks like the page of a run."""
+
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from firsthand.chains.stats import Stats
+from firsthand.files import write_text
+from firsthand.html.render import render
+from firsthand.pages.report.build import TEMPLATES
+from firsthand.pages.report.cards import duration, percent
+from firsthand.pages.report.figures import HEIGHT, WIDTH, draw
 
 
 def show(stats: Stats) -> None:
@@ -35,3 +42,26 @@ def show(stats: Stats) -> None:
 def _counts(counts: dict[str, int]) -> str:
     total = sum(counts.values())
     return ", ".join(f"{name} {count} ({100 * count / total:.0f} %)" for name, count in counts.items()) or "none"
+
+
+def write_page(stats: Stats, title: str, out: Path) -> None:
+    counts = {calls: float(tally.n) for calls, tally in stats.by_calls.items()}
+    right = {calls: tally.accuracy for calls, tally in stats.by_calls.items()}
+    written = dict(enumerate(stats.tokens_by_turn, 1))
+    series = {"chains with so many calls": counts, "share right": right, "tokens written in a turn": written}
+    page = render(
+        TEMPLATES / "chains.html.jinja",
+        filters={"percent": percent, "duration": duration},
+        stats=stats,
+        title=title,
+        charts=draw({name: [*values.items()] for name, values in series.items() if values}),
+        axes={"tokens written in a turn": "turn"},
+        bars={
+            "Tools": stats.tools,
+            "Levels of search": stats.levels,
+            "How calls ended": stats.statuses,
+            "How chains ended": stats.stops,
+        },
+        box=(WIDTH, HEIGHT),
+    )
+    write_text(out, page)
