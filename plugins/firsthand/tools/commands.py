@@ -71,7 +71,7 @@ def mcp(config: Config, source: Source = None, query_time: QueryTime = None) -> 
     from firsthand.tools import config as tools_config
     from firsthand.tools.protocol import Budget
     from firsthand.tools.scope import Scope
-    from firsthand.tools.serve.call_queue import Desk
+    from firsthand.tools.serve.call_queue import CallQueue
 
     with _serving():
         from firsthand.tools.serve import mcp
@@ -80,7 +80,7 @@ def mcp(config: Config, source: Source = None, query_time: QueryTime = None) -> 
 
     async def run() -> None:
         try:
-            await mcp.serve_stdio(mcp.build(Desk(toolbox, at_work=16, budget=Budget()), lambda _: context))
+            await mcp.serve_stdio(mcp.build(CallQueue(toolbox, at_work=16, budget=Budget()), lambda _: context))
         finally:
             await toolbox.close()
 

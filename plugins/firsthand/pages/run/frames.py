@@ -22,7 +22,7 @@ OF_SPANS = 4
 def open_store(path: Path | str) -> FrameStore:
     """A frame store, or the one that a tools YAML names."""
     if Path(path).suffix in (".yaml", ".yml"):
-        from firsthand.tools.settings import read
+        from firsthand.tools.catalogue import read
 
         video = read(path).video
         if video is None:

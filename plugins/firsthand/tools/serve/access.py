@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 OPEN_PATHS = ("/health",)  # for a supervisor that holds no token
 
 
-class Gate:
+class Access:
     def __init__(self, app: ASGIApp, token: str | None, max_bytes: int, seconds: float):
         self.app, self.token, self.max_bytes, self.seconds = app, token, max_bytes, seconds
 

@@ -8,7 +8,7 @@ from firsthand.tools.protocol import Budget, Context, Outcome
 from firsthand.tools.toolbox import UNKNOWN, Toolbox
 
 
-class Desk:
+class CallQueue:
     def __init__(self, toolbox: Toolbox, at_work: int, budget: Budget):
         self.toolbox, self.budget, self.in_flight = toolbox, budget, 0
         self._places = asyncio.Semaphore(at_work)
