@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import clock, files
+from firsthand.data.build.releases.ego_qa import question_of
 from firsthand.errors import UserError
 from firsthand.question import Question, Split
 from firsthand.rollout import prompt
-from firsthand.toy.rows import LETTERS, Written, write_parquet
+from firsthand.toy.rows import Written, write_parquet
 from firsthand.toy.week import folder
 from firsthand.toy.week.splits import SPLITS
 
@@ -50,16 +51,12 @@ def agent_questions(built: folder.Folder) -> tuple[dict[Split, list[Question]], 
 
 def _question(row: dict[str, Any], split: Split) -> Question:
     targets = clock.target_spans(row["target_time"])
-    return Question(
+    return question_of(
+        row,
         id=row["ID"],
-        question=row["question"],
-        options={letter: row[f"choice_{letter.lower()}"] for letter in LETTERS},
-        answer=row["answer"],
         style="ego_r1_brief",
         data_source="toy_agent",
         split=split,
         identity=row["identity"],
-        query_time=clock.stamp(clock.query_time(row["query_time"])),
-        label=row["answerable_from"],
         labels={"type": row["type"], "target_time": " ".join(clock.format_range(*span) for span in targets)},
     )

@@ -28,8 +28,8 @@ def build(
     Example: firsthand toy build datasets/toy/week --people 2 --days 3 --seed 0
     """
     from firsthand.toy.week.build import build as build_week
-    from firsthand.toy.week.report import question_table
-    from firsthand.toy.week.week import Size
+    from firsthand.toy.week.build import question_table
+    from firsthand.toy.week.plan import Size
 
     size = Size(people, days, seed, sessions, clips, questions)
     with _bar() as bar:
@@ -49,7 +49,7 @@ def check(
     Example: firsthand toy check datasets/toy/week --all
     """
     from firsthand.toy.week.check import check as check_week
-    from firsthand.toy.week.report import findings_table
+    from firsthand.toy.week.check import findings_table
 
     with _bar() as bar:
         task = bar.add_task("looking at clips")

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from firsthand import clock, files
+from firsthand.data.build.releases.ego_qa import question_of
 from firsthand.question import Question, Split
 from firsthand.rollout import prompt
 from firsthand.toy.week import folder, world
 from firsthand.toy.week.splits import SPLITS
 from firsthand.toy.week.video import frames_at
 
-LETTERS = "ABCD"
 SPAN = (-1.0, -0.5, 0.0, 0.5)  # seconds around the moment that a video shows; the last is before the query time
 FPS = 2.0
 QUALITY = 90
@@ -72,17 +72,8 @@ def _question(week: Path, row: dict[str, Any], split: Split, medium: Literal["im
         offsets = SPAN if medium == "video" else (0.0,)
         paths = _frames(week, row["clip"], [row["moment"] + offset for offset in offsets])
         media = {"video": paths, "fps": FPS} if medium == "video" else {"images": paths}
-    return Question(
-        id=f"{row['ID']}_{medium}",
-        question=row["question"],
-        options={letter: str(row[f"choice_{letter.lower()}"]) for letter in LETTERS},
-        answer=row["answer"],
-        data_source="toy_choice",
-        split=split,
-        identity=row["identity"],
-        query_time=f"{row['query_time']['date']}_{row['query_time']['time']}",
-        label=row["answerable_from"],
-        **media,
+    return question_of(
+        row, id=f"{row['ID']}_{medium}", data_source="toy_choice", split=split, identity=row["identity"], **media
     )
 
 
@@ -120,9 +111,7 @@ def _trace(question: Question, row: dict[str, Any], scene_share: float, rng: ran
 
 
 def write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from firsthand.data.build import writers
 
-    partial = path.with_suffix(".part")
-    pq.write_table(pa.Table.from_pylist(rows), partial)
-    partial.replace(path)
+    with writers.table(path) as writer:
+        writer.add(writers.pack(path.name, rows))

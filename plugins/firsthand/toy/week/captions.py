@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from firsthand import clock
-from firsthand.toy.week.week import Clip
+from firsthand.toy.week.plan import Clip
 
 Record = dict[str, Any]
 

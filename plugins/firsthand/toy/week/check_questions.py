@@ -18,11 +18,11 @@ from firsthand.toy.week.findings import Findings
 from firsthand.toy.week.folder import Folder
 from firsthand.toy.week.memory_questions import AGE
 from firsthand.toy.week.motion import layout
+from firsthand.toy.week.plan import Clip
 from firsthand.toy.week.question_drafts import LETTERS
 from firsthand.toy.week.questions import LABELS
 from firsthand.toy.week.render import render_frame
 from firsthand.toy.week.splits import Block, block_at
-from firsthand.toy.week.week import Clip
 
 TYPES = ("EntityLog", "EventRecall", "HabitInsight", "RelationMap", "TaskMaster")
 KEYS = (

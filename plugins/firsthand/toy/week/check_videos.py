@@ -15,7 +15,7 @@ from firsthand.toy.week.build import VERBS
 from firsthand.toy.week.findings import Findings
 from firsthand.toy.week.folder import Folder
 from firsthand.toy.week.motion import COCO_JOINTS
-from firsthand.toy.week.week import FRAMES, Clip
+from firsthand.toy.week.plan import FRAMES, Clip
 from firsthand.toy.week.world import HEIGHT, WIDTH
 
 LOOK_EVERY = 40  # frames of a sampled clip, besides the moments of its questions

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from firsthand import clock
 from firsthand.toy.week import captions, world
+from firsthand.toy.week.plan import Clip, Event
 from firsthand.toy.week.question_drafts import Draft
-from firsthand.toy.week.week import Clip, Event
 
 AGE = clock.HOUR  # a fact is at least so old when it is asked for
 TIMES = 3  # it is asked for at most so often, and again only when every other fact has been asked for

@@ -19,10 +19,10 @@ from typing import Any
 
 from firsthand import clock
 from firsthand.toy.week.memory_questions import memory_drafts
+from firsthand.toy.week.plan import Clip, Size
 from firsthand.toy.week.question_drafts import LETTERS, Draft
 from firsthand.toy.week.seen_questions import interaction_drafts, prior_drafts, prior_facts, scene_drafts
 from firsthand.toy.week.splits import blocks
-from firsthand.toy.week.week import Clip, Size
 
 LABELS = ("prior", "scene", "interaction", "memory")
 Row = dict[str, Any]

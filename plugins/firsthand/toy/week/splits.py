@@ -9,7 +9,7 @@ from typing import Any
 
 from firsthand import clock
 from firsthand.question import Split
-from firsthand.toy.week.week import Clip, Size
+from firsthand.toy.week.plan import Clip, Size
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
