@@ -11,7 +11,7 @@ FLAGS += " --disable-component-update --disable-sync --hide-scrollbars --enable-
 
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory) -> list[str]:
-    """The command line without a page. All starts share one profile: making it takes longer than opening a page."""
+    """The command line without a page. All starts share one profile, which saves a little of each."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
         warnings.warn("no chromium: pages are NOT tested in a browser; apt-get install -y chromium", stacklevel=1)
