@@ -20,11 +20,11 @@ def show(stats: Stats) -> None:
         "chains": f"{stats.chains} of {stats.questions} questions",
         "right": f"{100 * stats.right.accuracy:.1f} %, {100 * low:.1f}–{100 * high:.1f} (Wilson 95 %), "
         f"{stats.right.correct} of {stats.right.n}",
-        "calls a chain": f"{stats.per_chain(stats.calls):.2f}",
+        "calls per chain": f"{stats.per_chain(stats.calls):.2f}",
         "turns with a thought": f"{stats.thoughts} of {stats.turns}",
-        "tokens a chain": f"{stats.per_chain(stats.prompt_tokens):.0f} read, "
+        "tokens per chain": f"{stats.per_chain(stats.prompt_tokens):.0f} read, "
         f"{stats.per_chain(stats.completion_tokens):.0f} written",
-        "seconds a chain": f"{stats.per_chain(stats.seconds):.1f}",
+        "seconds per chain": f"{stats.per_chain(stats.seconds):.1f}",
         "cost": f"{stats.cost:.4f} US dollars"
         + (f", without {stats.unpriced} chains of unknown price" if stats.unpriced else ""),
         "tools": _counts(stats.tools),

@@ -36,7 +36,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8001,
     source: Source = None,
     query_time: QueryTime = None,
-    calls: Annotated[int, typer.Option(min=1, help="Tool calls at work at once; more wait.")] = 256,
+    calls: Annotated[int, typer.Option(min=1, help="Tool calls that run at a time; more wait.")] = 256,
     seconds: Annotated[float, typer.Option(min=0.1, help="Deadline of one call, retries included.")] = 60.0,
 ) -> None:
     """One server for all people and videos: /query /video_llm /vlm (Ego-R1), /get_observation (verl-tool), /mcp.

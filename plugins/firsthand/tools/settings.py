@@ -21,13 +21,13 @@ class Strict(BaseModel):
 
 class Oracle(Strict):
     kind: Literal["oracle"]
-    root: Path  # of a toy week
+    root: Path  # the folder of a toy week
 
 
 class Remote(Strict):
     model: str
     key_env: list[str] = []  # environment variables that hold keys, one or several each
-    per_minute: float = Field(math.inf, gt=0)  # calls a minute and key, of all processes together
+    per_minute: float = Field(math.inf, gt=0)  # calls per minute and key, all processes together
     burst: int = Field(8, ge=1)  # calls that may come at once
     max_tokens: int = Field(512, ge=1)
     price: Price = Price()

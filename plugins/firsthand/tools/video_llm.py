@@ -25,7 +25,7 @@ NAME_IS_A_WORD = False
 class Settings(Strict):
     backend: str
     fps: float = Field(1.0, gt=0)
-    max_frames: int = Field(64, ge=1)  # of ten minutes
+    max_frames: int = Field(64, ge=1)  # for each ten minutes
     max_pixels: int = Field(448 * 448, ge=1024)
 
 

@@ -1,4 +1,4 @@
-"""Questions for an agent with tools: those of a week's memory that its written records answer.
+"""Questions for an agent with tools: the memory questions of a week that its written records can answer.
 
 The week also asks what was used last and what happened most often; its summaries keep neither uses nor counts, so that
 no search could tell, and these questions are left aside. The short system prompt is for models with little room; a
@@ -18,7 +18,7 @@ from firsthand.toy.rows import Written, write_parquet
 from firsthand.toy.week import folder
 from firsthand.toy.week.splits import SPLITS
 
-ASKS = ("TaskMaster", "RelationMap")  # where a thing was put down, to whom it was handed over
+ASKS = ("TaskMaster", "RelationMap")  # types that ask where a thing was put down, to whom it was handed over
 
 
 def build_agent_rows(week: Path) -> Written:
@@ -34,7 +34,7 @@ def build_agent_rows(week: Path) -> Written:
 
 
 def agent_questions(built: folder.Folder) -> tuple[dict[Split, list[Question]], dict[str, int]]:
-    """By split; and what was left aside, and why."""
+    """Questions by split, and what was left out and why."""
     split_of: dict[str, Split] = {id_: split for split in SPLITS for id_ in built.splits[split]["questions"]}
     by_split: dict[Split, list[Question]] = {split: [] for split in SPLITS}
     aside: Counter[str] = Counter()

@@ -19,9 +19,9 @@ def build(
     people: Annotated[int, typer.Option(help="Camera wearers, 1 to 6; the last third (at least one) is the test.")] = 2,
     days: Annotated[int, typer.Option(help="1 to 7; the last day of the other people is the development split.")] = 3,
     seed: Annotated[int, typer.Option(help="Equal seeds and sizes give equal bytes.")] = 0,
-    sessions: Annotated[int, typer.Option(help="Recordings a day, 1 to 6, more than an hour apart.")] = 4,
-    clips: Annotated[int, typer.Option(help="30-s clips a recording, 1 to 60.")] = 8,
-    questions: Annotated[int, typer.Option(help="Questions a person, equally many of each label.")] = 120,
+    sessions: Annotated[int, typer.Option(help="Recordings per day, 1 to 6, more than an hour apart.")] = 4,
+    clips: Annotated[int, typer.Option(help="30-second clips per recording, 1 to 60.")] = 8,
+    questions: Annotated[int, typer.Option(help="Questions per person, equally many of each label.")] = 120,
 ) -> None:
     """Build a week with known truth: clips, boxes, poses, captions, summaries, questions and splits.
 
@@ -44,7 +44,7 @@ def check(
     out: Annotated[Path, typer.Argument(help="Folder of a built week.")],
     all_clips: Annotated[bool, typer.Option("--all", help="Decode every clip instead of a sample of 24.")] = False,
 ) -> None:
-    """Prove that files, boxes, captions, labels and splits of a week are what they claim; exit 1 with what is not.
+    """Prove that files, boxes, captions, labels and splits of a week are correct; exit code 1 and a list if not.
 
     Example: firsthand toy check datasets/toy/week --all
     """
@@ -107,7 +107,7 @@ def model(
 
     for kind in kinds.split(","):
         if kind not in base_model.KINDS:
-            raise UserError(f"--kinds: {kind!r} is none of {', '.join(base_model.KINDS)}")
+            raise UserError(f"--kinds: {kind!r} is not one of {', '.join(base_model.KINDS)}")
         target = out / f"tiny_{kind}"
         if train:
             for drill, count in base_model.train(kind, target, Path("runs/tiny_base")).items():

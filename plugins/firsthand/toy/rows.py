@@ -27,7 +27,7 @@ QUALITY = 90
 
 @dataclass
 class Written:
-    """What was made, and what of the week was left aside and why."""
+    """What was made, and what was left out of it and why."""
 
     counts: dict[str, int]
     left_aside: dict[str, int] = field(default_factory=dict)
@@ -36,8 +36,8 @@ class Written:
 def build_rows(week: Path, scene_share: float, seed: int, tick: Callable[[int, int], None]) -> Written:
     built = folder.load(week)
     split_of: dict[str, Split] = {id_: split for split in SPLITS for id_ in built.splits[split]["questions"]}
-    told = built.all_questions()
-    visual = [row for row in told if row["answerable_from"] != "memory"]
+    questions_of_week = built.all_questions()
+    visual = [row for row in questions_of_week if row["answerable_from"] != "memory"]
     questions: list[tuple[Question, dict[str, Any]]] = []
     for number, row in enumerate(visual, 1):
         for medium in ("image", "video"):
@@ -57,7 +57,7 @@ def build_rows(week: Path, scene_share: float, seed: int, tick: Callable[[int, i
     test = _one_medium_each(question for question, _ in questions if question.split == "test")
     files.write_jsonl(week / "choice_test.jsonl", [prompt.eval_row(row) for row in test])
     counts = {"sft": len(sft), **{name: len(rows) for name, rows in parts.items()}, "test": len(test)}
-    return Written(counts, {"memory questions (they need tools)": len(told) - len(visual)})
+    return Written(counts, {"memory questions (they need tools)": len(questions_of_week) - len(visual)})
 
 
 def _one_medium_each(questions: Iterable[Question]) -> list[Question]:

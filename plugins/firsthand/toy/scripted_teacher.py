@@ -19,7 +19,7 @@ from firsthand.rollout.episodes import Task
 from firsthand.tools.protocol import Image
 from firsthand.toy.week import captions
 
-GUESSES = 0.9  # of the traces; a quarter of them are right by luck
+GUESSES = 0.9  # share of the traces that guess; a quarter of them are right by luck
 
 
 class Expert:

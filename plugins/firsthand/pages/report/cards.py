@@ -30,7 +30,7 @@ def duration(seconds: float) -> str:
 
 
 def groups(report: RunReport) -> list[dict[str, Any]]:
-    """The rows of the accuracy table: all questions, then each label, with one tally a model that has it."""
+    """The rows of the accuracy table: all questions, then each label, with one tally per model that has it."""
     labels = dict.fromkeys(label for row in report.table for label in row.by)
     rows: list[tuple[str, list[tuple[str, Tally]]]] = [("all questions", [(row.model, row) for row in report.table])]
     rows += [(label, [(row.model, row.by[label]) for row in report.table if label in row.by]) for label in labels]
@@ -78,7 +78,7 @@ def _card(trajectory: Trajectory, media_root: Path, most_frames: int) -> dict[st
         "images": images,
         "answers": answers,
         "verdicts": verdicts,
-        "scale": max([1.0, *values]),  # of the bars beside the reward parts
+        "scale": max([1.0, *values]),  # full length of the bars beside the reward parts
     }
 
 

@@ -32,7 +32,7 @@ class Built:
     curves: int
     size: int  # bytes of the page and its chunks
     chunks: Path | None  # the folder beside the page, if it needs one
-    unread: list[str] = field(default_factory=list)  # lines that are no JSON
+    unread: list[str] = field(default_factory=list)  # lines that are not JSON
     ignored: list[Path] = field(default_factory=list)  # files in the folder that hold something else
     missing_frames: int = 0
 
@@ -91,13 +91,13 @@ def _read(
             for where, line in run_files.read(path, unread, lambda size: bar.advance(task, size)):
                 row = episode.read(where, line)
                 index.add(source, row)
-                said = row.as_json()
+                shown = row.as_json()
                 pictures: dict[str, str] = {}
                 if thumbnails:
                     names, pictures = thumbnails.of(row)
-                    for turn, frames in zip(said.get("turns", []), names, strict=True):
+                    for turn, frames in zip(shown.get("turns", []), names, strict=True):
                         turn |= {"frames": frames} if frames else {}
-                chunks.add(said, pictures)
+                chunks.add(shown, pictures)
                 if row.step is not None:
                     steps[row.step].append(rollout(row))
             curves.add(steps)

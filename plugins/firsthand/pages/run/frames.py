@@ -1,7 +1,7 @@
 """Small pictures of the moments of a trajectory, out of the run's frame store.
 
 Where a tool brought frames, these are the frames. Where it only spoke about a stretch of the video, a few frames of
-that stretch show what was there; the page says which of both it is.
+that stretch show what was there; the page says which of the two it shows.
 """
 
 import base64
@@ -15,7 +15,7 @@ from firsthand.pages.run.episode import Shown
 from firsthand.rollout.trace import Turn
 
 PIXELS = 220 * 165
-MOST = 12  # of one turn
+MOST = 12  # frames of one turn
 OF_SPANS = 4
 
 
@@ -29,7 +29,7 @@ def open_store(path: Path | str) -> FrameStore:
             raise UserError(f"{path}: names no frame store (`video:`)")
         path = video
     store = FrameStore(path)
-    store.sources()  # an error here is better than one a frame
+    store.sources()  # an error here is better than one per frame
     return store
 
 

@@ -1,6 +1,6 @@
-"""What stands before every route: a bearer token, a bound on the body's size, and a bound on how long it may take.
+"""What every request passes first: a bearer token, a limit on the body's size, and a limit on how long it may take.
 
-Plain ASGI, since a wrapper of responses would stand in the way of MCP's streams. The body is read whole before a route
+Plain ASGI, since a wrapper around responses would break MCP's streams. The body is read whole before a route
 sees the request: bodies here are small, and a client that sends a byte a minute must not hold a route.
 """
 

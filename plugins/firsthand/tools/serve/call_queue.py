@@ -1,4 +1,4 @@
-"""Where the calls of all transports arrive: so many at work at once, the others wait their turn."""
+"""Where the calls of all transports arrive: up to `at_work` of them run at a time, the others wait."""
 
 import asyncio
 from dataclasses import replace
@@ -22,7 +22,7 @@ class CallQueue:
             self.in_flight -= 1
 
     def refuse(self, correction: str) -> Outcome:
-        """What a model wrote is no call of any tool."""
+        """What a model wrote is not a call of any tool."""
         outcome = Outcome("user_error", correction)
         self.toolbox.counters.add(UNKNOWN, outcome)
         return outcome

@@ -25,7 +25,7 @@ HTTP_STATUS = {"ok": 200, "user_error": 422, "blocked_by_time": 422, "timeout": 
 
 
 class Actions(BaseModel):
-    """The body of verl-tool's clients, one entry a trajectory; other keys are theirs and not needed here."""
+    """The body of verl-tool's clients, one entry per trajectory; other keys are theirs and not needed here."""
 
     trajectory_ids: list[str] = Field(min_length=1, max_length=MAX_BATCH)
     actions: list[str]

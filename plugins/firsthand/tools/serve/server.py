@@ -31,8 +31,8 @@ LOOPBACK = ("127.0.0.1", "localhost")
 
 @dataclass(frozen=True)
 class Limits:
-    calls: int = 256  # tool calls at work at once; more wait
-    budget: Budget = field(default_factory=Budget)  # of one call
+    calls: int = 256  # tool calls that run at a time; more wait
+    budget: Budget = field(default_factory=Budget)  # for one call
     connections: int = 2048  # more are answered 503 at once
     body_bytes: int = 1 << 20
     body_seconds: float = 30.0

@@ -25,8 +25,8 @@ def recital_row(rng: random.Random) -> list[Turn]:
     """
     things = rng.sample(world.OBJECTS, rng.randint(3, 6))
     said = [_event(rng, thing) for thing in things]
-    told = ", ".join(f"{event[1]} {_value(event)} " for event in rng.choices(said, k=RECITED))
-    return [(f"{_record(said, rng)}\nwhat is said ?", told.strip())]
+    recital = ", ".join(f"{event[1]} {_value(event)} " for event in rng.choices(said, k=RECITED))
+    return [(f"{_record(said, rng)}\nwhat is said ?", recital.strip())]
 
 
 def memory_row(rng: random.Random) -> list[Turn]:

@@ -34,13 +34,13 @@ from firsthand.toy.week.render import render_frame
 from firsthand.toy.week.splits import SPLITS, assign
 
 CARD = "README.md"  # the data card lies beside the week that is built
-FORMAT = 2  # of the folder; a build never continues a folder of another format
+FORMAT = 2  # version of the folder's layout; a build never continues a folder of another format
 VERBS = ("hold", *world.VERBS)  # what `verb` in the boxes' files counts
 Counts = Counter[tuple[str, str]]  # (split, label) -> questions
 
 
 def build(out: Path, size: Size, progress: Callable[[int, int], None] = lambda done, total: None) -> Counts:
-    """Builds what is missing. `progress` is told how many clips of how many are done."""
+    """Builds what is missing; calls `progress` with the number of clips done and of all clips."""
     _claim(out, size)
     plan = plan_week(size)
     clips = [clip for own in plan.values() for clip in own]

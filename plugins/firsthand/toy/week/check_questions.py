@@ -72,9 +72,9 @@ def _check_schema(row: Row, identity: str, ids: Counter, found: Findings, name: 
     found.require(not missing, "schema", name, f"without {', '.join(missing)}")
     found.require(ids[row["ID"]] == 1, "schema", name, f"the ID is used {ids[row['ID']]} times")
     found.require(row["identity"] == identity, "schema", name, f"identity {row['identity']} in {identity}'s file")
-    found.require(row["type"] in TYPES, "schema", name, f"type {row['type']!r} is none of {', '.join(TYPES)}")
+    found.require(row["type"] in TYPES, "schema", name, f"type {row['type']!r} is not one of {', '.join(TYPES)}")
     found.require(row["answerable_from"] in LABELS, "schema", name, f"unknown label {row['answerable_from']!r}")
-    found.require(row["answer"] in LETTERS, "schema", name, f"answer {row['answer']!r} is no letter of {LETTERS}")
+    found.require(row["answer"] in LETTERS, "schema", name, f"answer {row['answer']!r} is not a letter of {LETTERS}")
     found.require(len(set(options(row).values())) == len(LETTERS), "schema", name, "two options are the same")
     asked = clock.from_question(row["query_time"])
     found.require(
@@ -170,8 +170,8 @@ def recall(question: str, deeds: list[Deed]) -> str | None:
         (r"which thing did i last (pour|open|shake) \?", "verb", "thing", None),
     ):
         if found := re.fullmatch(pattern, question):
-            told = [d[value] for _, _, d in deeds if d[subject] == found[1] and d["verb"] == (verb or found[1])]
-            return told[-1] if told else None
+            values = [d[value] for _, _, d in deeds if d[subject] == found[1] and d["verb"] == (verb or found[1])]
+            return values[-1] if values else None
     return None
 
 

@@ -20,7 +20,7 @@ from firsthand.toy.week.world import HEIGHT, WIDTH
 
 LOOK_EVERY = 40  # frames of a sampled clip, besides the moments of its questions
 STRAY = 100  # pixels outside a box: blurred outlines make up to 50, a misplaced hand hundreds
-SKIN_SHARE = 0.2  # of a hand's box over a clip; fingers around a thing show less than an open hand
+SKIN_SHARE = 0.2  # least share of skin in a hand's box over a clip; fingers around a thing show less than an open hand
 _BOXES = ("left", "right", "interaction")
 
 

@@ -1,4 +1,4 @@
-"""A built week as it lies on disk, read back for the proofs; a folder that is none is one clear error."""
+"""A built week as it lies on disk, read back for the proofs. Any other folder gives one clear error."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields

@@ -1,7 +1,7 @@
 """The plan of a week: who is recorded when, in which room, at which table, and what the hands do; no pixels yet.
 
-A day has a few recording sessions with gaps of more than an hour. A session is a row of 30-s clips without a gap; it
-goes through several rooms, and what is in the hand is carried along. Each person and day has its own random stream,
+A day has a few recording sessions with gaps of more than an hour. A session is a series of 30-second clips without
+a gap; it goes through several rooms, and what is in the hand is carried along. Each person and day has its own random stream,
 so that a longer week begins with the shorter one.
 """
 

@@ -23,7 +23,7 @@ _PALETTE = np.array(
         sprites.WATER,
     ]
 )
-_STEP = 8  # of a colour channel; finer does not matter
+_STEP = 8  # colour channels are compared in steps of 8; finer does not matter
 _SKIN = len(world.OBJECTS)
 _BARE_TABLE = np.s_[66:72, 0:4]  # no hand, thing or sleeve ever covers it; its colour tells the light
 HANDS_ONLY = 66  # below this row lies nothing but what hands hold
