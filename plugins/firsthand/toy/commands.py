@@ -83,7 +83,7 @@ def rows(
 def agent_rows(
     week: Annotated[Path, typer.Argument(help="Folder of a built week; the rows are written beside it.")],
 ) -> None:
-    """Write the questions that only memory answers: for an agent with tools, as questions and as GRPO prompts.
+    """Write the questions that only memory can answer: for an agent with tools, as questions and as GRPO prompts.
 
     Example: firsthand toy agent-rows datasets/toy_agent
     """

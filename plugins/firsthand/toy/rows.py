@@ -68,7 +68,7 @@ def _one_medium_each(questions: Iterable[Question]) -> list[Question]:
 
 def _question(week: Path, row: dict[str, Any], split: Split, medium: Literal["image", "video"]) -> Question:
     media: dict[str, Any] = {}
-    if "clip" in row:  # what the prior answers needs no picture
+    if "clip" in row:  # a question that the prior answers needs no picture
         offsets = SPAN if medium == "video" else (0.0,)
         paths = _frames(week, row["clip"], [row["moment"] + offset for offset in offsets])
         media = {"video": paths, "fps": FPS} if medium == "video" else {"images": paths}

@@ -54,7 +54,7 @@ def build(out: Path, size: Size, progress: Callable[[int, int], None] = lambda d
 
 
 def _claim(out: Path, size: Size) -> None:
-    """The manifest says whose folder it is; a build touches no other."""
+    """The manifest says which build a folder belongs to; a build never touches another folder."""
     manifest, wanted = out / "manifest.json", {"format": FORMAT, **asdict(size)}
     if manifest.exists():
         found = files.read_json(manifest)
@@ -104,7 +104,7 @@ def _write_texts(out: Path, plan: dict[str, list[Clip]], size: Size) -> Counts:
 
 
 def question_table(counts: Counter[tuple[str, str]], size: Size) -> None:
-    """Questions by split and label, and how many of those asked for the week was too small to hold."""
+    """Questions by split and label, and how many of the requested ones did not fit into the week."""
     from rich.console import Console
     from rich.table import Table
 

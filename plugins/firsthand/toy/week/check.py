@@ -14,7 +14,7 @@ from firsthand.toy.week.findings import Findings
 from firsthand.toy.week.folder import Folder, Row, load
 from firsthand.toy.week.plan import Clip
 
-SAMPLE = 24  # clips that are decoded when not all are
+SAMPLE = 24  # how many clips are decoded unless all are
 
 
 def check(
@@ -39,7 +39,7 @@ def check(
 
 
 def _sample(folder: Folder, all_clips: bool, asked: set[str]) -> list[Clip]:
-    """Evenly over the week, of the clips with questions if there are any."""
+    """Clips spread evenly over the week, chosen from those with questions if there are any."""
     clips = folder.all_clips()
     if all_clips:
         return clips
@@ -48,7 +48,7 @@ def _sample(folder: Folder, all_clips: bool, asked: set[str]) -> list[Clip]:
 
 
 def findings_table(found: Findings) -> None:
-    """One line a proof, then everything that failed by its id."""
+    """One line per proof, then everything that failed with its id."""
     from rich.console import Console
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""Proofs about questions: the schema, and that each can be answered from what its label says and from nothing less.
+"""Proofs about questions: the schema, and that each can be answered from the source its label names, not from less.
 
 Memory questions are answered anew from the text of the 30-s captions, once with what was known at query time, once with
 only the last hour, once with the whole block; the code that asked them is not used.
@@ -83,7 +83,7 @@ def _check_schema(row: Row, identity: str, ids: Counter, found: Findings, name: 
 
 
 def _check_prior(row: Row, found: Findings, name: str) -> None:
-    """Follows from world.py alone."""
+    """The answer follows from world.py alone."""
     home = re.fullmatch(r"where do i usually keep the (\w+) \?", row["question"])
     colour = re.fullmatch(r"which colour is the (\w+) \?", row["question"])
     right = world.THINGS[home[1]].home if home else world.THINGS[colour[1]].colour if colour else None
@@ -158,7 +158,7 @@ def _deeds(records: list[Row], block: Block) -> list[Deed]:
 
 
 def recall(question: str, deeds: list[Deed]) -> str | None:
-    """The answer to a memory question by what the captions say, None if they say nothing."""
+    """The answer to a memory question according to the captions; None if they do not say."""
     if most := MOST.fullmatch(question):
         asked, verb, day = most[1] or most[2], most[3], int(most[4])
         numbers = Counter(d[asked] for start, _, d in deeds if d["verb"] == verb and clock.day(start) == day)
