@@ -18,7 +18,7 @@ from firsthand.evals.benchmarks import SUITE
 from firsthand.files import read_json, read_jsonl, write_text
 from firsthand.rollout.agent import LAST_TURN
 from firsthand.rollout.loop_file import read_loop
-from firsthand.tools import settings
+from firsthand.tools import catalogue
 
 
 def results(tmp_path: Path) -> dict[str, Any]:
@@ -330,7 +330,7 @@ def test_the_loops_of_the_suite(name, monkeypatch) -> None:
     assert str(SUITE[name].loop) in shown
     for agent in ("ego_r1", "ego_r1_native"):
         loop = read_loop(SUITE[name].loop, agent)
-        assert loop.toolbox and settings.read(loop.toolbox)
+        assert loop.toolbox and catalogue.read(loop.toolbox)
         if name in ("egoschema", "videomme_long"):
             assert loop.turns == SUITE[name].turns and name.partition("_")[0] in str(loop.toolbox)
             weeks = read_loop(Path("recipes/ego_r1/loops/egolife.yaml"), agent)
