@@ -17,7 +17,8 @@ from firsthand.cli import app
 from firsthand.files import read_jsonl
 from firsthand.rollout.loop_file import read_loop
 from firsthand.rollout.prompt import messages
-from firsthand.tools.settings import read, read_as
+from firsthand.tools.catalogue import read
+from firsthand.tools.settings import read_as
 
 SEARCH = {"level": "day", "keywords": ["kettle"], "start_time": "DAY1_11000000", "query_time": "DAY1_12000000"}
 

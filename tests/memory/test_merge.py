@@ -12,7 +12,7 @@ from firsthand.memory.jobs import cut
 from firsthand.memory.merge import FINE_TO_COARSE, GAP, merged, summaries, windows
 from firsthand.memory.records import Record
 from firsthand.toy.week import captions
-from firsthand.toy.week.week import Size, plan_week
+from firsthand.toy.week.plan import Size, plan_week
 
 
 def clips(*stretches: tuple[str, int]) -> list[Record]:

@@ -9,7 +9,7 @@ from firsthand.media.extract import extract
 from firsthand.memory.ego_r1_files import Problems, find, read
 from firsthand.memory.store import Store
 from firsthand.toy.week.build import build
-from firsthand.toy.week.week import Size
+from firsthand.toy.week.plan import Size
 
 settings.register_profile("firsthand", deadline=None)  # a busy machine is not a failure
 settings.load_profile("firsthand")

@@ -11,8 +11,8 @@ from firsthand.errors import UserError
 from firsthand.files import read_yaml
 from firsthand.recipe.kind import detect
 from firsthand.tools import config
+from firsthand.tools.catalogue import read
 from firsthand.tools.protocol import Context
-from firsthand.tools.settings import read
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -45,7 +45,7 @@ def test_recipes_are_valid() -> None:
         ("tools: {rag: }", "memory: not set"),
         ("tools: {frames: }", "video: not set"),
         ("tools: {vlm: {}}", "tools.vlm.backend: Field required"),
-        ("tools: {frames: }\nvideo: nowhere", "video: nowhere is no folder"),
+        ("tools: {frames: }\nvideo: nowhere", "video: nowhere is not a folder"),
         ("tools: {vlm: {backend: eyes}}\nvideo: .", "there is no backend 'eyes'; backends: none"),
         ("tools: {vlm: {backend: a}}\nvideo: .\nbackends: {a: {kind: oracle, root: nowhere}}", "toy build"),
         ("tools: {rag: }\nmemory: {store: nowhere.sqlite}", "nowhere.sqlite: no such memory"),

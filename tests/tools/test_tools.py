@@ -13,8 +13,9 @@ from PIL import Image as Picture
 from firsthand import clock, files
 from firsthand.tools import config
 from firsthand.tools.backends.base import Answer, Sight
+from firsthand.tools.crop import Crop, crop
 from firsthand.tools.environment import Environment
-from firsthand.tools.frames import Crop, Frames, crop
+from firsthand.tools.frames import Frames
 from firsthand.tools.protocol import Budget, Context, Outcome, Unavailable
 from firsthand.tools.toolbox import Toolbox
 from firsthand.tools.video_llm import PIECE, VideoLlm, pieces

@@ -9,9 +9,9 @@ import pytest
 from firsthand.toy.week import captions
 from firsthand.toy.week.build import build
 from firsthand.toy.week.folder import Folder
+from firsthand.toy.week.plan import Size, plan_week
 from firsthand.toy.week.questions import questions
 from firsthand.toy.week.splits import assign
-from firsthand.toy.week.week import Size, plan_week
 
 hypothesis.settings.register_profile("no deadline", deadline=None)  # time says nothing on a busy machine
 hypothesis.settings.load_profile("no deadline")

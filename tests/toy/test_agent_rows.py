@@ -21,7 +21,7 @@ from firsthand.toy import scripted_teacher
 from firsthand.toy.agent_rows import agent_questions, build_agent_rows
 from firsthand.toy.tiny_models.memory_drills import read_turns, recital_row, search_drill
 from firsthand.toy.week.folder import Folder
-from firsthand.toy.week.week import Size
+from firsthand.toy.week.plan import Size
 
 
 @pytest.fixture(scope="module")

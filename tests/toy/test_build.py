@@ -12,7 +12,7 @@ from firsthand.cli import app
 from firsthand.errors import UserError
 from firsthand.toy.week import build as toy_build
 from firsthand.toy.week.folder import load
-from firsthand.toy.week.week import Size
+from firsthand.toy.week.plan import Size
 
 
 def contents(out: Path) -> dict[str, bytes]:

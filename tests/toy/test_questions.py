@@ -8,9 +8,9 @@ from firsthand.toy.week import world
 from firsthand.toy.week.check_memory import check_memory
 from firsthand.toy.week.check_questions import TYPES, check_questions, options
 from firsthand.toy.week.check_splits import check_splits
+from firsthand.toy.week.plan import Size
 from firsthand.toy.week.questions import LABELS
 from firsthand.toy.week.splits import SPLITS
-from firsthand.toy.week.week import Size
 
 SIZES = [
     Size(),

@@ -19,7 +19,7 @@ from firsthand.rollout import prompt
 from firsthand.toy import rows as toy_rows
 from firsthand.toy.rows import FPS, SPAN, Written, build_rows
 from firsthand.toy.week import video
-from firsthand.toy.week.week import Size
+from firsthand.toy.week.plan import Size
 
 PARQUETS = {"train": "choice_grpo_train.parquet", "dev": "choice_grpo_dev.parquet"}
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from firsthand import clock
 from firsthand.errors import UserError
-from firsthand.toy.week import week, world
+from firsthand.toy.week import plan, world
+from firsthand.toy.week.plan import Size, plan_week
 from firsthand.toy.week.splits import SPLITS, blocks
-from firsthand.toy.week.week import Size, plan_week
 
 sizes = st.builds(
     Size,
@@ -35,12 +35,12 @@ def test_hands_hold_only_what_they_took_from_the_table(size):
             assert held is None or held.thing in clip.table
             end = 0
             for event in clip.events:
-                assert end <= event.first < event.end <= week.FRAMES
+                assert end <= event.first < event.end <= plan.FRAMES
                 assert event.thing in clip.table
                 assert (event.verb == "pick up") == (held is None)
                 assert held is None or (held.thing, held.hand) == (event.thing, event.hand)
                 assert (event.guest is None) == (event.verb != "hand over")
-                held = None if event.leaves_hand else week.Held(event.thing, event.hand)
+                held = None if event.leaves_hand else plan.Held(event.thing, event.hand)
                 end = event.end
 
 
@@ -52,7 +52,7 @@ def test_sessions_are_contiguous_and_more_than_an_hour_apart(size):
         gaps = [clock.seconds_between(a.end, b.start) for a, b in itertools.pairwise(clips)]
         breaks = [gap for gap in gaps if gap]
         assert len(breaks) == size.days * size.sessions - 1
-        assert all(gap >= week.GAP for gap in breaks)
+        assert all(gap >= plan.GAP for gap in breaks)
         assert all(clock.day(clip.start) == clock.day(clip.end) for clip in clips)
         assert len({clip.video for clip in clips}) == len(clips)
 
@@ -65,7 +65,7 @@ def test_a_longer_week_begins_with_the_shorter():
 
 def test_truth_files_give_back_the_clips():
     for identity, clips in plan_week(Size(people=2, days=1)).items():
-        assert [week.from_json(identity, week.to_json(clip)) for clip in clips] == clips
+        assert [plan.from_json(identity, plan.to_json(clip)) for clip in clips] == clips
 
 
 def test_clips_are_named_as_egolife_names_them():

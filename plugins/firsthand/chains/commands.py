@@ -112,9 +112,8 @@ def stats(
     Example: firsthand cott stats outputs/cott/toy.jsonl --html outputs/cott/toy.html
     """
     from firsthand.chains.chain import read_chains
-    from firsthand.chains.page import write_page
+    from firsthand.chains.show import show, write_page
     from firsthand.chains.stats import measure
-    from firsthand.chains.tables import show
     from firsthand.errors import UserError
 
     found = measure(chain.episode for chain in read_chains(chains))

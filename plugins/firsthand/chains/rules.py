@@ -15,12 +15,12 @@ from firsthand.data.leaks.guard import Guard
 from firsthand.question import Question
 from firsthand.rollout.episodes import Episode
 from firsthand.rollout.turn_text import Answer, Call
+from firsthand.tools.catalogue import names_that_are_words
 from firsthand.tools.protocol import FAULTS
 
 Rule = Callable[[Episode], str | None]
 
 _SENTENCE = re.compile(r"(?<=[.!?\n])\s+")
-_PLAIN_WORDS = {"frames", "crop", "terminate"}  # names of tools that are also ordinary words
 
 
 @dataclass
@@ -113,7 +113,7 @@ def _mismatch(episode: Episode) -> str | None:
         if action.name not in tools:
             return f"turn {number} calls {action.name}, which is not a tool"
         last = _SENTENCE.split(action.thought.strip())[-1].lower()
-        named = {tool for tool in tools - _PLAIN_WORDS if re.search(rf"\b{re.escape(tool)}\b", last)}
+        named = {tool for tool in tools - names_that_are_words() if re.search(rf"\b{re.escape(tool)}\b", last)}
         if named and action.name not in named:
             return f"turn {number} speaks of {' and '.join(sorted(named))} and calls {action.name}"
     return None

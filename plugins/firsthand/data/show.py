@@ -8,12 +8,10 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from PIL import Image
 
 from firsthand.data.check.rules import placeholders
@@ -23,6 +21,7 @@ from firsthand.data.read.data_file import Source
 from firsthand.data.read.rows import Broken, Rows
 from firsthand.data.read.sample import Sample, Unreadable, Video
 from firsthand.errors import UserError
+from firsthand.html.render import render
 from firsthand.media.limits import Budget
 from firsthand.media.paths import inside
 from firsthand.media.reading import read_image
@@ -224,16 +223,7 @@ def as_text(shown: Shown) -> str:
 
 
 def as_html(shown: Shown) -> str:
-    return _template().render(shown=shown, limits=shown.source.limits).encode(errors="replace").decode()
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    return environment.get_template("show.html.jinja")
+    return render(Path(__file__).with_name("show.html.jinja"), shown=shown, limits=shown.source.limits)
 
 
 def _data_url(picture: Image.Image) -> str:

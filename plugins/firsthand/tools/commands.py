@@ -36,7 +36,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8001,
     source: Source = None,
     query_time: QueryTime = None,
-    calls: Annotated[int, typer.Option(min=1, help="Tool calls at work at once; more wait.")] = 256,
+    calls: Annotated[int, typer.Option(min=1, help="Tool calls that run at a time; more wait.")] = 256,
     seconds: Annotated[float, typer.Option(min=0.1, help="Deadline of one call, retries included.")] = 60.0,
 ) -> None:
     """One server for all people and videos: /query /video_llm /vlm (Ego-R1), /get_observation (verl-tool), /mcp.
@@ -71,7 +71,7 @@ def mcp(config: Config, source: Source = None, query_time: QueryTime = None) -> 
     from firsthand.tools import config as tools_config
     from firsthand.tools.protocol import Budget
     from firsthand.tools.scope import Scope
-    from firsthand.tools.serve.call_queue import Desk
+    from firsthand.tools.serve.call_queue import CallQueue
 
     with _serving():
         from firsthand.tools.serve import mcp
@@ -80,7 +80,7 @@ def mcp(config: Config, source: Source = None, query_time: QueryTime = None) -> 
 
     async def run() -> None:
         try:
-            await mcp.serve_stdio(mcp.build(Desk(toolbox, at_work=16, budget=Budget()), lambda _: context))
+            await mcp.serve_stdio(mcp.build(CallQueue(toolbox, at_work=16, budget=Budget()), lambda _: context))
         finally:
             await toolbox.close()
 

@@ -127,7 +127,7 @@ class RateLimit:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        # A connection a call: it costs a fraction of a millisecond and survives forks, threads and loops.
+        # One connection per call: it costs a fraction of a millisecond and survives forks, threads and loops.
         with closing(sqlite3.connect(self.path, timeout=10.0, isolation_level=None)) as database:
             database.execute("PRAGMA synchronous = OFF")  # what a power cut takes away is a minute's counts
             database.execute("BEGIN IMMEDIATE")

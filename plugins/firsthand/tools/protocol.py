@@ -1,4 +1,4 @@
-"""What a tool is, what it is told, and how every call ends.
+"""What a tool is, what it gets, and how every call ends.
 
 A model chooses a tool and its arguments; everything else comes from the row that is being answered. So a `Context` is
 never built from model output, and arguments can only narrow it: another person's week, or a moment after the question
@@ -77,11 +77,11 @@ class BlockedByTime(Exception):
 
 
 class Failed(Exception):
-    """A fault that a second try will not mend. The message is shown; that of any other exception is only logged."""
+    """A fault that a second try will not change. The message is shown; that of any other exception is only logged."""
 
 
 class Unavailable(Failed):
-    """A fault of a service that a second try may mend; `retry_after` is the service's own wish in seconds."""
+    """A fault of a service that a second try may get past; `retry_after` is the wait in seconds that it asks for."""
 
     def __init__(self, message: str, retry_after: float | None = None):
         super().__init__(message)

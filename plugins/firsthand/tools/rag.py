@@ -12,6 +12,15 @@ from firsthand.memory.search import Searcher
 from firsthand.tools.arguments import Arguments, Timestamp, moment
 from firsthand.tools.environment import refuse_future
 from firsthand.tools.protocol import Context, Outcome, WrongArguments
+from firsthand.tools.settings import Strict
+from firsthand.tools.shared import Shared
+
+GIVES_IMAGES = False
+NAME_IS_A_WORD = False
+
+
+class Settings(Strict):
+    results: int = Field(1, ge=1, le=5)  # records in an answer; Ego-R1's server gives one
 
 
 class RagArguments(Arguments):
@@ -59,6 +68,10 @@ class Rag:
             data={**_when(arguments.level, records[0]), **_answer(arguments.level, records[0].text)}
             | {"exact_match": found.exact},
         )
+
+
+def open_tool(shared: Shared, settings: Settings) -> Rag:
+    return Rag(shared.searcher, settings.results)
 
 
 def _window(arguments: RagArguments, context: Context) -> tuple[float | None, float | None]:

@@ -21,13 +21,13 @@ class Strict(BaseModel):
 
 class Oracle(Strict):
     kind: Literal["oracle"]
-    root: Path  # of a toy week
+    root: Path  # the folder of a toy week
 
 
 class Remote(Strict):
     model: str
     key_env: list[str] = []  # environment variables that hold keys, one or several each
-    per_minute: float = Field(math.inf, gt=0)  # calls a minute and key, of all processes together
+    per_minute: float = Field(math.inf, gt=0)  # calls per minute and key, all processes together
     burst: int = Field(8, ge=1)  # calls that may come at once
     max_tokens: int = Field(512, ge=1)
     price: Price = Price()
@@ -69,35 +69,12 @@ class Memory(Strict):
     rerank: Rerank | None = None
 
 
-class RagConfig(Strict):
-    results: int = Field(1, ge=1, le=5)  # records in an answer; Ego-R1's server gives one
-
-
-class VideoConfig(Strict):
-    backend: str
-    fps: float = Field(1.0, gt=0)
-    max_frames: int = Field(64, ge=1)  # of ten minutes
-    max_pixels: int = Field(448 * 448, ge=1024)
-
-
-class VlmConfig(Strict):
-    backend: str
-    max_pixels: int = Field(1024 * 1024, ge=1024)
-
-
-class Plain(Strict):
+class NoSettings(Strict):
     """A tool without settings."""
 
 
 class Tools(Strict):
-    """The tools that are there, in the order in which a model reads about them."""
-
-    rag: RagConfig | None = None
-    video_llm: VideoConfig | None = None
-    vlm: VlmConfig | None = None
-    frames: Plain | None = None
-    crop: Plain | None = None
-    terminate: Plain | None = None
+    """The tools of an environment; `catalogue` adds one field per tool."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -116,14 +93,10 @@ class Config(Strict):
     memory: Memory | None = None
     video: Path | None = None  # a frame store, or a folder of them
     backends: dict[str, Annotated[Oracle | OpenAI | Gemini, Field(discriminator="kind")]] = {}
-    tools: Tools
+    tools: Any  # name -> settings, or None; `catalogue` gives the field its type
     cassettes: Recordings = Recordings()
     limits: Limits = Limits()
     state: Path = Path("outputs/tools")  # what processes share: the counts of rate limits
-
-
-def read(path: Path | str) -> Config:
-    return read_as(Config, path)
 
 
 def read_as(model: type[Model], path: Path | str) -> Model:

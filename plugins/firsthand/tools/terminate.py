@@ -6,6 +6,12 @@ from pydantic import Field
 
 from firsthand.tools.arguments import Arguments
 from firsthand.tools.protocol import Context, Outcome
+from firsthand.tools.settings import NoSettings
+from firsthand.tools.shared import Shared
+
+Settings = NoSettings
+GIVES_IMAGES = False
+NAME_IS_A_WORD = True
 
 
 class TerminateArguments(Arguments):
@@ -19,3 +25,7 @@ class Terminate:
 
     async def run(self, arguments: TerminateArguments, context: Context) -> Outcome:
         return Outcome("ok", f"The answer is {arguments.answer}.", data={"answer": arguments.answer})
+
+
+def open_tool(shared: Shared, settings: Settings) -> Terminate:
+    return Terminate()

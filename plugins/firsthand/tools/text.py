@@ -22,7 +22,7 @@ _SPECIAL = re.compile(
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|IMG|IMG_BREAK|IMG_END)\]|<</?SYS>>",
     re.IGNORECASE,
 )
-# Control characters, bidirectional marks, zero-width characters and halves of surrogate pairs: nobody sees them, and
+# Control characters, bidirectional marks, zero-width characters and halves of surrogate pairs: they are invisible, and
 # one inside a tag would hide it from the pattern above.
 _INVISIBLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"

@@ -47,7 +47,7 @@ class Toolbox:
         return [schema(tool) for tool in self.tools.values()]
 
     def lacks(self, context: Context) -> str | None:
-        """What the tools do not have of a row's source, which no call could mend; a tool says so if it knows."""
+        """What the tools lack for a row's source, which no call could change; a tool says so if it knows."""
         for tool in self.tools.values():
             if (lacks := getattr(tool, "lacks", None)) and (why := lacks(context)):
                 return f"{tool.name}: {why}"

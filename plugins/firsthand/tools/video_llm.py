@@ -5,14 +5,28 @@ import itertools
 from collections.abc import Awaitable
 from pathlib import Path
 
+from pydantic import Field
+
 from firsthand import clock
 from firsthand.tools import text
 from firsthand.tools.arguments import Arguments, Question, Range, span
 from firsthand.tools.backends.base import Answer, Backend, Sight
 from firsthand.tools.environment import Environment, Sees, refuse_future
 from firsthand.tools.protocol import Context, Image, Outcome, WrongArguments
+from firsthand.tools.settings import Strict
+from firsthand.tools.shared import Shared
 
 SHORTEST, PIECE, LONGEST = 1.0, 600.0, 3600.0  # seconds; a longer range than a piece is asked in pieces
+
+GIVES_IMAGES = False
+NAME_IS_A_WORD = False
+
+
+class Settings(Strict):
+    backend: str
+    fps: float = Field(1.0, gt=0)
+    max_frames: int = Field(64, ge=1)  # for each ten minutes
+    max_pixels: int = Field(448 * 448, ge=1024)
 
 
 class VideoArguments(Arguments):
@@ -67,6 +81,11 @@ class VideoLlm(Sees):
         if mistake and not sights:
             raise mistake
         return sights
+
+
+def open_tool(shared: Shared, settings: Settings) -> VideoLlm:
+    backend = shared.backend(settings.backend)
+    return VideoLlm(shared.environment, backend, **settings.model_dump(exclude={"backend"}))
 
 
 def pieces(start: float, end: float) -> list[tuple[float, float]]:

@@ -3,12 +3,24 @@
 import asyncio
 from pathlib import Path
 
+from pydantic import Field
+
 from firsthand import clock
 from firsthand.tools import text
 from firsthand.tools.arguments import Arguments, Question, Timestamp, moment
 from firsthand.tools.backends.base import Backend, Sight
 from firsthand.tools.environment import Environment, Sees
 from firsthand.tools.protocol import Context, Image, Outcome
+from firsthand.tools.settings import Strict
+from firsthand.tools.shared import Shared
+
+GIVES_IMAGES = False
+NAME_IS_A_WORD = False
+
+
+class Settings(Strict):
+    backend: str
+    max_pixels: int = Field(1024 * 1024, ge=1024)
 
 
 class VlmArguments(Arguments):
@@ -49,3 +61,7 @@ class Vlm(Sees):
     def _image(self, context: Context, asked: float) -> Image:
         frame = self._environment.frame(context, asked)
         return Image(frame.jpeg(self._max_pixels), frame.moment)
+
+
+def open_tool(shared: Shared, settings: Settings) -> Vlm:
+    return Vlm(shared.environment, shared.backend(settings.backend), max_pixels=settings.max_pixels)

@@ -1,4 +1,4 @@
-"""Questions for an agent with tools: those of a week's memory that its written records answer.
+"""Questions for an agent with tools: the memory questions of a week that its written records can answer.
 
 The week also asks what was used last and what happened most often; its summaries keep neither uses nor counts, so that
 no search could tell, and these questions are left aside. The short system prompt is for models with little room; a
@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import clock, files
+from firsthand.data.build.releases.ego_qa import question_of
 from firsthand.errors import UserError
 from firsthand.question import Question, Split
 from firsthand.rollout import prompt
-from firsthand.toy.rows import LETTERS, Written, write_parquet
+from firsthand.toy.rows import Written, write_parquet
 from firsthand.toy.week import folder
 from firsthand.toy.week.splits import SPLITS
 
-ASKS = ("TaskMaster", "RelationMap")  # where a thing was put down, to whom it was handed over
+ASKS = ("TaskMaster", "RelationMap")  # types that ask where a thing was put down, to whom it was handed over
 
 
 def build_agent_rows(week: Path) -> Written:
@@ -44,7 +45,7 @@ def shared_out(questions: list[Question]) -> tuple[list[Question], list[Question
 
 
 def agent_questions(built: folder.Folder) -> tuple[dict[Split, list[Question]], dict[str, int]]:
-    """By split; and what was left aside, and why."""
+    """Questions by split, and what was left out and why."""
     split_of: dict[str, Split] = {id_: split for split in SPLITS for id_ in built.splits[split]["questions"]}
     by_split: dict[Split, list[Question]] = {split: [] for split in SPLITS}
     aside: Counter[str] = Counter()
@@ -61,16 +62,12 @@ def agent_questions(built: folder.Folder) -> tuple[dict[Split, list[Question]], 
 
 def _question(row: dict[str, Any], split: Split) -> Question:
     targets = clock.target_spans(row["target_time"])
-    return Question(
+    return question_of(
+        row,
         id=row["ID"],
-        question=row["question"],
-        options={letter: row[f"choice_{letter.lower()}"] for letter in LETTERS},
-        answer=row["answer"],
         style="ego_r1_brief",
         data_source="toy_agent",
         split=split,
         identity=row["identity"],
-        query_time=clock.stamp(clock.query_time(row["query_time"])),
-        label=row["answerable_from"],
         labels={"type": row["type"], "target_time": " ".join(clock.format_range(*span) for span in targets)},
     )

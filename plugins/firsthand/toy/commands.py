@@ -19,17 +19,17 @@ def build(
     people: Annotated[int, typer.Option(help="Camera wearers, 1 to 6; the last third (at least one) is the test.")] = 2,
     days: Annotated[int, typer.Option(help="1 to 7; the last day of the other people is the development split.")] = 3,
     seed: Annotated[int, typer.Option(help="Equal seeds and sizes give equal bytes.")] = 0,
-    sessions: Annotated[int, typer.Option(help="Recordings a day, 1 to 6, more than an hour apart.")] = 4,
-    clips: Annotated[int, typer.Option(help="30-s clips a recording, 1 to 60.")] = 8,
-    questions: Annotated[int, typer.Option(help="Questions a person, equally many of each label.")] = 120,
+    sessions: Annotated[int, typer.Option(help="Recordings per day, 1 to 6, more than an hour apart.")] = 4,
+    clips: Annotated[int, typer.Option(help="30-second clips per recording, 1 to 60.")] = 8,
+    questions: Annotated[int, typer.Option(help="Questions per person, equally many of each label.")] = 120,
 ) -> None:
     """Build a week with known truth: clips, boxes, poses, captions, summaries, questions and splits.
 
     Example: firsthand toy build datasets/toy/week --people 2 --days 3 --seed 0
     """
     from firsthand.toy.week.build import build as build_week
-    from firsthand.toy.week.report import question_table
-    from firsthand.toy.week.week import Size
+    from firsthand.toy.week.build import question_table
+    from firsthand.toy.week.plan import Size
 
     size = Size(people, days, seed, sessions, clips, questions)
     with _bar() as bar:
@@ -44,12 +44,12 @@ def check(
     out: Annotated[Path, typer.Argument(help="Folder of a built week.")],
     all_clips: Annotated[bool, typer.Option("--all", help="Decode every clip instead of a sample of 24.")] = False,
 ) -> None:
-    """Prove that files, boxes, captions, labels and splits of a week are what they claim; exit 1 with what is not.
+    """Prove that files, boxes, captions, labels and splits of a week are correct; exit code 1 and a list if not.
 
     Example: firsthand toy check datasets/toy/week --all
     """
     from firsthand.toy.week.check import check as check_week
-    from firsthand.toy.week.report import findings_table
+    from firsthand.toy.week.check import findings_table
 
     with _bar() as bar:
         task = bar.add_task("looking at clips")
@@ -83,7 +83,7 @@ def rows(
 def agent_rows(
     week: Annotated[Path, typer.Argument(help="Folder of a built week; the rows are written beside it.")],
 ) -> None:
-    """Write the questions that only memory answers: for an agent with tools, as questions and as GRPO prompts.
+    """Write the questions that only memory can answer: for an agent with tools, as questions and as GRPO prompts.
 
     Example: firsthand toy agent-rows datasets/toy_agent
     """
@@ -107,7 +107,7 @@ def model(
 
     for kind in kinds.split(","):
         if kind not in base_model.KINDS:
-            raise UserError(f"--kinds: {kind!r} is none of {', '.join(base_model.KINDS)}")
+            raise UserError(f"--kinds: {kind!r} is not one of {', '.join(base_model.KINDS)}")
         target = out / f"tiny_{kind}"
         if train:
             for drill, count in base_model.train(kind, target, Path("runs/tiny_base")).items():

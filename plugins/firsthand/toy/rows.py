@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from firsthand import clock, files
+from firsthand.data.build.releases.ego_qa import question_of
 from firsthand.question import Question, Split
 from firsthand.rollout import prompt
 from firsthand.toy.week import folder, world
 from firsthand.toy.week.splits import SPLITS
 from firsthand.toy.week.video import frames_at
 
-LETTERS = "ABCD"
 SPAN = (-1.0, -0.5, 0.0, 0.5)  # seconds around the moment that a video shows; the last is before the query time
 FPS = 2.0
 QUALITY = 90
@@ -27,7 +27,7 @@ QUALITY = 90
 
 @dataclass
 class Written:
-    """What was made, and what of the week was left aside and why."""
+    """What was made, and what was left out of it and why."""
 
     counts: dict[str, int]
     left_aside: dict[str, int] = field(default_factory=dict)
@@ -36,8 +36,8 @@ class Written:
 def build_rows(week: Path, scene_share: float, seed: int, tick: Callable[[int, int], None]) -> Written:
     built = folder.load(week)
     split_of: dict[str, Split] = {id_: split for split in SPLITS for id_ in built.splits[split]["questions"]}
-    told = built.all_questions()
-    visual = [row for row in told if row["answerable_from"] != "memory"]
+    questions_of_week = built.all_questions()
+    visual = [row for row in questions_of_week if row["answerable_from"] != "memory"]
     questions: list[tuple[Question, dict[str, Any]]] = []
     for number, row in enumerate(visual, 1):
         for medium in ("image", "video"):
@@ -57,7 +57,7 @@ def build_rows(week: Path, scene_share: float, seed: int, tick: Callable[[int, i
     test = _one_medium_each(question for question, _ in questions if question.split == "test")
     files.write_jsonl(week / "choice_test.jsonl", [prompt.eval_row(row) for row in test])
     counts = {"sft": len(sft), **{name: len(rows) for name, rows in parts.items()}, "test": len(test)}
-    return Written(counts, {"memory questions (they need tools)": len(told) - len(visual)})
+    return Written(counts, {"memory questions (they need tools)": len(questions_of_week) - len(visual)})
 
 
 def _one_medium_each(questions: Iterable[Question]) -> list[Question]:
@@ -68,21 +68,12 @@ def _one_medium_each(questions: Iterable[Question]) -> list[Question]:
 
 def _question(week: Path, row: dict[str, Any], split: Split, medium: Literal["image", "video"]) -> Question:
     media: dict[str, Any] = {}
-    if "clip" in row:  # what the prior answers needs no picture
+    if "clip" in row:  # a question that the prior answers needs no picture
         offsets = SPAN if medium == "video" else (0.0,)
         paths = _frames(week, row["clip"], [row["moment"] + offset for offset in offsets])
         media = {"video": paths, "fps": FPS} if medium == "video" else {"images": paths}
-    return Question(
-        id=f"{row['ID']}_{medium}",
-        question=row["question"],
-        options={letter: str(row[f"choice_{letter.lower()}"]) for letter in LETTERS},
-        answer=row["answer"],
-        data_source="toy_choice",
-        split=split,
-        identity=row["identity"],
-        query_time=f"{row['query_time']['date']}_{row['query_time']['time']}",
-        label=row["answerable_from"],
-        **media,
+    return question_of(
+        row, id=f"{row['ID']}_{medium}", data_source="toy_choice", split=split, identity=row["identity"], **media
     )
 
 
@@ -120,9 +111,7 @@ def _trace(question: Question, row: dict[str, Any], scene_share: float, rng: ran
 
 
 def write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    from firsthand.data.build import writers
 
-    partial = path.with_suffix(".part")
-    pq.write_table(pa.Table.from_pylist(rows), partial)
-    partial.replace(path)
+    with writers.table(path) as writer:
+        writer.add(writers.pack(path.name, rows))

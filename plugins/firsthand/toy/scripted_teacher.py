@@ -1,4 +1,4 @@
-"""The scripted teacher of the toy agent: it searches as far back as it must, or it guesses; nothing tells which.
+"""The scripted teacher of the toy agent: it searches as far back as it must, or it guesses; nothing marks which.
 
 It knows the question and what the tools gave back, never the answer. In `GUESSES` of its traces it gives some letter at
 once, as a teacher does who is sure of himself. Whoever keeps the traces with the right answer only, keeps the lucky
@@ -19,7 +19,7 @@ from firsthand.rollout.episodes import Task
 from firsthand.tools.protocol import Image
 from firsthand.toy.week import captions
 
-GUESSES = 0.9  # of the traces; a quarter of them are right by luck
+GUESSES = 0.9  # share of the traces that guess; a quarter of them are right by luck
 
 
 class Expert:
@@ -30,7 +30,7 @@ class Expert:
         assert task.question.query_time
         self.days = [clock.day(clock.parse(task.question.query_time))]
         self.guesses = self.rng.random() < GUESSES
-        self.read: str | None = None  # what the last search gave
+        self.read: str | None = None  # what the last search returned
 
     async def generate(self) -> Reply:
         text = self._answer(self.rng.choice(list(self.question.options)), "i think") if self.guesses else self._look()
@@ -63,7 +63,7 @@ class Expert:
 
 
 def _asked(question: str) -> tuple[str, str]:
-    """The verb and the thing of a question, by the forms that questions have."""
+    """The verb and the thing of a question, read by the known forms of questions."""
     for verb, form in captions.LAST.items():
         before, after = form.split("{}")
         if question.startswith(before) and question.endswith(after):

@@ -19,7 +19,7 @@ from firsthand.evals.ways import Agent
 from firsthand.files import read_json, read_jsonl, write_text
 from firsthand.rollout.agent import LAST_TURN
 from firsthand.rollout.loop_file import read_loop
-from firsthand.tools import settings
+from firsthand.tools import catalogue
 
 
 def results(tmp_path: Path) -> dict[str, Any]:
@@ -335,7 +335,7 @@ def test_the_loops_of_the_suite(monkeypatch) -> None:
         assert way.example_loop in shown, name
         for agent in ("ego_r1", "ego_r1_native"):
             loop = read_loop(Path(way.example_loop), agent)
-            assert loop.toolbox and settings.read(loop.toolbox), name
+            assert loop.toolbox and catalogue.read(loop.toolbox), name
             if name in ("egoschema", "videomme_long"):
                 assert loop.turns == way.default_turns and name.partition("_")[0] in str(loop.toolbox)
                 weeks = read_loop(Path("recipes/ego_r1/loops/egolife.yaml"), agent)

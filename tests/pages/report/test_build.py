@@ -15,9 +15,8 @@ from typer.testing import CliRunner
 from firsthand.cli import app
 from firsthand.errors import UserError
 from firsthand.pages.report.build import build, render
-from firsthand.pages.report.frames import spread
+from firsthand.pages.report.cards import duration, spread
 from firsthand.pages.report.model import RunReport
-from firsthand.pages.report.view import duration
 
 
 class Page(HTMLParser):

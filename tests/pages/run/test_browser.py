@@ -2,9 +2,7 @@
 
 import json
 import re
-import shutil
 import subprocess
-import warnings
 from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha256
@@ -17,18 +15,7 @@ import pytest
 from firsthand.pages.run.build import build
 
 pytestmark = pytest.mark.browser
-FLAGS = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-FLAGS += " --disable-component-update --disable-sync --hide-scrollbars --enable-logging=stderr --window-size=1440,900"
 Browse = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        warnings.warn("no chromium: the view is NOT tested in a browser; apt-get install -y chromium", stacklevel=1)
-        pytest.skip("no chromium; apt-get install -y chromium")
-    return found
 
 
 LISTEN = "<script>onmessage = (event) => { document.body.dataset.heard = event.data; };</script>"
@@ -38,7 +25,7 @@ HAND_OVER = """<script>addEventListener('load', () => setTimeout(() => {
 
 
 @pytest.fixture
-def browse(chromium: str, tmp_path: Path) -> Browse:
+def browse(chromium: list[str], tmp_path: Path) -> Browse:
     def run(page: Path, fragment: str = "", probe: str = "", width: int = 0) -> Any:
         """The document after its scripts; or what `probe` returns, which runs in a copy of the page without its policy
         after everything is loaded. `width` puts the page into a frame, because a window has a least width."""
@@ -54,7 +41,7 @@ def browse(chromium: str, tmp_path: Path) -> Browse:
             )
             target, fragment = page.with_name("frame.html"), ""
             target.write_text(f"<!doctype html><body>{LISTEN}{frame}")
-        command = [chromium, *FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000"]
+        command = [*chromium, "--window-size=1440,900", "--virtual-time-budget=5000"]
         command += ["--dump-dom", f"{target.as_uri()}{fragment}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr

@@ -14,7 +14,7 @@ from firsthand.media.store import FrameStore
 from firsthand.pages.run import frames
 from firsthand.pages.run.build import build
 from firsthand.toy.week.build import build as build_week
-from firsthand.toy.week.week import Size
+from firsthand.toy.week.plan import Size
 
 
 @pytest.fixture(scope="module")

@@ -30,8 +30,9 @@ from firsthand.memory.records import Record
 from firsthand.memory.search import Searcher
 from firsthand.memory.store import Store
 from firsthand.tools.backends.base import Answer, Sight
+from firsthand.tools.crop import Crop
 from firsthand.tools.environment import Environment
-from firsthand.tools.frames import Crop, Frames
+from firsthand.tools.frames import Frames
 from firsthand.tools.limits import Breaker, Guard
 from firsthand.tools.rag import Rag
 from firsthand.tools.scope import Scope

@@ -167,9 +167,11 @@ def _room(chain: Chain, loops: list[Row]) -> Iterator[Finding]:
 
 
 def _gives_pictures(toolbox: Any) -> bool:
+    from firsthand.tools.catalogue import image_tools
+
     document = yaml_lines.load(Path(toolbox))[0] if isinstance(toolbox, str) and named_files.exists(toolbox) else None
     tools = document.data.get("tools") if document is not None and isinstance(document.data, dict) else None
-    return isinstance(tools, dict) and bool(tools.keys() & {"frames", "crop"})
+    return isinstance(tools, dict) and bool(tools.keys() & image_tools())
 
 
 def _sampler(chain: Chain) -> Iterator[Finding]:

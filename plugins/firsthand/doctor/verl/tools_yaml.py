@@ -12,10 +12,10 @@ REFUSED = rule("TL001", "error", "a tools YAML that cannot be used", "`firsthand
 
 
 def check(document: Document) -> Iterator[Finding]:
-    from firsthand.tools import settings
+    from firsthand.tools import catalogue
 
     try:
-        settings.read(document.path)
+        catalogue.read(document.path)
     except UserError as error:
         for problem in str(error).removeprefix(f"{document.path}: ").split(f"\n{document.path}: "):
             key, _, _ = problem.partition(":")

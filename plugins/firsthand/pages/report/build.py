@@ -1,23 +1,13 @@
-"""One HTML file from a run: no network, no external font, no script but its own.
+"""One HTML file from the files of a run: curves, the table of accuracies, and trajectories as cards."""
 
-Everything a model wrote is hostile: the template escapes it, the JSON for the script is escaped for a script element,
-and as a second wall a Content-Security-Policy lets the browser run the one script whose hash stands in the page and
-load nothing but inlined images.
-"""
-
-import base64
-import hashlib
-from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
 
 from firsthand.errors import UserError
 from firsthand.files import write_text
+from firsthand.html.render import render as render_page
+from firsthand.pages.report.cards import cards, colours, duration, groups, percent
 from firsthand.pages.report.figures import HEIGHT, WIDTH, draw, number
 from firsthand.pages.report.model import RunReport, read_report
-from firsthand.pages.report.view import cards, colours, duration, groups, percent
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -38,9 +28,11 @@ def build(run_dir: Path | str, out: Path | str, *, trajectories: int = 10, frame
 
 def render(report: RunReport, media_root: Path, *, trajectories: int = 10, frames: int = 12) -> str:
     charts = draw(report.curves.series)
-    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     shown = cards(report.trajectories[:trajectories], media_root, frames)
-    page = _template().render(
+    return render_page(
+        TEMPLATES / "page.html.jinja",
+        scripts=[TEMPLATES / "page.js"],
+        filters={"percent": percent, "duration": duration, "number": number},
         report=report,
         charts=charts,
         chart_points={chart.name: chart.points for chart in charts},
@@ -49,21 +41,4 @@ def render(report: RunReport, media_root: Path, *, trajectories: int = 10, frame
         groups=groups(report),
         cards=shown,
         labels=sorted({card["trajectory"].label for card in shown} - {""}),
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
-    return page.encode(errors="replace").decode()  # a lone surrogate in a model's text cannot be written as UTF-8
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "duration": duration, "number": number}
-    return environment.get_template("page.html.jinja")

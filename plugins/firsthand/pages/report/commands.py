@@ -17,8 +17,8 @@ def main() -> None:
 def build(
     run_dir: Annotated[Path, typer.Argument(help="The folder with report.json and the frames it names.")],
     out: Annotated[Path, typer.Option(help="The HTML file to write.")] = Path("report.html"),
-    trajectories: Annotated[int, typer.Option(min=0, help="Show the first so many trajectories.")] = 10,
-    frames: Annotated[int, typer.Option(min=1, help="Show at most so many frames of each, evenly spaced.")] = 12,
+    trajectories: Annotated[int, typer.Option(min=0, help="How many trajectories to show, the first ones.")] = 10,
+    frames: Annotated[int, typer.Option(min=1, help="How many frames of each to show at most, evenly spaced.")] = 12,
 ) -> None:
     """Curves, accuracy with intervals, and trajectories before and after, in one file that needs no network.
 

@@ -5,19 +5,17 @@ Content-Security-Policy lets the browser run the one script whose hash stands in
 turns every other way from text to markup or code into an error (trusted types).
 """
 
-import base64
-import hashlib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from firsthand.errors import UserError
 from firsthand.files import write_text
-from firsthand.pages.run import episode, sources
+from firsthand.html.render import render
+from firsthand.pages.run import episode, run_files
 from firsthand.pages.run.chunks import INLINE, Chunks, as_json
 from firsthand.pages.run.curves import Curves, rollout
 from firsthand.pages.run.frames import Thumbnails, open_store
@@ -34,14 +32,14 @@ class Built:
     curves: int
     size: int  # bytes of the page and its chunks
     chunks: Path | None  # the folder beside the page, if it needs one
-    unread: list[str] = field(default_factory=list)  # lines that are no JSON
+    unread: list[str] = field(default_factory=list)  # lines that are not JSON
     ignored: list[Path] = field(default_factory=list)  # files in the folder that hold something else
     missing_frames: int = 0
 
 
 def build(run_path: Path | str, out: Path | str, *, store: Path | str | None = None, inline: int = INLINE) -> Built:
     """Write the page of a run to `out`, and its chunks beside it where it has more than `inline` characters of them."""
-    run, out = sources.find(run_path), Path(out)
+    run, out = run_files.find(run_path), Path(out)
     thumbnails = Thumbnails(open_store(store)) if store else None
     index, curves, unread = Index(), Curves(), list[str]()
     try:
@@ -65,7 +63,13 @@ def build(run_path: Path | str, out: Path | str, *, store: Path | str | None = N
             "notes": [*unread, *([f"{missing} frames are not in the store"] if missing else [])],
             **index.as_json(),
         }
-        page = _render(run.name, as_json(content), kept)
+        page = render(
+            TEMPLATES / "page.html.jinja",
+            scripts=[TEMPLATES / f"{name}.js" for name in SCRIPTS],
+            title=run.name,
+            index=Markup(as_json(content)),
+            chunks=[Markup(chunk) for chunk in kept],
+        )
         write_text(out, page)
     except OSError as error:
         raise UserError(f"{out}: cannot be written ({error.strerror})") from None
@@ -76,7 +80,7 @@ def build(run_path: Path | str, out: Path | str, *, store: Path | str | None = N
 
 
 def _read(
-    run: sources.Run, index: Index, curves: Curves, chunks: Chunks, thumbnails: Thumbnails | None, unread: list[str]
+    run: run_files.Run, index: Index, curves: Curves, chunks: Chunks, thumbnails: Thumbnails | None, unread: list[str]
 ) -> None:
     columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True) as bar:
@@ -84,36 +88,16 @@ def _read(
         for path in run.trajectories:
             steps: dict[int, list[Rollout]] = defaultdict(list)
             source = "training" if path in run.training else path.stem
-            for where, line in sources.read(path, unread, lambda size: bar.advance(task, size)):
+            for where, line in run_files.read(path, unread, lambda size: bar.advance(task, size)):
                 row = episode.read(where, line)
                 index.add(source, row)
-                said = row.as_json()
+                shown = row.as_json()
                 pictures: dict[str, str] = {}
                 if thumbnails:
                     names, pictures = thumbnails.of(row)
-                    for turn, frames in zip(said.get("turns", []), names, strict=True):
+                    for turn, frames in zip(shown.get("turns", []), names, strict=True):
                         turn |= {"frames": frames} if frames else {}
-                chunks.add(said, pictures)
+                chunks.add(shown, pictures)
                 if row.step is not None:
                     steps[row.step].append(rollout(row))
             curves.add(steps)
-
-
-def _render(title: str, index: str, chunks: list[str]) -> str:
-    script = "\n".join((TEMPLATES / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("page.html.jinja").render(
-        title=title,
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        index=Markup(index),
-        chunks=[Markup(chunk) for chunk in chunks],
-    )
-    return page.encode(errors="replace").decode()  # a lone surrogate in a name cannot be written as UTF-8

@@ -15,7 +15,7 @@ from typing import Any
 from firsthand.errors import UserError
 
 CHUNK = 500_000  # characters
-INLINE = 4_500_000  # of all chunks together
+INLINE = 4_500_000  # characters of all chunks together
 
 
 def as_json(value: Any) -> str:

@@ -1,7 +1,7 @@
 """Small pictures of the moments of a trajectory, out of the run's frame store.
 
 Where a tool brought frames, these are the frames. Where it only spoke about a stretch of the video, a few frames of
-that stretch show what was there; the page says which of both it is.
+that stretch show what was there; the page says which of the two it shows.
 """
 
 import base64
@@ -15,21 +15,21 @@ from firsthand.pages.run.episode import Shown
 from firsthand.rollout.trace import Turn
 
 PIXELS = 220 * 165
-MOST = 12  # of one turn
+MOST = 12  # frames of one turn
 OF_SPANS = 4
 
 
 def open_store(path: Path | str) -> FrameStore:
     """A frame store, or the one that a tools YAML names."""
     if Path(path).suffix in (".yaml", ".yml"):
-        from firsthand.tools.settings import read
+        from firsthand.tools.catalogue import read
 
         video = read(path).video
         if video is None:
             raise UserError(f"{path}: names no frame store (`video:`)")
         path = video
     store = FrameStore(path)
-    store.sources()  # an error here is better than one a frame
+    store.sources()  # an error here is better than one per frame
     return store
 
 

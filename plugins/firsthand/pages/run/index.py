@@ -1,6 +1,6 @@
 """What the page knows of every trajectory from the start: columns of numbers, words as numbers into lists of names.
 
-It has to stay small, since it is read before anything is shown: some forty bytes a trajectory and eight a turn.
+It has to stay small, since it is read before anything is shown: about forty bytes per trajectory and eight per turn.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ class Index:
     def __init__(self) -> None:
         self.columns: dict[str, list[Any]] = defaultdict(list)
         self.names: dict[str, Names] = defaultdict(Names)
-        self.turns: list[int] = []  # of all trajectories one after the other: action, tool and status as one number
+        self.turns: list[int] = []  # action, tool and status as one number, all trajectories one after the other
         self.waits: list[float] = []  # milliseconds of their calls
         self.scores: dict[int, set[float | None]] = defaultdict(set)  # group -> its different scores
 
@@ -56,7 +56,7 @@ class Index:
             self.waits.append(round(1000 * turn.tool_seconds, 1))
 
     def as_json(self) -> dict[str, Any]:
-        """A group is flat when its scores are all the same, or all are right or wrong; one alone is no group."""
+        """A group is flat when its scores are all the same, or all are right or wrong; a single one is not a group."""
         groups = self.columns["group"]
         sizes = [0] * len(self.scores)
         for group in groups:

@@ -1,6 +1,6 @@
-"""What stands before every route: a bearer token, a bound on the body's size, and a bound on how long it may take.
+"""What every request passes first: a bearer token, a limit on the body's size, and a limit on how long it may take.
 
-Plain ASGI, since a wrapper of responses would stand in the way of MCP's streams. The body is read whole before a route
+Plain ASGI, since a wrapper around responses would break MCP's streams. The body is read whole before a route
 sees the request: bodies here are small, and a client that sends a byte a minute must not hold a route.
 """
 
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 OPEN_PATHS = ("/health",)  # for a supervisor that holds no token
 
 
-class Gate:
+class Access:
     def __init__(self, app: ASGIApp, token: str | None, max_bytes: int, seconds: float):
         self.app, self.token, self.max_bytes, self.seconds = app, token, max_bytes, seconds
 

@@ -1,4 +1,4 @@
-"""Where the calls of all transports arrive: so many at work at once, the others wait their turn."""
+"""Where the calls of all transports arrive: up to `at_work` of them run at a time, the others wait."""
 
 import asyncio
 from dataclasses import replace
@@ -8,7 +8,7 @@ from firsthand.tools.protocol import Budget, Context, Outcome
 from firsthand.tools.toolbox import UNKNOWN, Toolbox
 
 
-class Desk:
+class CallQueue:
     def __init__(self, toolbox: Toolbox, at_work: int, budget: Budget):
         self.toolbox, self.budget, self.in_flight = toolbox, budget, 0
         self._places = asyncio.Semaphore(at_work)
@@ -22,7 +22,7 @@ class Desk:
             self.in_flight -= 1
 
     def refuse(self, correction: str) -> Outcome:
-        """What a model wrote is no call of any tool."""
+        """What a model wrote is not a call of any tool."""
         outcome = Outcome("user_error", correction)
         self.toolbox.counters.add(UNKNOWN, outcome)
         return outcome

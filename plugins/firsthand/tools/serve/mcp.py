@@ -23,14 +23,14 @@ from mcp_types import (
 
 from firsthand.errors import UserError
 from firsthand.tools.protocol import Context, Outcome
-from firsthand.tools.serve.call_queue import Desk
+from firsthand.tools.serve.call_queue import CallQueue
 
 OUTCOME = "firsthand/outcome"  # the key in `_meta`
 
 
-def build(desk: Desk, context_of: Callable[[Any], Context]) -> Server:
+def build(queue: CallQueue, context_of: Callable[[Any], Context]) -> Server:
     """`context_of` reads the HTTP request that carried a message; there is none on stdio."""
-    listed = [_tool(schema["function"]) for schema in desk.toolbox.schemas()]
+    listed = [_tool(schema["function"]) for schema in queue.toolbox.schemas()]
 
     async def list_tools(_: Any, params: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(tools=listed)
@@ -39,8 +39,8 @@ def build(desk: Desk, context_of: Callable[[Any], Context]) -> Server:
         try:
             context = context_of(ctx.request)
         except UserError as error:
-            return _result(desk.refuse(str(error)))
-        return _result(await desk.call(params.name, params.arguments or {}, context))
+            return _result(queue.refuse(str(error)))
+        return _result(await queue.call(params.name, params.arguments or {}, context))
 
     return Server("firsthand", on_list_tools=list_tools, on_call_tool=call_tool)
 

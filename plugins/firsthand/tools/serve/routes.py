@@ -17,7 +17,7 @@ from firsthand.errors import UserError
 from firsthand.tools import call_text
 from firsthand.tools.protocol import Context, Outcome, WrongArguments
 from firsthand.tools.scope import Scope, of_request
-from firsthand.tools.serve.call_queue import Desk
+from firsthand.tools.serve.call_queue import CallQueue
 
 MAX_BATCH = 1024
 OF_PROGRAM = ("identity", "vid_id")  # what Ego-R1's clients add to the model's arguments
@@ -25,7 +25,7 @@ HTTP_STATUS = {"ok": 200, "user_error": 422, "blocked_by_time": 422, "timeout": 
 
 
 class Actions(BaseModel):
-    """The body of verl-tool's clients, one entry a trajectory; other keys are theirs and not needed here."""
+    """The body of verl-tool's clients, one entry per trajectory; other keys are theirs and not needed here."""
 
     trajectory_ids: list[str] = Field(min_length=1, max_length=MAX_BATCH)
     actions: list[str]
@@ -41,12 +41,12 @@ class Actions(BaseModel):
         return self
 
 
-def router(desk: Desk, pinned: Scope) -> APIRouter:
+def router(queue: CallQueue, pinned: Scope) -> APIRouter:
     routes = APIRouter()
 
     @routes.post("/query")
     async def query(request: Request, body: dict[str, Any]) -> JSONResponse:
-        outcome = await desk.call("rag", *_split(body, of_request(request, pinned)))
+        outcome = await queue.call("rag", *_split(body, of_request(request, pinned)))
         if outcome.is_fault:
             return _reply({"detail": outcome.text}, [outcome], HTTP_STATUS[outcome.status])
         return _reply({"response": outcome.data if outcome.status == "ok" else outcome.text}, [outcome])
@@ -59,7 +59,7 @@ def router(desk: Desk, pinned: Scope) -> APIRouter:
         if len(items) > MAX_BATCH or any(isinstance(item, str) and item for item in items):
             raise UserError(f"a list holds at most {MAX_BATCH} items, each an object, null or an empty text")
         asked = [_split(item, row) if isinstance(item, dict) else None for item in items]
-        outcomes = await asyncio.gather(*(desk.call("video_llm", *item) if item else _nothing() for item in asked))
+        outcomes = await asyncio.gather(*(queue.call("video_llm", *item) if item else _nothing() for item in asked))
         answers = [
             outcome and (outcome.data if outcome.status == "ok" else f"error: {outcome.text}") for outcome in outcomes
         ]
@@ -67,7 +67,7 @@ def router(desk: Desk, pinned: Scope) -> APIRouter:
 
     @routes.post("/vlm")
     async def vlm(request: Request, body: dict[str, Any]) -> JSONResponse:
-        outcome = await desk.call("vlm", *_split(body, of_request(request, pinned)))
+        outcome = await queue.call("vlm", *_split(body, of_request(request, pinned)))
         content = outcome.data if outcome.status == "ok" else {"detail": outcome.text}
         return _reply(content, [outcome], HTTP_STATUS[outcome.status])
 
@@ -78,7 +78,7 @@ def router(desk: Desk, pinned: Scope) -> APIRouter:
             None if finished else row.narrowed(Scope.of_fields(fields or {})).context()
             for finished, fields in zip(body.finish or none, body.extra_fields or none, strict=True)
         ]
-        ended = await asyncio.gather(*map(partial(_act, desk), body.actions, contexts))
+        ended = await asyncio.gather(*map(partial(_act, queue), body.actions, contexts))
         content = {
             "observations": [_observation(outcome) for outcome, _ in ended],
             "dones": [done for _, done in ended],
@@ -99,15 +99,15 @@ async def _nothing() -> None:
     return None
 
 
-async def _act(desk: Desk, text: str, context: Context | None) -> tuple[Outcome, bool]:
+async def _act(queue: CallQueue, text: str, context: Context | None) -> tuple[Outcome, bool]:
     """What the tool called in a model's text answers, and whether the trajectory is over."""
     if context is None:
         return Outcome("ok", ""), True
     try:
         name, arguments = call_text.parse(text)
     except WrongArguments as error:
-        return desk.refuse(str(error)), False
-    outcome = await desk.call(name, arguments, context)
+        return queue.refuse(str(error)), False
+    outcome = await queue.call(name, arguments, context)
     return outcome, name == "terminate" and outcome.status == "ok"
 
 

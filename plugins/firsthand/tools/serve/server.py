@@ -1,7 +1,7 @@
 """One process that serves the tools of all people and videos: over Ego-R1's routes, verl-tool's, and MCP.
 
 It listens on this machine only, unless a bearer token protects it. Every route is there twice: plain, and below a
-prefix that names the row (`row.py`), for clients that can be given nothing but a base URL.
+prefix that names the row (`scope.py`), for clients that can be given nothing but a base URL.
 """
 
 from collections.abc import AsyncIterator
@@ -21,8 +21,8 @@ from firsthand.errors import UserError
 from firsthand.tools.protocol import Budget
 from firsthand.tools.scope import Scope, of_request
 from firsthand.tools.serve import mcp, routes
-from firsthand.tools.serve.access import Gate
-from firsthand.tools.serve.call_queue import Desk
+from firsthand.tools.serve.access import Access
+from firsthand.tools.serve.call_queue import CallQueue
 from firsthand.tools.serve.metrics import scrape
 from firsthand.tools.toolbox import Toolbox
 
@@ -31,8 +31,8 @@ LOOPBACK = ("127.0.0.1", "localhost")
 
 @dataclass(frozen=True)
 class Limits:
-    calls: int = 256  # tool calls at work at once; more wait
-    budget: Budget = field(default_factory=Budget)  # of one call
+    calls: int = 256  # tool calls that run at a time; more wait
+    budget: Budget = field(default_factory=Budget)  # for one call
     connections: int = 2048  # more are answered 503 at once
     body_bytes: int = 1 << 20
     body_seconds: float = 30.0
@@ -42,8 +42,8 @@ class Limits:
 def build(
     toolbox: Toolbox, pinned: Scope, limits: Limits, token: str | None = None, host: str = LOOPBACK[0]
 ) -> FastAPI:
-    desk = Desk(toolbox, limits.calls, limits.budget)
-    server = mcp.build(desk, lambda request: of_request(request, pinned).context())
+    queue = CallQueue(toolbox, limits.calls, limits.budget)
+    server = mcp.build(queue, lambda request: of_request(request, pinned).context())
     sessions = StreamableHTTPSessionManager(server, stateless=True, json_response=True)
 
     @asynccontextmanager
@@ -53,7 +53,7 @@ def build(
         await toolbox.close()
 
     app = FastAPI(title="firsthand tools", lifespan=lifespan, openapi_url=None)
-    app.add_middleware(Gate, token=token, max_bytes=limits.body_bytes, seconds=limits.body_seconds)
+    app.add_middleware(Access, token=token, max_bytes=limits.body_bytes, seconds=limits.body_seconds)
     if host in LOOPBACK:  # a page in a browser on this machine reaches it under another name only
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
 
@@ -64,10 +64,10 @@ def build(
 
     @app.get("/metrics")
     async def prometheus() -> Response:
-        return Response(scrape(toolbox.counters, desk.in_flight), media_type=CONTENT_TYPE_LATEST)
+        return Response(scrape(toolbox.counters, queue.in_flight), media_type=CONTENT_TYPE_LATEST)
 
     for prefix in ("", "/{row}"):
-        app.include_router(routes.router(desk, pinned), prefix=prefix)
+        app.include_router(routes.router(queue, pinned), prefix=prefix)
         app.router.routes.append(Route(f"{prefix}/mcp", StreamableHTTPASGIApp(sessions)))
 
     @app.exception_handler(UserError)

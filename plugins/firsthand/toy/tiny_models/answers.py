@@ -1,4 +1,4 @@
-"""Ask a tiny model drills one by one, greedily, with transformers alone: the figures on its card."""
+"""Ask a tiny model drills one by one, greedily, with transformers alone. The results stand on its card."""
 
 from collections.abc import Iterator
 from pathlib import Path

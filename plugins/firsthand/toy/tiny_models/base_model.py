@@ -1,4 +1,4 @@
-"""A tiny base model from random weights: drawn rows, one LLaMA-Factory recipe, figures of what it can do afterwards.
+"""A tiny base model from random weights: drawn rows, one LLaMA-Factory recipe, and a measure of what it can do.
 
 `models/` holds the result, so that a fresh machine starts from something that can learn; this makes it again.
 """
@@ -26,8 +26,8 @@ HELD_OUT = 1000  # seed of the rows that the figures are measured on
 
 
 def corpus(rows: list[dict[str, Any]]) -> Iterator[str]:
-    """What the tokenizer learns its words from; answers are cut out of their tags, so that `>A` stays two tokens, and
-    what are tokens of their own anyway join no word."""
+    """The text that the tokenizer learns its words from. Answers are cut out of their tags, so that `>A` stays two
+    tokens, and what are tokens of their own anyway join no word."""
     for row in rows:
         for message in row["messages"]:
             yield from re.split(r"<image>|<video>|</?think>|<answer>.*?</answer>", message["content"])

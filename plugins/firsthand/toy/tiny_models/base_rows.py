@@ -19,7 +19,7 @@ QUALITY = 90
 
 
 def build_base_rows(out: Path, pictures: int, videos: int, texts: int, seed: int) -> int:
-    """Writes `rows.json` with its frames, `letters.json`, and for a model without eyes `recitals.json`, `texts.json`.
+    """Writes `rows.json` with its frames, `letters.json`, and for a text-only model `recitals.json`, `texts.json`.
 
     Returns the number of rows in the first.
     """

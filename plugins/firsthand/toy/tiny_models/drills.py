@@ -39,7 +39,7 @@ def see_drills(state: State, rng: random.Random) -> list[Turn]:
 
 
 def do_drill(state: State) -> Turn:
-    """Only for videos: what happens needs more than one frame."""
+    """For videos only: what happens takes more than one frame to see."""
     if state.verb is None:
         return ("what do i do ?", "i do nothing .")
     target = f" to {state.guest}" if state.guest else ""
@@ -80,7 +80,7 @@ def call_drill(rng: random.Random) -> Turn:
 
 
 def read_drill(rng: random.Random) -> Turn:
-    """A fact out of a few sentences, such as a search gives back."""
+    """A fact to find in a few sentences like those that a search returns."""
     things = rng.sample(world.OBJECTS, 3)
     lines = [f"i put down the {thing} in the {rng.choice(world.ROOMS)} ." for thing in things]
     asked = rng.randrange(3)
@@ -117,7 +117,7 @@ def picture_row(state: State, rng: random.Random, video: bool) -> list[Turn]:
 
 
 def chat(turns: list[Turn], rng: random.Random, medium: str = "", style: StyleName = "choice") -> list[dict[str, str]]:
-    """Some conversations open with the system prompt of the real task, so that it changes nothing later."""
+    """Some conversations open with the system prompt of the real task, so that meeting it later changes nothing."""
     messages = [{"role": "system", "content": prompt.system(style)}] if rng.random() < 0.25 else []
     for number, (user, assistant) in enumerate(turns):
         messages.append({"role": "user", "content": (medium if number == 0 else "") + user})

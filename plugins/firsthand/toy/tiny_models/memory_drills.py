@@ -1,4 +1,4 @@
-"""What a model without eyes is trained on beside the text drills: reading a record of memory, and searching for one.
+"""What a text-only model is trained on besides the text drills: reading a record of memory, and searching for one.
 
 The records hold drawn sentences, not a week's. What is drilled are the skills that an agent needs and that no base of
 a million parameters has by itself: to find the last sentence about a thing, to say so when there is none, to copy names
@@ -14,7 +14,7 @@ from firsthand.toy.tiny_models.drills import LETTERS, Turn, option_lines
 from firsthand.toy.week import captions, world
 
 Event = tuple[str, str, str, str, str | None]  # verb, thing, hand, room, guest
-RECITED, ASKED = 10, 2  # facts and questions of one record: it is paid for once
+RECITED, ASKED = 10, 2  # facts and questions per record, so that the model reads a record once for several of them
 
 
 def recital_row(rng: random.Random) -> list[Turn]:
@@ -25,8 +25,8 @@ def recital_row(rng: random.Random) -> list[Turn]:
     """
     things = rng.sample(world.OBJECTS, rng.randint(3, 6))
     said = [_event(rng, thing) for thing in things]
-    told = ", ".join(f"{event[1]} {_value(event)} " for event in rng.choices(said, k=RECITED))
-    return [(f"{_record(said, rng)}\nwhat is said ?", told.strip())]
+    recital = ", ".join(f"{event[1]} {_value(event)} " for event in rng.choices(said, k=RECITED))
+    return [(f"{_record(said, rng)}\nwhat is said ?", recital.strip())]
 
 
 def memory_row(rng: random.Random) -> list[Turn]:
@@ -74,7 +74,7 @@ def search_drill(rng: random.Random) -> Turn:
 
 
 def _record(said: list[Event], rng: random.Random) -> str:
-    """As a search gives it back."""
+    """A record as a search returns it."""
     began = clock.midnight(rng.randint(1, 7)) + rng.randrange(8 * 3600, 20 * 3600)
     span = clock.format_range(began, began + rng.randrange(120, 3600))
     return f"<information>{span}: {' '.join(captions.sentence(*event) for event in said)}</information>"

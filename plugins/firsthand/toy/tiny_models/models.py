@@ -10,7 +10,7 @@ from pathlib import Path
 
 from firsthand import files
 
-VOCAB = 2048  # at most: the corpus of today is spelt with about half of it
+VOCAB = 2048  # at most; today's corpus uses about half of it
 INIT = 0.08
 TEXT = dict(
     hidden_size=128,

@@ -26,23 +26,23 @@ import numpy as np
 
 from firsthand import files
 from firsthand.errors import UserError
-from firsthand.toy.week import captions, video, week, world
+from firsthand.toy.week import captions, video, world
 from firsthand.toy.week.motion import hand_box, joints, layout
-from firsthand.toy.week.questions import questions
+from firsthand.toy.week.plan import FRAMES, Clip, Size, plan_week, to_json
+from firsthand.toy.week.questions import LABELS, questions
 from firsthand.toy.week.render import render_frame
-from firsthand.toy.week.splits import assign
-from firsthand.toy.week.week import Clip, Size
+from firsthand.toy.week.splits import SPLITS, assign
 
 CARD = "README.md"  # the data card lies beside the week that is built
-FORMAT = 2  # of the folder; a build never continues a folder of another format
+FORMAT = 2  # version of the folder's layout; a build never continues a folder of another format
 VERBS = ("hold", *world.VERBS)  # what `verb` in the boxes' files counts
 Counts = Counter[tuple[str, str]]  # (split, label) -> questions
 
 
 def build(out: Path, size: Size, progress: Callable[[int, int], None] = lambda done, total: None) -> Counts:
-    """Builds what is missing. `progress` is told how many clips of how many are done."""
+    """Builds what is missing; calls `progress` with the number of clips done and of all clips."""
     _claim(out, size)
-    plan = week.plan_week(size)
+    plan = plan_week(size)
     clips = [clip for own in plan.values() for clip in own]
     missing = [clip for clip in clips if not (out / clip.video).exists()]
     progress(len(clips) - len(missing), len(clips))
@@ -54,7 +54,7 @@ def build(out: Path, size: Size, progress: Callable[[int, int], None] = lambda d
 
 
 def _claim(out: Path, size: Size) -> None:
-    """The manifest says whose folder it is; a build touches no other."""
+    """The manifest says which build a folder belongs to; a build never touches another folder."""
     manifest, wanted = out / "manifest.json", {"format": FORMAT, **asdict(size)}
     if manifest.exists():
         found = files.read_json(manifest)
@@ -69,7 +69,7 @@ def _claim(out: Path, size: Size) -> None:
 
 
 def _write_clip(out: Path, clip: Clip) -> None:
-    states = [clip.state(frame) for frame in range(week.FRAMES)]
+    states = [clip.state(frame) for frame in range(FRAMES)]
     places = list(map(lru_cache(maxsize=1)(layout), states))
     absent = (-1, -1, -1, -1)
     _write_arrays(
@@ -96,8 +96,24 @@ def _write_texts(out: Path, plan: dict[str, list[Clip]], size: Size) -> Counts:
         for level, records in captions.memory(clips).items():
             files.write_json(out / f"memory/egolife/{identity}/{identity}_{level}.json", records)
         files.write_json(out / f"qa/EgoLifeQA_{identity}.json", asked[identity])
-        files.write_json(out / f"truth/{identity}.json", [week.to_json(clip) for clip in clips])
+        files.write_json(out / f"truth/{identity}.json", [to_json(clip) for clip in clips])
     splits = assign(size, plan, asked)
     files.write_json(out / "splits.json", splits)
     label = {row["ID"]: row["answerable_from"] for rows in asked.values() for row in rows}
     return Counter((split, label[name]) for split, parts in splits.items() for name in parts["questions"])
+
+
+def question_table(counts: Counter[tuple[str, str]], size: Size) -> None:
+    """Questions by split and label, and how many of the requested ones did not fit into the week."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("split", *LABELS, "all", title="questions")
+    for split in SPLITS:
+        numbers = [counts[split, label] for label in LABELS]
+        table.add_row(split, *map(str, numbers), str(sum(numbers)))
+    console = Console()
+    console.print(table)
+    short = size.people * size.questions - counts.total()
+    if short > 0:
+        console.print(f"{short} questions fewer than --questions asks for: the week is too small; give it more clips")

@@ -1,4 +1,4 @@
-"""The captions of 30-s clips and the 10-minute, hour and day summaries, in the records of Ego-R1's memory.
+"""The captions of 30-second clips and the 10-minute, hour and day summaries, in the records of Ego-R1's memory.
 
 A summary is extracted, never written anew: each level keeps some of the sentences of the level below it, word for word
 and in order, so every sentence of a day can be traced to the clip that shows it. No 10-minute or hour record crosses a
@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from firsthand import clock
-from firsthand.toy.week.week import Clip
+from firsthand.toy.week.plan import Clip
 
 Record = dict[str, Any]
 
-# How one asks for the last sentence about a thing.
+# The forms in which the last sentence about a thing is asked for.
 LAST = {
     "put down": "i need the {} . in which room did i last put it down ?",
     "hand over": "who did i last hand over the {} to ?",
@@ -97,7 +97,7 @@ def _where_things_went(lines: list[str]) -> list[str]:
 
 
 def _where_things_ended(lines: list[str]) -> list[str]:
-    """Of the hours' sentences the last one about each thing."""
+    """The last of the hours' sentences about each thing."""
     last = {_thing(line): number for number, line in enumerate(lines)}
     return [line for number, line in enumerate(lines) if number in last.values()]
 

@@ -1,7 +1,7 @@
 """`toy check`: all proofs about a built week, the costly ones on a sample or on everything."""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -12,9 +12,9 @@ from firsthand.toy.week.check_splits import check_splits
 from firsthand.toy.week.check_videos import check_files, check_pixels
 from firsthand.toy.week.findings import Findings
 from firsthand.toy.week.folder import Folder, Row, load
-from firsthand.toy.week.week import Clip
+from firsthand.toy.week.plan import Clip
 
-SAMPLE = 24  # clips that are decoded when not all are
+SAMPLE = 24  # how many clips are decoded unless all are
 
 
 def check(
@@ -39,9 +39,24 @@ def check(
 
 
 def _sample(folder: Folder, all_clips: bool, asked: set[str]) -> list[Clip]:
-    """Evenly over the week, of the clips with questions if there are any."""
+    """Clips spread evenly over the week, chosen from those with questions if there are any."""
     clips = folder.all_clips()
     if all_clips:
         return clips
     clips = [clip for clip in clips if clip.video in asked] or clips
     return clips[:: max(1, len(clips) // SAMPLE)]
+
+
+def findings_table(found: Findings) -> None:
+    """One line per proof, then everything that failed with its id."""
+    from rich.console import Console
+    from rich.table import Table
+
+    failed = Counter(finding.check for finding in found.failed)
+    table = Table("proof", "looked at", "failed")
+    for check in sorted(found.looked_at | failed):
+        table.add_row(check, str(found.looked_at[check]), str(failed[check]))
+    console = Console()
+    console.print(table)
+    for finding in found.failed:
+        console.print(f"{finding.check}: {finding.id}: {finding.message}", style="red", markup=False, highlight=False)

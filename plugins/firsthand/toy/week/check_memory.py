@@ -8,7 +8,7 @@ from firsthand import clock
 from firsthand.toy.week import captions
 from firsthand.toy.week.findings import Findings
 from firsthand.toy.week.folder import Folder
-from firsthand.toy.week.week import Clip
+from firsthand.toy.week.plan import Clip
 
 ROOM = re.compile(r"i am in the (\w+) \.")
 TABLE = re.compile(r"on the table i see the (\w+) , the (\w+) , the (\w+) and the (\w+) \.")

@@ -1,4 +1,4 @@
-"""Proofs about questions: the schema, and that each can be answered from what its label says and from nothing less.
+"""Proofs about questions: the schema, and that each can be answered from the source its label names, not from less.
 
 Memory questions are answered anew from the text of the 30-s captions, once with what was known at query time, once with
 only the last hour, once with the whole block; the code that asked them is not used.
@@ -18,11 +18,11 @@ from firsthand.toy.week.findings import Findings
 from firsthand.toy.week.folder import Folder
 from firsthand.toy.week.memory_questions import AGE
 from firsthand.toy.week.motion import layout
+from firsthand.toy.week.plan import Clip
 from firsthand.toy.week.question_drafts import LETTERS
 from firsthand.toy.week.questions import LABELS
 from firsthand.toy.week.render import render_frame
 from firsthand.toy.week.splits import Block, block_at
-from firsthand.toy.week.week import Clip
 
 TYPES = ("EntityLog", "EventRecall", "HabitInsight", "RelationMap", "TaskMaster")
 KEYS = (
@@ -72,9 +72,9 @@ def _check_schema(row: Row, identity: str, ids: Counter, found: Findings, name: 
     found.require(not missing, "schema", name, f"without {', '.join(missing)}")
     found.require(ids[row["ID"]] == 1, "schema", name, f"the ID is used {ids[row['ID']]} times")
     found.require(row["identity"] == identity, "schema", name, f"identity {row['identity']} in {identity}'s file")
-    found.require(row["type"] in TYPES, "schema", name, f"type {row['type']!r} is none of {', '.join(TYPES)}")
+    found.require(row["type"] in TYPES, "schema", name, f"type {row['type']!r} is not one of {', '.join(TYPES)}")
     found.require(row["answerable_from"] in LABELS, "schema", name, f"unknown label {row['answerable_from']!r}")
-    found.require(row["answer"] in LETTERS, "schema", name, f"answer {row['answer']!r} is no letter of {LETTERS}")
+    found.require(row["answer"] in LETTERS, "schema", name, f"answer {row['answer']!r} is not a letter of {LETTERS}")
     found.require(len(set(options(row).values())) == len(LETTERS), "schema", name, "two options are the same")
     asked = clock.from_question(row["query_time"])
     found.require(
@@ -83,7 +83,7 @@ def _check_schema(row: Row, identity: str, ids: Counter, found: Findings, name: 
 
 
 def _check_prior(row: Row, found: Findings, name: str) -> None:
-    """Follows from world.py alone."""
+    """The answer follows from world.py alone."""
     home = re.fullmatch(r"where do i usually keep the (\w+) \?", row["question"])
     colour = re.fullmatch(r"which colour is the (\w+) \?", row["question"])
     right = world.THINGS[home[1]].home if home else world.THINGS[colour[1]].colour if colour else None
@@ -158,7 +158,7 @@ def _deeds(records: list[Row], block: Block) -> list[Deed]:
 
 
 def recall(question: str, deeds: list[Deed]) -> str | None:
-    """The answer to a memory question by what the captions say, None if they say nothing."""
+    """The answer to a memory question according to the captions; None if they do not say."""
     if most := MOST.fullmatch(question):
         asked, verb, day = most[1] or most[2], most[3], int(most[4])
         numbers = Counter(d[asked] for start, _, d in deeds if d["verb"] == verb and clock.day(start) == day)
@@ -170,8 +170,8 @@ def recall(question: str, deeds: list[Deed]) -> str | None:
         (r"which thing did i last (pour|open|shake) \?", "verb", "thing", None),
     ):
         if found := re.fullmatch(pattern, question):
-            told = [d[value] for _, _, d in deeds if d[subject] == found[1] and d["verb"] == (verb or found[1])]
-            return told[-1] if told else None
+            values = [d[value] for _, _, d in deeds if d[subject] == found[1] and d["verb"] == (verb or found[1])]
+            return values[-1] if values else None
     return None
 
 

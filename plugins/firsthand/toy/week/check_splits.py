@@ -1,4 +1,4 @@
-"""Proofs that train, dev and test share nothing: no clip, no question, no fact, no time of a person."""
+"""Proofs that train, dev and test share nothing: no clip, question, fact or time of a person."""
 
 import hashlib
 import itertools
@@ -23,7 +23,7 @@ def check_splits(folder: Folder) -> Findings:
     _each_once(folder, "clips", [clip.video for clip in folder.all_clips()], found)
     _each_once(folder, "questions", [str(row.get("ID")) for row in folder.all_questions()], found)
     belongs = {clip.video: _split_at(folder, clip.identity, clip.start) for clip in folder.all_clips()}
-    traces: dict[str, dict[str, str]] = {split: {} for split in SPLITS}  # what a split contains -> what says so
+    traces: dict[str, dict[str, str]] = {split: {} for split in SPLITS}  # what a split contains -> where that was read
     for split in SPLITS:
         for name in folder.splits[split]["clips"]:
             found.require(
@@ -62,7 +62,7 @@ def _each_once(folder: Folder, what: str, wanted: list[str], found: Findings) ->
 
 
 def _traces(row: Row) -> list[str]:
-    """What must not come back in another split: the question as asked, and each fact it rests on."""
+    """What must not come back in another split: the question as asked, and each fact that its answer rests on."""
     asked = f"question {row['question']} {sorted(options(row).values())} {row.get('clip')} {row['target_time']}"
     return [asked, *(f"fact {row['identity']} {clock.stamp(target)}" for target in targets(row))]
 

@@ -1,4 +1,4 @@
-"""Proofs about files and pixels: a decoder of the field reads every clip, and it shows what truth and boxes say.
+"""Proofs about files and pixels: a common decoder reads every clip, and it shows what the truth and the boxes say.
 
 Every clip is opened, counted and measured; decoding and looking is for a sample, because it is what costs time.
 """
@@ -15,12 +15,12 @@ from firsthand.toy.week.build import VERBS
 from firsthand.toy.week.findings import Findings
 from firsthand.toy.week.folder import Folder
 from firsthand.toy.week.motion import COCO_JOINTS
-from firsthand.toy.week.week import FRAMES, Clip
+from firsthand.toy.week.plan import FRAMES, Clip
 from firsthand.toy.week.world import HEIGHT, WIDTH
 
-LOOK_EVERY = 40  # frames of a sampled clip, besides the moments of its questions
+LOOK_EVERY = 40  # every 40th frame of a sampled clip is checked, and the moments of its questions
 STRAY = 100  # pixels outside a box: blurred outlines make up to 50, a misplaced hand hundreds
-SKIN_SHARE = 0.2  # of a hand's box over a clip; fingers around a thing show less than an open hand
+SKIN_SHARE = 0.2  # least share of skin in a hand's box over a clip; fingers around a thing show less than an open hand
 _BOXES = ("left", "right", "interaction")
 
 

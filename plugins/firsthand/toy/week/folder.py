@@ -1,4 +1,4 @@
-"""A built week as it lies on disk, read back for the proofs; a folder that is none is one clear error."""
+"""A built week as it lies on disk, read back for the proofs. Any other folder gives one clear error."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -8,10 +8,9 @@ from typing import Any, TypeVar
 
 from firsthand import clock, files
 from firsthand.errors import UserError
-from firsthand.toy.week import week
 from firsthand.toy.week.build import FORMAT
+from firsthand.toy.week.plan import Clip, Size, from_json
 from firsthand.toy.week.splits import SPLITS
-from firsthand.toy.week.week import Clip, Size
 
 Row = dict[str, Any]
 Whole = TypeVar("Whole")
@@ -45,7 +44,7 @@ def load(out: Path) -> Folder:
     for identity in size.identities:
         path = out / f"truth/{identity}.json"
         clips[identity] = [
-            _read(f"{path}, clip {number}", partial(week.from_json, identity), row)
+            _read(f"{path}, clip {number}", partial(from_json, identity), row)
             for number, row in enumerate(files.read_json(path), 1)
         ]
         memory[identity] = {

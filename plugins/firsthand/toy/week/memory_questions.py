@@ -1,4 +1,4 @@
-"""Drafts that only memory answers: what was last done, or done most often, hours or days before the question.
+"""Drafts that only memory can answer: what was last done, or done most often, hours or days before the question.
 
 A draft is made only where the answer later changes within the block, so that whoever looks into the future is wrong,
 and the wrong answer is among the options. Questions are asked at the end of a clip: the 30-s records up to then are
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 from firsthand import clock
 from firsthand.toy.week import captions, world
+from firsthand.toy.week.plan import Clip, Event
 from firsthand.toy.week.question_drafts import Draft
-from firsthand.toy.week.week import Clip, Event
 
-AGE = clock.HOUR  # a fact is at least so old when it is asked for
-TIMES = 3  # it is asked for at most so often, and again only when every other fact has been asked for
+AGE = clock.HOUR  # a fact is at least this old when it is asked for
+TIMES = 3  # a fact is asked for at most this often, and again only after every other fact
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _facts(clips: list[Clip]) -> Iterator[Fact]:
 
 
 def _options(kind: str, subject: str) -> set[str]:
-    """What the prior cannot tell apart: no room where the thing belongs, only things that allow the verb."""
+    """Values that the prior cannot tell apart: no room where the thing belongs, only things that allow the verb."""
     return {
         "place": lambda: set(world.ROOMS) - {world.THINGS[subject].home},
         "guest": lambda: set(world.GUESTS),
@@ -142,7 +142,7 @@ def _draft(history: list[Fact], ask: Ask, options: set[str], rng: random.Random)
     kind, subject = history[0].kind, history[0].subject
     egolife_type, question = _TYPES_AND_QUESTIONS[kind]
     rest = options - {ask.truth, ask.future}
-    likely = rest & {fact.value for fact in history}  # what never happened would be a weak option
+    likely = rest & {fact.value for fact in history}  # a value that never occurred would be a weak option
     wrong = [option for pool in (likely, rest - likely) for option in rng.sample(sorted(pool), len(pool))]
     return Draft(
         "memory",

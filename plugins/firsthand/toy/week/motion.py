@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from firsthand.toy.week.world import CELL, HEIGHT, WIDTH, State
 
 Point = tuple[float, float]
-Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, x1 and y1 outside
+Box = tuple[int, int, int, int]  # x0, y0, x1, y1 in pixels, x1 and y1 just outside
 
-TABLE_SIZE, HELD_SIZE = 26, 34  # pixels a thing measures on the table and in a hand
+TABLE_SIZE, HELD_SIZE = 26, 34  # size of a thing in pixels, on the table and in a hand
 HAND_SIZE = 22
-GRIP = 9  # a held thing's centre is so far above the palm's
+GRIP = 9  # pixels from the palm's centre up to that of the held thing
 REGION = 21  # half the side of the square around a thing; holds a HELD_SIZE thing with the lid or the drops
 FOREARM = 38
 

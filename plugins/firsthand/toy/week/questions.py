@@ -1,4 +1,4 @@
-"""Questions in the EgoLifeQA schema, each with the one source that its answer can be had from (`answerable_from`).
+"""Questions in the EgoLifeQA schema, each with the one source that can answer it (`answerable_from`).
 
 - prior: a fact of world.py; no video is needed. It has no `target_time`.
 - scene: what is seen at `moment` of `clip` while the hands rest.
@@ -19,10 +19,10 @@ from typing import Any
 
 from firsthand import clock
 from firsthand.toy.week.memory_questions import memory_drafts
+from firsthand.toy.week.plan import Clip, Size
 from firsthand.toy.week.question_drafts import LETTERS, Draft
 from firsthand.toy.week.seen_questions import interaction_drafts, prior_drafts, prior_facts, scene_drafts
 from firsthand.toy.week.splits import blocks
-from firsthand.toy.week.week import Clip, Size
 
 LABELS = ("prior", "scene", "interaction", "memory")
 Row = dict[str, Any]
@@ -47,7 +47,7 @@ def questions(week: dict[str, list[Clip]], size: Size) -> dict[str, list[Row]]:
 
 
 def _evenly(drafts: Iterable[Draft], wanted: int) -> list[Draft]:
-    """The first `wanted`, kinds in turn as long as each lasts."""
+    """The first `wanted` drafts, taking the kinds in turn until each runs out."""
     kinds: dict[str, list[Draft]] = defaultdict(list)
     for draft in drafts:
         kinds[draft.kind].append(draft)

@@ -23,11 +23,11 @@ _PALETTE = np.array(
         sprites.WATER,
     ]
 )
-_STEP = 8  # of a colour channel; finer does not matter
+_STEP = 8  # colour channels are compared in steps of 8; finer does not matter
 _SKIN = len(world.OBJECTS)
 _BARE_TABLE = np.s_[66:72, 0:4]  # no hand, thing or sleeve ever covers it; its colour tells the light
-HANDS_ONLY = 66  # below this row lies nothing but what hands hold
-_ON_TABLE, _IN_HAND = 40, 100  # pixels that make a thing; blurred outlines are a few dozen grey ones
+HANDS_ONLY = 66  # below this row there is only what hands hold
+_ON_TABLE, _IN_HAND = 40, 100  # pixels from which a thing counts as seen; blurred outlines are a few dozen grey ones
 
 
 @dataclass(frozen=True)

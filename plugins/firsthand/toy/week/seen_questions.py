@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from firsthand import clock
 from firsthand.toy.week import captions, world
+from firsthand.toy.week.plan import FRAMES, Clip
 from firsthand.toy.week.question_drafts import Draft
-from firsthand.toy.week.week import FRAMES, Clip
 
-# the phase at which a verb is asked about: the thing is in the resting hand, whichever pile it comes from or goes to
+# The phase at which a verb is asked about: the thing is in the resting hand, whichever pile it comes from or goes to
 ASKED_AT = {"pick up": 0.92, "put down": 0.08, "pour": 0.5, "open": 0.5, "shake": 0.5, "hand over": 0.25}
 LATER = clock.FPS  # frames from the moment to the question; the answer is still true then
 

@@ -1,4 +1,4 @@
-"""Who and when is for training, development and test.
+"""Which people and days are for training, development and test.
 
 Test is other people; development is the last day of the people of train. A split is closed: its questions are asked,
 have their evidence and their distractors inside its own people and days, so no fact is in two splits.
@@ -9,7 +9,7 @@ from typing import Any
 
 from firsthand import clock
 from firsthand.question import Split
-from firsthand.toy.week.week import Clip, Size
+from firsthand.toy.week.plan import Clip, Size
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
@@ -24,7 +24,7 @@ class Block:
 
 
 def blocks(size: Size) -> list[Block]:
-    """One person makes no test split and one day makes no dev split; both are then empty."""
+    """With one person the test split is empty, with one day the dev split is."""
     people, days = size.identities, tuple(range(1, size.days + 1))
     test = people[-max(1, size.people // 3) :] if size.people > 1 else ()
     result = []

@@ -110,7 +110,7 @@ def arm(size: int, guest: str | None = None) -> Sprite:
 
 
 def fingers(size: int, guest: bool = False) -> Sprite:
-    """A row of fingers closed over the lower edge of what is held."""
+    """Fingers closed over the lower edge of the held thing."""
     image = _paper(size, size)
     draw, unit = ImageDraw.Draw(image), size * _FINE
     for finger in range(4):

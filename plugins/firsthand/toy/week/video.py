@@ -37,7 +37,7 @@ class Header:
 
 
 def header(path: Path) -> Header:
-    """What the file says of itself and how many frames it holds; av.error.FFmpegError when it is broken."""
+    """What the file's header says and how many frames it holds; av.error.FFmpegError if it is broken."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         frames = sum(1 for packet in container.demux(stream) if packet.size)

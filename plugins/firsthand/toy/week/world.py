@@ -1,4 +1,4 @@
-"""What there is in the toy world, and the one state that describes a frame of it.
+"""Everything that exists in the toy world, and the state that describes one frame of it.
 
 Everything a language prior can know is fixed here: which room a thing belongs to, what colour it has, what can be done
 with it. Everything else (what lies where, what the hands do, who is handed what) is drawn uniformly, so that the prior

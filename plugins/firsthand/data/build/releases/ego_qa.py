@@ -19,21 +19,29 @@ LETTERS = "ABCD"
 _PERSON = re.compile(r"A[1-6]")
 
 
+def question_of(row: dict[str, Any], **known: Any) -> Question:
+    """The question of one row of the schema; `known` is what its file, its data set or its asker adds."""
+    return Question(
+        question=row["question"].strip(),
+        options={letter: str(row[f"choice_{letter.lower()}"]).strip() for letter in LETTERS},
+        answer=row["answer"].strip().upper(),
+        query_time=clock.stamp(clock.query_time(row["query_time"])),
+        label=row.get("answerable_from"),
+        **known,
+    )
+
+
 class EgoQA(Converter):
     """`argument` is the split of all rows; without it they are in the splits of the week."""
 
     def convert(self, row: dict[str, Any], place: Place) -> Question:
-        return Question(
+        return question_of(
+            row,
             id=f"{PurePosixPath(place.file).with_suffix('')}/{row['ID']}",
-            question=row["question"].strip(),
-            options={letter: str(row[f"choice_{letter.lower()}"]).strip() for letter in LETTERS},
-            answer=row["answer"].strip().upper(),
             style="ego_r1",
             data_source="ego_r1",
             split=self._split(row),
             identity=row.get("identity") or _identity(place.file),
-            query_time=clock.stamp(clock.query_time(row["query_time"])),
-            label=row.get("answerable_from"),
             labels={
                 "type": row.get("type"),
                 "target_time": self._target_time(row),

@@ -1,15 +1,20 @@
-"""What the template shows, worked out of the run: the accuracy table, the cards of trajectories, numbers in words."""
+"""What the template shows: the accuracy table, one card per trajectory with small frames, and numbers in words."""
 
+import base64
 import re
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from firsthand.answers import extract_choice
 from firsthand.errors import UserError
 from firsthand.evals.score import Tally
-from firsthand.pages.report.frames import data_url, spread
+from firsthand.media.paths import inside
 from firsthand.pages.report.model import RunReport, Trajectory
 
+MAX_EDGE = 480  # pixels of the longer side of a frame: enough to see what was seen, small enough to mail
 COLOURS = 6  # --model-0 to --model-5 in style.css
 _TAG = re.compile(r"(</?[a-z_]{1,20}>)")
 
@@ -25,7 +30,7 @@ def duration(seconds: float) -> str:
 
 
 def groups(report: RunReport) -> list[dict[str, Any]]:
-    """The rows of the accuracy table: all questions, then each label, with one tally a model that has it."""
+    """The rows of the accuracy table: all questions, then each label, with one tally per model that has it."""
     labels = dict.fromkeys(label for row in report.table for label in row.by)
     rows: list[tuple[str, list[tuple[str, Tally]]]] = [("all questions", [(row.model, row) for row in report.table])]
     rows += [(label, [(row.model, row.by[label]) for row in report.table if label in row.by]) for label in labels]
@@ -73,5 +78,25 @@ def _card(trajectory: Trajectory, media_root: Path, most_frames: int) -> dict[st
         "images": images,
         "answers": answers,
         "verdicts": verdicts,
-        "scale": max([1.0, *values]),  # of the bars beside the reward parts
+        "scale": max([1.0, *values]),  # full length of the bars beside the reward parts
     }
+
+
+def spread(frames: list[str], most: int) -> list[str]:
+    """At most `most` frames, evenly spaced, the first and the last among them."""
+    if len(frames) <= most:
+        return frames
+    return [frames[round(i * (len(frames) - 1) / max(most - 1, 1))] for i in range(most)]
+
+
+def data_url(root: Path | str, path: str) -> str:
+    full = inside(root, path)
+    try:
+        with Image.open(full) as image:
+            small = image.convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path!r}: not a readable image ({error})") from None
+    small.thumbnail((MAX_EDGE, MAX_EDGE))
+    buffer = BytesIO()
+    small.save(buffer, "JPEG", quality=82)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

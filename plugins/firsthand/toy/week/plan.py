@@ -1,8 +1,8 @@
 """The plan of a week: who is recorded when, in which room, at which table, and what the hands do; no pixels yet.
 
-A day has a few recording sessions with gaps of more than an hour. A session is a row of 30-s clips without a gap; it
-goes through several rooms, and what is in the hand is carried along. Each person and day has its own random stream,
-so that a longer week begins with the shorter one.
+A day has a few recording sessions with gaps of more than an hour. A session is a series of 30-second clips without
+a gap; it goes through several rooms, and what is in the hand is carried along. Each person and day has its own random
+stream, so that a longer week begins with the shorter one.
 """
 
 import random
@@ -17,7 +17,7 @@ from firsthand.toy.week.world import Jitter, State
 
 FRAMES = clock.CLIP * clock.FPS
 MORNING, EVENING = 8, 22  # hours between which sessions lie
-STILL = 4  # frames that idle hands stay where they are; frames that repeat cost nothing to draw and little to encode
+STILL = 4  # idle hands move every 4 frames only; frames that repeat cost nothing to draw and little to encode
 GAP = 75 * 60  # seconds between two sessions, at least
 _FRAMES_OF = {"pick up": 60, "put down": 60, "pour": 80, "open": 80, "shake": 80, "hand over": 100}
 
@@ -29,9 +29,9 @@ class Size:
     people: int = 2
     days: int = 3
     seed: int = 0
-    sessions: int = 4  # a day
-    clips: int = 8  # a session
-    questions: int = 120  # a person
+    sessions: int = 4  # per day
+    clips: int = 8  # per session
+    questions: int = 120  # per person
 
     def __post_init__(self) -> None:
         limits = {
@@ -63,7 +63,7 @@ class Event:
     thing: str
     hand: str
     guest: str | None
-    first: int  # frames of the clip, `end` outside
+    first: int  # frame numbers in the clip; `end` is the first one after the event
     end: int
 
     @property

@@ -1,7 +1,7 @@
 """What a run left behind: the JSONL of its trajectories and of its metrics, found by name and read line by line.
 
-A killed process leaves half a line. Lines that are no JSON are left out, counted and listed; a line that is JSON but no
-trajectory means that the wrong file was named, which is an error.
+A killed process leaves half a line. Lines that are not JSON are left out, counted and listed; a line that is JSON but
+not a trajectory means that the wrong file was named, which is an error.
 """
 
 import json
@@ -19,7 +19,7 @@ LOOKED_FOR = "traces/*.jsonl of a training run, metrics*.jsonl or metrics/**/*.j
 @dataclass(frozen=True)
 class Run:
     name: str
-    training: list[Path] = field(default_factory=list)  # traces, one file a step
+    training: list[Path] = field(default_factory=list)  # traces, one file per step
     episodes: list[Path] = field(default_factory=list)
     metrics: list[Path] = field(default_factory=list)
     ignored: list[Path] = field(default_factory=list)  # other JSONL in the folder
@@ -74,7 +74,7 @@ def read(path: Path, unread: list[str], advance: Callable[[int], None]) -> Itera
 def _parse(line: bytes) -> Any:
     try:
         row = json.loads(line.decode(errors="replace"))
-        if b"\\ud" in line.lower():  # a lone surrogate, which is no text that anyone can write
+        if b"\\ud" in line.lower():  # a lone surrogate, which cannot be written as text
             row = json.loads(json.dumps(row, ensure_ascii=False).encode(errors="replace"))
         return row
     except (ValueError, RecursionError):
