@@ -91,10 +91,10 @@ def test_build_check_train_export_run_submit_score(tmp_path: Path, sh: Callable[
     sh("llamafactory-cli", "train", train, f"model_name_or_path={MODEL}", "max_steps=4", "cutoff_len=1024")
     sh("firsthand", "export", merge, f"model_name_or_path={MODEL}")
 
-    merged, answers = "runs/tiny_sft_egocross_lora_merged", tmp_path / "runs/egocross.jsonl"
+    merged, answers = "runs/tiny_sft_egocross_lora_merged", tmp_path / "runs/egocross"
     ways = ["--method", "logprob", "--rotate", "--by-path", "--min-pixels", 1]
     sh("firsthand", "eval", "run", "egocross", "--model", merged, "--out", answers, "--max-model-len", 1024, *ways)
-    rows = [json.loads(line) for line in answers.read_text().splitlines()]
+    rows = [json.loads(line) for line in (answers / "answers.jsonl").read_text().splitlines()]
     assert len(rows) == 6 and all(row["letter"] in "ABCD" and row["frames"] == 3 and not row["halved"] for row in rows)
     assert all(row["shares"][row["letter"]] == max(row["shares"].values()) > 0 for row in rows)
 
@@ -124,11 +124,11 @@ def test_a_recipe_is_compared_with_its_base_by_folds(tmp_path: Path, sh: Callabl
     def rows(name: str) -> list[dict]:
         return [json.loads(line) for line in (tmp_path / "cv" / name).read_text().splitlines()]
 
-    answered = {fold: rows(f"three_steps/fold_{fold}/answers.jsonl") for fold in range(2)}
+    answered = {fold: rows(f"three_steps/fold_{fold}/asked/answers.jsonl") for fold in range(2)}
     held_out = {fold: {row["id"] for row in rows(f"folds/held_out_{fold}.jsonl")} for fold in range(2)}
     assert {fold: {row["id"] for row in found} for fold, found in answered.items()} == held_out
-    assert len(held_out[0] | held_out[1]) == 12 == len(rows("base/answers.jsonl"))
-    base = {row["id"]: row["shares"] for row in rows("base/answers.jsonl")}
+    assert len(held_out[0] | held_out[1]) == 12 == len(rows("base/asked/answers.jsonl"))
+    base = {row["id"]: row["shares"] for row in rows("base/asked/answers.jsonl")}
     assert all(row["shares"] != base[row["id"]] for found in answered.values() for row in found)  # it learnt something
     table = json.loads((tmp_path / "cv/table.json").read_text())
     assert [(row["model"], row["n"]) for row in table["table"]] == [("base", 12), ("three_steps", 12)]

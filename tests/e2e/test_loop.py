@@ -105,10 +105,11 @@ def test_the_checkpoint_is_another_model_and_a_server_on_it_answers(grpo, merged
     pairs = list(zip(before.parameters(), after.parameters(), strict=True))
     assert sum(not one.equal(other) for one, other in pairs) > 0.9 * len(pairs)
 
-    few, answers = list(files.read_jsonl(week / "choice_test.jsonl"))[:6], week.parent / "answers.jsonl"
+    few, answers = list(files.read_jsonl(week / "choice_test.jsonl"))[:6], week.parent / "answers"
     files.write_jsonl(week / "few.jsonl", few)
-    sh(BIN / "firsthand", "demo", "ask", final, week / "few.jsonl", "--out", answers)
-    given = read_rows(answers, Prediction)
+    asking = ["--max-tokens", 24, "--max-model-len", 640]
+    sh(BIN / "firsthand", "eval", "run", week / "few.jsonl", "--model", final, "--out", answers, *asking)
+    given = read_rows(answers / "answers.jsonl", Prediction)
     assert set(given) == {row["id"] for row in few}
     assert all(answer.output for answer in given.values())
 

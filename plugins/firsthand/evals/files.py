@@ -5,7 +5,7 @@ from pathlib import Path
 
 from firsthand.errors import UserError
 from firsthand.evals.benchmarks import Benchmark
-from firsthand.evals.rows import NO_GROUP, Gold, Prediction, read_rows
+from firsthand.evals.rows import NO_GROUP, Gold, Prediction, answers_of, read_rows
 from firsthand.evals.score import Comparison, Score, compare, score
 
 
@@ -25,8 +25,8 @@ def scores_of_files(
     groups = (
         [key for key in benchmark.by if any(row.group(key) != NO_GROUP for row in gold.values())] if benchmark else []
     )
-    given = [_file(path) for path in predictions]
-    base = _file(against) if against else None
+    given = [answers_of(path) for path in predictions]
+    base = answers_of(against) if against else None
     names = {path: _name(path) for path in dict.fromkeys([*given, *([base] if base else [])])}
     if len(set(names.values())) < len(names):
         raise UserError("two files of answers share a name; a model is called by the name of its file")
@@ -38,11 +38,6 @@ def scores_of_files(
         compare((names[base], runs[base]), (names[path], runs[path]), gold, seed=seed) for path in pairs if base
     ]
     return scores, comparisons
-
-
-def _file(path: Path) -> Path:
-    """The answers in the folder of a run, or the file itself."""
-    return path / "answers.jsonl" if path.is_dir() else path
 
 
 def _name(path: Path) -> str:

@@ -53,6 +53,11 @@ class Prediction(BaseModel):
 Row = TypeVar("Row", Prompted, Gold, Prediction)
 
 
+def answers_of(path: Path) -> Path:
+    """The file of answers: that of a run, if `path` is the folder of one."""
+    return path / "answers.jsonl" if path.is_dir() else path
+
+
 def read_rows(path: Path | str, model: type[Row]) -> dict[str, Row]:
     """The rows of a JSONL file by id, in order; the first bad or repeated row is an error that names row and key."""
     rows: dict[str, Row] = {}

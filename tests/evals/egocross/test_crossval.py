@@ -26,10 +26,12 @@ cp "$2" "$(sed -n 's/^output_dir: //p' "$2")/config.json"
 """
 FIRSTHAND = """#!/usr/bin/env python3
 # stands for `firsthand eval run`: a trained model answers A, the base model B
-import json, sys
+import json, pathlib, sys
 option = dict(zip(sys.argv[4::2], sys.argv[5::2]))
 letter = "A" if "trained" in option["--model"] else "B"
-with open(option["--out"], "w") as out:
+folder = pathlib.Path(option["--out"])
+folder.mkdir()
+with open(folder / "answers.jsonl", "w") as out:
     for line in open(option["--rows"]):
         print(json.dumps({"id": json.loads(line)["id"], "output": "", "decided": True, "letter": letter}), file=out)
 """
@@ -98,7 +100,7 @@ def test_each_row_is_answered_by_a_model_that_has_not_seen_it(project: Path) -> 
         )
         held = {row["question"] + row["id"] for row in read_jsonl(project / f"out/folds/held_out_{fold}.jsonl")}
         assert len(held) == 4 and len(list(read_jsonl(project / f"out/folds/train_{fold}.jsonl"))) == 8
-        assert len(list(read_jsonl(project / f"out/full/fold_{fold}/answers.jsonl"))) == 4
+        assert len(list(read_jsonl(project / f"out/full/fold_{fold}/asked/answers.jsonl"))) == 4
 
 
 def test_a_second_run_reuses_what_is_done(project: Path) -> None:

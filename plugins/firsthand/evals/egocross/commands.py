@@ -25,7 +25,7 @@ def main() -> None:
 
 @app.command()
 def egocross(
-    predictions: Annotated[Path, typer.Argument(help="Answers of `firsthand eval run egocross`, or a .json list.")],
+    predictions: Annotated[Path, typer.Argument(help="Folder or answers of `eval run egocross`, or a .json list.")],
     template: Annotated[Path, typer.Option(help="The release's submission_template.json.")],
     out: Annotated[Path, typer.Option(help="The zip to upload.")] = Path("submission.zip"),
     unanswered: Annotated[
@@ -35,7 +35,7 @@ def egocross(
 ) -> None:
     """Fill the template, check every row, write the zip and read it back.
 
-    Example: firsthand submit egocross runs/egocross/sft.jsonl --template submission_template.json --unanswered A
+    Example: firsthand submit egocross runs/egocross/sft --template submission_template.json --unanswered A
     """
     from firsthand.evals.egocross.submission import submit
 

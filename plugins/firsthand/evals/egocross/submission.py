@@ -10,6 +10,7 @@ from typing import Any
 from firsthand import files
 from firsthand.errors import UserError
 from firsthand.evals.egocross import owner_files
+from firsthand.evals.rows import answers_of
 
 KEYS = ["id", "question_id", "dataset", "answer"]
 SHOWN = 10
@@ -85,6 +86,7 @@ def submission_faults(path: Path, wanted: list[dict[str, Any]]) -> list[str]:
 
 def _letters(path: Path, template: dict[int, dict[str, Any]]) -> tuple[dict[int, str], list[str]]:
     """The letters by id, and what is wrong with the file of predictions."""
+    path = answers_of(path)
     rows = list(files.read_jsonl(path)) if path.suffix == ".jsonl" else owner_files.read_list(path)
     given: dict[int, str] = {}
     faults, seen = [], set()
