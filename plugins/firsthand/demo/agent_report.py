@@ -11,9 +11,13 @@ from firsthand.evals.results import AGENT, FORCED, predictions, results
 from firsthand.evals.run_folder import Folder, read
 from firsthand.evals.score import compare
 from firsthand.evals.tables import print_scores
+from firsthand.pages.report.curves import read_verl_metrics
 from firsthand.rollout.episodes import Episode
 
 MODELS = ("base", "sft", "grpo")
+VALIDATION = "val-aux/toy_agent/accuracy/mean@1"
+HELD_OUT = "accuracy on held-out people, greedy"
+CHANCE = {HELD_OUT: 0.25, "accuracy": 0.25}  # four options
 SHOWN = ("score", "accuracy", "format", "evidence", "calls", "invalid_turns")
 
 
@@ -31,22 +35,38 @@ def content(run: Path) -> dict[str, Any]:
     return {
         "title": "A tiny agent learns to look things up",
         "subtitle": "base, after SFT on a teacher who mostly guesses, and after GRPO; held-out people of the toy week",
-        "curves": {"x": "step", "series": curves(run / "grpo/traces")},
+        "curves": {
+            "x": "step",
+            "series": held_out(run / "grpo/metrics") | curves(run / "grpo/traces"),
+            "chance": CHANCE,
+        },
         "table": [item.model_dump() for item in table],
         "comparisons": [item.model_dump() for item in comparisons],
         "trajectories": trajectories(folders),
         "notes": [
             "Every question asks for something that happened an hour to days before it and has changed since.",
+            "SFT learns from two people and GRPO asks two others; the questions of the table and of the first curve are "
+            "those of a third pair, whom no training has seen. With four options chance is 25 %.",
             "The SFT chains are those whose letter is right, lucky guesses among them, unmarked; GRPO sees the reward.",
+            "The first curve is greedy, the others are samples at temperature 1 of the training's own questions.",
             "Greedy answers through vLLM's OpenAI server and the tools of the training. Without tools: the same agent, "
-            "whose calls are not carried out.",
+            "whose calls are not carried out; where it gives no letter, its likeliest one counts.",
             "Every trajectory of the training, turn by turn: view.html beside this page.",
         ],
     }
 
 
+def held_out(metrics: Path) -> dict[str, list[tuple[float, float]]]:
+    """What veRL's validation says of the held-out questions: before the training, and after every second step."""
+    logged = [read_verl_metrics(path).get(VALIDATION, []) for path in sorted(metrics.rglob("*.jsonl"))]
+    points = dict(point for series in logged for point in series)  # a resumed run logs a step again: the later one
+    if not points:
+        raise UserError(f"{metrics}: veRL logged no validation; did GRPO run with trainer.test_freq?")
+    return {HELD_OUT: sorted(points.items())}
+
+
 def curves(traces: Path) -> dict[str, list[tuple[int, float]]]:
-    """Mean of every reward part a step, and how many calls were made, over the trajectories that were trained on."""
+    """The mean of every reward part at each step, and how many calls were made, over the rollouts of the training."""
     series: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for path in sorted(traces.glob("*.jsonl")):
         rows = list(files.read_jsonl(path))

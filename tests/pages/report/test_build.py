@@ -16,7 +16,8 @@ from firsthand.cli import app
 from firsthand.errors import UserError
 from firsthand.pages.report.build import build, render
 from firsthand.pages.report.cards import duration, spread
-from firsthand.pages.report.model import RunReport
+from firsthand.pages.report.figures import draw
+from firsthand.pages.report.model import Curves, RunReport
 
 
 class Page(HTMLParser):
@@ -184,3 +185,13 @@ def test_the_command_names_a_missing_run(tmp_path) -> None:
 def test_an_out_that_is_a_folder_is_one_message(run_dir, tmp_path) -> None:
     result = CliRunner().invoke(app, ["report", "build", str(run_dir), "--out", str(tmp_path)])
     assert result.exit_code == 1 and "cannot be written" in result.output
+
+
+def test_the_line_of_chance_is_drawn_where_it_is_known() -> None:
+    """Its height is that of the value on the axis, which it may stretch."""
+    charts = {chart.name: chart for chart in draw({"a": [(0, 0.5), (1, 0.9)], "b": [(0, 3.0), (1, 4.0)]}, {"a": 0.25})}
+    assert charts["b"].chance is None and charts["a"].chance and charts["a"].chance.text == "chance 0.25"
+    ticks = {tick.text: tick.at for tick in charts["a"].y_ticks}
+    assert charts["a"].chance.at == ticks["0.25"]
+    with pytest.raises(ValueError, match="not a series"):
+        Curves(series={"a": [(0, 1.0)]}, chance={"accuracy": 0.25})

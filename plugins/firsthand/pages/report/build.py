@@ -27,7 +27,7 @@ def build(run_dir: Path | str, out: Path | str, *, trajectories: int = 10, frame
 
 
 def render(report: RunReport, media_root: Path, *, trajectories: int = 10, frames: int = 12) -> str:
-    charts = draw(report.curves.series)
+    charts = draw(report.curves.series, report.curves.chance)
     shown = cards(report.trajectories[:trajectories], media_root, frames)
     return render_page(
         TEMPLATES / "page.html.jinja",

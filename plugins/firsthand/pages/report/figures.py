@@ -5,8 +5,9 @@ script only adds the reading of values. Shares (everything within [0, 1], and no
 get the axis 0 to 1, so that charts beside each other can be compared and a small wobble does not look like progress.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import ceil, floor, log10
+from types import MappingProxyType
 
 from pydantic import BaseModel
 
@@ -29,17 +30,19 @@ class Chart(BaseModel):
     x_ticks: list[Tick]
     y_ticks: list[Tick]
     points: list[tuple[float, str, float, float]]  # step, value in words, and where that is in the view box
+    chance: Tick | None  # where the line of chance is drawn
 
 
-def draw(series: dict[str, list[Point]]) -> list[Chart]:
+def draw(series: dict[str, list[Point]], chance: Mapping[str, float] = MappingProxyType({})) -> list[Chart]:
     """One chart a series, all over the same steps, so that they can be read one above the other."""
     steps = [step for points in series.values() for step, _ in points]
-    return [_chart(name, sorted(points), min(steps), max(steps)) for name, points in series.items()]
+    return [_chart(name, sorted(points), min(steps), max(steps), chance.get(name)) for name, points in series.items()]
 
 
-def _chart(name: str, points: list[Point], first: float, last: float) -> Chart:
+def _chart(name: str, points: list[Point], first: float, last: float, chance: float | None) -> Chart:
     steps, values = [step for step, _ in points], [value for _, value in points]
-    low, high = min(values), max(values)
+    drawn = values if chance is None else [*values, chance]
+    low, high = min(drawn), max(drawn)
     ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if low >= 0 and 0.05 <= high <= 1 else nice_ticks(low, high)
     x = _scale(first, last, LEFT, WIDTH - RIGHT)
     y = _scale(ticks[0], ticks[-1], HEIGHT - BOTTOM, TOP)
@@ -53,6 +56,7 @@ def _chart(name: str, points: list[Point], first: float, last: float) -> Chart:
         x_ticks=[Tick(at=x(step), text=number(step)) for step in dict.fromkeys([first, last])],
         y_ticks=[Tick(at=y(tick), text=brief(tick)) for tick in ticks],
         points=[(step, number(value), x(step), y(value)) for step, value in points],
+        chance=None if chance is None else Tick(at=y(chance), text=f"chance {number(chance)}"),
     )
 
 

@@ -24,6 +24,13 @@ class Stage(_Strict):
 class Curves(_Strict):
     x: str = "step"
     series: dict[str, Annotated[list[tuple[Number, Number]], Field(min_length=1)]]
+    chance: dict[str, Number] = {}  # series -> what guessing gives, drawn as a line
+
+    @model_validator(mode="after")
+    def _known(self) -> "Curves":
+        if strangers := self.chance.keys() - self.series.keys():
+            raise ValueError(f"chance of {sorted(strangers)[0]!r}, which is not a series")
+        return self
 
 
 class Trajectory(_Strict):

@@ -1,0 +1,23 @@
+"""The held-out curve of the agent's demo, from what veRL logs."""
+
+from pathlib import Path
+
+import pytest
+
+from firsthand import files
+from firsthand.demo.agent_report import HELD_OUT, VALIDATION, held_out
+from firsthand.errors import UserError
+
+
+def test_a_resumed_run_has_one_curve(tmp_path: Path) -> None:
+    """The second file begins at the step of the last checkpoint; of a step that both log the later one counts."""
+    for name, points in (("run.jsonl", {0: 0.25, 2: 0.3, 4: 0.5}), ("run_2.jsonl", {4: 0.6, 6: 0.7})):
+        rows = [{"step": step, "data": {VALIDATION: value, "lr": 1.0}} for step, value in points.items()]
+        files.write_jsonl(tmp_path / "firsthand" / name, [*rows, {"step": 5, "data": {"lr": 1.0}}])
+    assert held_out(tmp_path) == {HELD_OUT: [(0, 0.25), (2, 0.3), (4, 0.6), (6, 0.7)]}
+
+
+def test_a_run_without_validation_is_an_error(tmp_path: Path) -> None:
+    files.write_jsonl(tmp_path / "run.jsonl", [{"step": 1, "data": {"lr": 1.0}}])
+    with pytest.raises(UserError, match="test_freq"):
+        held_out(tmp_path)
