@@ -45,7 +45,7 @@ def content(run: Path) -> dict[str, Any]:
         "trajectories": trajectories(folders),
         "notes": [
             "Every question asks for something that happened an hour to days before it and has changed since.",
-            "SFT learns from two people and GRPO asks two others; the questions of the table and of the first curve are "
+            "SFT learns from two people, GRPO asks two others; the questions of the table and of the first curve are "
             "those of a third pair, whom no training has seen. With four options chance is 25 %.",
             "The SFT chains are those whose letter is right, lucky guesses among them, unmarked; GRPO sees the reward.",
             "The first curve is greedy, the others are samples at temperature 1 of the training's own questions.",
