@@ -64,6 +64,6 @@ def test_frameworks_are_imported_where_the_page_says(used, framework: str) -> No
 
 
 def test_every_file_that_the_page_names_exists() -> None:
-    names = re.findall(r"`((?:tests|training|evals|rollout|demo|serving|launch)/[\w/.]+|\w+\.py)`", PAGE)
-    assert len(names) > 8
+    names = re.findall(r"`([\w/]+/[\w.]+\.py|(?:tests|training|launch|recipes)/[\w/.]+|\w+\.py)`", PAGE)
+    assert len(names) > 25
     assert [name for name in names if not any((base / name).exists() for base in (ROOT, PACKAGE))] == []

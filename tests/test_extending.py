@@ -26,6 +26,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text.removeprefix(name[0]) if path.suffix == ".txt" else text)
     for recipe in (ROOT / "recipes").glob("*.yaml"):
+        (tmp_path / "recipes").mkdir(exist_ok=True)
         (tmp_path / "recipes" / recipe.name).write_text(recipe.read_text())
     before = set(sys.modules)
     monkeypatch.chdir(tmp_path)
