@@ -10,6 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("firsthand", deadline=None, max_examples=30)  # a busy machine is not a failure
+settings.register_profile("long", deadline=None, max_examples=300)  # of `make test-all`
+settings.load_profile("firsthand")
 
 
 @contextmanager

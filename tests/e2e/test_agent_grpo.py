@@ -107,6 +107,18 @@ def test_reward_parts_tools_and_turns_reach_every_logger(grpo):
     assert min(values["training/rollout_actor_probs_pearson_corr"] for values in logged.values()) > 0.98
 
 
+def test_ppo_trains_its_critic_on_trajectories_with_tools(world, tmp_path):
+    with agent_world.vision_service() as (_, url):
+        agent_world.configure(world, url)
+        process = start(world, "tiny_ppo", tmp_path, "trainer.save_freq=-1", "trainer.critic_warmup=0",
+                        "trainer.total_training_steps=1")  # fmt: skip
+        assert process.wait() == 0, (tmp_path / "log").read_text()[-5000:]
+    [logged] = metrics(tmp_path).values()
+    assert logged["critic/vf_loss"] > 0 and logged["critic/grad_norm"] > 0 and logged["actor/grad_norm"] > 0
+    assert any(rollout["trace"]["turns"] for rollout in traces(tmp_path, 1))
+
+
+@pytest.mark.long
 def test_a_killed_ppo_run_goes_on_as_if_nothing_had_happened(world, tmp_path):
     """Rollouts are greedy: what vLLM draws is not part of a checkpoint. Everything that is trained must be."""
     greedy = (

@@ -11,7 +11,7 @@ from firsthand.tools import config
 sys.path.insert(0, str(Path(__file__).parent))
 import agent_world
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")

@@ -110,6 +110,7 @@ def test_build_check_train_export_run_submit_score(tmp_path: Path, sh: Callable[
     assert {"domain: animal", "primary_category: Counting", "question_type: object counting"} <= scored["by"].keys()
 
 
+@pytest.mark.long
 def test_a_recipe_is_compared_with_its_base_by_folds(tmp_path: Path, sh: Callable[..., str]) -> None:
     """Both folds are really trained and every held-out row is answered by the model that has not seen it."""
     support(tmp_path / "support")

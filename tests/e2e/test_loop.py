@@ -2,8 +2,10 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from firsthand.evals.rows import Prediction, read_rows
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 BIN = Path(sys.executable).parent
 BASE = Path("models/tiny_qwen3_vl")
+STEP = "training/global_step"
 
 
 def sh(*command: object) -> str:
@@ -49,47 +52,69 @@ def merged(week) -> Path:
 
 
 @pytest.fixture(scope="module")
-def train(on_cpu, week, merged) -> Callable[[int], str]:
-    """The stock trainer up to a step, in one folder; it gives what it said. One step moves the weights so far that a
-    rollout engine which kept the old ones would not agree with the actor in the next."""
+def start(on_cpu, week, merged) -> Callable[[int], tuple[subprocess.Popen, Path]]:
+    """The stock trainer up to a step, in one folder, and its log. One step moves the weights so far that a rollout
+    engine which kept the old ones would not agree with the actor in the next."""
 
-    def run(steps: int) -> str:
-        return sh(
+    def run(steps: int) -> tuple[subprocess.Popen, Path]:
+        out = week.parent / "grpo"
+        out.mkdir(exist_ok=True)
+        log = out / f"log_{steps}"
+        command = [
             sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes",
             "--config-name", "tiny_grpo_qwen3vl_choice", f"actor_rollout_ref.model.path={merged}",
             f"data.train_files={week}/choice_grpo_train.parquet", f"data.val_files={week}/choice_grpo_dev.parquet",
             f"data.media.root={week}", "data.train_batch_size=4", "actor_rollout_ref.actor.optim.lr=0.01",
             "actor_rollout_ref.actor.ppo_mini_batch_size=4", "actor_rollout_ref.rollout.n=4",
-            f"trainer.default_local_dir={week.parent}/grpo", f"trainer.rollout_data_dir={week.parent}/grpo/rollouts",
+            f"trainer.default_local_dir={out}", f"trainer.rollout_data_dir={out}/rollouts", "trainer.save_freq=1",
             f"trainer.total_training_steps={steps}", "trainer.total_epochs=100",
             "trainer.val_before_train=False", "trainer.test_freq=-1",
-        )  # fmt: skip
+        ]  # fmt: skip
+        return subprocess.Popen(command, stdout=log.open("w"), stderr=subprocess.STDOUT), log
 
     return run
 
 
 @pytest.fixture(scope="module")
-def grpo(train, week) -> tuple[str, Path]:
-    return train(2), week.parent / "grpo"
+def grpo(start, week) -> tuple[str, Path]:
+    """Killed after the checkpoint of its second step; what it wrote after that is taken away."""
+    out = week.parent / "grpo"
+    process, log = start(50)
+    tracker = out / "latest_checkpointed_iteration.txt"
+    try:
+        while not (
+            tracker.exists() and int(tracker.read_text() or 0) >= 2 and len(metrics(log.read_text(), STEP)) >= 2
+        ):
+            assert process.poll() is None, log.read_text()[-5000:]
+            time.sleep(0.1)
+    finally:
+        process.kill()
+        process.wait()
+    for folder in out.glob("global_step_*"):
+        if int(folder.name.removeprefix("global_step_")) > 2:
+            shutil.rmtree(folder)
+    tracker.write_text("2")
+    return log.read_text(), out
 
 
-def metrics(said: str, name: str) -> list[float]:
-    return [float(value) for value in re.findall(rf"[ -]{re.escape(name)}:([-\d.e]+)", said)]
+def metrics(said: str, name: str, most: int | None = None) -> list[float]:
+    """What was logged of the first steps; a killed run may have begun another one."""
+    return [float(value) for value in re.findall(rf"[ -]{re.escape(name)}:([-\d.e]+)", said)][:most]
 
 
 def test_the_actor_learns_and_the_rollout_engine_follows(grpo):
     said, _ = grpo
     assert min(metrics(said, "actor/grad_norm")) > 1e-3
-    agreement = metrics(said, "training/rollout_actor_probs_pearson_corr")
+    agreement = metrics(said, "training/rollout_actor_probs_pearson_corr", 2)
     assert len(agreement) == 2 and min(agreement) > 0.98
 
 
 def test_the_parts_of_the_reward_are_in_the_log_and_rollouts_on_disk(grpo):
     said, out = grpo
     for name in ("reward/accuracy", "reward/format"):
-        assert len(metrics(said, name)) == 2
-    assert metrics(said, "reward/score") == pytest.approx(metrics(said, "critic/score/mean"), abs=1e-4)
-    for step, score in enumerate(metrics(said, "reward/score"), 1):
+        assert len(metrics(said, name, 2)) == 2
+    assert metrics(said, "reward/score", 2) == pytest.approx(metrics(said, "critic/score/mean", 2), abs=1e-4)
+    for step, score in enumerate(metrics(said, "reward/score", 2), 1):
         scores = [row["score"] for row in map(json.loads, (out / f"rollouts/{step}.jsonl").read_text().splitlines())]
         assert len(scores) == 16 and all(0 <= one <= 1.2 for one in scores)
         assert sum(scores) / 16 == pytest.approx(score, abs=1e-4)
@@ -114,8 +139,10 @@ def test_the_checkpoint_is_another_model_and_a_server_on_it_answers(grpo, merged
     assert all(answer.output for answer in given.values())
 
 
-def test_another_run_goes_on_with_the_weights_of_the_checkpoint_in_actor_and_rollout_engine(grpo, train):
-    """Last: the third checkpoint takes the place of the second. A kill -9 is in test_agent_grpo.py."""
-    said = train(3)
-    assert metrics(said, "training/global_step") == [3], "it began anew"
+def test_a_killed_run_goes_on_with_the_weights_of_its_checkpoint_in_actor_and_rollout_engine(grpo, start):
+    """Last: the third checkpoint takes the place of the second."""
+    process, log = start(3)
+    assert process.wait() == 0, log.read_text()[-5000:]
+    said = log.read_text()
+    assert metrics(said, STEP) == [3], "it began anew"
     assert min(metrics(said, "training/rollout_actor_probs_pearson_corr")) > 0.98

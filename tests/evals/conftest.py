@@ -12,11 +12,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hypothesis import settings
 from PIL import Image
-
-settings.register_profile("firsthand", deadline=None)  # a busy machine is not a failure
-settings.load_profile("firsthand")
 
 
 def says(content: str | None, finish_reason: str = "stop") -> Any:

@@ -190,7 +190,7 @@ def test_a_killed_build_goes_on_and_asks_nothing_again(captions, settings, chat,
     assert Store(out).digest == Store.build(tmp_path / "other.sqlite", in_one_go).digest
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ray_writes_the_same_memory(captions, settings, tmp_path, chat) -> None:
     import ray
 

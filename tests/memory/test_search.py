@@ -216,7 +216,7 @@ def test_no_future_in_what_is_found_nor_in_how_it_is_found(tmp_path_factory, sit
     no_future(tmp_path_factory.mktemp("memory"), **situation)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @given(situations())
 @settings(max_examples=2000, deadline=None)
 def test_no_future_in_ten_thousand_searches(tmp_path_factory, situation) -> None:

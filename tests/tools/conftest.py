@@ -3,16 +3,12 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from firsthand.media.extract import extract
 from firsthand.memory.ego_r1_files import Problems, find, read
 from firsthand.memory.store import Store
 from firsthand.toy.week.build import build
 from firsthand.toy.week.plan import Size
-
-settings.register_profile("firsthand", deadline=None)  # a busy machine is not a failure
-settings.load_profile("firsthand")
 
 
 @pytest.fixture(scope="session")

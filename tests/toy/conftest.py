@@ -3,7 +3,6 @@
 import shutil
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from firsthand.toy.week import captions
@@ -12,9 +11,6 @@ from firsthand.toy.week.folder import Folder
 from firsthand.toy.week.plan import Size, plan_week
 from firsthand.toy.week.questions import questions
 from firsthand.toy.week.splits import assign
-
-hypothesis.settings.register_profile("no deadline", deadline=None)  # time says nothing on a busy machine
-hypothesis.settings.load_profile("no deadline")
 
 TINY = Size(people=2, days=2, sessions=2, clips=2, questions=16)
 

@@ -6,11 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from PIL import Image, ImageDraw
-
-settings.register_profile("firsthand", deadline=None)  # a busy machine is not a failure
-settings.load_profile("firsthand")
 
 HOSTILE = (
     "<think></pre></script><script>document.documentElement.dataset.owned = 1</script>"

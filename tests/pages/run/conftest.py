@@ -8,14 +8,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from firsthand import clock, files
 from firsthand.rollout.trace import Trace, Turn
 from firsthand.training.telemetry import Rollout, metrics_of
-
-settings.register_profile("firsthand", deadline=None)  # a busy machine is not a failure
-settings.load_profile("firsthand")
 
 OWN = "document.documentElement.dataset.owned = 1"
 HOSTILE = (

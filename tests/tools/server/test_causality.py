@@ -368,7 +368,7 @@ def test_nothing_from_the_future(transport, serve, tmp_path: Path) -> None:
     assert ended["ok"] and ended["blocked_by_time"] and ended["user_error"]  # else the cases would show nothing
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_nothing_from_the_future_at_length(transport, serve, tmp_path: Path) -> None:
