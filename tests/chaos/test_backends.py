@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from firsthand import clock
+from firsthand.llm.price import Price
 from firsthand.tools import keys
-from firsthand.tools.backends.openai import OpenAIBackend, Price
+from firsthand.tools.backends.openai import OpenAIBackend
 from firsthand.tools.limits import Breaker, Guard, RateLimit
 from firsthand.tools.protocol import Budget
 from firsthand.tools.scope import Scope

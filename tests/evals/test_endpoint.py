@@ -1,6 +1,6 @@
 import pytest
 
-from firsthand.llm.endpoint import base_url
+from firsthand.llm.client import base_url
 
 
 @pytest.mark.parametrize("written", ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1/"])

@@ -15,11 +15,12 @@ import pytest
 
 from firsthand import clock
 from firsthand.errors import UserError
+from firsthand.llm.price import read_prices
 from firsthand.media.extract import extract
 from firsthand.memory.building import Built, Model, Settings, build, build_on_ray
 from firsthand.memory.jobs import find_jobs
 from firsthand.memory.store import Store
-from firsthand.memory.usage import read_prices, report
+from firsthand.memory.usage import report
 
 COUNTS = {"30s": 26, "10min": 3, "1hour": 2, "1day": 2}  # of each person of `captions`
 CALLS = 2 + 1 + 0 + 0  # of the first day; the second has one clip alone
@@ -117,7 +118,7 @@ def test_nobody_there_ends_soon_and_a_wrong_key_at_once(captions, settings, chat
     nobody = replace(settings, writer=Model("writer", "http://127.0.0.1:9"))
     assert all(one.faults for one in run(captions, nobody))
     wrong = replace(settings, writer=Model("writer", chat.url + "/wrong"))
-    with pytest.raises(UserError, match="mend the server, model or key"):
+    with pytest.raises(UserError, match="correct the server, model or key"):
         run(captions, wrong)
 
 

@@ -14,11 +14,11 @@ from firsthand.errors import UserError
 from firsthand.evals.rows import Gold, Prediction, read_rows
 from firsthand.evals.score import score
 from firsthand.files import read_jsonl, write_jsonl
+from firsthand.llm.price import Price
 from firsthand.question import Question
 from firsthand.rollout.agent import Limits, Reply
 from firsthand.rollout.episodes import GIVE_UP, AgentSettings, Episode, Task, run_episodes
 from firsthand.rollout.prompt import eval_row, messages
-from firsthand.tools.backends.openai import Price
 from firsthand.tools.protocol import Outcome
 from firsthand.tools.terminate import TerminateArguments
 from firsthand.tools.toolbox import Toolbox

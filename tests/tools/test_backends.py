@@ -13,9 +13,10 @@ import pytest
 
 from firsthand import clock
 from firsthand.errors import UserError
+from firsthand.llm.price import Price
 from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, Backend, Sight
 from firsthand.tools.backends.gemini import GeminiBackend
-from firsthand.tools.backends.openai import OpenAIBackend, Price, retry_after
+from firsthand.tools.backends.openai import OpenAIBackend, retry_after
 from firsthand.tools.backends.oracle import OracleBackend, told
 from firsthand.tools.keys import KeyPool
 from firsthand.tools.limits import RateLimit

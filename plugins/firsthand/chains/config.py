@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from firsthand.llm.price import Price
 from firsthand.rollout.loop_file import Turns
 from firsthand.rollout.turn_text import Dialect
-from firsthand.tools.backends.openai import Price
 from firsthand.tools.protocol import Budget
 from firsthand.tools.settings import Strict
 

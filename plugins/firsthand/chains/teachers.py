@@ -19,6 +19,7 @@ from firsthand.chains.config import Config, Scripted, Server
 from firsthand.errors import UserError
 from firsthand.files import read_text
 from firsthand.llm.client import check_server, connect
+from firsthand.llm.price import Price
 from firsthand.question import Question, StyleName
 from firsthand.rollout import prompt
 from firsthand.rollout.agent import Policy
@@ -27,7 +28,6 @@ from firsthand.rollout.dialects import Message, chat_tools
 from firsthand.rollout.episodes import AgentSettings, Task
 from firsthand.rollout.prompt import AGENT_STYLES, STYLES
 from firsthand.tools import keys
-from firsthand.tools.backends.openai import Price
 from firsthand.tools.toolbox import Toolbox
 
 PROMPTS = Path(__file__).parent / "prompts"

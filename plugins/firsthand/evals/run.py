@@ -12,15 +12,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from openai import APIError
-
 from firsthand import files
 from firsthand.errors import UserError
 from firsthand.evals.benchmarks import Benchmark
 from firsthand.evals.run_folder import Folder
 from firsthand.evals.ways import Agent, AsWritten, Run, SingleTurn
 from firsthand.llm.ask_many import Pace, Summary, ask_all
-from firsthand.llm.client import Settings, connect
+from firsthand.llm.client import Settings, only_model
 from firsthand.serving.vllm_server import vllm_server
 from firsthand.tools import keys
 
@@ -39,22 +37,6 @@ def server_of(run: Run, folder: Folder, media_root: Path | None = None) -> Itera
     extra = ["--allowed-local-media-path", str(media_root.resolve())] if media_root else []
     with vllm_server(model, str(model), folder.path / "vllm.log", run.max_model_len, extra) as url:
         yield url, str(model)
-
-
-def only_model(server: str) -> str:
-    """The name of the one model that a server serves."""
-
-    async def names() -> list[str]:
-        async with connect(server, retries=0) as client:
-            return [entry.id for entry in (await client.models.list()).data]
-
-    try:
-        served = asyncio.run(names())
-    except APIError as error:
-        raise UserError(f"{server} does not list its models ({error}); start it, or correct --server") from None
-    if len(served) != 1:
-        raise UserError(f"{server} serves {', '.join(served) or 'nothing'}; choose one with --model")
-    return served[0]
 
 
 def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:

@@ -4,15 +4,15 @@ Connection faults, time-outs, 429 and 5xx are tried again with growing pauses by
 is not an answer (a 4xx, a body that is no JSON, no choices) is a failure of this question alone.
 """
 
+import asyncio
 import os
 import time
 from typing import Any
 
-from openai import APIConnectionError, APIError, AsyncOpenAI
+from openai import APIConnectionError, APIError, AsyncOpenAI, OpenAI
 from pydantic import BaseModel, Field, ValidationError
 
 from firsthand.errors import UserError
-from firsthand.llm.endpoint import base_url
 
 
 class Settings(BaseModel):
@@ -33,13 +33,23 @@ class BadAnswer(Exception):
     """The server answered with something that is not a chat completion."""
 
 
-def connect(server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None) -> AsyncOpenAI:
-    return AsyncOpenAI(
-        base_url=base_url(server),
-        api_key=key or os.environ.get("VLLM_API_KEY", "none"),
-        max_retries=retries,
-        timeout=timeout,
-    )
+def base_url(server: str) -> str:
+    """People write the address of a server with and without `/v1`."""
+    return f"{server.rstrip('/').removesuffix('/v1')}/v1"
+
+
+def _address(server: str, retries: int, timeout: float | None, key: str | None) -> dict[str, Any]:
+    """Without a key of its own, a server gets the one that its users keep in the environment."""
+    known = key or os.environ.get("VLLM_API_KEY") or os.environ.get("OPENAI_API_KEY") or "none"
+    return {"base_url": base_url(server), "api_key": known, "max_retries": retries, "timeout": timeout}
+
+
+def connect(server: str, retries: int = 6, timeout: float | None = 600.0, key: str | None = None) -> AsyncOpenAI:
+    return AsyncOpenAI(**_address(server, retries, timeout, key))
+
+
+def connect_blocking(server: str, retries: int = 6, timeout: float | None = 600.0, key: str | None = None) -> OpenAI:
+    return OpenAI(**_address(server, retries, timeout, key))
 
 
 async def check_server(client: AsyncOpenAI, model: str) -> None:
@@ -54,7 +64,23 @@ async def check_server(client: AsyncOpenAI, model: str) -> None:
         raise UserError(f"{client.base_url} serves {', '.join(served) or 'nothing'}, not {model}; mend --model")
 
 
-class _Message(BaseModel):
+def only_model(server: str) -> str:
+    """The name of the one model that a server serves."""
+
+    async def names() -> list[str]:
+        async with connect(server, retries=0) as client:
+            return [entry.id for entry in (await client.models.list()).data]
+
+    try:
+        served = asyncio.run(names())
+    except APIError as error:
+        raise UserError(f"{server} does not list its models ({error}); start it, or correct --server") from None
+    if len(served) != 1:
+        raise UserError(f"{server} serves {', '.join(served) or 'nothing'}; choose one with --model")
+    return served[0]
+
+
+class Message(BaseModel):
     content: str | None
 
 
@@ -72,19 +98,21 @@ class _Logprobs(BaseModel):
 
 
 class _Choice(BaseModel):
-    message: _Message
+    message: Message
     finish_reason: str | None = None
     logprobs: _Logprobs | None = None
 
 
-class _Usage(BaseModel):
-    prompt_tokens: int
-    completion_tokens: int
+class Usage(BaseModel):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
 
 
-class _Completion(BaseModel):
+class Completion(BaseModel):
+    """A chat completion as far as it is read here; a server may add what it likes."""
+
     choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage
+    usage: Usage | None = None
 
 
 class Reply(BaseModel):
@@ -106,9 +134,11 @@ async def complete(client: AsyncOpenAI, body: dict[str, Any], settings: Settings
     )
     seconds = round(time.perf_counter() - start, 3)
     try:
-        completion = _Completion.model_validate_json(response.content)
+        completion = Completion.model_validate_json(response.content)
     except ValidationError as error:
         raise BadAnswer(f"not a chat completion: {error.errors()[0]['msg']}: {response.content[:200]!r}") from None
+    if completion.usage is None:
+        raise BadAnswer(f"not a chat completion: it does not count its tokens: {response.content[:200]!r}")
     choice = completion.choices[0]
     positions = (choice.logprobs and choice.logprobs.content) or [_Position()]
     return Reply(

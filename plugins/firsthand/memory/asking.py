@@ -1,17 +1,17 @@
-"""Chat calls of a build: so many at once, tried again, counted, and never made twice."""
+"""Chat calls of a build: up to N at a time, tried again, counted, and never made twice."""
 
 import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from firsthand.errors import UserError
-from firsthand.memory.replies import Reply, ReplyCache, connect_async, key_of
+from firsthand.llm.reply_cache import Reply, ReplyCache, key_of
 from firsthand.memory.usage import Usage
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-_GIVE_UP = 5  # faults one after another, each after all its tries: nobody is there
+_GIVE_UP = 5  # faults in a row, each after all its tries: the server is gone
 
 
 class Fault(Exception):
@@ -60,18 +60,20 @@ class Asker:
         return reply
 
     async def _call(self, server: str, body: dict[str, Any]) -> Reply:
-        import openai
+        import openai  # a second of import, which no lexical search needs
+
+        from firsthand.llm.client import connect
 
         if self._faults >= _GIVE_UP:
             raise Fault(f"not asked, after {_GIVE_UP} faults in a row")
         if server not in self._clients:
-            self._clients[server] = connect_async(server, self._retries, self._timeout)
+            self._clients[server] = connect(server, self._retries, self._timeout)
         try:
             answer = await self._clients[server].chat.completions.create(**body)
             choice, usage = answer.choices[0], answer.usage
             text = (choice.message.content or "").strip()
         except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
-            raise UserError(f"{server} refuses {body['model']}: {error}; mend the server, model or key") from None
+            raise UserError(f"{server} refuses {body['model']}: {error}; correct the server, model or key") from None
         except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
             raise Refused(str(error)) from None
         except (openai.APIError, ValueError, TypeError, AttributeError, IndexError) as error:

@@ -14,12 +14,12 @@ from typing import Any
 from urllib.parse import quote
 
 from firsthand import clock
+from firsthand.llm.reply_cache import ReplyCache
 from firsthand.memory import prompts
 from firsthand.memory.asking import Asker, Fault, Refused
 from firsthand.memory.jobs import Job, captions_of, clips_of
 from firsthand.memory.merge import FINE_TO_COARSE, merged, summaries, windows
 from firsthand.memory.records import Record
-from firsthand.memory.replies import ReplyCache
 from firsthand.memory.usage import Usage
 
 Advance = Callable[[int, int], None]  # texts done, texts that are known to follow

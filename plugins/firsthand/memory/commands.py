@@ -35,19 +35,20 @@ def build(
     """Make a memory: captions of 30 s, then ten minutes, hours and days, each written from the level below.
 
     Start it again after any interruption: what a model has answered is not asked again. Exit code 1 when something is
-    missing in the memory. The key is read from OPENAI_API_KEY.
+    missing in the memory. The key is read from VLLM_API_KEY or OPENAI_API_KEY.
 
     Example: firsthand memory build --captions datasets/toy/memory --server http://localhost:8000 --model qwen
     --out runs/memory.sqlite
     """
     from firsthand.errors import UserError
+    from firsthand.llm.price import read_prices
     from firsthand.memory import building, usage
     from firsthand.memory.jobs import find_jobs
     from firsthand.memory.store import Store
 
     if (captions is None) == (frames is None):
         raise UserError("give either --captions (files) or --frames (a frame store)")
-    prices = usage.read_prices(price or [])
+    prices = read_prices(price or [])
     jobs, unread = find_jobs(captions, frames, source or [])
     settings = building.Settings(
         writer=building.Model(model, server),

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from firsthand.errors import UserError
-from firsthand.memory.replies import connect
 from firsthand.memory.store import Store
 from firsthand.memory.store_writer import write_vectors
 
@@ -15,7 +14,7 @@ class Embedder(Protocol):
     model: str
 
     def embed(self, texts: list[str]) -> np.ndarray:
-        """A row of length 1 for each text, float32."""
+        """One float32 row of length 1 per text."""
         ...
 
 
@@ -39,7 +38,9 @@ class LocalEmbedder:
 
 class ServerEmbedder:
     def __init__(self, model: str, server: str) -> None:
-        self.model, self._client = model, connect(server)
+        from firsthand.llm.client import connect_blocking
+
+        self.model, self._client = model, connect_blocking(server)
 
     def embed(self, texts: list[str]) -> np.ndarray:
         # A server refuses an empty text; a blank one has a vector like any other.

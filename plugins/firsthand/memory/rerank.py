@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from firsthand import clock
+from firsthand.llm.reply_cache import ReplyCache, key_of
 from firsthand.memory.records import Record
-from firsthand.memory.replies import ReplyCache, connect, key_of
 
 PROMPT = Path(__file__).with_name("rerank.txt")
 
@@ -17,8 +17,10 @@ class Reranker:
 
     def __init__(self, server: str, model: str, cache: Path | str, depth: int = 10) -> None:
         self.model, self.depth = model, depth
-        self.unread = 0  # replies that were no list of numbers; the order stayed as it was
-        self._client, self._cache = connect(server), ReplyCache(cache)
+        self.unread = 0  # replies that were not a list of numbers; the order stayed as it was
+        from firsthand.llm.client import connect_blocking  # a second of import, which no lexical search needs
+
+        self._client, self._cache = connect_blocking(server), ReplyCache(cache)
 
     def order(self, keywords: Sequence[str], records: Sequence[Record]) -> list[int]:
         """Places of `records`, best first, each once."""

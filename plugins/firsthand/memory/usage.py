@@ -3,14 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from firsthand.errors import UserError
-
-Prices = Mapping[str, tuple[float, float]]  # model -> US dollars for a million tokens in, and out
+from firsthand.llm.price import Prices
 
 
 @dataclass
 class Usage:
-    """Of one model."""
+    """What one model took."""
 
     calls: int = 0  # made in this run
     reused: int = 0  # kept from earlier runs
@@ -23,22 +21,8 @@ class Usage:
             setattr(self, name, getattr(self, name) + value)
 
 
-def read_prices(texts: Iterable[str]) -> Prices:
-    prices = {}
-    for text in texts:
-        model, _, numbers = text.rpartition("=")
-        try:
-            to_read, to_write = map(float, numbers.split(","))
-        except ValueError:
-            raise UserError(
-                f"--price {text}: write MODEL=IN,OUT, dollars for a million tokens: qwen=0.15,0.6"
-            ) from None
-        prices[model] = (to_read, to_write)
-    return prices
-
-
 def report(usages: Iterable[Mapping[str, Usage]], prices: Prices) -> list[str]:
-    """A line for each model."""
+    """One line per model."""
     total: dict[str, Usage] = {}
     for usage in usages:
         for model, one in usage.items():
@@ -48,7 +32,6 @@ def report(usages: Iterable[Mapping[str, Usage]], prices: Prices) -> list[str]:
         line = f"{model}: {one.calls} calls, {one.reused} replies kept from earlier runs, {one.cut} cut short; "
         line += f"in all {one.prompt_tokens} tokens in, {one.completion_tokens} out"
         if model in prices:
-            to_read, to_write = prices[model]
-            line += f", {(one.prompt_tokens * to_read + one.completion_tokens * to_write) / 1e6:.4f} US dollars"
+            line += f", {prices[model].of(one.prompt_tokens, one.completion_tokens):.4f} US dollars"
         lines.append(line)
     return lines

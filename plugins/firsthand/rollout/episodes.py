@@ -19,13 +19,13 @@ from pydantic import BaseModel, ConfigDict
 
 from firsthand.errors import UserError
 from firsthand.llm.ask_many import Summary, progress, same_run, work_off
+from firsthand.llm.price import Price
 from firsthand.llm.row_log import RowLog
 from firsthand.question import Question
 from firsthand.rollout.agent import Limits, Policy, run_episode
 from firsthand.rollout.dialects import Message
 from firsthand.rollout.trace import Trace
 from firsthand.rollout.turn_text import Dialect
-from firsthand.tools.backends.openai import Price
 from firsthand.tools.keys import redact
 from firsthand.tools.protocol import Budget, Context
 from firsthand.tools.scope import END, Scope
@@ -215,7 +215,7 @@ class _Run:
     def _tokens_cost(self, read: int, written: int) -> float | None:
         if not read and not written:
             return 0.0
-        return None if self.price is None else (read * self.price.prompt + written * self.price.completion) / 1e6
+        return None if self.price is None else self.price.of(read, written)
 
     def take(self, task: Task, result: dict[str, Any] | Exception) -> None:
         if isinstance(result, Exception):

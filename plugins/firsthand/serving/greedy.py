@@ -34,8 +34,7 @@ def same_answers(merged: Path) -> list[Check]:
 
 def _ask(url: str, name: str) -> tuple[list[int], list[int], str]:
     """Token ids of the prompt as vLLM saw it and of its greedy answer, and the answer."""
-    from openai import OpenAI
-
+    from firsthand.llm.client import connect_blocking
     from firsthand.llm.media import request_body
     from firsthand.llm.messages import Prompted
 
@@ -51,7 +50,7 @@ def _ask(url: str, name: str) -> tuple[list[int], list[int], str]:
         turn = {"role": "user", "content": [*media[name], {"type": "text", "text": QUESTION}]}
         body = request_body(Prompted.model_validate({"id": name, "messages": [turn]}), folder)
     plain = {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0, "return_token_ids": True}
-    reply = OpenAI(base_url=url, api_key="none", timeout=600).chat.completions.create(
+    reply = connect_blocking(url).chat.completions.create(
         model="merged", messages=body.pop("messages"), max_tokens=TOKENS, extra_body={**plain, **body}
     )
     choice = reply.choices[0]

@@ -6,7 +6,6 @@ out of a recording before it is written; a key is no part of the hash.
 """
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from firsthand import files
+from firsthand.llm.reply_cache import key_of
 from firsthand.tools.keys import redact
 from firsthand.tools.protocol import Failed
 from firsthand.tools.text import every_string, shorten
@@ -38,7 +38,7 @@ class Cassettes:
         """The response, and whether it is a recording. The same request is not asked twice at the same time."""
         if self.mode == "off":
             return await ask(), False
-        key = hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+        key = key_of(request)
         path = self._folder / key[:2] / f"{key}.json"
         if self.mode == "record":
             return await self._record(path, request, ask), False

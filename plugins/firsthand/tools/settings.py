@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from firsthand.errors import UserError
-from firsthand.tools.backends.openai import Price
+from firsthand.llm.price import Price
 from firsthand.tools.cassettes import Mode
 
 Model = TypeVar("Model", bound=BaseModel)

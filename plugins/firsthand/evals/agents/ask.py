@@ -15,6 +15,7 @@ from openai import AsyncOpenAI
 from firsthand.errors import UserError
 from firsthand.llm.ask_many import Pace
 from firsthand.llm.client import check_server, connect
+from firsthand.llm.price import Price
 from firsthand.question import Question
 from firsthand.rollout.agent import LAST_TURN, Limits
 from firsthand.rollout.chat_policy import ChatPolicy, check_functions
@@ -22,7 +23,6 @@ from firsthand.rollout.dialects import chat_tools
 from firsthand.rollout.episodes import AgentSettings, EpisodesSummary, Task, run_episodes
 from firsthand.rollout.prompt import STYLES, messages, style_of
 from firsthand.rollout.turn_text import Dialect
-from firsthand.tools.backends.openai import Price
 from firsthand.tools.protocol import Budget
 from firsthand.tools.toolbox import Toolbox
 

@@ -17,13 +17,13 @@ from firsthand.evals.ways import Agent, DialectName, Run
 from firsthand.files import read_text
 from firsthand.llm.ask_many import Pace, Summary
 from firsthand.llm.client import Settings
+from firsthand.llm.price import Price
 from firsthand.question import Question
 from firsthand.rollout.episodes import Episode
 from firsthand.rollout.loop_file import Loop, read_loop
 from firsthand.rollout.prompt import STYLES, eval_row
 from firsthand.rollout.turn_text import Dialect
 from firsthand.tools import config, keys
-from firsthand.tools.backends.openai import Price
 from firsthand.tools.toolbox import Toolbox
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from firsthand import clock
 from firsthand.errors import UserError
+from firsthand.llm.price import Price
 from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, Sight
-from firsthand.tools.backends.openai import Price
 from firsthand.tools.keys import KeyPool
 from firsthand.tools.protocol import Failed, Unavailable
 
@@ -57,8 +57,7 @@ class GeminiBackend:
             raise Unavailable("an empty answer")
         usage = response.usage_metadata
         prompt, completion = (usage.prompt_token_count or 0, usage.candidates_token_count or 0) if usage else (0, 0)
-        cost = prompt * self._price.prompt + completion * self._price.completion
-        return Answer(response.text.strip(), cost / 1e6)
+        return Answer(response.text.strip(), self._price.of(prompt, completion))
 
     async def close(self) -> None:
         for client in self._clients.values():

@@ -9,9 +9,11 @@ import math
 from typing import Any
 
 from openai import APIConnectionError, APIStatusError, AsyncOpenAI
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
 from firsthand import clock
+from firsthand.llm.client import Completion, Usage
+from firsthand.llm.price import Price
 from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, Sight
 from firsthand.tools.keys import KeyPool
 from firsthand.tools.protocol import Failed, Unavailable
@@ -20,31 +22,6 @@ _LARGEST_BODY = 1 << 20
 _LONGEST_REST = 3600.0  # seconds, whatever a server asks for
 _BUSY, _REFUSED = (408, 409, 425, 429), (401, 403)
 _PAUSE = {429: 10.0, 401: _LONGEST_REST, 403: _LONGEST_REST}  # how long a key rests if the server does not say
-
-
-class Price(BaseModel):
-    """US dollars for a million tokens."""
-
-    prompt: float = 0.0
-    completion: float = 0.0
-
-
-class _Message(BaseModel):
-    content: str
-
-
-class _Choice(BaseModel):
-    message: _Message
-
-
-class _Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class _Completion(BaseModel):
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
 
 
 class OpenAIBackend:
@@ -68,15 +45,17 @@ class OpenAIBackend:
         except APIConnectionError as error:  # refused, reset, timed out, an answer that is not HTTP
             raise Unavailable(f"no answer ({error.__cause__ or error})") from None
         try:
-            completion = _Completion.model_validate_json(body)
+            completion = Completion.model_validate_json(body)
         except ValidationError:
-            raise Unavailable(f"not a chat completion: {bytes(body[:80])!r}") from None
-        text = completion.choices[0].message.content.strip()
+            completion = None
+        text = completion.choices[0].message.content if completion else None
+        if completion is None or text is None:
+            raise Unavailable(f"not a chat completion: {bytes(body[:80])!r}")
+        text = text.strip()
         if not text or text.lower().startswith("error:"):
             raise Unavailable(f"an empty answer or an error in its place: {text[:80]!r}")
-        usage = completion.usage or _Usage()
-        cost = usage.prompt_tokens * self._price.prompt + usage.completion_tokens * self._price.completion
-        return Answer(text, cost / 1e6)
+        usage = completion.usage or Usage()
+        return Answer(text, self._price.of(usage.prompt_tokens, usage.completion_tokens))
 
     async def close(self) -> None:
         if self._client and self._client[0] is asyncio.get_running_loop():
@@ -100,7 +79,7 @@ class OpenAIBackend:
         return bytes(body)
 
     def _connected(self) -> AsyncOpenAI:
-        """One client a loop: connections cannot be shared between loops."""
+        """One client per event loop: connections cannot be shared between loops."""
         loop = asyncio.get_running_loop()
         if self._client is None or self._client[0] is not loop:
             client = AsyncOpenAI(base_url=self._base_url, api_key="none", max_retries=0, timeout=None)

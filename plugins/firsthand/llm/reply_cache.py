@@ -1,44 +1,24 @@
 """Replies of models, kept under the hash of what was asked: nothing is asked, or paid for, twice.
 
-A sqlite file, since several processes may share it. Each reply is committed as it arrives, so kill -9 loses only the
+An SQLite file, since several processes may share it. Each reply is committed as it arrives, so kill -9 loses only the
 questions that were on their way.
 """
 
 import hashlib
 import json
-import os
 import sqlite3
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from firsthand.errors import UserError
-from firsthand.llm.endpoint import base_url
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI, OpenAI
 
 Reply = dict[str, Any]
 
 
-def connect(server: str, retries: int = 6, timeout: float = 300.0) -> "OpenAI":
-    from openai import OpenAI  # a second of import, which no lexical search needs
-
-    return OpenAI(**_address(server), max_retries=retries, timeout=timeout)
-
-
-def connect_async(server: str, retries: int = 6, timeout: float = 300.0) -> "AsyncOpenAI":
-    from openai import AsyncOpenAI
-
-    return AsyncOpenAI(**_address(server), max_retries=retries, timeout=timeout)
-
-
-def _address(server: str) -> dict[str, Any]:
-    return {"base_url": base_url(server), "api_key": os.environ.get("OPENAI_API_KEY") or "none"}
-
-
-def key_of(body: Any) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+def key_of(request: Any) -> str:
+    """The name of a request: equal requests have equal names, whatever the order of their keys."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
 
 
 class ReplyCache:
