@@ -1,7 +1,5 @@
 """A look at the first rows of a data file; the whole file is the business of the data checks, not of a recipe's."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from pathlib import Path

@@ -4,8 +4,6 @@ The frameworks' own errors name neither file nor line, so nodes are walked here 
 bytes: whatever is wrong with a file becomes a finding with a line, never an exception.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
