@@ -16,7 +16,6 @@ from firsthand.doctor.verl import keys as verl_keys
 from firsthand.doctor.verl import rows as verl_rows
 from firsthand.findings import Finding, Place, rule
 from firsthand.recipe import hydra_chain, named_files, yaml_lines
-from firsthand.recipe.kind import detect
 from firsthand.recipe.yaml_lines import Document
 
 UNKNOWN_KIND = rule("RC005", "error", "neither a LLaMA-Factory nor a veRL recipe", "None of its keys is one of theirs.")
@@ -51,7 +50,7 @@ def check(path: Path, named: bool = True) -> "Checked":
     document, findings = yaml_lines.load(path)
     kind = "unreadable"
     if document is not None:
-        kind = detect(document.data)
+        kind = document.kind
         findings = [*findings, *_guarded(partial(_by_kind, document, kind, named), document)]
     own_file_first = sorted(
         set(findings), key=lambda f: (f.file != str(path), f.file or "", f.line or 0, f.rule, f.fix)
