@@ -3,13 +3,12 @@
 import json
 from pathlib import Path
 
-import yaml
-
+from firsthand.recipe import load
 from firsthand.stages import Watch
 
 
 def grpo_steps(recipe: Path) -> int:
-    return yaml.safe_load(recipe.read_text())["trainer"]["total_training_steps"]
+    return load(recipe).data["trainer"]["total_training_steps"]
 
 
 def trained_actor(run: Path, steps: int) -> Path:

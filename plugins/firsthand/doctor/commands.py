@@ -1,22 +1,23 @@
 """`firsthand doctor`: one command, no verbs."""
 
-from __future__ import annotations
+from typing import Annotated
 
 import typer
 
 app = typer.Typer()
+RECIPE = "A recipe, or a folder for all its *.yaml; may be repeated."
+IGNORE = "A rule id to leave out, e.g. RC007; may be repeated."
+ENVIRONMENT = "Look at this machine too. By default yes, but torch is imported only without --recipe."
 
 
 @app.callback(invoke_without_command=True)
 def doctor(
-    recipe: list[str] = typer.Option([], help="A recipe, or a folder for all its *.yaml; may be repeated."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object and nothing else."),
-    strict: bool = typer.Option(False, help="Warnings count as errors."),
-    environment: bool | None = typer.Option(
-        None, help="Look at this machine too. By default yes, but torch is imported only without --recipe."
-    ),
-    ignore: list[str] = typer.Option([], help="A rule id to leave out, e.g. RC007; may be repeated."),
-    rules: bool = typer.Option(False, "--rules", help="List every rule as a Markdown table, and end."),
+    recipe: Annotated[list[str] | None, typer.Option(help=RECIPE)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    strict: Annotated[bool, typer.Option(help="Warnings count as errors.")] = False,
+    environment: Annotated[bool | None, typer.Option(help=ENVIRONMENT)] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help=IGNORE)] = None,
+    rules: Annotated[bool, typer.Option("--rules", help="List every rule as a Markdown table, and end.")] = False,
 ) -> None:
     """Check this machine and a recipe before GPUs are booked; exit code 1 when something is wrong.
 
@@ -30,12 +31,13 @@ def doctor(
     if rules:
         typer.echo(output.rules_table())
         return
-    for name in ignore:
+    ignored = ignore or []
+    for name in ignored:
         if name not in RULES:
             raise UserError(f"--ignore {name}: no such rule; firsthand doctor --rules lists them")
     imports = environment if environment is not None else not recipe
     process = machine.start_probe() if imports else None
-    checked = [recipes.check(path, named) for path, named in recipes.expand(recipe)]
+    checked = [recipes.check(path, named) for path, named in recipes.expand(recipe or [])]
     found: list = []
     facts = None
     if environment is not False:
@@ -44,8 +46,8 @@ def doctor(
         found = [*versions.check(), *machine.check(facts, health)]
     report = output.Report(
         facts,
-        tuple(finding for finding in found if finding.rule not in ignore),
-        tuple(one.without(ignore) for one in checked),
+        tuple(finding for finding in found if finding.rule not in ignored),
+        tuple(one.without(ignored) for one in checked),
         strict,
     )
     if as_json:

@@ -1,7 +1,5 @@
 """How many tokens an image costs a model, from the size in its header: nothing is decoded."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -1,19 +1,14 @@
 """The findings for a person and for a program: the same list, once as text by file, once as JSON."""
 
-from __future__ import annotations
-
 import io
 import json
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from firsthand.doctor.recipes import Checked
-from firsthand.findings import LEVELS, RULES, Finding
-
-COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+from firsthand.findings import COLOURS, RULES, Finding, counted, verdict
 
 
 @dataclass(frozen=True)
@@ -30,8 +25,7 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        counted = Counter(finding.level for finding in self.findings)
-        return {level: counted[level] for level in LEVELS}
+        return counted([finding.level for finding in self.findings].count)
 
     @property
     def ok(self) -> bool:
@@ -68,8 +62,7 @@ def show(report: Report) -> None:
         console.print(f"[bold]{escape(recipe.file)}[/]  ({recipe.kind})")
         _group(console, [finding for finding in recipe.findings if finding not in seen], recipe.file)
         seen |= set(recipe.findings)
-    verdict = "[bold green]ok[/]" if report.ok else "[bold red]something is wrong[/]"
-    console.print(f"{verdict}: {', '.join(f'{level} {count}' for level, count in report.counts.items())}")
+    console.print(verdict(report.ok, report.counts))
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:

@@ -3,8 +3,6 @@
 A check that fails is itself reported: a doctor that dies on one recipe says nothing about the other nine.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,12 +11,11 @@ from pathlib import Path
 from firsthand.doctor.llamafactory import conflicts, model
 from firsthand.doctor.llamafactory import keys as llamafactory_keys
 from firsthand.doctor.llamafactory import rows as llamafactory_rows
-from firsthand.doctor.verl import agents, files, settings, sizes, tools_yaml
+from firsthand.doctor.verl import agent_loops, agents, files, settings, sizes
 from firsthand.doctor.verl import keys as verl_keys
 from firsthand.doctor.verl import rows as verl_rows
 from firsthand.findings import Finding, Place, rule
 from firsthand.recipe import hydra_chain, named_files, yaml_lines
-from firsthand.recipe.kind import detect
 from firsthand.recipe.yaml_lines import Document
 
 UNKNOWN_KIND = rule("RC005", "error", "neither a LLaMA-Factory nor a veRL recipe", "None of its keys is one of theirs.")
@@ -31,7 +28,7 @@ class Checked:
     kind: str
     findings: tuple[Finding, ...]
 
-    def without(self, rules: Container[str]) -> Checked:
+    def without(self, rules: Container[str]) -> "Checked":
         return replace(self, findings=tuple(finding for finding in self.findings if finding.rule not in rules))
 
 
@@ -48,12 +45,12 @@ def expand(names: list[str]) -> list[tuple[Path, bool]]:
     return list(dict(found).items())
 
 
-def check(path: Path, named: bool = True) -> Checked:
+def check(path: Path, named: bool = True) -> "Checked":
     """Everything that is wrong with one file; never an exception."""
     document, findings = yaml_lines.load(path)
     kind = "unreadable"
     if document is not None:
-        kind = detect(document.data)
+        kind = document.kind
         findings = [*findings, *_guarded(partial(_by_kind, document, kind, named), document)]
     own_file_first = sorted(
         set(findings), key=lambda f: (f.file != str(path), f.file or "", f.line or 0, f.rule, f.fix)
@@ -79,7 +76,7 @@ def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
     elif kind == "verl agent loops":
         yield from files.agent_loops(document)
     elif kind == "tools":
-        yield from tools_yaml.check(document)
+        yield from agent_loops.tools_yaml(document)
     elif kind == "chains of tool calls":
         for key in ("questions", "tools"):
             yield from named_files.missing(document.place(key), document.data.get(key), document.path)

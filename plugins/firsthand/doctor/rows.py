@@ -1,14 +1,13 @@
 """A look at the first rows of a data file; the whole file is the business of the data checks, not of a recipe's."""
 
-from __future__ import annotations
-
 import itertools
-import json
 from pathlib import Path
 from typing import Any
 
+from firsthand.data.read.rows import Broken, Rows
+from firsthand.errors import UserError
+
 MAX_ROWS = 100
-MAX_JSON_BYTES = 64 << 20  # a JSON list is read whole
 
 
 class Unreadable(Exception):
@@ -17,32 +16,13 @@ class Unreadable(Exception):
 
 def first_rows(path: Path) -> list[dict[str, Any]]:
     try:
-        match path.suffix:
-            case ".parquet":
-                import pyarrow
-                import pyarrow.parquet as parquet
-
-                try:
-                    batches = parquet.ParquetFile(path).iter_batches(batch_size=MAX_ROWS)
-                    return next(batches, pyarrow.RecordBatch.from_pylist([])).to_pylist()
-                except pyarrow.ArrowException as error:
-                    raise Unreadable(f"not a parquet file ({error})") from None
-            case ".jsonl":
-                with path.open(encoding="utf-8") as handle:
-                    lines = itertools.islice((line for line in handle if line.strip()), MAX_ROWS)
-                    rows = [json.loads(line) for line in lines]
-            case ".json" if path.stat().st_size > MAX_JSON_BYTES:
-                raise Unreadable(f"a JSON list over {MAX_JSON_BYTES >> 20} MiB; JSONL can be read row by row")
-            case ".json":
-                text = path.read_text(encoding="utf-8")
-                content = json.loads(text)
-                rows = content[:MAX_ROWS] if isinstance(content, list) else [content]
-            case suffix:
-                raise Unreadable(f"`{suffix or path.name}` is no parquet, JSON or JSONL file")
-    except (OSError, ValueError, RecursionError) as error:
-        raise Unreadable(str(error)) from None
+        rows = [row for _, row in itertools.islice(Rows(path), MAX_ROWS)]
+    except (UserError, OSError, ValueError, RecursionError) as error:
+        raise Unreadable(str(error).removeprefix(f"{path}: ")) from None
+    if broken := next((row for row in rows if isinstance(row, Broken)), None):
+        raise Unreadable(broken.why)
     if not all(isinstance(row, dict) for row in rows):
-        raise Unreadable("a row is no JSON object")
+        raise Unreadable("a row is not a JSON object")
     return rows
 
 

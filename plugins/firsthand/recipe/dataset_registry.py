@@ -1,7 +1,5 @@
 """dataset_info.json: LLaMA-Factory reads every key with a default, so a misspelt one is silently another data set."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

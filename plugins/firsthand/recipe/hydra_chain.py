@@ -5,8 +5,6 @@ merged here, and a finding can name the file and line that must change. Hydra ge
 `pkg://verl...` would import veRL, and torch and Ray with it.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Hydra gets veRL's config folder as a path: `pkg://verl...` would import veRL, and torch and Ray with it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What the installed LLaMA-Factory accepts: argument names, templates, and the template of every model it knows."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass

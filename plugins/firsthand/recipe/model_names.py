@@ -1,7 +1,5 @@
 """What a model's name, or the config.json of its folder, says about it."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

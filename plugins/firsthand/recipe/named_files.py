@@ -1,7 +1,5 @@
 """Files that a recipe names: are they there, and if not, what makes them?"""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

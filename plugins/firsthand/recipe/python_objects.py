@@ -1,7 +1,5 @@
 """Functions and classes that a recipe names in Python files, looked up without running the files."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -4,8 +4,6 @@ LLaMA-Factory and veRL import torch, Ray and more on their first line: seconds f
 the same in milliseconds, and always for the version that is installed.
 """
 
-from __future__ import annotations
-
 import ast
 import importlib.util
 from collections.abc import Iterable
@@ -77,7 +75,7 @@ class Field:
 class Dataclasses:
     """The fields of dataclasses in a set of files, inherited ones too; `outside` holds bases of another library."""
 
-    def __init__(self, files: Iterable[Path], outside: Dataclasses | None = None):
+    def __init__(self, files: Iterable[Path], outside: "Dataclasses | None" = None):
         self.outside = outside
         self.classes: dict[str, ast.ClassDef] = {}
         self.aliases: dict[str, str] = {}

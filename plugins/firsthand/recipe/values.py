@@ -1,7 +1,5 @@
 """Small readings of recipe values, where anything may stand instead of what is expected."""
 
-from __future__ import annotations
-
 import difflib
 import math
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """What the installed veRL accepts: its composed default config, and the dataclasses behind the sections of it."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from typing import Any

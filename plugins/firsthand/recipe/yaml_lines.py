@@ -4,8 +4,6 @@ The frameworks' own errors name neither file nor line, so nodes are walked here 
 bytes: whatever is wrong with a file becomes a finding with a line, never an exception.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import yaml
 
 from firsthand.findings import Finding, Place, rule
+from firsthand.recipe.kind import detect
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 50_000  # a recipe has hundreds; aliases that expand to more are an attack or an accident
@@ -61,6 +60,10 @@ class Document:
     text: str = ""
     data: Any = None
     lines: dict[KeyPath, int] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        return detect(self.data)
 
     def depth(self, key: KeyPath) -> int:
         """How many leading parts of the key stand in this file."""

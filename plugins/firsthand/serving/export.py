@@ -3,12 +3,10 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
-import yaml
 from rich.console import Console
 
-from firsthand import files
+from firsthand import recipe
 from firsthand.errors import UserError
 from firsthand.serving import verl_checkpoint
 from firsthand.serving.adapter import check_adapter
@@ -24,7 +22,7 @@ def export(
     serve: bool = False,
 ) -> None:  # fmt: skip
     """Merge (unless it was done before), verify, and on request serve; a failed check is an error."""
-    if source.is_dir() or _is_verl(read_yaml(source)):
+    if source.is_dir() or recipe.load(source).kind == "verl":
         merged, checks = _of_verl(source, overrides, out, base, run)
     else:
         if out or base:
@@ -42,16 +40,16 @@ def export(
         raise UserError(f"{merged} failed verification ({some(failed)}): do not train on it or serve it")
 
 
-def _of_llamafactory(recipe: Path, overrides: list[str], run: bool) -> tuple[Path, list[Check]]:
-    config = read_recipe(recipe, overrides)
+def _of_llamafactory(path: Path, overrides: list[str], run: bool) -> tuple[Path, list[Check]]:
+    config = read_recipe(path, overrides)
     base, adapter, merged = (config[key] for key in NEEDED)
     if run:
         if Path(base).is_dir() and not passed(found := check_adapter(Path(base), Path(adapter))):
             return Path(merged), found  # no merge of these can be right
         cli = Path(sys.executable).with_name("llamafactory-cli")
-        done = subprocess.run([str(cli), "export", str(recipe), *overrides])
+        done = subprocess.run([str(cli), "export", str(path), *overrides])
         if done.returncode:
-            raise UserError(f"llamafactory-cli export {recipe} ended with code {done.returncode}; see its output above")
+            raise UserError(f"llamafactory-cli export {path} ended with code {done.returncode}; see its output above")
     return Path(merged), verify(base, Path(adapter), Path(merged))
 
 
@@ -72,27 +70,15 @@ def _of_verl(
     return merged, verify_verl(base, found.actor, merged)
 
 
-def _is_verl(config: dict[str, Any]) -> bool:
-    return not config.keys().isdisjoint({"defaults", "actor_rollout_ref", "trainer"})
-
-
-def read_yaml(recipe: Path) -> dict[str, Any]:
-    try:
-        config = yaml.safe_load(files.read_text(recipe))
-    except yaml.YAMLError as error:
-        raise UserError(f"{recipe}: not valid YAML ({error})") from None
+def read_recipe(path: Path, overrides: list[str]) -> dict[str, str]:
+    config = recipe.load(path).data
     if not isinstance(config, dict):
-        raise UserError(f"{recipe}: not a recipe; a merge recipe is `key: value` lines with {', '.join(NEEDED)}")
-    return config
-
-
-def read_recipe(recipe: Path, overrides: list[str]) -> dict[str, str]:
-    config = read_yaml(recipe)
+        raise UserError(f"{path}: not a recipe; a merge recipe is `key: value` lines with {', '.join(NEEDED)}")
     for item in overrides:
         key, sign, value = item.partition("=")
         if not sign:
             raise UserError(f"override {item!r}: write it as key=value")
         config[key] = value
     if missing := [key for key in NEEDED if not config.get(key)]:
-        raise UserError(f"{recipe}: {', '.join(missing)} is missing; a merge recipe needs {', '.join(NEEDED)}")
+        raise UserError(f"{path}: {', '.join(missing)} is missing; a merge recipe needs {', '.join(NEEDED)}")
     return {key: str(value) for key, value in config.items()}

@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 
 from firsthand.cli import app
 from firsthand.data.check import decode, run
-from firsthand.data.check.kinds import KINDS
 from firsthand.data.check.ram import estimate
 from firsthand.errors import UserError
+from firsthand.findings import ROW_RULES
 from firsthand.media.limits import Limits
 from firsthand.recipe import limits as recipe
 
@@ -152,5 +152,5 @@ def test_memory_grows_with_what_is_kept() -> None:
 
 def test_every_kind_is_in_the_docs() -> None:
     page = (ROOT / "docs/data_checks.md").read_text()
-    for kind in KINDS.values():
-        assert f"| `{kind.name}` | {kind.level} | {kind.title} | {kind.fix} |" in page
+    for rule in ROW_RULES.values():
+        assert f"| `{rule.id}` | {rule.level} | {rule.title} | {rule.fix} |" in page

@@ -10,12 +10,12 @@ from PIL import Image
 
 from firsthand import files
 from firsthand.data.check import run
-from firsthand.data.check.kinds import KINDS
 from firsthand.data.check.token_count import Counter, sampled, within
 from firsthand.data.read import media_headers
 from firsthand.data.read.data_file import Source
 from firsthand.data.read.sample import Video
 from firsthand.data.show import read_row, show
+from firsthand.findings import ROW_RULES
 
 from .conftest import QUESTION, SIZES, Find, asked, prompted, trained, write_clip
 
@@ -66,7 +66,7 @@ ASKED = {
 
 def counted(source: Source, counter: Counter) -> int:
     report = run.check(source, counter)
-    assert all(KINDS[name].level != "error" for name in report.kinds), report.kinds
+    assert all(ROW_RULES[name].level != "error" for name in report.kinds), report.kinds
     [(tokens, rows)] = report.lengths.items()
     assert rows == 1
     return tokens

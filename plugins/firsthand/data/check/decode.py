@@ -9,10 +9,10 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from firsthand.data.check.kinds import kind
+from firsthand.findings import row_rule
 from firsthand.workers import mapped
 
-CORRUPT = kind(
+CORRUPT = row_rule(
     "media-corrupt", "error", "media that break while they are decoded", "download or extract the files again"
 )
 CHUNK = 32
@@ -51,7 +51,7 @@ class Decoded:
             for path, _, _, problem in answers:
                 name, number = rows.pop(path)
                 if problem:
-                    yield CORRUPT.name, number, f"{name}: {problem}"
+                    yield CORRUPT.id, number, f"{name}: {problem}"
 
     def _chunks(self, root: Path, rows: dict[str, tuple[str, int]]) -> Iterator[list[tuple[Answer, bool]]]:
         """What is known of each medium; `rows` gets name and row of those that are on their way."""

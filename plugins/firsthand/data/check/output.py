@@ -3,10 +3,9 @@
 import json
 from typing import Any
 
-from firsthand.data.check.kinds import KINDS, LEVELS
 from firsthand.data.check.run import Report
+from firsthand.findings import COLOURS, LEVELS, ROW_RULES, verdict
 
-COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 QUANTILES = {"least": 0.0, "median": 0.5, "p95": 0.95, "most": 1.0}
 
 
@@ -19,13 +18,13 @@ def as_json(report: Report) -> str:
         "root": str(source.root),
         "rows": report.rows,
         "ok": report.ok,
-        "counts": {level: report.count(level) for level in LEVELS},
+        "counts": report.counts,
         "kinds": [
             {
                 "kind": name,
-                "level": KINDS[name].level,
-                "title": KINDS[name].title,
-                "fix": KINDS[name].fix,
+                "level": ROW_RULES[name].level,
+                "title": ROW_RULES[name].title,
+                "fix": ROW_RULES[name].fix,
                 "rows": tally.rows,
                 "count": tally.count,
                 "first": [{"row": number, "message": message} for number, message in tally.first],
@@ -48,7 +47,7 @@ def show(report: Report) -> None:
         f"[bold]{escape(str(source.file))}[/]{known}: {report.rows:,} rows of {source.form}, media in {source.root}"
     )
     for name, tally in _ordered(report):
-        kind = KINDS[name]
+        kind = ROW_RULES[name]
         console.print(f"  [{COLOURS[kind.level]}]{kind.level:<7}[/] {tally.rows:>7,} rows  {kind.title} ({name})")
         for number, message in tally.first:
             where = f"row {number}: " if number else ""
@@ -68,12 +67,11 @@ def show(report: Report) -> None:
             f"  preprocessing by LLaMA-Factory: about {memory.peak / gib:.1f} GiB at the peak of {workers} workers, "
             f"{memory.disk / gib:.2f} GiB on disk; {memory.available / gib:.1f} GiB are free here"
         )
-    verdict = "[bold green]ok[/]" if report.ok else "[bold red]something is wrong[/]"
-    console.print(f"{verdict}: {', '.join(f'{level} {report.count(level):,}' for level in LEVELS)}")
+    console.print(verdict(report.ok, report.counts))
 
 
 def _ordered(report: Report) -> list[tuple[str, Any]]:
-    return sorted(report.kinds.items(), key=lambda item: (LEVELS.index(KINDS[item[0]].level), -item[1].rows))
+    return sorted(report.kinds.items(), key=lambda item: (LEVELS.index(ROW_RULES[item[0]].level), -item[1].rows))
 
 
 def _tokens(report: Report) -> dict[str, int] | None:

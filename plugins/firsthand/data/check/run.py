@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from firsthand.data.check.decode import Decoded
-from firsthand.data.check.kinds import KINDS, LEVELS, Found
 from firsthand.data.check.ram import MEMORY, Memory, estimate
-from firsthand.data.check.rules import answers, budget, columns, length, media, placeholders, tests, turns
-from firsthand.data.check.rules.repeated import Repeated
+from firsthand.data.check.rules import answers, between_rows, budget, media, placeholders, turns
 from firsthand.data.check.token_count import Counter, Frames, Prompt, sampled, within
 from firsthand.data.leaks import guard
 from firsthand.data.leaks.compare import asked_key, frames_of
@@ -21,9 +19,13 @@ from firsthand.data.read import media_headers
 from firsthand.data.read.data_file import Source
 from firsthand.data.read.rows import Broken, Rows
 from firsthand.data.read.sample import FORM, Row, Sample, Unreadable
+from firsthand.findings import ROW_RULES, InRow, counted, row_rule
 from firsthand.media.limits import Budget
 from firsthand.workers import batched, mapped
 
+TEST = row_rule(
+    "test-set", "error", "rows of a published test set", "take them out; a model that has seen them has no score"
+)
 CHUNK = 200
 Numbered = tuple[int, Any]
 
@@ -44,13 +46,13 @@ class Part:
     """What a worker found in a chunk."""
 
     rows: int = 0
-    problems: list[tuple[str, int, str]] = field(default_factory=list)  # name of the kind, row, message
+    problems: list[tuple[str, int, str]] = field(default_factory=list)  # id of the rule, row, message
     seen: list[Seen] = field(default_factory=list)
     media: list[tuple[str, bool, int]] = field(default_factory=list)  # path, is it a video, row
-    types: dict[columns.Type, int] = field(default_factory=dict)  # with the first row of each
+    types: dict[between_rows.Type, int] = field(default_factory=dict)  # with the first row of each
 
-    def add(self, number: int, found: Iterable[Found]) -> None:
-        self.problems += [(kind.name, number, message) for kind, message in found]
+    def add(self, number: int, found: Iterable[InRow]) -> None:
+        self.problems += [(rule.id, number, message) for rule, message in found]
 
 
 @dataclass
@@ -84,11 +86,15 @@ class Report:
             tally.first.append((number, message))
 
     def count(self, level: str) -> int:
-        return sum(tally.count for name, tally in self.kinds.items() if KINDS[name].level == level)
+        return sum(tally.count for name, tally in self.kinds.items() if ROW_RULES[name].level == level)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return counted(self.count)
 
     @property
     def ok(self) -> bool:
-        return not self.count(LEVELS[0])
+        return not self.count("error")
 
 
 def check(
@@ -102,12 +108,12 @@ def check(
     """With a `counter` rows are counted in tokens; with `decoded` every medium is decoded too."""
     global _job
     _job = _Job(source, counter, decoded is not None, guard.load(Path("datasets")))
-    report, repeated, rows = Report(source, shown), Repeated(), Rows(source.file)
+    report, repeated, rows = Report(source, shown), between_rows.Repeated(), Rows(source.file)
     typed: dict[str, tuple[int, str]] = {}
     for part in mapped(_part, batched(rows, CHUNK), workers):
         report.rows += part.rows
         for held, number in part.types.items():
-            part.add(number, columns.check(held, typed, number))
+            part.add(number, between_rows.same_type(held, typed, number))
         for seen in part.seen:
             part.add(seen.number, repeated.check(seen.number, seen.id, seen.place, seen.digest))
             report.pixels = max(report.pixels, seen.pixels)
@@ -128,7 +134,7 @@ def check(
         report.memory = estimate(report.rows, tokens, report.pixels, source.limits)
         if not report.memory.fits:
             gib = report.memory.peak / 2**30, report.memory.available / 2**30
-            report.add(MEMORY.name, 0, f"about {gib[0]:.1f} GiB at the peak, {gib[1]:.1f} GiB are free on this machine")
+            report.add(MEMORY.id, 0, f"about {gib[0]:.1f} GiB at the peak, {gib[1]:.1f} GiB are free on this machine")
     return report
 
 
@@ -155,9 +161,9 @@ def _part(chunk: list[Numbered]) -> Part:
             part.add(number, [(FORM, str(error))])
             continue
         if sample.form != "eval" and (why := _why_not(row, sample)):
-            part.add(number, [(tests.TEST, why)])
+            part.add(number, [(TEST, why)])
         if sample.form != "eval":
-            for held in columns.types(row):
+            for held in between_rows.types(row):
                 part.types.setdefault(held, number)
         prompt, pixels = _check(sample, number, part)
         part.seen.append(Seen(number, sample.id, sample.index, sample.digest, None, pixels))
@@ -167,7 +173,7 @@ def _part(chunk: list[Numbered]) -> Part:
     if _job.counter:
         for place, tokens in zip(places, _job.counter.lengths(prompts), strict=True):
             seen = part.seen[place] = part.seen[place]._replace(tokens=tokens)
-            part.add(seen.number, length.check(tokens, _job.source.limits, _job.counter.context))
+            part.add(seen.number, budget.length(tokens, _job.source.limits, _job.counter.context))
     return part
 
 
@@ -191,21 +197,21 @@ def _check(sample: Sample, number: int, part: Part) -> tuple[Prompt | None, int]
     if _job.decode:
         part.media += _readable(sample, images, videos, number)
     prompt = None
-    if not any(KINDS[kind.name].level == "error" for kind, _ in found):
+    if not any(rule.level == "error" for rule, _ in found):
         prompt, more = _prompt(sample, images, videos)
         found += more
     elif counter:
-        found.append((length.UNCOUNTED, "something else is wrong with the row"))
+        found.append((budget.UNCOUNTED, "something else is wrong with the row"))
     part.add(number, found)
     return prompt, pixels
 
 
 def _prompt(
     sample: Sample, images: list[media_headers.Look], videos: list[list[media_headers.Look]]
-) -> tuple[Prompt | None, list[Found]]:
+) -> tuple[Prompt | None, list[InRow]]:
     limits, counter = _job.source.limits, _job.counter
     if sample.form == "eval" and any(video.frames is None for video in sample.videos):
-        return None, [(length.UNCOUNTED, "a video file: `firsthand eval ask --recipe` says how it is sampled")]
+        return None, [(budget.UNCOUNTED, "a video file: `firsthand eval ask --recipe` says how it is sampled")]
     frames: list[Frames] = [sampled(video, look, limits) for video, look in zip(sample.videos, videos, strict=True)]
     found = list(budget.check(sample, images, frames, limits, bool(counter and counter.stamps)))
     if counter is None:
@@ -213,7 +219,7 @@ def _prompt(
     try:
         return counter.prompt(sample, images, frames, limits), found
     except ValueError as error:
-        return None, [*found, (length.REFUSED, str(error))]
+        return None, [*found, (budget.REFUSED, str(error))]
 
 
 def _kept(seen: list[media_headers.Look], budget: Budget) -> int:

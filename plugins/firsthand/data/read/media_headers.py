@@ -6,15 +6,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from firsthand.data.check.kinds import Found, kind
 from firsthand.errors import UserError
+from firsthand.findings import InRow, row_rule
 from firsthand.media.paths import inside
 
-OUTSIDE = kind(
+OUTSIDE = row_rule(
     "media-outside", "error", "paths that lead out of the media root", "name media relative to --root, below it"
 )
-MISSING = kind("media-missing", "error", "media that are not there", "put the files below --root, or correct the paths")
-UNREADABLE = kind("media-unreadable", "error", "media that cannot be opened", "download or extract the files again")
+MISSING = row_rule(
+    "media-missing", "error", "media that are not there", "put the files below --root, or correct the paths"
+)
+UNREADABLE = row_rule("media-unreadable", "error", "media that cannot be opened", "download or extract the files again")
 MAX_SIDE = 20_000
 
 
@@ -27,7 +29,7 @@ class Look:
     frames: int = 0
     seconds: float = 0.0
     fps: float = 0.0
-    problem: Found | None = None
+    problem: InRow | None = None
 
 
 @lru_cache(maxsize=1 << 16)

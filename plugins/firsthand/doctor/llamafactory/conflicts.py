@@ -1,7 +1,5 @@
 """LLaMA-Factory: training settings that exclude each other, the model or the machine they ask for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """LLaMA-Factory: keys it does not know, keys it used to know, and values it does not check itself."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

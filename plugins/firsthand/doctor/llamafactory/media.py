@@ -1,7 +1,5 @@
 """Images and frame lists of the first rows: are they there, are they counted right, do they fit into cutoff_len?"""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """LLaMA-Factory: the model, its template, the files beside it, and what an export merges."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

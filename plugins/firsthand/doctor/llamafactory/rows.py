@@ -3,8 +3,6 @@
 Rows that do not fit are skipped with a warning among thousands of lines, or stop the run at the first batch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -4,8 +4,6 @@ torch is imported in a process of its own, started before anything else is check
 and a good one takes seconds.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import platform

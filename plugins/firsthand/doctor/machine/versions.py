@@ -4,8 +4,6 @@ The supported set is written once, in setup.cfg; the installed metadata of first
 here. The metadata is our own, so a small reader of it is enough and the base install needs no packaging library.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Iterator

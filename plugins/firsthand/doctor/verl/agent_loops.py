@@ -1,14 +1,12 @@
 """The settings of `firsthand.training.agent_loop.ToolLoop` in an agent-loop file, and the tools YAML that they name."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from firsthand.doctor.verl import tools_yaml
+from firsthand.errors import UserError
 from firsthand.findings import Finding, rule
 from firsthand.recipe import named_files, yaml_lines
 from firsthand.recipe.python_objects import UNPARSABLE, source_of
@@ -19,6 +17,7 @@ from firsthand.recipe.yaml_lines import Document
 BAD_LOOP = rule(
     "VR035", "error", "wrong settings of an agent loop", "It is made anew for every rollout, and all would fail."
 )
+REFUSED = rule("TL001", "error", "a tools YAML that cannot be used", "`firsthand tools` and the agent loop refuse it.")
 
 TARGET = "firsthand.training.agent_loop.ToolLoop"
 FIXES = {
@@ -68,7 +67,19 @@ def _toolbox(document: Document, index: int, toolbox: object) -> Iterator[Findin
         tools, findings = yaml_lines.load(Path(toolbox))
         yield from findings
         if tools is not None:
-            yield from tools_yaml.check(tools)
+            yield from tools_yaml(tools)
+
+
+def tools_yaml(document: Document) -> Iterator[Finding]:
+    """Unknown keys and values, which its reader would refuse only when the server or a rollout starts."""
+    from firsthand.tools import catalogue
+
+    try:
+        catalogue.read(document.path)
+    except UserError as error:
+        for problem in str(error).removeprefix(f"{document.path}: ").split(f"\n{document.path}: "):
+            key, _, _ = problem.partition(":")
+            yield REFUSED.at(document.place(*key.split(".")), problem, "see recipes/toy/tools.yaml and docs/tools.md")
 
 
 def reads_trace(reward: object) -> bool:

@@ -4,8 +4,6 @@ The loop is made anew for every trajectory. A mistake here does not stop a run: 
 and goes on with the rest of the batch, or ends each of them in the middle.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """veRL: the files, functions, agent loops and tools that a recipe names."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import cache

@@ -4,13 +4,10 @@ Hydra refuses an unknown key on the command line but merges one from a YAML file
 in a recipe is simply without effect. So every key of a recipe is looked up in veRL's own config and dataclasses.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from firsthand.doctor.verl.renamed import RENAMED
 from firsthand.findings import Finding, Place, rule
 from firsthand.recipe import verl_facts
 from firsthand.recipe.hydra_chain import Chain
@@ -43,6 +40,36 @@ OVERRIDE = rule(
     "command-line syntax in a file",
     "`+key`, `~key` and `a.b.c:` are Hydra's command line; in YAML they are literal names.",
 )
+
+# keys of older versions of veRL and of its forks, and what to write today
+ROLLOUT = "actor_rollout_ref.rollout"
+TURNS = f"{ROLLOUT}.multi_turn"
+RENAMED = {
+    "custom_reward_function": "reward.custom_reward_function",
+    "reward_model.reward_manager": "reward.reward_manager.name",
+    "reward_model.num_workers": "reward.num_workers",
+    "reward_model.model.path": "reward.reward_model.model_path",
+    "reward_model": "reward.reward_model",
+    "sandbox_fusion": "reward.sandbox_fusion",
+    f"{ROLLOUT}.n_agent": f"{ROLLOUT}.n",
+    f"{ROLLOUT}.max_turns": f"{TURNS}.max_assistant_turns",
+    f"{ROLLOUT}.chat_scheduler": f"{ROLLOUT}.agent.default_agent_loop",
+    f"{ROLLOUT}.max_obs_length": f"{TURNS}.max_tool_response_length (in characters, not tokens)",
+    f"{TURNS}.max_turns": f"{TURNS}.max_assistant_turns",
+    f"{TURNS}.completion_callback": f"{ROLLOUT}.agent.default_agent_loop",
+    f"{TURNS}.interaction_config_path": f"{ROLLOUT}.agent.agent_loop_config_path (interactions are agent loops now)",
+    "actor_rollout_ref.actor.state_masking": "nothing: the agent loop returns response_mask",
+    "state_masking": "nothing: the agent loop returns response_mask",
+    "algorithm.state_masking": "nothing: the agent loop returns response_mask",
+    "max_turns": f"{TURNS}.max_assistant_turns",
+    "do_search": f"{TURNS}.enable with a tool config",
+    "retriever": f"a tool in {TURNS}.tool_config_path",
+    "data.max_obs_length": f"{TURNS}.max_tool_response_length (in characters, not tokens)",
+    "data.max_start_length": "data.max_prompt_length",
+    "data.sampler": "trainer.v1.sampler.custom_sampler",
+    "data.curriculum_class": "trainer.v1.sampler.custom_sampler",
+    "trainer.val_generations_to_log_to_wandb": "trainer.log_val_generations",
+}
 
 
 def check(chain: Chain) -> Iterator[Finding]:

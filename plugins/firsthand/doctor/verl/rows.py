@@ -1,7 +1,5 @@
 """veRL: the first rows of the data against the recipe; veRL asserts on the first row that does not fit."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from pathlib import Path

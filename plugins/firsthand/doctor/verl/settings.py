@@ -1,7 +1,5 @@
 """veRL: the rollout, the algorithm and the machine: defaults that nobody wants and values that exclude each other."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """veRL: batch sizes, lengths and GPUs that do not add up; most stop the run only after Ray and the model are up."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from firsthand.findings import Finding, Level, rule

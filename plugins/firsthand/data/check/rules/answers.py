@@ -5,22 +5,22 @@ from collections import Counter
 from collections.abc import Iterator
 
 from firsthand.answers import extract_choice
-from firsthand.data.check.kinds import Found, kind
 from firsthand.data.read.sample import Sample
+from firsthand.findings import InRow, row_rule
 
-LETTER = kind(
+LETTER = row_rule(
     "answer-letter",
     "error",
     "an answer that is not among the options",
     "correct the answer, or the letters of the options",
 )
-NONE = kind(
+NONE = row_rule(
     "answer-none",
     "warning",
     "options, but an answer that names no letter",
     "end it with the letter alone, or with <answer>letter</answer>",
 )
-OPTIONS = kind(
+OPTIONS = row_rule(
     "options", "warning", "options that repeat or skip", "give every option its own text, and letters without gaps"
 )
 OPTION = re.compile(r"^[ \t]*\(?([A-Z])[.:)：．][ \t]*(.*?)[ \t]*$", re.MULTILINE)
@@ -28,7 +28,7 @@ BARE = re.compile(r"\s*\(?([A-Za-z])[.:)]?\s*")
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def check(sample: Sample) -> Iterator[Found]:
+def check(sample: Sample) -> Iterator[InRow]:
     asked = next((turn.text for turn in reversed(sample.turns) if turn.role == "user"), "")
     options = OPTION.findall(asked)
     written = "".join(letter for letter, _ in options)

@@ -1,48 +1,66 @@
-"""Pixels and frames against the recipe: what is shrunk, left out, or dated wrongly before the model sees it."""
+"""Pixels, frames and tokens against the recipe: what is shrunk, left out, dated wrongly or cut off before the model."""
 
 from collections.abc import Iterator, Sequence
 
-from firsthand.data.check.kinds import Found, kind
 from firsthand.data.check.token_count import Frames, within
 from firsthand.data.read.media_headers import Look
 from firsthand.data.read.sample import Sample
+from firsthand.findings import InRow, row_rule
 from firsthand.media.limits import Limits
 
-SHRUNK = kind(
+SHRUNK = row_rule(
     "shrunk",
     "info",
     "media over the pixel budget",
     "none needed in training; a server knows no budget and shows more: store media within it",
 )
-SPARSE = kind(
+SPARSE = row_rule(
     "frames-left-out",
     "warning",
     "videos longer than video_maxlen / video_fps",
     "raise video_maxlen or lower video_fps (in veRL data.media.video: max_frames and fps)",
 )
-MANY = kind(
+MANY = row_rule(
     "frames-many",
     "warning",
     "frame lists longer than video_maxlen",
     "shorten the lists: video_maxlen cuts video files only",
 )
-RATE = kind(
+RATE = row_rule(
     "frame-rate",
     "error",
     "frames without their rate",
     "write raw_fps beside the frames: their times in the prompt come from it",
 )
-SEVERAL = kind(
+SEVERAL = row_rule(
     "videos-several",
     "error",
     "videos that LLaMA-Factory dates wrongly",
     "one video a row, in its first turn: it takes frames and times of Qwen3-VL by the number of the turn",
 )
+LONG = row_rule(
+    "too-long",
+    "error",
+    "rows longer than the recipe allows",
+    "raise the limit, show fewer frames, or lower the pixel budget: cut media break the model",
+)
+CONTEXT = row_rule(
+    "too-long-model", "error", "rows longer than the model can hold", "show fewer frames or fewer pixels"
+)
+REFUSED = row_rule(
+    "refused", "error", "rows that the processor or the chat template refuses", "see the message; mend media or turns"
+)
+UNCOUNTED = row_rule(
+    "uncounted",
+    "info",
+    "rows whose tokens were not counted",
+    "mend what else is wrong with them; video files of questions are sampled as they are asked",
+)
 
 
 def check(
     sample: Sample, images: Sequence[Look], videos: Sequence[Frames], limits: Limits, stamps: bool
-) -> Iterator[Found]:
+) -> Iterator[InRow]:
     small = [(look.width, look.height, limits.image) for look in images]
     small += [(frames.width, frames.height, limits.video) for frames in videos]
     over = [(w, h) for w, h, budget in small if budget and w * h > budget[1]]
@@ -61,7 +79,7 @@ def check(
         yield from _dated(sample, videos)
 
 
-def _dated(sample: Sample, videos: Sequence[Frames]) -> Iterator[Found]:
+def _dated(sample: Sample, videos: Sequence[Frames]) -> Iterator[InRow]:
     """LLaMA-Factory takes the times of a video from the one that has the number of the turn, frames from the first."""
     turns = [turn for turn in sample.turns if turn.role != "system"]
     holders = [number for number, turn in enumerate(turns) for _ in range(turn.text.count("<video>"))]
@@ -72,3 +90,10 @@ def _dated(sample: Sample, videos: Sequence[Frames]) -> Iterator[Found]:
         if videos[holder].indices != videos[number].indices or len(videos[0].indices) != len(videos[number].indices):
             yield SEVERAL, f"video {number + 1} would get the times of video {holder + 1} and the frames of video 1"
             return
+
+
+def length(tokens: int, limits: Limits, context: int | None) -> Iterator[InRow]:
+    if limits.tokens is not None and tokens > limits.tokens:
+        yield LONG, f"{tokens} tokens, {limits.key} is {limits.tokens}"
+    if context is not None and tokens > context:
+        yield CONTEXT, f"{tokens} tokens, the model's context is {context}"

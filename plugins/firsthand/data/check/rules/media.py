@@ -3,36 +3,36 @@
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-from firsthand.data.check.kinds import Found, kind
 from firsthand.data.read.media_headers import MAX_SIDE, Look
 from firsthand.data.read.sample import Sample
+from firsthand.findings import InRow, row_rule
 
-ABSOLUTE = kind(
+ABSOLUTE = row_rule(
     "media-absolute", "warning", "absolute paths", "write them relative to --root: the file then moves with its media"
 )
-EMBEDDED = kind(
+EMBEDDED = row_rule(
     "media-embedded",
     "warning",
     "images inside the data file",
     "write paths: every worker keeps the bytes of its rows in memory",
 )
-SIZE = kind(
+SIZE = row_rule(
     "media-size",
     "error",
     "media of a size that no processor takes",
     "remove them and extract again",
 )
-ODD = kind(
+ODD = row_rule(
     "media-odd-size",
     "warning",
     "media of a size that no camera makes",
     "look at them: a broken extraction makes such files",
 )
-FRAMES = kind("frames-differ", "error", "frames of one video that differ in size", "extract them again at one size")
+FRAMES = row_rule("frames-differ", "error", "frames of one video that differ in size", "extract them again at one size")
 SMALLEST, NARROWEST = 28, 200
 
 
-def check(sample: Sample, images: Sequence[Look], videos: Sequence[Sequence[Look]]) -> Iterator[Found]:
+def check(sample: Sample, images: Sequence[Look], videos: Sequence[Sequence[Look]]) -> Iterator[InRow]:
     named = [*zip(sample.images, images, strict=True)]
     for video, looks in zip(sample.videos, videos, strict=True):
         named += zip(video.paths, looks, strict=True)
@@ -55,7 +55,7 @@ def check(sample: Sample, images: Sequence[Look], videos: Sequence[Sequence[Look
         yield from _size(name if isinstance(name, str) else "an embedded image", look)
 
 
-def _size(name: str, look: Look) -> Iterator[Found]:
+def _size(name: str, look: Look) -> Iterator[InRow]:
     shown = f"{name} is {look.width} x {look.height}"
     short, long = sorted((look.width, look.height))
     if not short or long / short > NARROWEST:

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterator
 
-from firsthand.data.check.kinds import Found, kind
 from firsthand.data.read.sample import Sample
+from firsthand.findings import InRow, row_rule
 
-COUNT = kind(
+COUNT = row_rule(
     "placeholders",
     "error",
     "placeholders and media differ in number",
     "write one <image> or <video> in the text for each of the row's media",
 )
-SYSTEM = kind(
+SYSTEM = row_rule(
     "placeholder-system",
     "error",
     "placeholders in the system prompt",
     "move them to the user's turn: LLaMA-Factory expands none in a system prompt",
 )
-CONTROL = kind(
+CONTROL = row_rule(
     "control-token",
     "error",
     "the model's control tokens written in a text",
@@ -34,7 +34,7 @@ TOKENS = (
 )
 
 
-def check(sample: Sample) -> Iterator[Found]:
+def check(sample: Sample) -> Iterator[InRow]:
     strict = sample.form == "llamafactory"
     texts = [turn.text for turn in sample.turns if turn.role != "system" or not strict]
     for name, media in (("<image>", sample.images), ("<video>", sample.videos), ("<audio>", ())):

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterator
 
-from firsthand.data.check.kinds import Found, kind
 from firsthand.data.check.token_count import called
 from firsthand.data.read.sample import Sample
+from firsthand.findings import InRow, row_rule
 
-ORDER = kind(
+ORDER = row_rule(
     "turns",
     "error",
     "turns that do not alternate",
     "begin with the user (or one system prompt) and alternate; training rows end with the model, prompts without it",
 )
-EMPTY = kind("empty", "error", "turns without text", "fill them in, or drop the row")
-CALL = kind(
+EMPTY = row_rule("empty", "error", "turns without text", "fill them in, or drop the row")
+CALL = row_rule(
     "tool-call",
     "error",
     "tool calls that are no calls",
@@ -22,7 +22,7 @@ CALL = kind(
 MODEL = ("assistant", "call")
 
 
-def check(sample: Sample) -> Iterator[Found]:
+def check(sample: Sample) -> Iterator[InRow]:
     turns = sample.turns[1:] if sample.turns[0].role == "system" else sample.turns
     for number, (role, text) in enumerate(sample.turns, 1):
         if not text.strip():

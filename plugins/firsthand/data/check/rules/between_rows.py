@@ -1,0 +1,58 @@
+"""The rules that compare rows: a column has one type, and no row stands twice. They remember a few bytes of each row.
+
+The loader of both frameworks builds a table, and stops where a column changes its type.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from firsthand.findings import InRow, row_rule
+
+MIXED = row_rule(
+    "column-mixed",
+    "error",
+    "columns whose type changes from row to row",
+    "write one type a column (all video files or all frame lists, all ids as text), or two data files",
+)
+NAMES = {str: "text", bool: "true or false", int: "numbers", float: "numbers", dict: "objects", list: "lists"}
+Type = tuple[str, str]  # column, and what it holds
+
+
+def types(row: dict[str, Any]) -> Iterator[Type]:
+    for column, value in row.items():
+        if isinstance(value, list):
+            inner = next((item for item in value if item is not None), None)
+            if inner is not None:
+                yield column, f"lists of {NAMES.get(type(inner), 'bytes')}"
+        elif value is not None:
+            yield column, NAMES.get(type(value), "bytes")
+
+
+def same_type(held: Type, first: dict[str, tuple[int, str]], number: int) -> Iterator[InRow]:
+    """`first` remembers where each column got its type."""
+    row, name = first.setdefault(held[0], (number, held[1]))
+    if name != held[1]:
+        yield MIXED, f"`{held[0]}` holds {held[1]} here and {name} in row {row}"
+
+
+ID = row_rule(
+    "id-repeated", "error", "ids that stand twice", "give every question its own id; answers are matched by it"
+)
+INDEX = row_rule(
+    "index-repeated", "error", "extra_info.index that stands twice", "number the rows of the file: veRL groups by it"
+)
+ROW = row_rule(
+    "row-repeated", "warning", "the same question about the same media", "drop one of them, or weight it on purpose"
+)
+
+
+class Repeated:
+    def __init__(self) -> None:
+        self.first: dict[tuple[str, object], int] = {}
+
+    def check(self, number: int, id_: str | None, index: int | None, digest: bytes) -> Iterator[InRow]:
+        for rule, key, shown in ((ID, id_, f"id {id_!r}"), (INDEX, index, f"index {index}"), (ROW, digest, "it")):
+            if key is not None:
+                first = self.first.setdefault((rule.id, key), number)
+                if first != number:
+                    yield rule, f"{shown} stands in row {first} too"
