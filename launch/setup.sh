@@ -66,6 +66,9 @@ else
 fi
 install "${constraints[@]}" setuptools wheel || die "could not install setuptools: is a package index reachable?"
 install "${constraints[@]}" -e ".[$extra,dev]" || die "installation failed: see the message above, then run the same command again"
+# Google's client asks for websockets >= 13 and LLaMA-Factory's gradio for < 13. The client works with both, so
+# it comes without its requirements; of the others only tenacity is not in the environment yet.
+install -c constraints-cpu.txt --no-deps google-genai tenacity || die "could not install google-genai: see the message above"
 
 if [ "$extra" = cpu ]; then "$venv/bin/python" -m firsthand.training.patches install; fi
 "$venv/bin/python" -c 'import torch, torchvision, torchaudio, transformers, verl, llamafactory' || die "the environment does not import: see above"
