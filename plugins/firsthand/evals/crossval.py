@@ -1,6 +1,6 @@
 """Which recipe is best, by the training rows alone: the leaderboard is never asked.
 
-Each recipe is trained once a fold on the other folds and asked what was held out, so that every row is answered by a
+Each recipe is trained once per fold on the other folds and asked what was held out, so that every row is answered by a
 model that has not seen its video. All answers of a recipe together are one score, compared question by question with
 the base model. Eighty rows leave wide intervals, and the table shows them.
 

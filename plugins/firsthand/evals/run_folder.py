@@ -76,7 +76,7 @@ class Folder:
         if name == FILE:
             return of_file(self.path / "questions.jsonl")
         if name not in SUITE:
-            raise UserError(f"{self.path}/run.json: {name!r} is none of {', '.join(SUITE)}")
+            raise UserError(f"{self.path}/run.json: {name!r} is not one of {', '.join(SUITE)}")
         return SUITE[name]
 
     @cached_property

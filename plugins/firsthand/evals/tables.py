@@ -1,5 +1,5 @@
 """Results of one run or several as tables: the same cells on the terminal and in Markdown. `print_scores` is for scores
-of files of answers, which are no run: a column per model, a row per group."""
+of files of answers, which are not a run: a column per model, a row per group."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial

@@ -66,4 +66,4 @@ def test_folders_that_are_no_runs(begun, tmp_path: Path) -> None:
     )
     write_text(base / "run.json", '{"benchmark": "chess"}')
     done = CliRunner().invoke(app, ["eval", "table", str(base)])
-    assert done.exit_code == 1 and "'chess' is none of" in done.output
+    assert done.exit_code == 1 and "'chess' is not one of" in done.output

@@ -46,7 +46,7 @@ class Agent:
 def ask(
     questions: Iterable[Question], agent: Agent, toolbox: Toolbox, out: Path, *, off: bool = False
 ) -> EpisodesSummary:
-    """One episode a question, in the agent's dialect; tools that are `off` are described and not carried out."""
+    """One episode per question, in the agent's dialect; tools that are `off` are described and not carried out."""
     limits = replace(agent.limits, turns=2) if off else agent.limits
     settings = AgentSettings(
         model=agent.model,

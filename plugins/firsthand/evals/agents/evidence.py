@@ -9,8 +9,8 @@ under the same names need not agree.
   frames name moments, and a clip is as exact as this data is.
 - *tIoU*: seconds in both over seconds in either, of the spans of one look against all targets together. `tiou` is that
   of the last look, on which the answer rests, and `tiou_best` that of the best one.
-- *hit@k*: one of the first k looks showed a span that touches a target. A span longer than ten minutes is no hit
-  (`clock.shows`): whoever is told about a whole day has found nothing.
+- *hit@k*: one of the first k looks showed a span that touches a target. A span longer than ten minutes is not a hit
+  (`clock.shows`): to be told about a whole day is to have found nothing.
 - *recall*: the share of the targets that some look hit.
 
 A question whose target is unknown is left out, one whose agent never looked counts as 0.

@@ -1,0 +1,55 @@
+"""A benchmark with a metric of its own: a record is enough; neither the runner nor the tables know the metric."""
+
+from pathlib import Path
+
+import pytest
+
+from firsthand.evals.benchmarks import SUITE, Benchmark
+from firsthand.evals.commands import execute
+from firsthand.evals.metrics import CHOICE
+from firsthand.evals.rows import Gold, Prediction
+from firsthand.evals.ways import AsWritten, Run
+from firsthand.files import read_json
+
+
+class Partly:
+    """1 for the right letter and a half for another one; a reply without a letter cannot be read."""
+
+    name = "partly"
+
+    def value(self, answer: Prediction, gold: Gold) -> float | None:
+        letter = answer.choice(gold.letters)
+        return None if letter is None else 1.0 if letter == gold.answer else 0.5
+
+
+@pytest.fixture
+def answered(server, tmp_path: Path, monkeypatch):
+    """What a run of a benchmark with these metrics leaves behind."""
+
+    def run(rows: Path, *metrics) -> tuple[dict, str]:
+        benchmark = Benchmark("mine", "A benchmark of a test.", rows, AsWritten(), metrics, by=("place",))
+        monkeypatch.setitem(SUITE, "mine", benchmark)
+        execute(benchmark, Run(out=tmp_path / "run", server=server.url, model="tiny"))
+        return read_json(tmp_path / "run/results.json")["runs"][0]["scores"], (tmp_path / "run/results.md").read_text()
+
+    return run
+
+
+def test_shares_of_a_point_are_counted(answered, server, make_questions) -> None:
+    server.script = {"q3": ["silent"]}  # it says B to the others
+    answers = [("q1", "B", "sink"), ("q2", "C", "sink"), ("q3", "B", "hob")]
+    made = [make_questions.question(key, place=place) | {"answer": gold} for key, gold, place in answers]
+    scores, table = answered(make_questions(*made), Partly())
+    score = scores["answer"]
+    assert (score["n"], score["correct"], score["unparsed"]) == (3, 1.5, 1)
+    assert {name: group["correct"] for name, group in score["by"].items()} == {"place: hob": 0, "place: sink": 1.5}
+    low, high = score["bootstrap"]
+    assert low < 0.5 < high, "shares have no Wilson interval: questions are drawn again"
+    assert "50.0" in table
+
+
+def test_a_second_metric_stands_beside_the_first(answered, make_questions) -> None:
+    rows = [make_questions.question(key) | {"answer": gold} for key, gold in [("q1", "B"), ("q2", "C")]]
+    scores, table = answered(make_questions(*rows), CHOICE, Partly())
+    assert {name: score["correct"] for name, score in scores.items()} == {"answer": 1, "answer: partly": 1.5}
+    assert "answer: partly" in table
