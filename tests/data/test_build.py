@@ -135,7 +135,7 @@ def test_other_files_can_be_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("video_r2",), "is no data set that can be built"),
+        (("video_r2",), "is not a data set that can be built"),
         (("video_r1", "--for", "eval"), "video_r1 gives no rows for eval: choose --for sft or rl"),
         (("video_r1", "--for", "dpo"), "--for dpo: choose sft, rl, eval"),
         (("video_r1", "--for", "sft"), "holds no Video-R1-COT-165k.json"),
@@ -157,7 +157,7 @@ def test_a_missing_folder(tmp_path: Path) -> None:
 
 def test_a_folder_called_media_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "out/media").mkdir(parents=True)
-    with pytest.raises(UserError, match="exists and is no link"):
+    with pytest.raises(UserError, match="exists and is not a link"):
         make(write(tmp_path / "src", [row(1)]), tmp_path / "out")
 
 

@@ -106,9 +106,9 @@ BAD = {
     "must be a list of paths": support_row("animal", ANIMAL) | {"images": ANIMAL[0]},
     "answer 'E' is not among the options": support_row("animal", ANIMAL, answer="E"),
     "no options": support_row("animal", ANIMAL, separator="-"),
-    "is no frame of the domain 'industry'": support_row("industry", ANIMAL),
+    "is not a frame of the domain 'industry'": support_row("industry", ANIMAL),
     "'domain' is missing": {key: value for key, value in support_row("animal", ANIMAL).items() if key != "domain"},
-    "no JSON object": "a text",
+    "not a JSON object": "a text",
 }
 
 

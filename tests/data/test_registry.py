@@ -250,7 +250,7 @@ ROW = {
     "entry, problem",
     [
         ({"file_name": "rows.json", "formatting": "sharegpt", "columns": registry.COLUMNS}, "mine: has no tags"),
-        ([], "mine: is no JSON object"),
+        ([], "mine: is not a JSON object"),
         (
             {
                 "file_name": "rows.json",

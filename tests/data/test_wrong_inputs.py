@@ -146,7 +146,7 @@ CASES: dict[str, Wrong] = {
     "empty answer": video_r1(problem(2, problem_type="OCR", solution="<answer></answer>"), "the answer is empty"),
     "empty question": video_r1(problem(2, problem=" "), "question: String should have at least 1 character"),
     "id again": video_r1(problem(1), "its id '1' is that of row 1 of Video-R1-260k.json too"),
-    "no object": video_r1("row", "the row is no JSON object but str"),
+    "no object": video_r1("row", "the row is not a JSON object but str"),
     "half a character": video_r1(problem(2, problem="\ud800"), "question: Input should be a valid string"),
     "list breaks off": built(
         "video_r1",
@@ -159,7 +159,7 @@ CASES: dict[str, Wrong] = {
     "placeholders of a release": support_set(support(CHOICE.removeprefix("<image>")), "1 <image> tags for 2 images"),
     "roles of a release": support_set(support(messages=[]), "the roles are [], not user and assistant"),
     "no options in the text": support_set(support("<image><image>What?"), "no options were found after the question"),
-    "domain": support_set(support(domain="surgery"), "is no frame of the domain 'surgery'"),
+    "domain": support_set(support(domain="surgery"), "is not a frame of the domain 'surgery'"),
     "frames as text": support_set(support(images="a.jpg"), "the frames must be a list of paths"),
     "test data set": built(
         "egocross_test",
@@ -198,7 +198,9 @@ CASES: dict[str, Wrong] = {
         "time",
     ),
     # converters: files and words
-    "release": Wrong("data build video_r2 --src src --out out", "src/x", [], ("'video_r2' is no data set", "video_r1")),
+    "release": Wrong(
+        "data build video_r2 --src src --out out", "src/x", [], ("'video_r2' is not a data set", "video_r1")
+    ),
     "purpose": built(
         "video_r1", "x", [], "video_r1 gives no rows for eval", "choose --for sft or rl", purpose="--for eval"
     ),
@@ -232,7 +234,7 @@ CASES: dict[str, Wrong] = {
     # registry
     "registry no JSON": registered(b"{", "dataset_info.json: not valid JSON"),
     "registry no object": registered([], "dataset_info.json: must be a JSON object"),
-    "entry no object": registered({"mine": "rows.json"}, "mine: is no JSON object", 'write {"file_name": ...}'),
+    "entry no object": registered({"mine": "rows.json"}, "mine: is not a JSON object", 'write {"file_name": ...}'),
     "entry without tags": registered({"mine": less(ENTRY, "tags")}, "mine: has no tags"),
     "entry missing": registered({}, "ego_cott: is missing", "firsthand data register"),
     "entry that does not fit": registered(

@@ -1,1 +1,1 @@
-"""The row models and their writers."""
+"""Data sets as their owners ship them, read, checked, built into rows and registered."""

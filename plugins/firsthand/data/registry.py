@@ -74,7 +74,7 @@ def problems(path: Path) -> list[str]:
             what = "is missing" if name not in present else "differs" if name in ours else "says nothing of its tools"
             found.append(f"{name}: {what}; write it with `firsthand data register`")
         elif not isinstance(described, dict):
-            found.append(f'{name}: is no JSON object; write {{"file_name": ...}}')
+            found.append(f'{name}: is not a JSON object; write {{"file_name": ...}}')
         elif described.get("formatting") == "sharegpt" and not described.get("tags"):
             found.append(f"{name}: has no tags, so LLaMA-Factory looks for from, value, human and gpt in its rows")
         elif _file(described, path.parent):

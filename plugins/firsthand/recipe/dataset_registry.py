@@ -119,7 +119,7 @@ def datasets(document: Document) -> tuple[list[Dataset], list[Finding]]:
             findings.append(UNREGISTERED.at(document.place(key), f"`{name}` is not in {registry.path}", fix))
         elif not isinstance(entry, dict):
             fix = 'write {"file_name": "..."}'
-            findings.append(ENTRY_KEY.at(registry.place(name), f"`{name}` is no JSON object", fix))
+            findings.append(ENTRY_KEY.at(registry.place(name), f"`{name}` is not a JSON object", fix))
         else:
             dataset = Dataset(registry, name, entry, Path(folder))
             found.append(dataset)
@@ -148,7 +148,7 @@ def _entry(dataset: Dataset, recipe: Path) -> Iterator[Finding]:
     for section, known in (("columns", COLUMNS), ("tags", TAGS)):
         given = entry.get(section, {})
         if not isinstance(given, dict):
-            yield ENTRY_KEY.at(dataset.place(section), f"`{section}` is no JSON object", "write it as {...}")
+            yield ENTRY_KEY.at(dataset.place(section), f"`{section}` is not a JSON object", "write it as {...}")
             continue
         for key in given:
             if key not in known:

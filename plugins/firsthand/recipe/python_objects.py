@@ -62,7 +62,7 @@ def look_up_dotted(place: Place, dotted: str) -> Finding | None:
     """`package.module.Name`, as in `_target_` and `class_name`."""
     module, _, name = dotted.rpartition(".")
     if not module:
-        return NO_OBJECT.at(place, f"`{dotted}` is no `package.module.Name`", "write the full name")
+        return NO_OBJECT.at(place, f"`{dotted}` is not a `package.module.Name`", "write the full name")
     file = module_file(module)
     if file is not None:
         return look_up(place, file, name)[1]

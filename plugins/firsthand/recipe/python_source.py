@@ -108,7 +108,7 @@ class Dataclasses:
 
 
 def _is_derived(stmt: ast.AnnAssign) -> bool:
-    """`field(init=False)` is computed by the class and cannot be set; a ClassVar is no field."""
+    """`field(init=False)` is computed by the class and cannot be set; a ClassVar is not a field."""
     keywords = stmt.value.keywords if isinstance(stmt.value, ast.Call) else []
     no_init = any(k.arg == "init" and getattr(k.value, "value", True) is False for k in keywords)
     return no_init or "ClassVar" in ast.unparse(stmt.annotation)

@@ -116,7 +116,7 @@ def test_frames_that_cannot_be_compared_are_said(folder: Path) -> None:
     code, said = firsthand("leaks", folder / "train.json", folder / "test.jsonl", "--workers", 1)
     assert code == 1
     assert "not compared row 1: gone.png" in said
-    assert "not compared row 2: the row is no JSON object" in said
+    assert "not compared row 2: the row is not a JSON object" in said
 
 
 def test_the_command(folder: Path) -> None:

@@ -65,7 +65,7 @@ def test_rows_that_cannot_be_shown(find: Find, counter: Counter, model: Path) ->
     source = find([trained(), 7, trained("<image>", images=["gone.png"]), trained("<image>")])
     for number, says in (
         (5, "no row 5"),
-        (2, "row 2: the row is no JSON object"),
+        (2, "row 2: the row is not a JSON object"),
         (3, "gone.png"),
         (4, "1 <image> in the text for 0 media"),
     ):

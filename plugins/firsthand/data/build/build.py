@@ -209,5 +209,5 @@ def _link(link: Path, root: Path) -> None:
     if link.is_symlink():
         link.unlink()
     elif link.exists():
-        raise UserError(f"{link}: exists and is no link; move it away, media are looked up in {root} through this name")
+        raise UserError(f"{link}: exists and is not a link; move it, media are looked up in {root} through this name")
     link.symlink_to(os.path.relpath(root.resolve(), link.parent.resolve()))

@@ -182,5 +182,5 @@ RELEASES = {release.name: release for release in _ALL}
 
 def release(name: str) -> Release:
     if name not in RELEASES:
-        raise UserError(f"{name!r} is no data set that can be built: {', '.join(RELEASES)}")
+        raise UserError(f"{name!r} is not a data set that can be built: {', '.join(RELEASES)}")
     return RELEASES[name]

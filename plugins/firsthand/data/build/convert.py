@@ -145,7 +145,7 @@ def whole(row: Any) -> dict[str, Any]:
     if isinstance(row, Broken):
         raise ValueError(row.why)
     if not isinstance(row, dict):
-        raise ValueError(f"the row is no JSON object but {type(row).__name__}")
+        raise ValueError(f"the row is not a JSON object but {type(row).__name__}")
     return row
 
 

@@ -2,7 +2,7 @@
 
 A converter sees the rows of the release one by one and in order (`pick`), and makes one of our rows of each, in any
 process and any order (`convert`). What it cannot read it raises, and the row is listed with the reason. A row that is
-whole but not wanted (a wrong answer) is `LeftAside`: it is listed too, and is no failure.
+whole but not wanted (a wrong answer) is `LeftAside`: it is listed too, and is not a failure.
 """
 
 from collections import Counter

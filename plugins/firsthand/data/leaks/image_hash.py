@@ -21,7 +21,7 @@ BLOCK = 256  # hashes compared at a time: bounds the memory when many frames loo
 def image_hash(path: Path | str) -> int | None:
     """Which of 16 x 16 cells are darker than their right neighbour; None for a frame that shows nothing.
 
-    OSError when the file is no image.
+    OSError when the file is not an image.
     """
     from PIL import Image
 

@@ -27,7 +27,7 @@ class Source:
 
     def read(self, row: Any) -> Sample:
         if not isinstance(row, dict):
-            raise Unreadable(f"the row is no JSON object but {type(row).__name__}")
+            raise Unreadable(f"the row is not a JSON object but {type(row).__name__}")
         if self.entry:
             return llamafactory.read(row, self.entry)
         return (prompts.read_verl if self.form == "verl" else prompts.read_eval)(row)
@@ -75,7 +75,7 @@ def _registry(folder: Path) -> Registry:
             raise UserError(f"{registry.path}: cannot be read ({error})") from None
         bad = [key for key, entry in registry.entries.items() if not isinstance(entry, dict)]
         if bad:
-            raise UserError(f'{registry.path}: `{bad[0]}` is no JSON object; write {{"file_name": "..."}}')
+            raise UserError(f'{registry.path}: `{bad[0]}` is not a JSON object; write {{"file_name": "..."}}')
     return registry
 
 

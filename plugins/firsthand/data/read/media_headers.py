@@ -71,7 +71,7 @@ def _image(file: Any, path: str) -> Look:
                 size = opened.size
         return Look(*size)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        return Look(problem=(UNREADABLE, f"{path} is no readable image ({error})"))
+        return Look(problem=(UNREADABLE, f"{path} is not a readable image ({error})"))
 
 
 def _video(file: Path, path: str) -> Look:
@@ -81,7 +81,7 @@ def _video(file: Path, path: str) -> Look:
         with av.open(str(file)) as container:
             look = _measured(container, path)
     except (av.FFmpegError, OSError, ValueError) as error:
-        return Look(problem=(UNREADABLE, f"{path} is no readable video ({error})"))
+        return Look(problem=(UNREADABLE, f"{path} is not a readable video ({error})"))
     return look
 
 

@@ -1,7 +1,7 @@
 """Rows of a data file one by one or in pieces, in constant memory, with the number under which an editor finds them.
 
 Row n is the n-th element of a JSON list, the n-th row of a parquet file and the n-th line of a JSONL file. A row that
-is no valid JSON comes out as `Broken`, so that one bad line does not hide what is wrong with the others.
+is not valid JSON comes out as `Broken`, so that one bad line does not hide what is wrong with the others.
 """
 
 import json
@@ -18,7 +18,7 @@ import orjson
 from firsthand.errors import UserError
 
 CHUNK = 1 << 20
-BATCH = 256  # rows of a piece that is no text
+BATCH = 256  # rows of a piece that is not text
 MAX_ROW = 64 << 20  # characters; whatever goes on for longer is a quote that was never closed
 SPACE = re.compile(r"\s*")
 NEXT = re.compile(r"\s*([,\]])")
@@ -93,7 +93,9 @@ class Rows:
         with self.path.open("rb") as handle:
             opening = OPENING.match(handle.read(CHUNK))
             if not opening:
-                raise UserError(f"{self.path}: no list of rows; a .json file starts with [ and holds one object a row")
+                raise UserError(
+                    f"{self.path}: no list of rows; a .json file starts with [ and holds one object per row"
+                )
             number, self.done = 1, opening.end()
             while True:
                 handle.seek(self.done)

@@ -59,7 +59,7 @@ class Sample:
 
 
 class Unreadable(Exception):
-    """Why a row is no sample."""
+    """Why a row is not a sample."""
 
 
 def images_of(value: Any, column: str) -> Iterator[str | bytes]:
@@ -105,7 +105,7 @@ def tools_of(value: Any) -> list[Any] | None:
     try:
         tools = json.loads(text_of(value, "`tools`"))
     except ValueError as error:
-        raise Unreadable(f"`tools` is no valid JSON ({error})") from None
+        raise Unreadable(f"`tools` is not valid JSON ({error})") from None
     tools = tools if isinstance(tools, list) else [tools]
     if not all(isinstance(tool, dict) for tool in tools):
         raise Unreadable("`tools` holds something else than objects")

@@ -62,7 +62,7 @@ def _batches(chain: Chain) -> Iterator[Finding]:
         message = f"`ppo_mini_batch_size` {mini} is larger than `train_batch_size` {batch}"
         yield MINI_BATCH.at(place, message, f"write {batch} or a divisor of it")
     elif batch and mini and batch % mini:
-        message = f"`train_batch_size` {batch} is no multiple of `ppo_mini_batch_size` {mini}: batches are padded"
+        message = f"`train_batch_size` {batch} is not a multiple of `ppo_mini_batch_size` {mini}: batches are padded"
         yield MINI_BATCH.at(place, message, f"write a divisor of {batch}", level="warning")
     group = number(chain.get(f"{ROLLOUT}.n")) or 1
     gpus, shared = _gpus(chain), {f"{ACTOR}.ppo_mini_batch_size": mini}

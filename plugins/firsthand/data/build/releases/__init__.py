@@ -1,1 +1,1 @@
-"""One converter a release."""
+"""Converters, one per release."""

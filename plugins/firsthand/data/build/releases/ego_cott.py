@@ -96,7 +96,7 @@ def _chain(turns: list[list[str]], id: str) -> Solved:
         raise ValueError("the record starts in the middle of a chain: its history is missing")
     *calls, answer = [_action(assistant, number) for number, (_, assistant) in enumerate(turns, 1)]
     if not isinstance(answer, Answer):
-        raise ValueError("the last turn is no answer")
+        raise ValueError("the last turn is not an answer")
     steps = []
     for number, (call, (user, _)) in enumerate(zip(calls, turns[1:], strict=True), 1):
         if not isinstance(call, Call):

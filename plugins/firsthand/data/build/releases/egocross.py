@@ -70,7 +70,7 @@ class Support(Converter):
             raise ValueError("no options were found after the question")
         _, dataset, video, *_ = PurePosixPath(frames[0]).parts
         if DOMAINS.get(dataset) != domain:
-            raise ValueError(f"{frames[0]} is no frame of the domain {domain!r}")
+            raise ValueError(f"{frames[0]} is not a frame of the domain {domain!r}")
         folder = _FOLDER.fullmatch(PurePosixPath(frames[0]).parent.name)
         kind = TYPES.get(folder[1]) if folder else None
         if kind is None:

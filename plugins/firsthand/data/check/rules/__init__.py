@@ -1,1 +1,1 @@
-"""One file a kind of mistake; each looks at one sample and knows nothing of the others."""
+"""The rules of `data check`; each file looks at one kind of mistake, and only `between_rows` remembers other rows."""

@@ -12,7 +12,7 @@ MIXED = row_rule(
     "column-mixed",
     "error",
     "columns whose type changes from row to row",
-    "write one type a column (all video files or all frame lists, all ids as text), or two data files",
+    "write one type per column (all video files or all frame lists, all ids as text), or two data files",
 )
 NAMES = {str: "text", bool: "true or false", int: "numbers", float: "numbers", dict: "objects", list: "lists"}
 Type = tuple[str, str]  # column, and what it holds

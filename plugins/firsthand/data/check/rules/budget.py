@@ -36,7 +36,7 @@ SEVERAL = row_rule(
     "videos-several",
     "error",
     "videos that LLaMA-Factory dates wrongly",
-    "one video a row, in its first turn: it takes frames and times of Qwen3-VL by the number of the turn",
+    "one video per row, in its first turn: it takes frames and times of Qwen3-VL by the number of the turn",
 )
 LONG = row_rule(
     "too-long",
@@ -48,13 +48,16 @@ CONTEXT = row_rule(
     "too-long-model", "error", "rows longer than the model can hold", "show fewer frames or fewer pixels"
 )
 REFUSED = row_rule(
-    "refused", "error", "rows that the processor or the chat template refuses", "see the message; mend media or turns"
+    "refused",
+    "error",
+    "rows that the processor or the chat template refuses",
+    "see the message; correct media or turns",
 )
 UNCOUNTED = row_rule(
     "uncounted",
     "info",
     "rows whose tokens were not counted",
-    "mend what else is wrong with them; video files of questions are sampled as they are asked",
+    "correct what else is wrong with them; video files of questions are sampled as they are asked",
 )
 
 

@@ -15,7 +15,7 @@ SYSTEM = row_rule(
     "placeholder-system",
     "error",
     "placeholders in the system prompt",
-    "move them to the user's turn: LLaMA-Factory expands none in a system prompt",
+    "move them to the user's turn: LLaMA-Factory does not expand them in a system prompt",
 )
 CONTROL = row_rule(
     "control-token",

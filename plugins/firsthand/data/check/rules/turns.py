@@ -16,7 +16,7 @@ EMPTY = row_rule("empty", "error", "turns without text", "fill them in, or drop 
 CALL = row_rule(
     "tool-call",
     "error",
-    "tool calls that are no calls",
+    "tool calls that cannot be read as calls",
     'write JSON {"name": ..., "arguments": {...}}, a thought before it as <think>\\n...\\n</think>\\n\\n',
 )
 MODEL = ("assistant", "call")
