@@ -1,6 +1,11 @@
+"""The address and the key of a server, and what a completion must say."""
+
+import asyncio
+from typing import Any
+
 import pytest
 
-from firsthand.llm.client import base_url
+from firsthand.llm.client import BadAnswer, Settings, base_url, complete, connect, connect_blocking
 
 
 @pytest.mark.parametrize("written", ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1/"])
@@ -10,3 +15,27 @@ def test_however_it_is_written(written: str) -> None:
 
 def test_a_path_before_v1_stays() -> None:
     assert base_url("https://h/proxy/v1") == base_url("https://h/proxy") == "https://h/proxy/v1"
+
+
+def test_the_key_of_one_service_never_goes_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only our own servers' key is sent unasked; whoever wants another names it."""
+    monkeypatch.setenv("OPENAI_API_KEY", "paid")
+    monkeypatch.delenv("VLLM_API_KEY", raising=False)
+    assert connect("http://h:1").api_key == connect_blocking("http://h:1").api_key == "none"
+    monkeypatch.setenv("VLLM_API_KEY", "ours")
+    assert connect("http://h:1").api_key == "ours" and connect("http://h:1", key="other").api_key == "other"
+
+
+@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": 3}])
+def test_a_completion_that_does_not_count_its_tokens_is_no_answer(chat_server, usage: Any) -> None:
+    """Read as 0, it would make a run look cheaper than it was."""
+
+    def answer(chat: Any, body: dict[str, Any]) -> None:
+        chat.send(200, {"choices": [{"message": {"content": "B"}}], "usage": usage})
+
+    async def ask(url: str) -> None:
+        async with connect(url, retries=0) as client:
+            await complete(client, {"messages": []}, Settings(model="tiny"))
+
+    with pytest.raises(BadAnswer, match="not a chat completion"):
+        asyncio.run(ask(chat_server(answer).url))

@@ -14,7 +14,7 @@ app = typer.Typer(help="Talk with an agent about a week of video, and watch it c
 @app.command()
 def chat(
     agent: Annotated[str, typer.Option(help="The model, as its server names it.")],
-    server: Annotated[str, typer.Option(help="Any OpenAI-compatible server; its key: VLLM_API_KEY or OPENAI_API_KEY.")],
+    server: Annotated[str, typer.Option(help="Any OpenAI-compatible server; a key comes from VLLM_API_KEY.")],
     loop: Annotated[
         Path | None,
         typer.Option(help="The agent loops of its training, such as recipes/toy/loop.yaml: tools, turns, budget."),

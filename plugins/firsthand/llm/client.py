@@ -1,7 +1,7 @@
 """One question to one OpenAI-compatible server: what is sent, what comes back, and what counts as a failure.
 
 Connection faults, time-outs, 429 and 5xx are tried again with growing pauses by the openai client; anything else that
-is not an answer (a 4xx, a body that is no JSON, no choices) is a failure of this question alone.
+is not an answer (a 4xx, a body that is not JSON, no choices) is a failure of this question alone.
 """
 
 import asyncio
@@ -38,30 +38,34 @@ def base_url(server: str) -> str:
     return f"{server.rstrip('/').removesuffix('/v1')}/v1"
 
 
-def _address(server: str, retries: int, timeout: float | None, key: str | None) -> dict[str, Any]:
-    """Without a key of its own, a server gets the one that its users keep in the environment."""
-    known = key or os.environ.get("VLLM_API_KEY") or os.environ.get("OPENAI_API_KEY") or "none"
-    return {"base_url": base_url(server), "api_key": known, "max_retries": retries, "timeout": timeout}
+def _address(server: str, retries: int, timeout: float, key: str | None) -> dict[str, Any]:
+    return {"base_url": base_url(server), "api_key": key or "none", "max_retries": retries, "timeout": timeout}
 
 
-def connect(server: str, retries: int = 6, timeout: float | None = 600.0, key: str | None = None) -> AsyncOpenAI:
-    return AsyncOpenAI(**_address(server, retries, timeout, key))
+def environment_key(variable: str = "VLLM_API_KEY") -> str | None:
+    """The caller names the variable: the key of one service must never go to the server of another."""
+    return os.environ.get(variable)
 
 
-def connect_blocking(server: str, retries: int = 6, timeout: float | None = 600.0, key: str | None = None) -> OpenAI:
+def connect(server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None) -> AsyncOpenAI:
+    """Without a key, the server gets the one of our own servers."""
+    return AsyncOpenAI(**_address(server, retries, timeout, key or environment_key()))
+
+
+def connect_blocking(server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None) -> OpenAI:
     return OpenAI(**_address(server, retries, timeout, key))
 
 
 async def check_server(client: AsyncOpenAI, model: str) -> None:
-    """Fail before the first question when nobody listens there or the model is not served."""
+    """Fail before the first question if no server answers or the model is not served."""
     try:
         served = [entry.id for entry in (await client.models.list()).data]
     except APIConnectionError:
-        raise UserError(f"no server answers at {client.base_url}; start it, or mend --server") from None
+        raise UserError(f"no server answers at {client.base_url}; start it, or correct --server") from None
     except (APIError, ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{client.base_url}models does not list models ({error}); is this a vLLM server?") from None
     if model not in served:
-        raise UserError(f"{client.base_url} serves {', '.join(served) or 'nothing'}, not {model}; mend --model")
+        raise UserError(f"{client.base_url} serves {', '.join(served) or 'nothing'}, not {model}; correct --model")
 
 
 def only_model(server: str) -> str:
@@ -97,8 +101,11 @@ class _Logprobs(BaseModel):
     content: list[_Position] | None = None
 
 
-class _Choice(BaseModel):
+class Choice(BaseModel):
     message: Message
+
+
+class _Choice(Choice):
     finish_reason: str | None = None
     logprobs: _Logprobs | None = None
 
@@ -108,11 +115,23 @@ class Usage(BaseModel):
     completion_tokens: int = 0
 
 
-class Completion(BaseModel):
-    """A chat completion as far as it is read here; a server may add what it likes."""
+class _Counted(Usage):
+    prompt_tokens: int
+    completion_tokens: int
 
-    choices: list[_Choice] = Field(min_length=1)
+
+class Completion(BaseModel):
+    """A chat completion as far as everybody reads it; a server may add what it likes."""
+
+    choices: list[Choice] = Field(min_length=1)
     usage: Usage | None = None
+
+
+class _Asked(Completion):
+    """With what a question needs beside the text."""
+
+    choices: list[_Choice] = Field(min_length=1)  # type: ignore[assignment]
+    usage: _Counted
 
 
 class Reply(BaseModel):
@@ -134,11 +153,9 @@ async def complete(client: AsyncOpenAI, body: dict[str, Any], settings: Settings
     )
     seconds = round(time.perf_counter() - start, 3)
     try:
-        completion = Completion.model_validate_json(response.content)
+        completion = _Asked.model_validate_json(response.content)
     except ValidationError as error:
         raise BadAnswer(f"not a chat completion: {error.errors()[0]['msg']}: {response.content[:200]!r}") from None
-    if completion.usage is None:
-        raise BadAnswer(f"not a chat completion: it does not count its tokens: {response.content[:200]!r}")
     choice = completion.choices[0]
     positions = (choice.logprobs and choice.logprobs.content) or [_Position()]
     return Reply(

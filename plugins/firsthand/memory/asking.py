@@ -62,12 +62,14 @@ class Asker:
     async def _call(self, server: str, body: dict[str, Any]) -> Reply:
         import openai  # a second of import, which no lexical search needs
 
-        from firsthand.llm.client import connect
+        from firsthand.llm.client import connect, environment_key
 
         if self._faults >= _GIVE_UP:
             raise Fault(f"not asked, after {_GIVE_UP} faults in a row")
         if server not in self._clients:
-            self._clients[server] = connect(server, self._retries, self._timeout)
+            self._clients[server] = connect(
+                server, self._retries, self._timeout, environment_key("OPENAI_API_KEY") or "none"
+            )
         try:
             answer = await self._clients[server].chat.completions.create(**body)
             choice, usage = answer.choices[0], answer.usage

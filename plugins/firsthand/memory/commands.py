@@ -35,7 +35,7 @@ def build(
     """Make a memory: captions of 30 s, then ten minutes, hours and days, each written from the level below.
 
     Start it again after any interruption: what a model has answered is not asked again. Exit code 1 when something is
-    missing in the memory. The key is read from VLLM_API_KEY or OPENAI_API_KEY.
+    missing in the memory. The key is read from OPENAI_API_KEY.
 
     Example: firsthand memory build --captions datasets/toy/memory --server http://localhost:8000 --model qwen
     --out runs/memory.sqlite

@@ -38,9 +38,9 @@ class LocalEmbedder:
 
 class ServerEmbedder:
     def __init__(self, model: str, server: str) -> None:
-        from firsthand.llm.client import connect_blocking
+        from firsthand.llm.client import connect_blocking, environment_key
 
-        self.model, self._client = model, connect_blocking(server)
+        self.model, self._client = model, connect_blocking(server, timeout=300.0, key=environment_key("OPENAI_API_KEY"))
 
     def embed(self, texts: list[str]) -> np.ndarray:
         # A server refuses an empty text; a blank one has a vector like any other.

@@ -18,9 +18,11 @@ class Reranker:
     def __init__(self, server: str, model: str, cache: Path | str, depth: int = 10) -> None:
         self.model, self.depth = model, depth
         self.unread = 0  # replies that were not a list of numbers; the order stayed as it was
-        from firsthand.llm.client import connect_blocking  # a second of import, which no lexical search needs
+        # a second of import, which no lexical search needs
+        from firsthand.llm.client import connect_blocking, environment_key
 
-        self._client, self._cache = connect_blocking(server), ReplyCache(cache)
+        self._client = connect_blocking(server, timeout=300.0, key=environment_key("OPENAI_API_KEY"))
+        self._cache = ReplyCache(cache)
 
     def order(self, keywords: Sequence[str], records: Sequence[Record]) -> list[int]:
         """Places of `records`, best first, each once."""
