@@ -205,7 +205,7 @@ def test_who_and_when_must_be_said(chat, script) -> None:
 
 
 @pytest.mark.parametrize("options, said", [
-    (("--agent", "other"), "mend --model"), (("--style", "choice"), "has no tools"),
+    (("--agent", "other"), "correct --model"), (("--style", "choice"), "has no tools"),
     (("--tools", "none.yaml"), "none.yaml"),
     (("--loop", "a.yaml", "--tools", "b.yaml"), "say --loop FILE or --tools FILE"),
 ])  # fmt: skip
