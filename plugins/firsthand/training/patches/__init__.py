@@ -80,7 +80,7 @@ _finder = _AfterImport()
 
 def install(names: Iterable[str] = tuple(PATCHES)) -> None:
     """Patch the modules that are imported already, and the others when they are. A second call does nothing."""
-    if os.environ.get("FIRSTHAND_PATCHES") == "off":
+    if "off" in (os.environ.get("FIRSTHAND_PATCHES"), os.environ.get("FIRSTHAND_MENDS")):  # the second: its old name
         return
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
