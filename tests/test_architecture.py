@@ -67,3 +67,10 @@ def test_every_file_that_the_page_names_exists() -> None:
     names = re.findall(r"`([\w/]+/[\w.]+\.py|(?:tests|training|launch|recipes)/[\w/.]+|\w+\.py)`", PAGE)
     assert len(names) > 25
     assert [name for name in names if not any((base / name).exists() for base in (ROOT, PACKAGE))] == []
+
+
+def test_every_place_that_words_names_exists() -> None:
+    rows = re.findall(r"^\| .* \| (`.*`.*) \|$", (ROOT / "docs/words.md").read_text(), re.MULTILINE)
+    places = [place for row in rows for place in re.findall(r"`([\w./*]+)`", row)]
+    assert len(places) > 50
+    assert [place for place in places if not any(list(base.glob(place)) for base in (ROOT, PACKAGE))] == []

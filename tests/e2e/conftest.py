@@ -1,8 +1,7 @@
 import pytest
 
-# Whole files go to two processes in this order, and each is given its next file while two tests are left to it: the
-# first and the third of these fall to one, the second and the fourth to the other, the short files to whoever is done.
-LONG_ONES = ("test_egocross.py", "test_agent_grpo.py", "test_loop.py", "test_agent_pictures.py")
+# Whole files go to two processes in this order: the longest first, so that both end together.
+LONG_ONES = ("test_loop.py", "test_agent_grpo.py", "test_egocross.py", "test_agent_pictures.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from firsthand.errors import UserError
 from firsthand.evals.benchmarks import SUITE, Benchmark
 from firsthand.evals.commands import execute
 from firsthand.evals.metrics import CHOICE
 from firsthand.evals.rows import Gold, Prediction
+from firsthand.evals.run_folder import of_file
 from firsthand.evals.ways import AsWritten, Run
-from firsthand.files import read_json
+from firsthand.files import read_json, write_jsonl
 
 
 class Partly:
@@ -53,3 +55,23 @@ def test_a_second_metric_stands_beside_the_first(answered, make_questions) -> No
     scores, table = answered(make_questions(*rows), CHOICE, Partly())
     assert {name: score["correct"] for name, score in scores.items()} == {"answer": 1, "answer: partly": 1.5}
     assert "answer: partly" in table
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [({"answer": "kitchen"}, "q2: .*not one of the letters"), ({"messages": "hello"}, r"rows\.jsonl: row 2: messages")],
+)
+def test_a_row_that_cannot_be_used_is_said_before_anything_is_asked(
+    server, make_questions, tmp_path: Path, broken: dict, message: str
+) -> None:
+    """And leaves no folder behind that the corrected file would not fit."""
+    rows = [make_questions.question(key) | {"answer": "B"} for key in ("q1", "q2")]
+    path = tmp_path / "rows.jsonl"
+    run, benchmark = Run(out=tmp_path / "run", server=server.url, model="tiny"), of_file(path)
+    write_jsonl(path, [rows[0], rows[1] | broken])
+    with pytest.raises(UserError, match=message):
+        execute(benchmark, run)
+    assert not server.requests and not run.out.exists()
+    write_jsonl(path, rows)
+    execute(benchmark, run)
+    assert len(server.requests) == 2

@@ -1,4 +1,4 @@
-"""A demo is a loop: its stages, then one page that shows what they measured."""
+"""A demo: its stages, then one page that shows what they measured."""
 
 import time
 from collections.abc import Callable
@@ -15,32 +15,32 @@ from firsthand.stages import Stage, run_stages
 
 
 @dataclass(frozen=True)
-class Loop:
-    stages: Callable[[Path, int], list[Stage]]  # of a run's folder and a seed
+class Demo:
+    stages: Callable[[Path, int], list[Stage]]  # from the folder of a run and a seed
     content: Callable[[Path], dict[str, Any]]  # what report.json says beside seed, commands and seconds
 
 
-LOOPS = {
-    "agent": Loop(agent.stages, agent_report.content),
-    "choice": Loop(choice.stages, choice_report.content),
+DEMOS = {
+    "agent": Demo(agent.stages, agent_report.content),
+    "choice": Demo(choice.stages, choice_report.content),
 }
 
 
-def run_demo(loop: str, run: Path, seed: int, console: Console) -> Path:
+def run_demo(name: str, run: Path, seed: int, console: Console) -> Path:
     """All stages that are not done yet; returns the path of the report."""
     from firsthand.pages.report.build import build
 
-    if loop not in LOOPS:
-        raise UserError(f"{loop!r} is none of the demos {', '.join(LOOPS)}")
+    if name not in DEMOS:
+        raise UserError(f"{name!r} is not one of the demos {', '.join(DEMOS)}")
     if not Path("recipes").is_dir():
         raise UserError("run the demo from the root of the repository: recipes/ is not here")
     began = time.monotonic()
     with files.alone(run, "demo"):
-        seconds = run_stages(run, LOOPS[loop].stages(run, seed), console)
+        seconds = run_stages(run, DEMOS[name].stages(run, seed), console)
         content = {
-            **LOOPS[loop].content(run),
+            **DEMOS[name].content(run),
             "seed": seed,
-            "commands": [f"firsthand demo run {loop} --out {run} --seed {seed}"],
+            "commands": [f"firsthand demo run {name} --out {run} --seed {seed}"],
             "stages": [{"name": name, "seconds": value} for name, value in seconds.items()],
         }
         files.write_json(run / "report.json", content)

@@ -179,7 +179,9 @@ def ask(
 
     settings = Settings(model=model, temperature=temperature, max_tokens=max_tokens, seed=seed)
     pace, root = Pace(concurrency, retries, timeout), media_root or file.parent
-    tell(asyncio.run(as_written.ask(file, out, server, settings, media_root=root, recipe=recipe, pace=pace)), out, out)
+    questions = as_written.read(file, recipe)
+    asking = as_written.ask(questions, out, server, settings, media_root=root, recipe=recipe, pace=pace)
+    tell(asyncio.run(asking), out, out)
 
 
 @app.command()

@@ -24,12 +24,12 @@ from firsthand.tools import keys
 
 
 @contextmanager
-def server_of(run: Run, folder: Folder, media_root: Path | None = None) -> Iterator[tuple[str, str]]:
+def server_of(run: Run, folder: Folder, key: str | None, media_root: Path | None = None) -> Iterator[tuple[str, str]]:
     """URL and model name. With a media root, a server that is started here may read the files below it."""
     if run.server is None and run.model is None:
         raise UserError("say --server URL, or --model FOLDER to have it served")
     if run.server:
-        yield run.server, run.model or only_model(run.server)
+        yield run.server, run.model or only_model(run.server, key)
         return
     model = Path(run.model or "")
     if not (model / "config.json").is_file():
@@ -58,14 +58,14 @@ def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:
 def _as_written(
     benchmark: Benchmark, way: AsWritten, run: Run, rows: Path, folder: Folder, pace: Pace, key: str | None
 ) -> Summary:
-    from firsthand.evals.single_turn.as_written import ask
+    from firsthand.evals.single_turn.as_written import ask, read
 
+    questions = dict(islice(read(rows, way.recipe).items(), run.limit))
     folder.begin(benchmark.name, list(islice(files.read_jsonl(rows), run.limit)))
-    with server_of(run, folder) as (url, name):
+    with server_of(run, folder, key) as (url, name):
         settings = Settings(model=name, temperature=way.temperature, max_tokens=way.max_tokens, seed=run.seed)
-        asked = folder.path / "questions.jsonl"
         root = way.media_root or rows.parent
-        asking = ask(asked, folder.answers, url, settings, media_root=root, recipe=way.recipe, pace=pace, key=key)
+        asking = ask(questions, folder.answers, url, settings, media_root=root, recipe=way.recipe, pace=pace, key=key)
         return asyncio.run(asking)
 
 
@@ -81,7 +81,7 @@ def _single_turn(
     questions = dict(islice(read_questions(rows).items(), run.limit))
     folder.begin(benchmark.name, [eval_row(question) for question in questions.values()])
     tasks = {key: Task(question) for key, question in questions.items()}
-    with server_of(run, folder, root if way.by_path else None) as (url, name):
+    with server_of(run, folder, key, root if way.by_path else None) as (url, name):
         chosen: dict[str, Any] = asdict(way) | {"model": name, "seed": run.seed}
         plan = Plan.model_validate({key: chosen[key] for key in Plan.model_fields if key in chosen})
         one = partial(answer_one, plan=plan, root=root, by_path=way.by_path)

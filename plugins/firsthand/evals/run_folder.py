@@ -10,7 +10,7 @@ summary.jsonl    what a summary model says after reading the episodes
 results.json     the measures of all that, and results.md for people
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -87,7 +87,7 @@ class Folder:
     @property
     def golds(self) -> dict[str, Gold]:
         """The questions with a public answer, and what scores are grouped by."""
-        return {key: Gold.model_validate(row) for key, row in self.questions.items() if row.get("answer") is not None}
+        return golds_of(self.questions.values())
 
     def begin(self, benchmark: str, questions: Sequence[dict[str, Any]], tools: str | None = None) -> None:
         """Makes the folder, or goes on with one that was begun with the same benchmark, questions and tools.
@@ -96,6 +96,7 @@ class Folder:
         """
         if self.path.is_file():
             raise UserError(f"{self.path} is a file; --out is the folder of a run")
+        golds_of(questions)  # a gold that cannot be scored by is said now, and not after the last answer
         asked = self.path / "questions.jsonl"
         if asked.is_file():
             known = self.manifest
@@ -111,6 +112,17 @@ class Folder:
         files.write_jsonl(asked, questions)
         self.__dict__.pop("manifest", None)
         self.__dict__.pop("questions", None)
+
+
+def golds_of(rows: Iterable[dict[str, Any]]) -> dict[str, Gold]:
+    golds = {}
+    for row in rows:
+        if row.get("answer") is not None:
+            try:
+                golds[row["id"]] = Gold.model_validate(row)
+            except ValidationError as error:
+                raise UserError(f"{row['id']}: {error.errors()[0]['msg']}; correct `answer` or `letters`") from None
+    return golds
 
 
 def of_file(questions: Path) -> Benchmark:

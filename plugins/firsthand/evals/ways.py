@@ -6,7 +6,7 @@ A benchmark names one of them. `firsthand eval run` turns the fields of that one
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import typer
 
@@ -66,7 +66,6 @@ class Run:
 class AsWritten:
     """One request per row, with the messages that the row holds."""
 
-    file: ClassVar[str] = "answers"
     media_root: Annotated[
         Path | None, typer.Option(help="Media paths are below this folder; default: the rows' own.")
     ] = None
@@ -81,7 +80,6 @@ class AsWritten:
 class SingleTurn:
     """One reply per question, or several that vote: frames within a budget, options in one order or in several."""
 
-    file: ClassVar[str] = "answers"
     media_root: Annotated[
         Path | None, typer.Option(help="Frames are below this folder; default: `media` beside the rows.")
     ] = None
@@ -109,7 +107,6 @@ class SingleTurn:
 class Agent:
     """An agent with tools, several turns per question, in the loop of its training."""
 
-    file: ClassVar[str] = "episodes"
     example_loop: str  # where the loop of this benchmark lies; a user names the one of the training
     turns: Annotated[
         int | None,

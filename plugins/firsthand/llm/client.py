@@ -68,11 +68,11 @@ async def check_server(client: AsyncOpenAI, model: str) -> None:
         raise UserError(f"{client.base_url} serves {', '.join(served) or 'nothing'}, not {model}; correct --model")
 
 
-def only_model(server: str) -> str:
+def only_model(server: str, key: str | None = None) -> str:
     """The name of the one model that a server serves."""
 
     async def names() -> list[str]:
-        async with connect(server, retries=0) as client:
+        async with connect(server, retries=0, key=key) as client:
             return [entry.id for entry in (await client.models.list()).data]
 
     try:

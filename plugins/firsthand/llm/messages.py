@@ -4,11 +4,11 @@ The parts of a message are strict, because a key that nobody reads (a pixel budg
 sees in training and not here.
 """
 
-import hashlib
-import json
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from firsthand.llm.reply_cache import key_of
 
 
 class _Strict(BaseModel):
@@ -66,8 +66,7 @@ class Prompted(BaseModel):
 
     @property
     def messages_sha256(self) -> str:
-        content = [message.model_dump() for message in self.messages]
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return key_of([message.model_dump() for message in self.messages])
 
     @model_validator(mode="after")
     def _one_fps(self) -> "Prompted":

@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+IMAGE = (32 * 32, 768 * 768)  # fewest and most pixels of an image
+VIDEO = (16 * 16, 256 * 256)  # of a frame
+FPS, MAX_FRAMES = 2.0, 128  # of a video file
+CUTOFF = 2048  # tokens of a row
+
 Budget = tuple[int, int] | None  # fewest and most pixels of an image or a frame; None: only the processor's own
 
 
@@ -9,10 +14,10 @@ Budget = tuple[int, int] | None  # fewest and most pixels of an image or a frame
 class Limits:
     """How media are made smaller, and how long a row may be, before the model's own processor sees them."""
 
-    image: Budget = (32 * 32, 768 * 768)
-    video: Budget = (16 * 16, 256 * 256)
-    video_fps: float = 2.0
-    video_maxlen: int = 128
+    image: Budget = IMAGE
+    video: Budget = VIDEO
+    video_fps: float = FPS
+    video_maxlen: int = MAX_FRAMES
     tokens: int | None = None
     key: str = ""  # of the recipe, where the limit of tokens stands
     workers: int = 1  # processes of LLaMA-Factory's preprocessing

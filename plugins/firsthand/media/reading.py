@@ -24,6 +24,7 @@ from PIL import Image
 
 from firsthand.errors import UserError
 from firsthand.media.decode import opened
+from firsthand.media.limits import FPS, IMAGE, MAX_FRAMES, VIDEO
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +33,7 @@ SHORTEST = 28  # no side is shorter afterwards
 Source = str | Path | Image.Image
 
 
-def read_image(source: Source, max_pixels: int = 768 * 768, min_pixels: int = 32 * 32) -> Image.Image:
+def read_image(source: Source, max_pixels: int = IMAGE[1], min_pixels: int = IMAGE[0]) -> Image.Image:
     """An RGB image with at least `min_pixels` and at most `max_pixels`, whatever its shape."""
     image = source if isinstance(source, Image.Image) else _open(source)
     for limit, outside in ((max_pixels, int.__gt__), (min_pixels, int.__lt__)):
@@ -47,7 +48,7 @@ def read_image(source: Source, max_pixels: int = 768 * 768, min_pixels: int = 32
 
 
 def read_video(
-    sources: Sequence[Source], fps: float, max_pixels: int = 256 * 256, min_pixels: int = 16 * 16
+    sources: Sequence[Source], fps: float, max_pixels: int = VIDEO[1], min_pixels: int = VIDEO[0]
 ) -> tuple["torch.Tensor", dict[str, Any]]:
     """Frames that were sampled at `fps`, uint8 [n, 3, h, w], and what tells a processor to sample them no more."""
     frames = [read_image(source, max_pixels, min_pixels) for source in sources]
@@ -71,7 +72,7 @@ class Clip:
 
 
 def read_clip(
-    path: Path, fps: float = 2.0, max_frames: int = 128, max_pixels: int = 256 * 256, min_pixels: int = 16 * 16
+    path: Path, fps: float = FPS, max_frames: int = MAX_FRAMES, max_pixels: int = VIDEO[1], min_pixels: int = VIDEO[0]
 ) -> Clip:
     """`fps` frames of each second of a video file, at most `max_frames` in all."""
     with opened(path) as video:

@@ -5,12 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.errors import UserError
-from firsthand.media.limits import Budget, Limits
-from firsthand.recipe import hydra_chain, yaml_lines
-from firsthand.recipe.kind import detect
+from firsthand.media.limits import CUTOFF, FPS, IMAGE, MAX_FRAMES, VIDEO, Limits
+from firsthand.recipe import hydra_chain, load
 from firsthand.recipe.values import number
-
-DEFAULTS = Limits()
 
 
 @dataclass(frozen=True)
@@ -22,15 +19,12 @@ class Recipe:
 
 
 def read(path: Path) -> Recipe:
-    document, findings = yaml_lines.load(path)
-    if document is None:
-        raise UserError(f"{path}: {findings[0].message}; {findings[0].fix}")
-    kind = detect(document.data)
-    if kind == "verl":
+    document = load(path)
+    if document.kind == "verl":
         return _verl(hydra_chain.follow(document))
-    if kind == "llamafactory train":
+    if document.kind == "llamafactory train":
         return _llamafactory(document.data)
-    raise UserError(f"{path}: a recipe of `llamafactory-cli train` or of veRL is needed, this is: {kind}")
+    raise UserError(f"{path}: a recipe of `llamafactory-cli train` or of veRL is needed, this is: {document.kind}")
 
 
 def _llamafactory(values: dict[str, Any]) -> Recipe:
@@ -39,28 +33,28 @@ def _llamafactory(values: dict[str, Any]) -> Recipe:
 
     folder = values.get("dataset_dir", "data")
     limits = Limits(
-        image=(at("image_min_pixels", 32 * 32), at("image_max_pixels", 768 * 768)),
-        video=(at("video_min_pixels", 16 * 16), at("video_max_pixels", 256 * 256)),
-        video_fps=number(values.get("video_fps")) or DEFAULTS.video_fps,
-        video_maxlen=at("video_maxlen", DEFAULTS.video_maxlen),
-        tokens=at("cutoff_len", 2048),
+        image=(at("image_min_pixels", IMAGE[0]), at("image_max_pixels", IMAGE[1])),
+        video=(at("video_min_pixels", VIDEO[0]), at("video_max_pixels", VIDEO[1])),
+        video_fps=number(values.get("video_fps")) or FPS,
+        video_maxlen=at("video_maxlen", MAX_FRAMES),
+        tokens=at("cutoff_len", CUTOFF),
         key="cutoff_len",
         workers=at("preprocessing_num_workers", 1),
-        batch=at("preprocessing_batch_size", DEFAULTS.batch),
+        batch=at("preprocessing_batch_size", Limits.batch),
     )
     return Recipe(limits, Path(values.get("media_dir", folder)), Path(folder), values.get("model_name_or_path"))
 
 
 def _verl(chain: hydra_chain.Chain) -> Recipe:
-    def budget(kind: str, default: Budget) -> Budget:
+    def budget(kind: str, default: tuple[int, int]) -> tuple[int, int]:
         low, high = (number(chain.get(f"data.media.{kind}.{end}_pixels")) for end in ("min", "max"))
-        return default and (int(low or default[0]), int(high or default[1]))
+        return int(low or default[0]), int(high or default[1])
 
     limits = Limits(
-        image=budget("image", DEFAULTS.image),
-        video=budget("video", DEFAULTS.video),
-        video_fps=number(chain.get("data.media.video.fps")) or DEFAULTS.video_fps,
-        video_maxlen=int(number(chain.get("data.media.video.max_frames")) or DEFAULTS.video_maxlen),
+        image=budget("image", IMAGE),
+        video=budget("video", VIDEO),
+        video_fps=number(chain.get("data.media.video.fps")) or FPS,
+        video_maxlen=int(number(chain.get("data.media.video.max_frames")) or MAX_FRAMES),
         tokens=int(number(chain.get("data.max_prompt_length")) or 1024),
         key="data.max_prompt_length",
     )

@@ -5,7 +5,6 @@ down, for example) makes no episode: the question is listed in `<out>.errors.jso
 the same command asks it again.
 """
 
-import hashlib
 import json
 import logging
 import time
@@ -20,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from firsthand.errors import UserError
 from firsthand.llm.ask_many import Summary, progress, same_run, work_off
 from firsthand.llm.price import Price
+from firsthand.llm.reply_cache import key_of
 from firsthand.llm.row_log import RowLog
 from firsthand.question import Question
 from firsthand.rollout.agent import Limits, Policy, run_episode
@@ -63,7 +63,7 @@ class Task:
 
     @property
     def messages_sha256(self) -> str:
-        return hashlib.sha256(json.dumps(self.messages, sort_keys=True).encode()).hexdigest()
+        return key_of(self.messages)
 
     @property
     def context(self) -> Context:

@@ -16,6 +16,7 @@ from typing import Any
 from verl.utils.dataset.rl_dataset import RLHFDataset
 
 from firsthand.errors import UserError
+from firsthand.media.limits import FPS, MAX_FRAMES
 from firsthand.media.paths import inside
 from firsthand.media.reading import read_image, read_video, read_video_file
 
@@ -48,7 +49,9 @@ class MediaDataset(RLHFDataset):
         return images or None, videos or None, cls._extract_audio_info(messages)
 
 
-def _read(part: dict[str, Any], fps: float = 2.0, max_frames: int = 128, **budget: int) -> tuple[Any, dict[str, Any]]:
+def _read(
+    part: dict[str, Any], fps: float = FPS, max_frames: int = MAX_FRAMES, **budget: int
+) -> tuple[Any, dict[str, Any]]:
     """A list of frames has its own rate; a file is sampled at the rate of the recipe."""
     if not isinstance(part["video"], str):
         return read_video(part["video"], part["raw_fps"], **budget)

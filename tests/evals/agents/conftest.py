@@ -38,6 +38,7 @@ class Model:
     def __init__(self) -> None:
         self.scripts: dict[str, list[str | int | dict[str, Any]]] = {}
         self.summary: dict[str, str] = {}
+        self.likely: dict[str, float] = {}  # log-probabilities of the token that follows a begun turn
         self.requests: list[dict[str, Any]] = []
         self.seen: Counter[str] = Counter()
         self.down = False
@@ -77,6 +78,8 @@ class Model:
             return _completion(self.summary.get(text, "no idea"))
         first = next(message for message in body["messages"] if message["role"] == "user")["content"]
         text = (first if isinstance(first, str) else first[-1]["text"]).splitlines()[0].partition(" <timestamp>")[0]
+        if body.get("continue_final_message"):
+            return _completion("", [{"token": token, "logprob": value} for token, value in self.likely.items()])
         self.seen[text] += 1
         script = self.scripts[text]
         turn = script[min(sum(message["role"] == "assistant" for message in body["messages"]), len(script) - 1)]
@@ -86,9 +89,11 @@ class Model:
         return _completion(turn)
 
 
-def _completion(turn: str | dict[str, Any]) -> Response:
+def _completion(turn: str | dict[str, Any], likely: list[dict[str, Any]] | None = None) -> Response:
     message = {"role": "assistant", **({"content": turn} if isinstance(turn, str) else turn)}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    if likely:
+        choice["logprobs"] = {"content": [likely[0] | {"top_logprobs": likely}]}
     usage = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110}
     whole = {"id": "1", "object": "chat.completion", "created": 0, "model": "agent", "usage": usage}
     return JSONResponse(whole | {"choices": [choice]})

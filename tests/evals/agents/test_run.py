@@ -96,6 +96,27 @@ def test_without_tools_beside_with_tools(run, model, ask, tmp_path: Path) -> Non
     assert "run against run without tools: +0.0 points" in " ".join(done.output.split())
 
 
+@pytest.mark.parametrize(("dialect", "begun"), [
+    ("ego_r1", "<think>so</think> <answer>"), ("native", "<think>so</think>\n<answer>"),
+])  # fmt: skip
+def test_a_silent_agent_can_be_forced_to_answer(run, model, ask, tmp_path: Path, dialect: str, begun: str) -> None:
+    """Only where it gave no letter; its turn is begun as it was trained to write it, and the likeliest letter counts."""
+    model.scripts = {"silent": [model.search()], "spoken": [model.answer("C")]}
+    model.likely = {"x": -0.1, "B": -0.5, "A": -2.0}
+    options = ("--no-tools", "--force", "--dialect", dialect)
+    done = run(ask("silent", "spoken"), *options)
+    assert done.exit_code == 0, done.output
+    [forced] = [request for request in model.requests if request.get("continue_final_message")]
+    assert forced["messages"][-1] == {"role": "assistant", "content": begun} and forced["max_tokens"] == 1
+    assert LAST_TURN in forced["messages"][-2]["content"][0]["text"]
+    scores = results(tmp_path)["scores"]
+    assert scores["no tools"]["unparsed"] == 1 and scores["no tools"]["correct"] == 0
+    assert scores["no tools, answer forced"]["unparsed"] == 0 and scores["no tools, answer forced"]["correct"] == 1
+    asked = len(model.requests)
+    assert run(ask("silent", "spoken"), *options).exit_code == 0 and len(model.requests) == asked
+    assert "run it with --no-tools" in " ".join(run(ask("silent"), "--force", "--out", tmp_path / "x").output.split())
+
+
 @pytest.mark.parametrize("functions", [False, True])
 def test_tools_that_are_off_are_described_and_not_carried_out(run, model, ask, tools, tmp_path, functions) -> None:
     """The prompt is the same in both dialects: that of ego_r1 describes its tools in the system prompt."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from firsthand.findings import Finding, rule
+from firsthand.media.limits import IMAGE
 from firsthand.recipe import model_names
 from firsthand.recipe.values import number
 from firsthand.recipe.yaml_lines import Document
@@ -87,7 +88,7 @@ CONTRADICTIONS: list[tuple[Callable[[Settings], Any], str, str, str]] = [
         "remove them",
     ),
     (
-        lambda s: (number(s.get("image_max_pixels")) or 589824) < (number(s.get("image_min_pixels")) or 1024),
+        lambda s: (number(s.get("image_max_pixels")) or IMAGE[1]) < (number(s.get("image_min_pixels")) or IMAGE[0]),
         "image_max_pixels",
         "`image_max_pixels` is below `image_min_pixels`",
         "raise it, or lower `image_min_pixels`",

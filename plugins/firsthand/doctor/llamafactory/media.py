@@ -7,6 +7,7 @@ from typing import Any
 
 from firsthand.doctor.media_size import Ruler
 from firsthand.findings import Finding, rule
+from firsthand.media.limits import CUTOFF, IMAGE, VIDEO
 from firsthand.recipe import llamafactory_facts, model_names
 from firsthand.recipe.dataset_registry import Dataset
 from firsthand.recipe.values import number
@@ -31,7 +32,7 @@ FRAME_RATE = rule(
     "Qwen3-VL writes frame i as second i / video_fps into the prompt; the default of 2.0 is a guess about your frames.",
 )
 
-DEFAULTS = {"image_max_pixels": 768 * 768, "video_max_pixels": 256 * 256, "cutoff_len": 2048}
+DEFAULTS = {"image_max_pixels": IMAGE[1], "video_max_pixels": VIDEO[1], "cutoff_len": CUTOFF}
 
 
 def check(document: Document, dataset: Dataset, rows: list[dict[str, Any]]) -> Iterator[Finding]:

@@ -30,7 +30,7 @@ _DIALECTS: dict[str, Dialect] = {"ego_r1": "ego_r1", "ego_r1_native": "native"} 
 
 
 @dataclass(frozen=True)
-class Agent:
+class ServedAgent:
     model: str
     server: str
     limits: Limits
@@ -44,7 +44,7 @@ class Agent:
 
 
 def ask(
-    questions: Iterable[Question], agent: Agent, toolbox: Toolbox, out: Path, *, off: bool = False
+    questions: Iterable[Question], agent: ServedAgent, toolbox: Toolbox, out: Path, *, off: bool = False
 ) -> EpisodesSummary:
     """One episode per question, in the agent's dialect; tools that are `off` are described and not carried out."""
     limits = replace(agent.limits, turns=2) if off else agent.limits
@@ -72,7 +72,7 @@ def check_scope(task: Task) -> None:
 
 
 async def _ask(
-    tasks: list[Task], agent: Agent, settings: AgentSettings, toolbox: Toolbox, out: Path, off: bool
+    tasks: list[Task], agent: ServedAgent, settings: AgentSettings, toolbox: Toolbox, out: Path, off: bool
 ) -> EpisodesSummary:
     if agent.functions and toolbox.names:
         check_functions(toolbox.names)

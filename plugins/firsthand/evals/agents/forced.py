@@ -6,8 +6,6 @@ on with a begun turn can do this (vLLM).
 """
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +16,11 @@ from openai import AsyncOpenAI
 from firsthand.evals.single_turn import votes
 from firsthand.llm.ask_many import Pace, Summary, ask_all
 from firsthand.llm.client import Settings, complete
+from firsthand.llm.reply_cache import key_of
 from firsthand.rollout.episodes import Episode, Task
+from firsthand.rollout.prompt import response
 
-BEGUN = "<think>so</think> <answer>"
+LETTER = "\0"  # where the letter would stand
 GOING_ON = {"continue_final_message": True, "add_generation_prompt": False, "logprobs": True, "top_logprobs": 20}
 
 
@@ -32,11 +32,12 @@ class Begun:
 
     @cached_property
     def messages(self) -> list[dict[str, Any]]:
-        return [*self.task.messages, {"role": "assistant", "content": BEGUN}]
+        whole = response("so", LETTER, self.task.question.style)
+        return [*self.task.messages, {"role": "assistant", "content": whole.partition(LETTER)[0]}]
 
     @cached_property
     def messages_sha256(self) -> str:
-        return hashlib.sha256(json.dumps(self.messages).encode()).hexdigest()
+        return key_of(self.messages)
 
 
 def force(

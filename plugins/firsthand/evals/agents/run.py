@@ -6,8 +6,7 @@ from pathlib import Path
 
 from firsthand.data.questions import read_questions
 from firsthand.errors import UserError
-from firsthand.evals.agents.ask import Agent as Asked
-from firsthand.evals.agents.ask import ask, in_dialect, tasks_of
+from firsthand.evals.agents.ask import ServedAgent, ask, in_dialect, tasks_of
 from firsthand.evals.agents.forced import force
 from firsthand.evals.agents.summary import summarise
 from firsthand.evals.benchmarks import Benchmark
@@ -48,8 +47,8 @@ def answer_as_agent(
     tokens = way.max_tokens or chosen.loop.turn_tokens
     sampling = {"temperature": way.temperature, "top_p": way.top_p, "max_tokens": tokens, "seed": run.seed}
     price = Price(prompt=way.price[0], completion=way.price[1]) if way.price else None
-    with server_of(run, folder) as (url, name):
-        agent = Asked(
+    with server_of(run, folder, key) as (url, name):
+        agent = ServedAgent(
             name, url, chosen.loop.limits(way.turns, way.seconds), chosen.loop.budget, chosen.dialect,
             way.functions, sampling, price, pace, key,
         )  # fmt: skip

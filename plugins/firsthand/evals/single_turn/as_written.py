@@ -1,7 +1,7 @@
 """Questions put as their file has them: the messages of a row are one request, and its answer is one row."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,16 @@ from firsthand.llm.ask_many import Pace, Summary, ask_all
 from firsthand.llm.client import Settings, complete
 from firsthand.llm.media import request_body
 from firsthand.llm.messages import Prompted
+from firsthand.media.limits import FPS, MAX_FRAMES, VIDEO
 
 
 class VideoSettings(Settings):
     """For questions about video files: how a fine-tuning recipe samples them, by its keys and their defaults there."""
 
-    video_fps: float = Field(2.0, gt=0)
-    video_maxlen: int = Field(128, gt=0)
-    video_max_pixels: int = Field(256 * 256, gt=0)
-    video_min_pixels: int = Field(16 * 16, gt=0)
+    video_fps: float = Field(FPS, gt=0)
+    video_maxlen: int = Field(MAX_FRAMES, gt=0)
+    video_max_pixels: int = Field(VIDEO[1], gt=0)
+    video_min_pixels: int = Field(VIDEO[0], gt=0)
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -44,8 +45,20 @@ class VideoSettings(Settings):
             raise UserError(f"{path}: {first['loc'][0]}: {first['msg']}") from None
 
 
+def read(path: Path, recipe: Path | None) -> dict[str, Prompted]:
+    """The questions of a file; those about video files need a recipe that samples them."""
+    questions = read_rows(path, Prompted)
+    filed = next((question for question in questions.values() if question.video_file), None)
+    if filed and recipe is None:
+        raise UserError(
+            f"{path}: {filed.id} is about the video file {filed.video_file}; "
+            "say with --recipe which fine-tuning recipe samples it, so that the model sees what it was trained on"
+        )
+    return questions
+
+
 async def ask(
-    questions_path: Path,
+    questions: Mapping[str, Prompted],
     out: Path,
     server: str,
     settings: Settings,
@@ -55,14 +68,8 @@ async def ask(
     pace: Pace = Pace(),
     key: str | None = None,
 ) -> Summary:
-    """Every question of a file, one request each; video files are sampled as `recipe` does it."""
-    questions = read_rows(questions_path, Prompted)
-    if filed := next((question for question in questions.values() if question.video_file), None):
-        if recipe is None:
-            raise UserError(
-                f"{questions_path}: {filed.id} is about the video file {filed.video_file}; "
-                "say with --recipe which fine-tuning recipe samples it, so that the model sees what it was trained on"
-            )
+    """One request per question; video files are sampled as `recipe` does it."""
+    if recipe and any(question.video_file for question in questions.values()):
         settings = VideoSettings.of_recipe(recipe, settings)
 
     def answer(client: AsyncOpenAI, question: Prompted) -> Awaitable[dict[str, Any]]:
