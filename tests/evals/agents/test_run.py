@@ -100,7 +100,7 @@ def test_without_tools_beside_with_tools(run, model, ask, tmp_path: Path) -> Non
     ("ego_r1", "<think>so</think> <answer>"), ("native", "<think>so</think>\n<answer>"),
 ])  # fmt: skip
 def test_a_silent_agent_can_be_forced_to_answer(run, model, ask, tmp_path: Path, dialect: str, begun: str) -> None:
-    """Only where it gave no letter; its turn is begun as it was trained to write it, and the likeliest letter counts."""
+    """Only where it gave no letter; its turn is begun as it was trained to write it and the likeliest letter counts."""
     model.scripts = {"silent": [model.search()], "spoken": [model.answer("C")]}
     model.likely = {"x": -0.1, "B": -0.5, "A": -2.0}
     options = ("--no-tools", "--force", "--dialect", dialect)
