@@ -34,6 +34,7 @@ VERL_ON_CPU = {
     "verl_logprobs_from_logits_v2": "verl.utils.torch_functional",
     "verl_load_valuehead_model": "verl.utils.model",
     "verl_cpu_offload_policy": "verl.workers.engine.fsdp.transformer_impl",
+    "verl_get_ppo_ray_runtime_env": "verl.trainer.constants_ppo",
     "vllm_distribution": "verl",
     "vllm_dispatch_cpu_unquantized_gemm": "vllm.model_executor.layers.utils",
 }
