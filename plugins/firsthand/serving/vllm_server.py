@@ -21,6 +21,7 @@ CPU_ENV = {
     "VLLM_TARGET_DEVICE": "cpu",
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # with the executor "uni", the engine runs the model: one process less
 }
 
 
@@ -32,6 +33,7 @@ def serve_command(model: Path | str, name: str, port: int, max_model_len: int | 
         command += ["--max-model-len", str(max_model_len)]
     if not on_gpu():
         command += ["--enforce-eager", "--dtype", "float32", "--max-num-seqs", "32"]
+        command += ["--distributed-executor-backend", "uni"]
     return command + extra
 
 

@@ -1,4 +1,5 @@
-"""An agent behind a real vLLM, started by the launcher, asked with its tools as a user would."""
+"""An agent behind a real vLLM, started by the launcher, asked with its tools as a user would; and tools that see,
+which ask the same server."""
 
 import asyncio
 import json
@@ -12,21 +13,34 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from openai import OpenAI
+from PIL import Image
 
 from firsthand import clock
 from firsthand.files import write_jsonl, write_text
+from firsthand.media.index import writing
 from firsthand.memory.records import Record
 from firsthand.memory.store import Store
 from firsthand.question import Question
 from firsthand.rollout.prompt import eval_row
 from firsthand.serving.vllm_server import free_port
 from firsthand.tools import config
+from firsthand.tools.scope import Scope
+from firsthand.tools.serve.server import Limits, build
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models/tiny_qwen3_vl"
+START = clock.parse("DAY1_11000000")
+SEEING = """
+video: {folder}
+state: {folder}/state
+backends: {{seer: {{kind: openai, base_url: "{url}", model: {model}, max_tokens: 8}}}}
+cassettes: {{mode: auto, folder: {folder}/cassettes}}
+tools: {{video_llm: {{backend: seer, max_frames: 4, max_pixels: 4096}}, vlm: {{backend: seer, max_pixels: 4096}}}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -124,3 +138,35 @@ def test_a_benchmark_as_a_user_runs_it(server: str, tools: Path, tmp_path: Path,
     [found] = json.loads((tmp_path / "run/results.json").read_text())["runs"]
     assert found["episodes"] == 4 and sum(found["stops"].values()) == 4 and "error" not in found["stops"]
     assert found["tokens"][0] > 40 and found["tokens"][1] > 0 and found["settings"]["dialect"] == dialect
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Ten seconds of one colour a second."""
+    with writing(tmp_path, {"fps": 1.0}) as index, index:
+        folder, end = "A1_JAKE/clip", clock.plus(START, 9)
+        values = (folder, "A1_JAKE", START, end, folder)
+        index.execute("INSERT INTO videos VALUES (1, ?, 0, 0, ?, ?, ?, ?)", values)
+        (tmp_path / folder).mkdir(parents=True)
+        for second in range(10):
+            moment = clock.plus(START, second)
+            Image.new("RGB", (64, 64), (25 * second, 100, 50)).save(tmp_path / folder / f"{clock.stamp(moment)}.jpg")
+            index.execute("INSERT INTO frames VALUES ('A1_JAKE', ?, ?, ?, 1)", (moment, START, float(second)))
+    return tmp_path
+
+
+def test_tools_that_see_over_vllm(server: str, store: Path, serve) -> None:
+    (store / "tools.yaml").write_text(SEEING.format(folder=store, url=f"{server}/v1", model=MODEL.name))
+    toolbox = config.load(store / "tools.yaml")
+    tools = serve(build(toolbox, Scope.of("A1_JAKE", "DAY1_11000800"), Limits()))
+    with httpx.Client(base_url=tools, timeout=120) as client:
+        look = {"question": "Which room is it?", "timestamp": "DAY1_11000300"}
+        watch = {"question": "What do I do?", "range": "DAY1_11000000-DAY1_11000800"}
+        seen, watched = client.post("/vlm", json=look), client.post("/video_llm", json=watch)
+        assert (seen.headers["x-outcome"], watched.headers["x-outcome"]) == ("ok", "ok"), seen.text + watched.text
+        assert seen.json()["answer"] and seen.json()["exact_match"]
+        assert watched.json()["answer"] and watched.json()["length"] == 8.0
+        later = client.post("/vlm", json={**look, "timestamp": "DAY1_11000900"})
+        assert later.headers["x-outcome"] == "blocked_by_time"
+        again = client.post("/vlm", json=look)
+    assert again.json() == seen.json() and toolbox.counters.events["vlm", "replayed"] == 1
