@@ -182,7 +182,7 @@ def test_questions_that_no_agent_can_be_asked(tmp_path, question, changes, why) 
 
 def test_a_table_that_is_none_or_of_other_rows(tmp_path, question) -> None:
     (tmp_path / "a.parquet").write_text("x")
-    with pytest.raises(UserError, match="cannot be read as parquet"):
+    with pytest.raises(UserError, match="not a readable parquet file"):
         read_questions(tmp_path / "a.parquet")
     row = verl_row(question("q1"), 0)
     row["prompt"][-1]["content"] += "\nThink."

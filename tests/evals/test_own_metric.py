@@ -18,6 +18,7 @@ class Partly:
     """1 for the right letter and a half for another one; a reply without a letter cannot be read."""
 
     name = "partly"
+    needs_letters = True
 
     def value(self, answer: Prediction, gold: Gold) -> float | None:
         letter = answer.choice(gold.letters)

@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
-ABOUT = "Chains of tool calls: a teacher writes them, rules keep the good ones, training rows come out."
-app = typer.Typer(no_args_is_help=True, help=ABOUT)
-
-
-@app.callback(help=ABOUT)
-def main() -> None: ...
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Chains of tool calls: a teacher writes them, rules keep the good ones, training rows come out.",
+)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from firsthand.chains.config import Config
 from firsthand.chains.teachers import open_teacher
 from firsthand.data.questions import read_questions as read_eval
+from firsthand.data.read.rows import Rows
 from firsthand.errors import UserError
 from firsthand.question import Question
 from firsthand.rollout import prompt
@@ -25,18 +26,10 @@ async def generate(config: Config) -> EpisodesSummary:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(toolbox.close)
         teacher = await open_teacher(config, toolbox, stack)
-        tasks = [
-            Task(question, teacher.told(question), sample) for sample in range(config.samples) for question in questions
-        ]
-        return await run_episodes(
-            tasks,
-            teacher.policy,
-            toolbox,
-            teacher.settings,
-            config.out,
-            concurrency=config.concurrency,
-            price=teacher.price,
-        )
+        samples = range(config.samples)
+        tasks = [Task(one, teacher.messages(one), sample) for sample in samples for one in questions]
+        how: dict[str, Any] = {"concurrency": config.concurrency, "price": teacher.price}
+        return await run_episodes(tasks, teacher.policy, toolbox, teacher.settings, config.out, **how)
 
 
 def read_questions(path: Path) -> list[Question]:
@@ -51,17 +44,8 @@ def read_questions(path: Path) -> list[Question]:
 
 
 def _of_parquet(path: Path) -> list[Question]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_table(path).to_pylist()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path}: cannot be read as parquet ({error})") from None
     questions = []
-    for number, row in enumerate(rows, 1):
+    for number, row in Rows(path):
         try:
             questions.append(_question(row))
         except (ValidationError, KeyError, TypeError, ValueError) as error:

@@ -20,13 +20,11 @@ from firsthand.errors import UserError
 from firsthand.files import read_text
 from firsthand.llm.client import check_server, connect
 from firsthand.llm.price import Price
-from firsthand.question import Question, StyleName
+from firsthand.question import Question
 from firsthand.rollout import prompt
 from firsthand.rollout.agent import Policy
-from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import Message, chat_tools
 from firsthand.rollout.episodes import AgentSettings, Task
-from firsthand.rollout.prompt import AGENT_STYLES, STYLES
 from firsthand.tools import keys
 from firsthand.tools.toolbox import Toolbox
 
@@ -36,7 +34,7 @@ PROMPTS = Path(__file__).parent / "prompts"
 @dataclass(frozen=True)
 class Teacher:
     settings: AgentSettings
-    told: Callable[[Question], list[Message]]
+    messages: Callable[[Question], list[Message]]  # what it reads first
     policy: Callable[[Task], Policy]
     price: Price | None = None
 
@@ -50,10 +48,8 @@ async def open_teacher(config: Config, toolbox: Toolbox, stack: AsyncExitStack) 
         return Teacher(settings, _students_prompt(teacher), factory)
     if teacher.functions and "terminate" not in toolbox.names:
         raise UserError(f"{config.tools}: has no tool terminate, with which a teacher answers; add `terminate:`")
-    client = connect(teacher.server, teacher.retries, teacher.timeout)
-    if teacher.key_env:
-        client = client.with_options(api_key=keys.read([teacher.key_env])[0])
-    await stack.enter_async_context(client)
+    key = keys.read([teacher.key_env])[0] if teacher.key_env else None
+    client = await stack.enter_async_context(connect(teacher.server, teacher.retries, teacher.timeout, key))
     await check_server(client, teacher.model)
     settings = AgentSettings(
         model=teacher.model,
@@ -64,32 +60,18 @@ async def open_teacher(config: Config, toolbox: Toolbox, stack: AsyncExitStack) 
         budget=config.budget,
     )
     tools = hinted(toolbox.schemas()) if teacher.functions else chat_tools(teacher.dialect, toolbox.schemas())
-
-    def policy(task: Task) -> Policy:
-        sampling = settings.sampling | {"seed": teacher.sampling.seed + task.sample}
-        dialect, functions = settings.dialect, teacher.functions
-        return ChatPolicy(client, teacher.model, task.messages, dialect, tools, functions, **sampling)
-
-    told = partial(teachers_prompt, calls=limits.turns - 1) if teacher.functions else _students_prompt(teacher)
-    return Teacher(settings, told, policy, teacher.price)
+    asked = partial(teachers_prompt, calls=limits.turns - 1) if teacher.functions else _students_prompt(teacher)
+    return Teacher(settings, asked, partial(settings.policy, client, tools), teacher.price)
 
 
 def teachers_prompt(question: Question, calls: int) -> list[Message]:
     system = _prompt("teacher.txt").format(identity=question.identity, calls=calls)
-    asked = prompt.question_text(_agents(question, "ego_r1"))
+    asked = prompt.question_text(prompt.in_dialect(question, "ego_r1"))
     return [{"role": "system", "content": system}, {"role": "user", "content": asked}]
 
 
 def _students_prompt(teacher: Server | Scripted) -> Callable[[Question], list[Message]]:
-    style = prompt.style_of(teacher.dialect)
-    return lambda question: prompt.messages(_agents(question, style))
-
-
-def _agents(question: Question, style: StyleName) -> Question:
-    """As an agent is asked: with the query time."""
-    if question.style in AGENT_STYLES and STYLES[question.style].dialect == STYLES[style].dialect:
-        return question
-    return question.model_copy(update={"style": style})
+    return lambda question: prompt.messages(prompt.in_dialect(question, teacher.dialect))
 
 
 def hinted(schemas: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from firsthand import files
 from firsthand.errors import UserError
 from firsthand.evals import run_folder as folders
 from firsthand.evals.agents.evidence import Evidence, evidence, looks, mean, targets
-from firsthand.evals.rows import Gold, Prediction
+from firsthand.evals.rows import Gold, Prediction, groups
 from firsthand.evals.run_folder import Folder
 from firsthand.evals.score import Comparison, Score, compare, score
 from firsthand.evals.ways import Agent
@@ -80,33 +80,26 @@ class AgentResults(Results):
 
 def results(run: Folder) -> Results:
     columns = predictions(run)
-    if not isinstance(run.benchmark.ask, Agent):
-        rows = list(files.read_jsonl(run.answers)) if run.answers.is_file() else []
-        return Results(**_shared(run, columns, len(rows), rows[0]["settings"] if rows else {}))
-    episodes = folders.read(run.episodes, Episode)
-    either = list(episodes.values()) or list(folders.read(run.no_tools, Episode).values())
-    shared = _shared(run, columns, len(either), either[0].settings if either else {})
-    filled, found = _filled(columns), _evidence(episodes.values(), run)
-    return AgentResults(**shared, **_work(either, run), filled=filled, **found)
-
-
-def _shared(run: Folder, columns: dict[str, Predictions], rows: int, settings: dict[str, Any]) -> dict[str, Any]:
-    return {
+    shared: dict[str, Any] = {
         "run": run.name,
         "benchmark": run.manifest.benchmark,
-        "settings": settings,
         "questions": len(run.questions),
-        "episodes": rows,
         "unscored": len(run.questions) - len(run.golds),
         "scores": _scores(run, columns),
     }
+    if not isinstance(run.benchmark.ask, Agent):
+        rows = list(files.read_jsonl(run.answers)) if run.answers.is_file() else []
+        return Results(**shared, episodes=len(rows), settings=rows[0]["settings"] if rows else {})
+    episodes = list(folders.read(run.episodes, Episode).values())
+    either = episodes or list(folders.read(run.no_tools, Episode).values())
+    shared |= {"episodes": len(either), "settings": either[0].settings if either else {}}
+    return AgentResults(**shared, **_work(either, run), filled=_filled(columns), **_evidence(episodes, run))
 
 
 def _scores(run: Folder, columns: dict[str, Predictions]) -> dict[str, Score]:
     """Every metric of every column; the first metric has the column's own name."""
     benchmark, gold = run.benchmark, run.golds
-    by = [key for key in benchmark.by if any((row.model_extra or {}).get(key) for row in gold.values())]
-    unscored = run.questions.keys() - gold.keys()
+    by, unscored = groups(benchmark.by, gold), run.questions.keys() - gold.keys()
     found = {}
     for column, answers in columns.items():
         known = {key: row for key, row in answers.items() if key not in unscored}

@@ -4,7 +4,7 @@ One file may serve as both. Its messages are strict (`llm.messages`); the rest o
 group by.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,6 +36,11 @@ class Gold(BaseModel):
     def group(self, key: str) -> str:
         value = (self.model_extra or {}).get(key)
         return NO_GROUP if value is None else str(value)
+
+
+def groups(keys: Iterable[str], golds: Mapping[str, Gold]) -> list[str]:
+    """The keys by which at least one question can be grouped."""
+    return [key for key in keys if any(gold.group(key) != NO_GROUP for gold in golds.values())]
 
 
 class Prediction(BaseModel):

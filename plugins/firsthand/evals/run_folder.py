@@ -11,7 +11,6 @@ results.json     the measures of all that, and results.md for people
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,33 +33,14 @@ class Manifest(BaseModel):
     tools: str | None = None  # the YAML, once tools were used
 
 
-@dataclass(frozen=True)
 class Folder:
-    path: Path
-
-    @property
-    def name(self) -> str:
-        return self.path.resolve().name
-
-    @property
-    def answers(self) -> Path:
-        return self.path / "answers.jsonl"
-
-    @property
-    def episodes(self) -> Path:
-        return self.path / "episodes.jsonl"
-
-    @property
-    def no_tools(self) -> Path:
-        return self.path / "no_tools.jsonl"
-
-    @property
-    def forced(self) -> Path:
-        return self.path / "forced.jsonl"
-
-    @property
-    def summary(self) -> Path:
-        return self.path / "summary.jsonl"
+    def __init__(self, path: Path):
+        self.path, self.name = path, path.resolve().name
+        self.answers = path / "answers.jsonl"
+        self.episodes = path / "episodes.jsonl"
+        self.no_tools = path / "no_tools.jsonl"
+        self.forced = path / "forced.jsonl"
+        self.summary = path / "summary.jsonl"
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -131,16 +111,13 @@ def of_file(questions: Path) -> Benchmark:
 
 def read(path: Path, model: type[Row]) -> dict[str, Row]:
     """Rows by id, without a last line that a killed run left half written; empty if there is no file."""
-    if not path.is_file():
-        return {}
-    whole, _, _ = path.read_bytes().rpartition(b"\n")
+    whole = path.read_bytes().rpartition(b"\n")[0] if path.is_file() else b""
     rows: dict[str, Row] = {}
     for number, line in enumerate(filter(None, whole.split(b"\n")), 1):
         try:
             row = model.model_validate_json(line)
         except ValidationError as error:
-            raise UserError(
-                f"{path}:{number}: not a row of `firsthand eval run` ({error.errors()[0]['msg']})"
-            ) from None
+            why = error.errors()[0]["msg"]
+            raise UserError(f"{path}:{number}: not a row of `firsthand eval run` ({why})") from None
         rows[row.id] = row
     return rows

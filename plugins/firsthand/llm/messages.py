@@ -54,7 +54,7 @@ class Message(_Strict):
 class Prompted(BaseModel):
     id: str = Field(min_length=1)
     messages: list[Message] = Field(min_length=1)
-    letters: str = Field("ABCD", min_length=1)
+    letters: str = "ABCD"  # none: the question is open
 
     @property
     def videos(self) -> list[Video]:

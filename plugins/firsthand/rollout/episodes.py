@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from openai import AsyncOpenAI
 from pydantic import BaseModel, ConfigDict
 
 from firsthand.errors import UserError
@@ -23,6 +24,7 @@ from firsthand.llm.reply_cache import key_of
 from firsthand.llm.row_log import RowLog
 from firsthand.question import Question
 from firsthand.rollout.agent import Limits, Policy, run_episode
+from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import Message
 from firsthand.rollout.trace import Trace
 from firsthand.rollout.turn_text import Dialect
@@ -47,6 +49,11 @@ class AgentSettings(BaseModel):
     sampling: dict[str, Any] = {}
     functions: bool = False  # calls in the form of the API instead of the dialect's
     budget: Budget = Budget()  # for one call
+
+    def policy(self, client: AsyncOpenAI, tools: list[dict[str, Any]] | None, task: "Task") -> ChatPolicy:
+        """Of an agent behind a server; each sample of a question has a seed of its own."""
+        sampling = self.sampling | {"seed": self.sampling["seed"] + task.sample}
+        return ChatPolicy(client, self.model, task.messages, self.dialect, tools, self.functions, **sampling)
 
 
 @dataclass(frozen=True)

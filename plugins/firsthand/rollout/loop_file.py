@@ -46,10 +46,15 @@ class Loop(Turns):
     @classmethod
     def of(cls, **settings: Any) -> Self:
         """A loop from the keywords that veRL passes to `ToolLoop`."""
+        return cls.checked(f"agent loop {settings.get('name', '')}", settings)
+
+    @classmethod
+    def checked(cls, what: str, settings: Mapping[str, Any]) -> Self:
         try:
             return cls.model_validate(settings)
         except ValidationError as error:
-            raise UserError(f"agent loop {settings.get('name', '')}: {_problems(error)}") from None
+            problems = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+            raise UserError(f"{what}: {'; '.join(problems)}") from None
 
 
 def read_loop(path: Path, name: str) -> Loop:
@@ -61,11 +66,4 @@ def read_loop(path: Path, name: str) -> Loop:
     if len(found) != 1:
         names = ", ".join(str(entry.get("name")) for entry in entries)
         raise UserError(f"{path}: one loop named {name!r} is needed; it has {names or 'none'}")
-    try:
-        return Loop.model_validate(found[0])
-    except ValidationError as error:
-        raise UserError(f"{path}, loop {name}: {_problems(error)}") from None
-
-
-def _problems(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return Loop.checked(f"{path}, loop {name}", found[0])

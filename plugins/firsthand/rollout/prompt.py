@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.question import Question, Solved, StyleName
-from firsthand.rollout.dialects import call, observation
+from firsthand.rollout.dialects import Message, as_json, call, observation
 from firsthand.rollout.turn_text import Dialect
 
-Message = dict[str, Any]
 Tool = dict[str, Any]  # name, description and parameters (a JSON schema)
 
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
 TYPED_ASKS = {
     "multiple choice": "ask_letter.txt",
     "numerical": "ask_number.txt",
@@ -60,6 +58,18 @@ AGENT_STYLES = tuple(name for name, style in STYLES.items() if style.stamped)
 def style_of(dialect: Dialect) -> StyleName:
     """The style in which an agent of a dialect is asked, where nothing else chooses one."""
     return "ego_r1" if dialect == "ego_r1" else "ego_r1_native"
+
+
+def dialect_of(style: StyleName) -> Dialect | None:
+    """How an agent of a style writes its calls; None for styles without tools."""
+    return STYLES[style].dialect if style in AGENT_STYLES else None
+
+
+def in_dialect(question: Question, dialect: Dialect) -> Question:
+    """As an agent of a dialect is asked; a question that is written for one keeps its style."""
+    if dialect_of(question.style) == dialect:
+        return question
+    return question.model_copy(update={"style": style_of(dialect)})
 
 
 def system(style: StyleName, tools: list[Tool] | None = None) -> str:
@@ -140,7 +150,7 @@ def sharegpt_row(row: Question, reply: str | list[Message], tools: list[Tool] | 
     if (STYLES[row.style].dialect == "native") != bool(tools):
         raise ValueError(f"style {row.style}: the native dialect, and no other, takes the schemas of tools")
     turns = [{"role": "assistant", "content": reply}] if isinstance(reply, str) else reply
-    described = {"tools": _as_json(tools)} if tools else {}
+    described = {"tools": as_json(tools)} if tools else {}
     return {
         "messages": [*with_placeholders(messages(row)), *turns],
         "images": row.images,

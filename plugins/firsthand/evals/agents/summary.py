@@ -8,19 +8,16 @@ own answer.
 """
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from openai import AsyncOpenAI
 
-from firsthand.answers import extract_choice
-from firsthand.llm.ask_many import Pace, Summary, ask_all
-from firsthand.llm.client import Settings, complete
+from firsthand.evals.run import Served
+from firsthand.evals.single_turn import as_written
+from firsthand.llm.ask_many import Summary
+from firsthand.llm.client import Settings
+from firsthand.llm.messages import Prompted
 from firsthand.llm.row_log import RowLog
 from firsthand.rollout.episodes import Episode
 
@@ -32,50 +29,19 @@ _TEMPLATES = Environment(
 )
 
 
-class Reading:
-    """An episode as the summary model reads it."""
-
-    def __init__(self, episode: Episode):
-        self.episode, self.id = episode, episode.id
-
-    @cached_property
-    def messages(self) -> list[dict[str, str]]:
-        turns = [turn for turn in self.episode.trace.turns if turn.action != "answer"]
-        told = {"episode": self.episode, "turns": turns}
-        return [
-            {"role": "system", "content": _TEMPLATES.get_template("summary_system.txt").render()},
-            {"role": "user", "content": _TEMPLATES.get_template("summary.jinja").render(told)},
-        ]
-
-    @cached_property
-    def messages_sha256(self) -> str:
-        return hashlib.sha256(json.dumps(self.messages).encode()).hexdigest()
-
-
-def summarise(
-    episodes: Iterable[Episode],
-    out: Path,
-    server: str,
-    settings: Settings,
-    *,
-    everything: bool,
-    pace: Pace,
-    key: str | None = None,
-) -> Summary:
+def summarise(episodes: Iterable[Episode], out: Path, served: Served, settings: Settings, everything: bool) -> Summary:
     """Asks about the episodes without an answer, or about all; those of an earlier run stay."""
     with RowLog(out) as log:
         begun = log.rows.keys()
-    wanted = {row.id: Reading(row) for row in episodes if everything or row.letter is None or row.id in begun}
+    wanted = {row.id: _reading(row) for row in episodes if everything or row.letter is None or row.id in begun}
+    asking = as_written.ask(wanted, out, served.url, settings, media_root=Path(), pace=served.pace, key=served.key)
+    return asyncio.run(asking)
 
-    async def answer(client: AsyncOpenAI, reading: Reading) -> dict[str, Any]:
-        reply = await complete(client, {"messages": reading.messages}, settings)
-        return {
-            "id": reading.id,
-            "messages_sha256": reading.messages_sha256,
-            "settings": settings.model_dump(),
-            "decided": True,
-            "letter": extract_choice(reply.output, "".join(reading.episode.options)),
-            **reply.model_dump(),
-        }
 
-    return asyncio.run(ask_all(wanted, answer, out, server, settings, pace, key))
+def _reading(episode: Episode) -> Prompted:
+    """An episode as the summary model reads it."""
+    turns = [turn for turn in episode.trace.turns if turn.action != "answer"]
+    system = _TEMPLATES.get_template("summary_system.txt").render()
+    record = _TEMPLATES.get_template("summary.jinja").render(episode=episode, turns=turns)
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": record}]
+    return Prompted.model_validate({"id": episode.id, "messages": messages, "letters": "".join(episode.options)})

@@ -4,6 +4,7 @@ What a model did not answer stays unanswered until the user says what to do with
 """
 
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def submit(predictions: Path, template: Path, out: Path, unanswered: str = "erro
         raise UserError(f"{out}: a submission is a zip; call it submission.zip")
     rows = owner_files.read_list(template)
     _raise(template, template_faults(rows))
-    given, faults = _letters(predictions, {row["id"]: row for row in rows})
+    given, faults = _letters(answers_of(predictions), {row["id"]: row for row in rows})
     _raise(predictions, faults)
     holes = [row["id"] for row in rows if row["id"] not in given]
     if holes and unanswered == "error":
@@ -40,23 +41,27 @@ def submit(predictions: Path, template: Path, out: Path, unanswered: str = "erro
 
 
 def template_faults(rows: list[dict[str, Any]]) -> list[str]:
-    faults = [
-        f"row {n}: keys are {sorted(row)}, not {sorted(KEYS)}" for n, row in enumerate(rows, 1) if set(row) != set(KEYS)
-    ]
-    if faults:
-        return faults
-    wrong = [
-        f"row {n}: id {row['id']!r} is no whole number" for n, row in enumerate(rows, 1) if type(row["id"]) is not int
-    ]
+    keys = [(n, sorted(row)) for n, row in enumerate(rows, 1) if set(row) != set(KEYS)]
+    if keys:
+        return [f"row {n}: keys are {found}, not {sorted(KEYS)}" for n, found in keys]
+    wrong = [(n, row["id"]) for n, row in enumerate(rows, 1) if type(row["id"]) is not int]
     if wrong:
-        return wrong
-    ids = [row["id"] for row in rows]
-    if twice := sorted({i for i in ids if ids.count(i) > 1}):
-        faults.append(f"{len(twice)} ids stand there twice: {_some(twice)}")
-    if missing := sorted(set(range(1, owner_files.TOTAL + 1)) - set(ids)):
-        faults.append(f"{len(missing)} of the {owner_files.TOTAL} ids are missing: {_some(missing)}")
-    if extra := sorted(set(ids) - set(range(1, owner_files.TOTAL + 1))):
-        faults.append(f"{len(extra)} ids are none of 1 to {owner_files.TOTAL}: {_some(extra)}")
+        return [f"row {n}: id {found!r} is no whole number" for n, found in wrong]
+    return _id_faults([row["id"] for row in rows]) + _row_faults(rows)
+
+
+def _id_faults(ids: list[int]) -> list[str]:
+    whole, total = set(range(1, owner_files.TOTAL + 1)), owner_files.TOTAL
+    wrong = {
+        "ids stand there twice": {i for i, count in Counter(ids).items() if count > 1},
+        f"of the {total} ids are missing": whole.difference(ids),
+        f"ids are none of 1 to {total}": set(ids) - whole,
+    }
+    return [f"{len(found)} {what}: {_some(sorted(found))}" for what, found in wrong.items() if found]
+
+
+def _row_faults(rows: list[dict[str, Any]]) -> list[str]:
+    faults = []
     seen: set[str] = set()
     for row in rows:
         official = owner_files.dataset_of(row["id"])
@@ -86,25 +91,22 @@ def submission_faults(path: Path, wanted: list[dict[str, Any]]) -> list[str]:
 
 def _letters(path: Path, template: dict[int, dict[str, Any]]) -> tuple[dict[int, str], list[str]]:
     """The letters by id, and what is wrong with the file of predictions."""
-    path = answers_of(path)
-    rows = list(files.read_jsonl(path)) if path.suffix == ".jsonl" else owner_files.read_list(path)
     given: dict[int, str] = {}
     faults, seen = [], set()
-    for n, row in enumerate(rows, 1):
-        number = owner_files.number_of(row.get("id")) if isinstance(row, dict) else None
-        official = template.get(number) if number is not None else None
-        if number is None or official is None:
-            faults.append(f"row {n}: id {row.get('id') if isinstance(row, dict) else row!r} is not in the template")
+    for n, row in enumerate(owner_files.read_list(path), 1):
+        number = owner_files.number_of(row.get("id"))
+        if number is None or number not in template:
+            faults.append(f"row {n}: id {row.get('id')} is not in the template")
             continue
         if number in seen:
             faults.append(f"row {n}: id {number} a second time")
         seen.add(number)
         faults += [
-            f"row {n}: {key} {row[key]!r}, in the template {official[key]!r}"
+            f"row {n}: {key} {row[key]!r}, in the template {template[number][key]!r}"
             for key in ("question_id", "dataset")
-            if key in row and row[key] != official[key]
+            if key in row and row[key] != template[number][key]
         ]
-        letter = row.get("letter") if "letter" in row else row.get("answer")
+        letter = owner_files.letter(row)
         if letter in owner_files.LETTERS:
             given[number] = letter
         elif letter not in (None, ""):
