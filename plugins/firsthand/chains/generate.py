@@ -3,33 +3,28 @@
 The questions are those of an `eval.jsonl`, or of the rows that veRL learns from.
 """
 
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from firsthand.chains.config import Config
-from firsthand.chains.teachers import open_teacher
+from firsthand.chains.teachers import ask_teacher
 from firsthand.data.questions import read_questions as read_eval
 from firsthand.data.read.rows import Rows
 from firsthand.errors import UserError
 from firsthand.question import Question
 from firsthand.rollout import prompt
-from firsthand.rollout.episodes import EpisodesSummary, Task, run_episodes
+from firsthand.rollout.episodes import EpisodesSummary
 from firsthand.tools.config import load
 
 
 async def generate(config: Config) -> EpisodesSummary:
-    questions = read_questions(config.questions)
-    toolbox = load(config.tools, config.use)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(toolbox.close)
-        teacher = await open_teacher(config, toolbox, stack)
-        samples = range(config.samples)
-        tasks = [Task(one, teacher.messages(one), sample) for sample in samples for one in questions]
-        how: dict[str, Any] = {"concurrency": config.concurrency, "price": teacher.price}
-        return await run_episodes(tasks, teacher.policy, toolbox, teacher.settings, config.out, **how)
+    questions, toolbox = read_questions(config.questions), load(config.tools, config.use)
+    try:
+        return await ask_teacher(config, questions, toolbox)
+    finally:
+        await toolbox.close()
 
 
 def read_questions(path: Path) -> list[Question]:

@@ -9,69 +9,47 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from firsthand.chains.config import Config, Scripted, Server
+from firsthand.chains.config import Config, Scripted
 from firsthand.errors import UserError
 from firsthand.files import read_text
-from firsthand.llm.client import check_server, connect
-from firsthand.llm.price import Price
+from firsthand.llm.ask_many import Pace
 from firsthand.question import Question
 from firsthand.rollout import prompt
-from firsthand.rollout.agent import Policy
 from firsthand.rollout.dialects import Message, chat_tools
-from firsthand.rollout.episodes import AgentSettings, Task
+from firsthand.rollout.episodes import AgentSettings, EpisodesSummary, Served, Task, run_episodes, run_served
 from firsthand.tools import keys
 from firsthand.tools.toolbox import Toolbox
 
 PROMPTS = Path(__file__).parent / "prompts"
 
 
-@dataclass(frozen=True)
-class Teacher:
-    settings: AgentSettings
-    messages: Callable[[Question], list[Message]]  # what it reads first
-    policy: Callable[[Task], Policy]
-    price: Price | None = None
-
-
-async def open_teacher(config: Config, toolbox: Toolbox, stack: AsyncExitStack) -> Teacher:
+async def ask_teacher(config: Config, questions: list[Question], toolbox: Toolbox) -> EpisodesSummary:
     """Fails before the first question when the server or the object is not there."""
-    teacher, limits = config.teacher, config.limits.limits()
+    teacher = config.teacher
+    settings = AgentSettings(limits=config.limits.limits(), budget=config.budget, **teacher.agent)
+    tasks = [Task(one, _messages(one, settings), sample) for sample in range(config.samples) for one in questions]
     if isinstance(teacher, Scripted):
-        settings = AgentSettings(model=teacher.factory, dialect=teacher.dialect, limits=limits, budget=config.budget)
-        factory = find_object(teacher.factory)
-        return Teacher(settings, _students_prompt(teacher), factory)
+        policy = find_object(teacher.factory)
+        return await run_episodes(tasks, policy, toolbox, settings, config.out, concurrency=config.concurrency)
     if teacher.functions and "terminate" not in toolbox.names:
         raise UserError(f"{config.tools}: has no tool terminate, with which a teacher answers; add `terminate:`")
-    key = keys.read([teacher.key_env])[0] if teacher.key_env else None
-    client = await stack.enter_async_context(connect(teacher.server, teacher.retries, teacher.timeout, key))
-    await check_server(client, teacher.model)
-    settings = AgentSettings(
-        model=teacher.model,
-        dialect="native" if teacher.functions else teacher.dialect,
-        limits=limits,
-        sampling=teacher.sampling.model_dump(exclude_none=True),
-        functions=teacher.functions,
-        budget=config.budget,
-    )
+    pace = Pace(config.concurrency, teacher.retries, teacher.timeout)
+    served = Served(teacher.server, teacher.model, pace, keys.read([teacher.key_env])[0] if teacher.key_env else None)
     tools = hinted(toolbox.schemas()) if teacher.functions else chat_tools(teacher.dialect, toolbox.schemas())
-    asked = partial(teachers_prompt, calls=limits.turns - 1) if teacher.functions else _students_prompt(teacher)
-    return Teacher(settings, asked, partial(settings.policy, client, tools), teacher.price)
+    return await run_served(tasks, served, tools, toolbox, settings, config.out, teacher.price)
 
 
-def teachers_prompt(question: Question, calls: int) -> list[Message]:
-    system = _prompt("teacher.txt").format(identity=question.identity, calls=calls)
+def _messages(question: Question, settings: AgentSettings) -> list[Message]:
+    """What a teacher reads first; one that writes our dialects reads what the students read."""
+    if not settings.functions:
+        return prompt.messages(prompt.in_dialect(question, settings.dialect))
+    system = _prompt("teacher.txt").format(identity=question.identity, calls=settings.limits.turns - 1)
     asked = prompt.question_text(prompt.in_dialect(question, "ego_r1"))
     return [{"role": "system", "content": system}, {"role": "user", "content": asked}]
-
-
-def _students_prompt(teacher: Server | Scripted) -> Callable[[Question], list[Message]]:
-    return lambda question: prompt.messages(prompt.in_dialect(question, teacher.dialect))
 
 
 def hinted(schemas: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from firsthand import files
 from firsthand.data.questions import read_questions
@@ -21,18 +21,10 @@ from firsthand.evals.ways import Agent, AsWritten, Run, SingleTurn
 from firsthand.llm.ask_many import Pace, Summary, ask_all
 from firsthand.llm.client import Settings, only_model
 from firsthand.question import Question
+from firsthand.rollout.episodes import Served
 from firsthand.rollout.prompt import eval_row
 from firsthand.serving.vllm_server import vllm_server
 from firsthand.tools import keys
-
-
-class Served(NamedTuple):
-    """A model that answers, and how fast it is asked."""
-
-    url: str
-    model: str
-    pace: Pace
-    key: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from openai import AsyncOpenAI
 from pydantic import BaseModel, ConfigDict
 
 from firsthand.errors import UserError
-from firsthand.llm.ask_many import Summary, progress, same_run, work_off
+from firsthand.llm.ask_many import Pace, Summary, progress, same_run, work_off
+from firsthand.llm.client import check_server, connect
 from firsthand.llm.price import Price
 from firsthand.llm.reply_cache import key_of
 from firsthand.llm.row_log import RowLog
@@ -50,10 +50,14 @@ class AgentSettings(BaseModel):
     functions: bool = False  # calls in the form of the API instead of the dialect's
     budget: Budget = Budget()  # for one call
 
-    def policy(self, client: AsyncOpenAI, tools: list[dict[str, Any]] | None, task: "Task") -> ChatPolicy:
-        """Of an agent behind a server; each sample of a question has a seed of its own."""
-        sampling = self.sampling | {"seed": self.sampling["seed"] + task.sample}
-        return ChatPolicy(client, self.model, task.messages, self.dialect, tools, self.functions, **sampling)
+
+class Served(NamedTuple):
+    """A model behind a server, and how fast it is asked."""
+
+    url: str
+    model: str
+    pace: Pace
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,28 @@ async def run_episodes(
             tasks = run.tasks.values()
             await work_off(tasks, run.episode, rows, (Exception,), concurrency=concurrency, done=done)
     return run.summary
+
+
+async def run_served(
+    tasks: Iterable[Task],
+    served: Served,
+    tools: list[dict[str, Any]] | None,
+    toolbox: Toolbox,
+    settings: AgentSettings,
+    out: Path | str,
+    price: Price | None = None,
+) -> EpisodesSummary:
+    """The same with a model behind a server, which must be there; each sample of a question has a seed of its own."""
+    pace, seed = served.pace, settings.sampling["seed"]
+    async with connect(served.url, pace.retries, pace.timeout, served.key) as client:
+        await check_server(client, served.model)
+
+        def policy(task: Task) -> ChatPolicy:
+            sampling = settings.sampling | {"seed": seed + task.sample}
+            own = served.model, task.messages, settings.dialect, tools, settings.functions
+            return ChatPolicy(client, *own, **sampling)
+
+        return await run_episodes(tasks, policy, toolbox, settings, out, concurrency=pace.concurrency, price=price)
 
 
 @dataclass

@@ -7,20 +7,17 @@ and has one more turn if it calls one all the same: so it answers from the optio
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from firsthand.errors import UserError
-from firsthand.evals.run import Served
-from firsthand.llm.client import check_server, connect
 from firsthand.llm.price import Price
 from firsthand.question import Question
 from firsthand.rollout import prompt
 from firsthand.rollout.agent import LAST_TURN
 from firsthand.rollout.chat_policy import check_functions
 from firsthand.rollout.dialects import chat_tools
-from firsthand.rollout.episodes import AgentSettings, EpisodesSummary, Task, run_episodes
+from firsthand.rollout.episodes import AgentSettings, EpisodesSummary, Served, Task, run_served
 from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.toolbox import Toolbox
 
@@ -64,12 +61,9 @@ async def _ask(
 ) -> EpisodesSummary:
     if settings.functions and toolbox.names:
         check_functions(toolbox.names)
-    schemas, pace = chat_tools(settings.dialect, toolbox.schemas()) or None, served.pace
+    schemas = chat_tools(settings.dialect, toolbox.schemas()) or None
     try:
-        async with connect(served.url, pace.retries, pace.timeout, served.key) as client:
-            await check_server(client, settings.model)
-            policy, tools = partial(settings.policy, client, schemas), Toolbox([]) if off else toolbox
-            return await run_episodes(tasks, policy, tools, settings, out, concurrency=pace.concurrency, price=price)
+        return await run_served(tasks, served, schemas, Toolbox([]) if off else toolbox, settings, out, price)
     finally:
         await toolbox.close()
 

@@ -13,11 +13,10 @@ from typing import Any
 
 from openai import AsyncOpenAI
 
-from firsthand.evals.run import Served
 from firsthand.evals.single_turn import votes
 from firsthand.llm.ask_many import Summary, ask_all
 from firsthand.llm.client import Settings, complete
-from firsthand.rollout.episodes import Episode, Task
+from firsthand.rollout.episodes import Episode, Served, Task
 from firsthand.rollout.prompt import response
 
 LETTER = "\0"  # where the letter would stand

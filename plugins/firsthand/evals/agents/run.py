@@ -4,7 +4,7 @@ from firsthand.errors import UserError
 from firsthand.evals.agents.ask import ask, in_dialect, tasks_of
 from firsthand.evals.agents.forced import force
 from firsthand.evals.agents.summary import summarise
-from firsthand.evals.run import Job, Served, key_of
+from firsthand.evals.run import Job, key_of
 from firsthand.evals.run_folder import read
 from firsthand.evals.ways import Agent
 from firsthand.files import read_text
@@ -12,7 +12,7 @@ from firsthand.llm.ask_many import Summary
 from firsthand.llm.client import Settings
 from firsthand.llm.price import Price
 from firsthand.question import Question
-from firsthand.rollout.episodes import AgentSettings, Episode
+from firsthand.rollout.episodes import AgentSettings, Episode, Served
 from firsthand.rollout.loop_file import Loop, read_loop
 from firsthand.rollout.prompt import STYLES, eval_row
 from firsthand.tools import config

@@ -13,13 +13,12 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from firsthand.evals.run import Served
 from firsthand.evals.single_turn import as_written
 from firsthand.llm.ask_many import Summary
 from firsthand.llm.client import Settings
 from firsthand.llm.messages import Prompted
 from firsthand.llm.row_log import RowLog
-from firsthand.rollout.episodes import Episode
+from firsthand.rollout.episodes import Episode, Served
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "prompts"),
