@@ -1,7 +1,7 @@
 """Results of one run or several as tables: the same cells on the terminal and in Markdown. `print_scores` is for scores
 of files of answers, which are not a run: a column per model, a row per group."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rich.console import Console
@@ -63,23 +63,18 @@ def markdown(runs: Sequence[Results], comparisons: Iterable[Comparison]) -> str:
 
 
 def notes(runs: Sequence[Results]) -> list[str]:
-    lines = []
-    for run in runs:
-        if missing := run.questions - run.episodes:
-            lines.append(f"{run.run}: {missing} of {run.questions} questions have no episode, and count as wrong")
-        if run.unscored:
-            lines.append(f"{run.run}: {run.unscored} questions are not scored, their answers are not public")
-        lines += _agent_notes(run) if isinstance(run, AgentResults) else []
-    return lines
+    return [f"{run.run}: {note}" for run in runs for note in _notes(run)]
 
 
-def _agent_notes(run: AgentResults) -> list[str]:
-    lines = []
-    if run.filled is not None:
-        lines.append(f"{run.run}: {run.filled} answers come from the summary model alone, none of them the agent's own")
-    if run.hurt:
-        lines.append(f"{run.run}: tools failed {run.faults} times, in {run.hurt} episodes")
-    return lines
+def _notes(run: Results) -> Iterator[str]:
+    if missing := run.questions - run.episodes:
+        yield f"{missing} of {run.questions} questions have no episode, and count as wrong"
+    if run.unscored:
+        yield f"{run.unscored} questions are not scored, their answers are not public"
+    if isinstance(run, AgentResults) and run.filled is not None:
+        yield f"{run.filled} answers come from the summary model alone, none of them the agent's own"
+    if isinstance(run, AgentResults) and run.hurt:
+        yield f"tools failed {run.faults} times, in {run.hurt} episodes"
 
 
 def _accuracy(columns: dict[str, Score]) -> Grid:

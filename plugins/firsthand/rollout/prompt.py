@@ -72,12 +72,8 @@ def in_dialect(question: Question, dialect: Dialect) -> Question:
     return question.model_copy(update={"style": style_of(dialect)})
 
 
-def system(style: StyleName, tools: list[Tool] | None = None) -> str:
-    """`tools` replace the tools of Ego-R1's agents."""
-    text = _prompt(STYLES[style].system)
-    if "{tools}" not in text:
-        return text
-    return text.replace("{tools}", _ego_r1_tools() if tools is None else "\n".join(map(json.dumps, tools)))
+def system(style: StyleName) -> str:
+    return _prompt(STYLES[style].system).replace("{tools}", _ego_r1_tools())
 
 
 @cache
@@ -90,7 +86,7 @@ def _prompt(name: str) -> str:
     return (Path(__file__).parent / "prompts" / name).read_text().strip()
 
 
-def messages(row: Question, tools: list[Tool] | None = None) -> list[Message]:
+def messages(row: Question) -> list[Message]:
     """System and user message; media first, as content parts `{"type": "image"|"video", ...}`."""
     content: list[Message] = []
     for number, path in enumerate(row.images):
@@ -102,8 +98,7 @@ def messages(row: Question, tools: list[Tool] | None = None) -> list[Message]:
     if row.video_file:
         content.append({"type": "video", "video": row.video_file})
     content.append({"type": "text", "text": question_text(row)})
-    instructions = row.system or system(row.style, tools)
-    return [{"role": "system", "content": instructions}, {"role": "user", "content": content}]
+    return [{"role": "system", "content": row.system or system(row.style)}, {"role": "user", "content": content}]
 
 
 def question_text(row: Question) -> str:

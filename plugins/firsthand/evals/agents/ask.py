@@ -4,7 +4,6 @@ With the tools switched off the agent gets the same prompt, their schemas includ
 and has one more turn if it calls one all the same: so it answers from the options and what it knows of the world.
 """
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.toolbox import Toolbox
 
 
-def ask(
+async def ask(
     questions: Iterable[Question],
     served: Served,
     settings: AgentSettings,
@@ -35,10 +34,15 @@ def ask(
     """One episode per question; tools that are `off` are described and not carried out."""
     if off:
         settings = settings.model_copy(update={"limits": replace(settings.limits, turns=2)})
-    tasks = tasks_of(questions, off)
+    tasks, schemas = tasks_of(questions, off), chat_tools(settings.dialect, toolbox.schemas()) or None
     for task in tasks:
         check_scope(task)
-    return asyncio.run(_ask(tasks, served, settings, toolbox, out, price, off))
+    if settings.functions and toolbox.names:
+        check_functions(toolbox.names)
+    try:
+        return await run_served(tasks, served, schemas, Toolbox([]) if off else toolbox, settings, out, price)
+    finally:
+        await toolbox.close()
 
 
 def tasks_of(questions: Iterable[Question], off: bool) -> list[Task]:
@@ -48,24 +52,6 @@ def tasks_of(questions: Iterable[Question], off: bool) -> list[Task]:
 def check_scope(task: Task) -> None:
     """A row that does not say what may be seen is refused before anything is asked."""
     _ = task.context
-
-
-async def _ask(
-    tasks: list[Task],
-    served: Served,
-    settings: AgentSettings,
-    toolbox: Toolbox,
-    out: Path,
-    price: Price | None,
-    off: bool,
-) -> EpisodesSummary:
-    if settings.functions and toolbox.names:
-        check_functions(toolbox.names)
-    schemas = chat_tools(settings.dialect, toolbox.schemas()) or None
-    try:
-        return await run_served(tasks, served, schemas, Toolbox([]) if off else toolbox, settings, out, price)
-    finally:
-        await toolbox.close()
 
 
 def in_dialect(questions: list[Question], wanted: Dialect | None) -> tuple[list[Question], Dialect]:

@@ -66,14 +66,9 @@ def evidence(shown: Sequence[Spans], wanted: Spans) -> Evidence:
 def mean(each: Sequence[Evidence]) -> Evidence | None:
     if not each:
         return None
-    return Evidence(
-        n=sum(one.n for one in each),
-        tiou=fmean(one.tiou for one in each),
-        tiou_best=fmean(one.tiou_best for one in each),
-        hit={k: fmean(one.hit[k] for one in each) for k in HITS},
-        hit_any=fmean(one.hit_any for one in each),
-        recall=fmean(one.recall for one in each),
-    )
+    shares = {name: fmean(getattr(one, name) for one in each) for name in ("tiou", "tiou_best", "hit_any", "recall")}
+    hit = {k: fmean(one.hit[k] for one in each) for k in HITS}
+    return Evidence(n=sum(one.n for one in each), hit=hit, **shares)
 
 
 def tiou(spans: Spans, clips: Spans) -> float:

@@ -1,5 +1,7 @@
 """A benchmark of agents: which loop, dialect and tools, then the episodes, then what a summary model makes of them."""
 
+import asyncio
+
 from firsthand.errors import UserError
 from firsthand.evals.agents.ask import ask, in_dialect, tasks_of
 from firsthand.evals.agents.forced import force
@@ -37,7 +39,8 @@ def answer_as_agent(job: Job, way: Agent) -> Summary:
             budget=loop.budget,
         )
         out = folder.no_tools if way.no_tools else folder.episodes
-        found: Summary = ask(questions, served, settings, toolbox, out, price=price, off=way.no_tools)
+        asking = ask(questions, served, settings, toolbox, out, price=price, off=way.no_tools)
+        found: Summary = asyncio.run(asking)
         if way.force:
             silent = read(folder.no_tools, Episode)
             found.failed |= force(tasks_of(questions, off=True), silent, folder.forced, served, seed).failed
