@@ -92,7 +92,7 @@ def test_a_row_that_cannot_be_used_is_said_before_anything_is_asked(
 
 def test_open_questions_are_scored_by_metrics_that_need_no_letters(answered, make_questions) -> None:
     rows = [make_questions.question("q1"), make_questions.question("q2") | {"letters": "", "answer": "so"}]
-    scores, table = answered(make_questions(*rows), CHOICE, Words())
+    scores, _ = answered(make_questions(*rows), CHOICE, Words())
     assert {name: (score["n"], score["correct"]) for name, score in scores.items()} == {
         "answer": (1, 1),
         "answer: words": (2, 2),

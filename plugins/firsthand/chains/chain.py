@@ -48,7 +48,7 @@ def read_chains(paths: Iterable[Path]) -> Iterator[Chain]:
 
 
 def spare(chains: Iterable[Path], *outs: Path) -> None:
-    """Refuses to write over the files of chains that are read: somebody paid for them."""
+    """Refuses to write over a file of chains that is read: its calls were paid for."""
     read = {path.resolve() for path in chains}
     for out in outs:
         if out.resolve() in read:

@@ -116,7 +116,7 @@ def stats(
 
     found = measure(chain.episode for chain in read_chains(chains))
     if not found.chains:
-        raise UserError(f"{', '.join(map(str, chains))}: there is no chain")
+        raise UserError(f"{', '.join(map(str, chains))}: no chains in there")
     show(found)
     if html:
         write_page(found, title, html)

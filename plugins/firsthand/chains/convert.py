@@ -52,7 +52,7 @@ def convert(
             done.shortened += bool(chain.episode.trace.invalid)
     if not good:
         first = f"; the first: {done.left_aside[0]}" if done.left_aside else ""
-        raise UserError(f"there is no chain to make rows from, and nothing was written{first}")
+        raise UserError(f"no chain is left to make rows from, and nothing was written{first}")
     done.chains, done.steps = len(good), sum(len(row.steps) for _, row in good)
     questions = {episode.question_id: question(episode, style) for episode, _ in good}
     done.questions = len(questions)

@@ -1,7 +1,7 @@
-"""Questions that need no evidence: a model that is asked the bare question, again and again, is right every time.
+"""Questions that need no evidence: a model that sees only the bare question is right every time.
 
-A right answer to such a question says nothing about the search before it. The answers are kept in a file, so that
-filtering again asks nothing again.
+A right answer to such a question says nothing about the search before it. The answers are kept in a file, so that a
+second filtering asks nothing again.
 """
 
 import asyncio

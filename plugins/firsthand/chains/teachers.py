@@ -1,7 +1,7 @@
 """Who writes the chains: a model behind a server, or a scripted expert.
 
-A model of another maker is asked in the API's own form of function calls, with a prompt that teaches how to search and
-with a hint on the cost and frequency of each tool; the students' prompt is another one, and only the chain is kept.
+A model of another maker calls functions in the API's own form. Its prompt teaches how to search, and says of each tool
+what it costs and how often to use it. The student reads another prompt: only the chain is kept.
 """
 
 import importlib
@@ -74,9 +74,9 @@ def find_object(name: str) -> Callable[..., Any]:
         found = getattr(module, attribute)
     except (ImportError, ValueError, FileNotFoundError, AttributeError, SyntaxError) as error:
         form = "path/to/file.py:name or package.module:name"
-        raise UserError(f"teacher.factory: {name!r} cannot be had ({error}); write {form}") from None
+        raise UserError(f"teacher.factory: {name!r} cannot be loaded ({error}); write {form}") from None
     if not callable(found):
-        raise UserError(f"teacher.factory: {name} is no callable that makes a policy of a task (rollout.episodes.Task)")
+        raise UserError(f"teacher.factory: {name} cannot be called with a task (rollout.episodes.Task) to get a policy")
     return found
 
 

@@ -1,11 +1,10 @@
-"""Which recipe is best, by the training rows alone: the leaderboard is never asked.
+"""Which recipe is best, by the training rows alone, without the leaderboard.
 
-Each recipe is trained once per fold on the other folds and asked what was held out, so that every row is answered by a
-model that has not seen its video. All answers of a recipe together are one score, compared question by question with
-the base model. Eighty rows leave wide intervals, and the table shows them.
+Each recipe is trained once per fold on the other folds and answers the fold that was held out. So every row is answered
+by a model that has not seen its video. All answers of a recipe make one score, which is compared question by question
+with the base model. Eighty rows leave wide intervals, and the table shows them.
 
-Everything is an ordinary command and a file on disk: the folds, their recipes, merged models and answers. What is done
-is not done again.
+Every step is an ordinary command with files on disk: folds, recipes, merged models, answers. A second run reuses them.
 """
 
 import random
@@ -142,8 +141,7 @@ def _merge(recipe: dict[str, Any], folder: Path) -> Stage:
 
 
 def _answers(stages: list[Stage], model: Path, rows: Path, folder: Path, setting: Setting) -> dict[str, Prediction]:
-    """After its stages the model is asked as the competition is asked; the run's folder is `asked` in that of the
-    fold."""
+    """The stages, then the answers of the model, asked as in the competition."""
     out = folder / "asked"
     command = [str(BIN / "firsthand"), "eval", "run", "egocross", "--model", str(model), "--rows", str(rows)]
     command += ["--media-root", str(setting.media_root), "--out", str(out), *setting.asking]

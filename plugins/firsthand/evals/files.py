@@ -1,4 +1,4 @@
-"""Scores of files of answers, whoever wrote them: ours, or a benchmark owner's answers and submissions."""
+"""Scores of files of answers: ours, or the answers and submissions of a benchmark's owner."""
 
 import importlib
 from functools import partial

@@ -1,10 +1,10 @@
-"""What came out of a run, and what it took: every number is counted again from the folder's own rows.
+"""The scores of a run and what it cost: every number is counted again from the rows in its folder.
 
-The accuracy of the agent is its own: a question that it left open is wrong, and so is one whose episode is missing.
-What a summary model adds has a name of its own. Questions whose answers their owner keeps are asked but not scored.
+The accuracy of an agent is its own: a question without a letter is wrong, and so is one without an episode. What a
+summary model adds is a column of its own. Questions whose answers are not public are asked but not scored.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -172,26 +172,23 @@ def _filled(letters: Mapping[str, Predictions]) -> int | None:
 
 
 def _evidence(episodes: Iterable[Episode], run: Folder) -> dict[str, Any]:
-    each: list[tuple[str | None, Evidence]] = []
+    by_type = defaultdict[str, list[Evidence]](list)
     for row in episodes:
         question = run.questions.get(row.id, {})
         if wanted := targets(question.get("target_time")):
-            each.append((question.get("type"), evidence(looks(row.trace), wanted)))
-    types: dict[str, list[Evidence]] = {}
-    for kind, found in each:
-        if kind:
-            types.setdefault(kind, []).append(found)
-    by = {kind: average for kind, found in sorted(types.items()) if (average := mean(found))}
-    return {"evidence": mean([found for _, found in each]), "evidence_by": by}
+            by_type[question.get("type") or ""].append(evidence(looks(row.trace), wanted))
+    every = [one for found in by_type.values() for one in found]
+    by = {kind: mean(found) for kind, found in sorted(by_type.items()) if kind}
+    return {"evidence": mean(every), "evidence_by": by}
 
 
 def _tools(turns: list[Turn], run: Folder, questions: int) -> dict[str, ToolUse]:
     """By tool; names that a model invented count together."""
     known = (yaml.safe_load(run.manifest.tools or "") or {}).get("tools", {})
-    by_name: dict[str, list[Turn]] = {}
+    by_name = defaultdict[str, list[Turn]](list)
     for turn in turns:
         if turn.action == "call":
-            by_name.setdefault(turn.tool if turn.tool and turn.tool in known else UNKNOWN, []).append(turn)
+            by_name[turn.tool if turn.tool and turn.tool in known else UNKNOWN].append(turn)
     return {
         name: ToolUse(
             per_question=len(calls) / questions,

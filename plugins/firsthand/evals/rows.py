@@ -1,7 +1,6 @@
 """The rows that evaluation reads: questions to ask, and the answers they are scored by.
 
-One file may serve as both. Its messages are strict (`llm.messages`); the rest of a row is free and may carry labels to
-group by.
+One file may serve as both. Its messages are strict (`llm.messages`); a row may have any other key, to group by.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,8 +18,8 @@ NO_GROUP = "(none)"
 
 
 class Gold(BaseModel):
-    """What a question is scored by: a letter, or a text where it has no letters. Every other key of its row can be
-    grouped by."""
+    """What a question is scored by: a letter, or a text where it has no letters. Scores can be grouped by every other
+    key of its row."""
 
     model_config = ConfigDict(extra="allow")
     id: str = Field(min_length=1)
@@ -44,11 +43,11 @@ def groups(keys: Iterable[str], golds: Mapping[str, Gold]) -> list[str]:
 
 
 class Prediction(BaseModel):
-    """What a model said; a run that decides otherwise than by reading one output (a vote, say) stores its `decided`."""
+    """What a model said; where the letter was not read from one output (but by a vote, say), the row is `decided`."""
 
     id: str
     output: str
-    decided: bool = False  # then `letter` is the answer, and None is no answer
+    decided: bool = False  # then `letter` is the answer; None: it gave none
     letter: str | None = None
 
     def choice(self, letters: str) -> str | None:

@@ -1,13 +1,13 @@
 """The folder of one run: everything that its tables are made from, so that they can be made again without a model.
 
-run.json         the benchmark and what the tools were
+run.json         the benchmark and the YAML of the tools
 questions.jsonl  the questions, as asked
-answers.jsonl    what a model said, one row per question; of an agent instead
+answers.jsonl    what a model said, one row per question; an agent has these instead:
 episodes.jsonl   what it did and said
 no_tools.jsonl   the same with the tools switched off
 forced.jsonl     its likeliest letter where it gave none without tools
-summary.jsonl    what a summary model says after reading the episodes
-results.json     the measures of all that, and results.md for people
+summary.jsonl    what a summary model answers after reading the episodes
+results.json     all scores and measures; results.md is for people
 """
 
 from collections.abc import Iterable, Sequence
@@ -76,7 +76,7 @@ class Folder:
         """
         if self.path.is_file():
             raise UserError(f"{self.path} is a file; --out is the folder of a run")
-        golds_of(questions)  # a gold that cannot be scored by is said now, and not after the last answer
+        golds_of(questions)  # a bad answer in the rows is found now, and not after the last question
         asked = self.path / "questions.jsonl"
         if asked.is_file():
             known = self.manifest

@@ -1,9 +1,9 @@
 """Accuracy that says how sure it is, and whether one run is better than another on the same questions.
 
-A question without a prediction is wrong, and so is an answer that does not parse; both are counted apart. Accuracies
-come with Wilson 95 % intervals, which stay sensible near 0 and 1 and for a handful of questions. Two runs are compared
-question by question: the exact McNemar test asks whether the questions that only one of them got right lean to one
-side, and a paired bootstrap gives the interval of the difference.
+A question without a prediction is wrong, and so is an answer that cannot be read; both are also counted apart.
+Accuracies have Wilson 95 % intervals, which stay sensible near 0 and 1 and for a handful of questions. Two runs are
+compared question by question: the exact McNemar test asks whether the questions that only one run got right favour one
+of them, and a paired bootstrap gives the interval of the difference.
 
 Questions about one video are right or wrong together, which makes Wilson's intervals too narrow. Where the video of
 each question is known, whole videos are resampled instead.
@@ -67,7 +67,7 @@ class Score(Tally):
 
     model: str
     by: dict[str, Tally] = {}
-    unknown: int = 0  # predictions for ids that are not among the questions: not scored, only counted
+    unknown: int = 0  # predictions with an id that no question has: only counted
 
 
 def score(

@@ -1,4 +1,4 @@
-"""The ways of asking a question: what can be chosen about each, and its default.
+"""The ways of asking a question: the choices that each offers, with their defaults.
 
 A benchmark names one of them. `firsthand eval run` turns the fields of that one into options of its command line.
 """

@@ -1,8 +1,8 @@
 """Many questions for an agent with its tools: up to N at a time, resumable, one row per episode with all that happened.
 
-The episodes stand in `out`, one per line; kill -9 loses only those that are open. A policy that fails (its server is
-down, for example) makes no episode: the question is listed in `<out>.errors.jsonl` with the reason, and the next run of
-the same command asks it again.
+`out` has one episode per line; kill -9 loses only those that are open. When a policy fails (its server is down, for
+example) there is no episode: the question is listed in `<out>.errors.jsonl` with the reason, and the next run of the
+same command asks it again.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The one schema of an agent-loop file: what `training/agent_loop.py` runs with, and evaluation, chat and the doctor
 read.
 
-An agent is measured with the tools, the turns and the room for observations that it was trained with. One file says
-these for training and evaluation, so that the two cannot drift apart.
+An agent is measured with the tools, the turns and the room for observations that it was trained with. Training and
+evaluation read them from one file, so that they cannot drift apart.
 """
 
 from collections.abc import Mapping

@@ -5,8 +5,8 @@ The call is JSON, or (in the data that they were fine-tuned on) a Python diction
 The native dialect is Hermes' `<tool_call>`, which Qwen's chat templates and vLLM's parsers know.
 
 A turn is hostile input. It holds exactly one action. A turn that also writes the environment's part, a role header or a
-placeholder of an image is refused as a whole, because after such a token the model would write for somebody else. The
-reason is the correction that the model reads. Every check is linear in the length of the turn.
+placeholder of an image is refused as a whole, because what follows such a token would not be the model's own text. The
+model reads the reason as a correction. Every check is linear in the length of the turn.
 """
 
 import re

@@ -1,7 +1,7 @@
 """An agent asked the questions of a benchmark: the loop, the renderer and the tools of its training, on a chat server.
 
-With the tools switched off the agent gets the same prompt, their schemas included. It reads that no tool can be used,
-and has one more turn if it calls one all the same: so it answers from the options and what it knows of the world.
+With the tools switched off the agent gets the same prompt, with their schemas. It reads that no tool can be used, and
+has one more turn if it calls one anyway. So it answers from the options and from what it knows of the world.
 """
 
 from collections.abc import Iterable

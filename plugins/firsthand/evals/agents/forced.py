@@ -1,8 +1,8 @@
 """A forced answer: what an agent would say if it had to, where it gave no letter without its tools.
 
-Without tools an agent that learnt to search calls them once more and says nothing, which measures its form and not what
-it can guess. Here its turn is begun for it, up to the letter, and the likeliest letter counts. Only a server that goes
-on with a begun turn can do this (vLLM).
+An agent that learnt to search calls its tools even when they are switched off, and gives no letter. That measures its
+form and not what it can guess. Here the beginning of its turn is written for it, up to the letter, and the likeliest
+letter counts. The server must be able to continue a turn (vLLM can).
 """
 
 import asyncio
@@ -38,6 +38,6 @@ def force(tasks: Iterable[Task], alone: dict[str, Episode], out: Path, served: S
 
 
 def _begun(task: Task) -> Task:
-    """The same question with an answer that has been begun."""
+    """The same question with the beginning of an answer."""
     whole = response("so", LETTER, task.question.style)
     return replace(task, messages=[*task.messages, {"role": "assistant", "content": whole.partition(LETTER)[0]}])

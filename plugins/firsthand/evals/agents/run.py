@@ -1,4 +1,4 @@
-"""A benchmark of agents: which loop, dialect and tools, then the episodes, then what a summary model makes of them."""
+"""A benchmark of agents: its loop, dialect and tools, then the episodes, then the answers of a summary model."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ from firsthand.errors import UserError
 from firsthand.evals.agents.ask import ask, in_dialect, tasks_of
 from firsthand.evals.agents.forced import force
 from firsthand.evals.agents.summary import summarise
-from firsthand.evals.run import Job, key_of
+from firsthand.evals.job import Job, key_of
 from firsthand.evals.run_folder import read
 from firsthand.evals.ways import Agent
 from firsthand.files import read_text

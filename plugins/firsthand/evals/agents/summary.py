@@ -1,8 +1,8 @@
 """A summary model: it reads what an agent did and gives a letter, which is never mixed into the agent's own number.
 
-Ego-R1's scripts let GPT-4.1 answer on the last turn, and again where the agent had answered, with its answer in place
-of the agent's; one that could not be read became an A. Here the agent's accuracy is the agent's. What the summary model
-makes of the questions that were left open, and of all of them if asked, is reported beside it; no letter is a wrong
+In Ego-R1's scripts GPT-4.1 answers on the last turn, and again where the agent had answered; its answer replaces the
+agent's, and an unreadable one becomes an A. Here the agent's accuracy is its own. The summary model answers the
+questions without a letter, or all of them if asked to, and its score stands beside the agent's; no letter is a wrong
 answer. It reads the calls, what they returned (as text: pictures are not kept) and the thoughts, but not the agent's
 own answer.
 """

@@ -1,7 +1,7 @@
 """EgoCross's own files: what they hold, and how its scorer names things.
 
-The questions (`egocross_testbed_imgs.json`) know no `question_id`; the answers and the submission template do, and all
-three are joined by `id`. Answers and questions lie in one folder of the release.
+The answers and the submission template have a `question_id`; the questions (`egocross_testbed_imgs.json`) do not. All
+three are joined by `id`. Answers and questions are in one folder of the release.
 """
 
 import json
@@ -73,8 +73,8 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
     for row in rows:
         number = number_of(row.get("id"))
         if number is None or str(number) in predictions:
-            what = "no official id" if number is None else "given twice"
-            raise UserError(f"{path}: id {row.get('id')!r}: {what}")
+            what = "not an official id" if number is None else "given twice"
+            raise UserError(f"{path}: id {str(row.get('id'))!r}: {what}")
         said = letter(row) if letter(row) in LETTERS else None
         predictions[str(number)] = Prediction(id=str(number), output="", decided=True, letter=said)
     return predictions

@@ -1,6 +1,6 @@
-"""A submission to EgoCross: the template filled with letters, refused for every reason its scorer could refuse it.
+"""A submission to EgoCross: the template filled with letters, refused wherever its scorer could refuse it.
 
-What a model did not answer stays unanswered until the user says what to do with it: an upload with holes is an error.
+Questions without a letter are an error until the user says what to fill them with.
 """
 
 import random
@@ -46,16 +46,16 @@ def template_faults(rows: list[dict[str, Any]]) -> list[str]:
         return [f"row {n}: keys are {found}, not {sorted(KEYS)}" for n, found in keys]
     wrong = [(n, row["id"]) for n, row in enumerate(rows, 1) if type(row["id"]) is not int]
     if wrong:
-        return [f"row {n}: id {found!r} is no whole number" for n, found in wrong]
+        return [f"row {n}: id {found!r} is not a whole number" for n, found in wrong]
     return _id_faults([row["id"] for row in rows]) + _row_faults(rows)
 
 
 def _id_faults(ids: list[int]) -> list[str]:
     whole, total = set(range(1, owner_files.TOTAL + 1)), owner_files.TOTAL
     wrong = {
-        "ids stand there twice": {i for i, count in Counter(ids).items() if count > 1},
+        "ids are given twice": {i for i, count in Counter(ids).items() if count > 1},
         f"of the {total} ids are missing": whole.difference(ids),
-        f"ids are none of 1 to {total}": set(ids) - whole,
+        f"ids are not in 1 to {total}": set(ids) - whole,
     }
     return [f"{len(found)} {what}: {_some(sorted(found))}" for what, found in wrong.items() if found]
 
@@ -69,24 +69,20 @@ def _row_faults(rows: list[dict[str, Any]]) -> list[str]:
             faults.append(f"id {row['id']}: dataset {row['dataset']!r}, officially {official!r}")
         question_id = row["question_id"]
         if not isinstance(question_id, str) or not question_id or question_id in seen:
-            faults.append(f"id {row['id']}: question_id {question_id!r} is empty or stands there twice")
+            faults.append(f"id {row['id']}: question_id {question_id!r} is empty or given twice")
         seen.add(str(question_id))
     return faults
 
 
 def submission_faults(path: Path, wanted: list[dict[str, Any]]) -> list[str]:
-    """What is wrong with a written zip: member, keys, order, letters."""
+    """What is wrong with a written zip."""
     from zipfile import ZipFile
 
     with ZipFile(path) as archive:
         names = archive.namelist()
     if names != [owner_files.MEMBER]:
         return [f"its members are {names}, not {owner_files.MEMBER} alone"]
-    rows = owner_files.read_list(path)
-    faults = [] if rows == wanted else ["what was read back is not what was written"]
-    return faults + [
-        f"id {row['id']}: {row['answer']!r} is no letter" for row in rows if row["answer"] not in owner_files.LETTERS
-    ]
+    return [] if owner_files.read_list(path) == wanted else ["what was read back is not what was written"]
 
 
 def _letters(path: Path, template: dict[int, dict[str, Any]]) -> tuple[dict[int, str], list[str]]:
@@ -110,7 +106,7 @@ def _letters(path: Path, template: dict[int, dict[str, Any]]) -> tuple[dict[int,
         if letter in owner_files.LETTERS:
             given[number] = letter
         elif letter not in (None, ""):
-            faults.append(f"row {n}: answer {letter!r} is none of {', '.join(owner_files.LETTERS)}")
+            faults.append(f"row {n}: answer {letter!r} is not one of {', '.join(owner_files.LETTERS)}")
     return given, faults
 
 

@@ -1,7 +1,7 @@
-"""One benchmark question, answered: frames within the budget, a prompt, as many ballots as the method needs.
+"""The answer to one question: frames within the budget, a prompt, and as many ballots as the method needs.
 
-A server that finds a prompt too long, or runs out of memory over it, is asked again with half of the frames; the row
-says how often and why. Each ballot of a question shows the same frames.
+If a prompt is too long for the server, or too much for its memory, it is asked again with half of the frames. The row
+says how often and why. All ballots of a question show the same frames.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
-"""One question asked in several orders of its options, and the letter that follows from all replies.
+"""One question asked with its options in several orders, and the letter that all replies together give.
 
 Models favour some letters over others. Rotating the options shows each at every letter; pairs ask for two at a time. A
 reply gives shares to the options it was shown (all to the chosen one, or by the probabilities of the letters), and the
-option with the largest mean share wins. A tie goes to the option that the earliest reply preferred. No reply that can
-be read means no answer.
+option with the largest mean share wins. A tie goes to the option that the earliest reply preferred. Without a readable
+reply there is no answer.
 """
 
 import math
@@ -47,7 +47,7 @@ def by_letter(output: str, letters: str, order: str) -> Ballot:
 
 
 def by_probability(first_token: list[tuple[str, float]], letters: str, order: str) -> Ballot:
-    """Shares by the probabilities of the letters as first token, whatever else might have been said."""
+    """Shares by the probabilities of the letters as first token; other tokens do not count."""
     weights = dict.fromkeys(order, 0.0)
     for token, logprob in first_token:
         said = token.strip()
