@@ -13,10 +13,11 @@ from openai import APIError, AsyncOpenAI
 
 from firsthand.errors import UserError
 from firsthand.evals.single_turn.as_written import ask_one
-from firsthand.llm.ask_many import progress, work_off
+from firsthand.llm.ask_many import work_off
 from firsthand.llm.client import BadAnswer, Settings, check_server, connect
 from firsthand.llm.messages import Prompted
 from firsthand.llm.row_log import RowLog
+from firsthand.progress import progress_bar
 from firsthand.question import Question
 from firsthand.rollout.prompt import messages
 
@@ -56,12 +57,13 @@ async def guessed(
                 raise UserError(f"{cache}: {item.id} was asked in another way; use another --guesses")
         failed: list[str] = []
         await check_server(client, settings.model)
-        with progress(len(bare), len(bare.keys() & log.rows.keys())) as bar:
+        with progress_bar() as bar:
+            task = bar.add_task("asking", total=len(bare), completed=len(bare.keys() & log.rows.keys()))
 
             def done(item: Prompted, result: dict[str, Any] | Exception) -> None:
                 if isinstance(result, Exception):
                     failed.append(f"{item.id}: {result}")
-                bar.advance(bar.task_ids[0])
+                bar.advance(task)
 
             await work_off(bare.values(), answer, log, FAULTS, concurrency=CONCURRENCY, done=done)
         if failed:

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from openai import APIError, AsyncOpenAI
 from pydantic import BaseModel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from firsthand.errors import UserError
 from firsthand.llm.client import BadAnswer, Settings, check_server, connect
 from firsthand.llm.row_log import RowLog
+from firsthand.progress import progress_bar
 
 
 class Asked(Protocol):
@@ -84,21 +84,6 @@ def same_run(log: RowLog, items: Mapping[str, Asked], settings: Mapping[str, Any
             raise UserError(f"{log.path} was begun with {row.get('settings')}, not {settings}; use another --out")
 
 
-def progress(total: int, done: int) -> Progress:
-    """A bar with one task, whose field `note` stands at its end."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    bar.add_task("asking", total=total, completed=done, note="")
-    return bar
-
-
 async def ask_all(
     questions: Mapping[str, Item],
     answer: Callable[[AsyncOpenAI, Item], Awaitable[Row]],
@@ -114,14 +99,15 @@ async def ask_all(
         same_run(log, questions, settings.model_dump())
         async with connect(server, pace.retries, pace.timeout, key) as client:
             await check_server(client, settings.model)
-            with progress(len(questions), len(log.rows)) as bar:
+            with progress_bar() as bar:
+                task = bar.add_task("asking", total=len(questions), completed=len(log.rows))
 
                 def done(question: Item, result: Row | Exception) -> None:
                     if isinstance(result, Exception):
                         summary.failed[question.id] = f"{type(result).__name__}: {result}"
                     else:
                         summary.asked += 1
-                    bar.advance(bar.task_ids[0])
+                    bar.advance(task)
 
                 faults = (APIError, BadAnswer, UserError)
                 work = partial(answer, client)

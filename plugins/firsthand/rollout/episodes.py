@@ -17,10 +17,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from firsthand.errors import UserError
-from firsthand.llm.ask_many import Summary, progress, same_run, work_off
+from firsthand.llm.ask_many import Summary, same_run, work_off
 from firsthand.llm.price import Price
 from firsthand.llm.reply_cache import key_of
 from firsthand.llm.row_log import RowLog
+from firsthand.progress import progress_bar
 from firsthand.question import Question
 from firsthand.rollout.agent import Limits, Policy, run_episode
 from firsthand.rollout.dialects import Message
@@ -149,11 +150,12 @@ async def run_episodes(
         run.summary = EpisodesSummary(resumed=len(rows.rows), torn=rows.torn)
         for row in rows.rows.values():
             run.summary.count(row)
-        with progress(len(run.tasks), len(rows.rows)) as bar:
+        with progress_bar() as bar:
+            shown = bar.add_task("asking", total=len(run.tasks), completed=len(rows.rows))
 
             def done(task: Task, result: dict[str, Any] | Exception) -> None:
                 run.take(task, result)
-                bar.update(bar.task_ids[0], advance=1, note=run.summary.note)
+                bar.update(shown, advance=1, description=f"asking  {run.summary.note}")
 
             # What a policy raises is a fault of the policy or its server: tools cannot fail in `run_episode`.
             tasks = run.tasks.values()

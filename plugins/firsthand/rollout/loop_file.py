@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, field_validator
 
 from firsthand import files
-from firsthand.errors import UserError
+from firsthand.errors import UserError, problems
 from firsthand.rollout.agent import Limits
 from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.protocol import Budget
@@ -49,7 +49,7 @@ class Loop(Turns):
         try:
             return cls.model_validate(settings)
         except ValidationError as error:
-            raise UserError(f"agent loop {settings.get('name', '')}: {_problems(error)}") from None
+            raise UserError(f"agent loop {settings.get('name', '')}: {'; '.join(problems(error))}") from None
 
 
 def read_loop(path: Path, name: str) -> Loop:
@@ -64,8 +64,4 @@ def read_loop(path: Path, name: str) -> Loop:
     try:
         return Loop.model_validate(found[0])
     except ValidationError as error:
-        raise UserError(f"{path}, loop {name}: {_problems(error)}") from None
-
-
-def _problems(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise UserError(f"{path}, loop {name}: {'; '.join(problems(error))}") from None
