@@ -17,7 +17,6 @@ from firsthand.llm.ask_many import work_off
 from firsthand.llm.client import BadAnswer, Settings, check_server, connect
 from firsthand.llm.messages import Prompted
 from firsthand.llm.row_log import RowLog
-from firsthand.progress import progress_bar
 from firsthand.question import Question
 from firsthand.rollout.prompt import messages
 
@@ -57,15 +56,12 @@ async def guessed(
                 raise UserError(f"{cache}: {item.id} was asked in another way; use another --guesses")
         failed: list[str] = []
         await check_server(client, settings.model)
-        with progress_bar() as bar:
-            task = bar.add_task("asking", total=len(bare), completed=len(bare.keys() & log.rows.keys()))
 
-            def done(item: Prompted, result: dict[str, Any] | Exception) -> None:
-                if isinstance(result, Exception):
-                    failed.append(f"{item.id}: {result}")
-                bar.advance(task)
+        def done(item: Prompted, result: dict[str, Any] | Exception) -> None:
+            if isinstance(result, Exception):
+                failed.append(f"{item.id}: {result}")
 
-            await work_off(bare.values(), answer, log, FAULTS, concurrency=CONCURRENCY, done=done)
+        await work_off(bare.values(), answer, log, FAULTS, concurrency=CONCURRENCY, done=done)
         if failed:
             what = f"{len(failed)} of {len(bare)} bare questions have no answer ({failed[0]})"
             raise UserError(f"{what}; run it again: what was answered is kept in {cache}")

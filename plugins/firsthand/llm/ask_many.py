@@ -5,7 +5,7 @@ Everything that asks questions uses this: one or a few requests each (`ask_all`)
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -44,32 +44,37 @@ class Pace(NamedTuple):
 
 
 async def work_off(
-    items: Iterable[Item],
+    items: Collection[Item],
     answer: Callable[[Item], Awaitable[Row]],
     log: RowLog,
     faults: tuple[type[Exception], ...],
     *,
     concurrency: int,
-    done: Callable[[Item, Row | Exception], None],
+    done: Callable[[Item, Row | Exception], str | None],
 ) -> None:
-    """Logs the row of every item that has none; `done` is told of each, and of the fault of one that got no row.
+    """Logs the row of every item that has none. `done` gets each row, or the fault of an item without one, and what it
+    returns stands beside the bar.
 
     At most `concurrency` items are open, and nothing of the others is read: a slow server slows us down instead of
     filling our memory and its queue.
     """
-    waiting = iter([item for item in items if item.id not in log.rows])
+    left = [item for item in items if item.id not in log.rows]
+    waiting, asking = iter(left), progress_bar()
+    task = asking.add_task("asking", total=len(items), completed=len(items) - len(left))
 
     async def worker() -> None:
         for item in waiting:  # shared by the workers: each takes the next one
             try:
                 row = await answer(item)
             except faults as error:
-                done(item, error)
+                note = done(item, error)
             else:
                 log.append(row)
-                done(item, row)
+                note = done(item, row)
+            asking.update(task, advance=1, description=f"asking  {note or ''}")
 
-    await asyncio.gather(*(worker() for _ in range(concurrency)))
+    with asking:
+        await asyncio.gather(*(worker() for _ in range(concurrency)))
 
 
 def same_run(log: RowLog, items: Mapping[str, Asked], settings: Mapping[str, Any]) -> None:
@@ -99,17 +104,14 @@ async def ask_all(
         same_run(log, questions, settings.model_dump())
         async with connect(server, pace.retries, pace.timeout, key) as client:
             await check_server(client, settings.model)
-            with progress_bar() as bar:
-                task = bar.add_task("asking", total=len(questions), completed=len(log.rows))
 
-                def done(question: Item, result: Row | Exception) -> None:
-                    if isinstance(result, Exception):
-                        summary.failed[question.id] = f"{type(result).__name__}: {result}"
-                    else:
-                        summary.asked += 1
-                    bar.advance(task)
+            def done(question: Item, result: Row | Exception) -> None:
+                if isinstance(result, Exception):
+                    summary.failed[question.id] = f"{type(result).__name__}: {result}"
+                else:
+                    summary.asked += 1
 
-                faults = (APIError, BadAnswer, UserError)
-                work = partial(answer, client)
-                await work_off(questions.values(), work, log, faults, concurrency=pace.concurrency, done=done)
+            faults = (APIError, BadAnswer, UserError)
+            work = partial(answer, client)
+            await work_off(questions.values(), work, log, faults, concurrency=pace.concurrency, done=done)
     return summary

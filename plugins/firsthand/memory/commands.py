@@ -41,7 +41,8 @@ def build(
     """
     from firsthand.errors import UserError
     from firsthand.llm.price import read_prices
-    from firsthand.memory import building, usage
+    from firsthand.memory import building
+    from firsthand.memory.asking import report
     from firsthand.memory.jobs import find_jobs
     from firsthand.memory.store import Store
     from firsthand.progress import progress_bar
@@ -70,7 +71,7 @@ def build(
                 bar.update(task, advance=done, total=(bar.tasks[0].total or 0) + more)
 
             built = building.build(jobs, settings, advance)
-    for line in usage.report((one.usage for one in built), prices):
+    for line in report((one.usage for one in built), prices):
         typer.echo(line)
     records = [record for one in built if not one.faults for record in one.records]
     faults = [line for one in built for line in one.faults]

@@ -40,7 +40,8 @@ class ServerEmbedder:
     def __init__(self, model: str, server: str) -> None:
         from firsthand.llm.client import connect_blocking, environment_key
 
-        self.model, self._client = model, connect_blocking(server, timeout=300.0, key=environment_key("OPENAI_API_KEY"))
+        key = environment_key("OPENAI_API_KEY") or "none"
+        self.model, self._client = model, connect_blocking(server, timeout=300.0, key=key)
 
     def embed(self, texts: list[str]) -> np.ndarray:
         # A server refuses an empty text; a blank one has a vector like any other.

@@ -21,7 +21,7 @@ class Reranker:
         # a second of import, which no lexical search needs
         from firsthand.llm.client import connect_blocking, environment_key
 
-        self._client = connect_blocking(server, timeout=300.0, key=environment_key("OPENAI_API_KEY"))
+        self._client = connect_blocking(server, timeout=300.0, key=environment_key("OPENAI_API_KEY") or "none")
         self._cache = ReplyCache(cache)
 
     def order(self, keywords: Sequence[str], records: Sequence[Record]) -> list[int]:

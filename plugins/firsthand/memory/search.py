@@ -18,8 +18,7 @@ from firsthand.memory.levels import tiles, windows
 from firsthand.memory.records import Record
 from firsthand.memory.rerank import Reranker
 from firsthand.memory.store import Run, Span, Store
-from firsthand.memory.synonyms import Synonyms
-from firsthand.memory.words import MAX_CHARACTERS, MAX_TERMS, Analyser
+from firsthand.memory.words import MAX_CHARACTERS, MAX_TERMS, Analyser, Synonyms
 
 Ranking = Literal["lexical", "dense", "hybrid"]
 

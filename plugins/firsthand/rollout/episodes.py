@@ -21,7 +21,6 @@ from firsthand.llm.ask_many import Summary, same_run, work_off
 from firsthand.llm.price import Price
 from firsthand.llm.reply_cache import key_of
 from firsthand.llm.row_log import RowLog
-from firsthand.progress import progress_bar
 from firsthand.question import Question
 from firsthand.rollout.agent import Limits, Policy, run_episode
 from firsthand.rollout.dialects import Message
@@ -150,16 +149,9 @@ async def run_episodes(
         run.summary = EpisodesSummary(resumed=len(rows.rows), torn=rows.torn)
         for row in rows.rows.values():
             run.summary.count(row)
-        with progress_bar() as bar:
-            shown = bar.add_task("asking", total=len(run.tasks), completed=len(rows.rows))
-
-            def done(task: Task, result: dict[str, Any] | Exception) -> None:
-                run.take(task, result)
-                bar.update(shown, advance=1, description=f"asking  {run.summary.note}")
-
-            # What a policy raises is a fault of the policy or its server: tools cannot fail in `run_episode`.
-            tasks = run.tasks.values()
-            await work_off(tasks, run.episode, rows, (Exception,), concurrency=concurrency, done=done)
+        # What a policy raises is a fault of the policy or its server: tools cannot fail in `run_episode`.
+        todo, faults = run.tasks.values(), (Exception,)
+        await work_off(todo, run.episode, rows, faults, concurrency=concurrency, done=run.take)
     return run.summary
 
 
@@ -219,7 +211,7 @@ class _Run:
             return 0.0
         return None if self.price is None else self.price.of(read, written)
 
-    def take(self, task: Task, result: dict[str, Any] | Exception) -> None:
+    def take(self, task: Task, result: dict[str, Any] | Exception) -> str:
         if isinstance(result, Exception):
             self.faults_in_a_row += not isinstance(result, UserError)  # a UserError is a fault of the question
             log.debug("%s", task.id, exc_info=result)
@@ -230,6 +222,7 @@ class _Run:
             self.faults_in_a_row = 0
             self.summary.asked += 1
             self.summary.count(result)
+        return self.summary.note
 
 
 def _why_not(task: Task, toolbox: Toolbox) -> str | None:

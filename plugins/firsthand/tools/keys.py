@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from firsthand.errors import UserError
+from firsthand.llm.faults import Busy
 from firsthand.tools.limits import RateLimit
-from firsthand.tools.protocol import Busy
 
 MARK = "[key]"
 _KEY = re.compile(r"[A-Za-z0-9_\-.:/+=~]{8,4096}")  # no shorter, or redacting it would tear ordinary words

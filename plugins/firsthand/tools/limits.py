@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from firsthand.tools.protocol import Busy, Unavailable
+from firsthand.llm.faults import Busy, Unavailable
 
 T = TypeVar("T")
 
