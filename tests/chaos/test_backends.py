@@ -14,10 +14,10 @@ import httpx
 import pytest
 
 from firsthand import clock
+from firsthand.llm import keys
 from firsthand.llm.price import Price
-from firsthand.tools import keys
 from firsthand.tools.backends.openai import OpenAIBackend
-from firsthand.tools.limits import Breaker, Guard, RateLimit
+from firsthand.tools.limits import Breaker, Guard, KeyPool, RateLimit
 from firsthand.tools.protocol import Budget, Image
 from firsthand.tools.scope import Scope
 from firsthand.tools.serve.server import Limits, build
@@ -38,7 +38,7 @@ def deadline(request: pytest.FixtureRequest) -> float:
 def served(serve, proxy, deadline: float, jpeg: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A client of the served tool, and its toolbox; the tool sees one red frame."""
     monkeypatch.setenv("CHAOS_KEY", KEY)
-    pool = keys.KeyPool("chaos", keys.read(["CHAOS_KEY"]), RateLimit(tmp_path / "limits.sqlite", 1e6, burst=10_000))
+    pool = KeyPool("chaos", keys.read(["CHAOS_KEY"]), RateLimit(tmp_path / "limits.sqlite", 1e6, burst=10_000))
     backend = OpenAIBackend("seer", pool, max_tokens=16, price=Price(), base_url=proxy.url)
     image = Image(jpeg, clock.parse(LOOK["timestamp"]))
     environment: Any = SimpleNamespace(image=lambda *_: image, is_recorded=lambda *_: True)

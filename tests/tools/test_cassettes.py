@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from firsthand.llm import keys
 from firsthand.llm.faults import Unavailable
-from firsthand.tools import keys
 from firsthand.tools.backends.base import Answer, Recorded, Sight
 from firsthand.tools.cassettes import Cassettes, Mode, NotRecorded
 from firsthand.tools.protocol import Image

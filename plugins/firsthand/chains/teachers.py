@@ -18,6 +18,7 @@ from typing import Any
 from firsthand.chains.config import Config, Scripted, Server
 from firsthand.errors import UserError
 from firsthand.files import read_text
+from firsthand.llm import keys
 from firsthand.llm.client import check_server, connect
 from firsthand.llm.price import Price
 from firsthand.question import Question, StyleName
@@ -27,7 +28,6 @@ from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import Message, chat_tools
 from firsthand.rollout.episodes import AgentSettings, Task
 from firsthand.rollout.prompt import AGENT_STYLES, STYLES
-from firsthand.tools import keys
 from firsthand.tools.toolbox import Toolbox
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -50,9 +50,7 @@ async def open_teacher(config: Config, toolbox: Toolbox, stack: AsyncExitStack) 
         return Teacher(settings, _students_prompt(teacher), factory)
     if teacher.functions and "terminate" not in toolbox.names:
         raise UserError(f"{config.tools}: has no tool terminate, with which a teacher answers; add `terminate:`")
-    client = connect(teacher.server, teacher.retries, teacher.timeout)
-    if teacher.key_env:
-        client = client.with_options(api_key=keys.read([teacher.key_env])[0])
+    client = connect(teacher.server, teacher.retries, teacher.timeout, keys.read_one(teacher.key_env))
     await stack.enter_async_context(client)
     await check_server(client, teacher.model)
     settings = AgentSettings(

@@ -6,6 +6,7 @@ from typing import Any
 from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
 from firsthand.chat.screen import Screen
+from firsthand.files import storable
 from firsthand.llm.client import Said
 from firsthand.rollout.agent import Reply
 from firsthand.rollout.chat_policy import ChatPolicy
@@ -56,12 +57,14 @@ class StreamingPolicy(ChatPolicy):
 def joined(pieces: list[ChoiceDelta]) -> Said:
     """The message of a stream, with the first of its calls."""
     said = {
-        name: "".join(getattr(piece, name, None) or "" for piece in pieces)
+        name: storable("".join(getattr(piece, name, None) or "" for piece in pieces))
         for name in ("content", "reasoning_content", "reasoning")
     }
     calls = [call for piece in pieces for call in piece.tool_calls or [] if call.index == 0]
     functions = [call.function for call in calls if call.function]
-    function = {name: "".join(getattr(part, name) or "" for part in functions) for name in ("name", "arguments")}
+    function = {
+        name: storable("".join(getattr(part, name) or "" for part in functions)) for name in ("name", "arguments")
+    }
     call = {"id": next((call.id for call in calls if call.id), ""), "type": "function", "function": function}
     spoken = {name: text for name, text in said.items() if text}
     return Said.model_validate({"role": "assistant", **spoken, "tool_calls": [call] if function["name"] else None})

@@ -17,10 +17,10 @@ from firsthand.errors import UserError
 from firsthand.evals.benchmarks import Benchmark
 from firsthand.evals.run_folder import Folder
 from firsthand.evals.ways import Agent, AsWritten, Run, SingleTurn
+from firsthand.llm import keys
 from firsthand.llm.ask_many import Pace, Summary, ask_all
 from firsthand.llm.client import Settings, only_model
 from firsthand.serving.vllm_server import vllm_server
-from firsthand.tools import keys
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:
     """Asks what has no answer yet; the folder is counted again by `results`."""
     rows = run.questions or benchmark.questions
     folder, pace = Folder(run.out), Pace(run.concurrency, run.retries, run.timeout)
-    key = keys.read([run.key_env])[0] if run.key_env else None
+    key = keys.read_one(run.key_env)
     match benchmark.ask:
         case AsWritten() as way:
             return folder, _as_written(benchmark, way, run, rows, folder, pace, key)

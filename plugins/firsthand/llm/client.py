@@ -6,7 +6,6 @@ is not an answer (a 4xx, a body that is not JSON, no choices) is a failure of th
 
 import asyncio
 import json
-import os
 import time
 from typing import Any
 
@@ -14,7 +13,11 @@ from openai import APIConnectionError, APIError, AsyncOpenAI, OpenAI
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from firsthand.errors import UserError, first_problem
+from firsthand.files import storable
+from firsthand.llm import keys
 from firsthand.llm.faults import Unavailable
+
+OWN_KEY = "VLLM_API_KEY"  # the variable with the key of our own servers
 
 
 class Settings(BaseModel):
@@ -40,34 +43,36 @@ def base_url(server: str) -> str:
     return f"{server.rstrip('/').removesuffix('/v1')}/v1"
 
 
-def environment_key(variable: str = "VLLM_API_KEY") -> str | None:
-    """The caller names the variable: the key of one service must never go to the server of another."""
-    return os.environ.get(variable)
-
-
-def _address(server: str, retries: int, timeout: float, key: str | None) -> dict[str, Any]:
-    key = key or environment_key() or "none"
+def _address(server: str, retries: int, timeout: float, key: str | None, key_env: str) -> dict[str, Any]:
+    key = key or keys.optional(key_env) or "none"
     return {"base_url": base_url(server), "api_key": key, "max_retries": retries, "timeout": timeout}
 
 
-def connect(server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None) -> AsyncOpenAI:
-    """Without a key, the server gets the one of our own servers."""
-    return AsyncOpenAI(**_address(server, retries, timeout, key))
+def connect(
+    server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None, key_env: str = OWN_KEY
+) -> AsyncOpenAI:
+    """Without a key, the server gets that of a variable: the one of our own servers, if the caller names no other."""
+    return AsyncOpenAI(**_address(server, retries, timeout, key, key_env))
 
 
-def connect_blocking(server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None) -> OpenAI:
-    return OpenAI(**_address(server, retries, timeout, key))
+def connect_blocking(
+    server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None, key_env: str = OWN_KEY
+) -> OpenAI:
+    return OpenAI(**_address(server, retries, timeout, key, key_env))
 
 
-async def check_server(client: AsyncOpenAI, model: str) -> None:
-    """Fail before the first question if no server answers or the model is not served."""
+async def _served(client: AsyncOpenAI) -> list[str]:
     try:
-        served = [entry.id for entry in (await client.models.list()).data]
+        return [entry.id for entry in (await client.models.list()).data]
     except APIConnectionError:
         raise UserError(f"no server answers at {client.base_url}; start it, or correct --server") from None
     except (APIError, ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{client.base_url}models does not list models ({error}); is this a vLLM server?") from None
-    if model not in served:
+
+
+async def check_server(client: AsyncOpenAI, model: str) -> None:
+    """Fail before the first question if no server answers or the model is not served."""
+    if model not in (served := await _served(client)):
         raise UserError(f"{client.base_url} serves {', '.join(served) or 'nothing'}, not {model}; correct --model")
 
 
@@ -76,13 +81,9 @@ def only_model(server: str, key: str | None = None) -> str:
 
     async def names() -> list[str]:
         async with connect(server, retries=0, key=key) as client:
-            return [entry.id for entry in (await client.models.list()).data]
+            return await _served(client)
 
-    try:
-        served = asyncio.run(names())
-    except APIError as error:
-        raise UserError(f"{server} does not list its models ({error}); start it, or correct --server") from None
-    if len(served) != 1:
+    if len(served := asyncio.run(names())) != 1:
         raise UserError(f"{server} serves {', '.join(served) or 'nothing'}; choose one with --model")
     return served[0]
 
@@ -160,10 +161,8 @@ class Completion(BaseModel):
 
 
 def read_completion(body: bytes) -> Completion:
-    """JSON may escape half a surrogate pair, which no file and no later request could hold: it becomes a `?`."""
     try:
-        whole = json.dumps(json.loads(body), ensure_ascii=False).encode(errors="replace")
-        return Completion.model_validate_json(whole)
+        return Completion.model_validate_json(storable(json.dumps(json.loads(body), ensure_ascii=False)))
     except (ValueError, RecursionError) as error:
         why = first_problem(error) if isinstance(error, ValidationError) else error
         raise BadAnswer(f"not a chat completion: {why}: {body[:200]!r}") from None

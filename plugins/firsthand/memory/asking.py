@@ -72,13 +72,12 @@ class Asker:
     async def _call(self, server: str, body: dict[str, Any]) -> Reply:
         import openai  # a second of import, which no lexical search needs
 
-        from firsthand.llm.client import connect, environment_key, post
+        from firsthand.llm.client import connect, post
 
         if self._faults >= _GIVE_UP:
             raise Unavailable(f"not asked, after {_GIVE_UP} faults in a row")
         if server not in self._clients:
-            key = environment_key("OPENAI_API_KEY") or "none"
-            self._clients[server] = connect(server, self._retries, self._timeout, key)
+            self._clients[server] = connect(server, self._retries, self._timeout, key_env="OPENAI_API_KEY")
         try:
             completion = await post(self._clients[server], body)
         except openai.APIError as error:

@@ -100,10 +100,10 @@ def import_(
     problems = Problems()
     files = find(folder, problems)
     if not files:
-        raise UserError("\n".join([f"{folder}: no memory file below it", *problems.lines()]))
+        raise UserError("\n".join([f"{folder}: no memory file below it", *problems]))
     store = Store.build(out, read(files, problems))
     typer.echo(f"{len(files)} files, {store.count} records of {len(store.sources())} sources -> {out}")
-    _list_and_exit("files or records could not be read", list(problems.lines()))
+    _list_and_exit("files or records could not be read", problems)
 
 
 @app.command()

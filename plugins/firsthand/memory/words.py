@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from firsthand.errors import UserError
-from firsthand.memory.records import storable
+from firsthand.files import storable
 
 MAX_CHARACTERS, MAX_TERMS = 500, 64  # of a keyword, of a search: they come from a model, and may be anything
 

@@ -21,7 +21,6 @@ from firsthand.rollout.dialects import stop_strings
 from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.call_text import read
 from firsthand.tools.protocol import Image
-from firsthand.tools.text import every_string
 
 _TOO_LONG = re.compile(r"(maximum|max) (context|model|prompt|sequence) length|max_model_len|too long", re.IGNORECASE)
 
@@ -64,13 +63,13 @@ class ChatPolicy:
 
     def take(self, message: Said) -> str:
         """The model's turn, now part of the conversation, as the loop reads it; of several calls the first counts."""
-        text = _whole(message.content or "")
+        text = message.content or ""
         calls = message.tool_calls if self.functions else None
         if calls and (call := calls[0]).function:
             said = {"role": "assistant", **message.model_dump(exclude_none=True), "tool_calls": [call.model_dump()]}
-            self.messages.append(every_string(said, _whole))
+            self.messages.append(said)
             self._call_id = call.id
-            return _whole(as_native(thought_of(message), call.function.name, call.function.arguments))
+            return as_native(thought_of(message), call.function.name, call.function.arguments)
         self.messages.append({"role": "assistant", "content": text})
         self._call_id = None
         return text
@@ -95,11 +94,6 @@ def check_functions(tools: Iterable[str]) -> None:
         raise UserError(
             "--functions needs the tool terminate, with which a model answers; add `terminate:` to the YAML"
         )
-
-
-def _whole(text: str) -> str:
-    """A server's JSON may escape half a surrogate pair, which no file and no later request could hold."""
-    return text.encode(errors="replace").decode()
 
 
 def thought_of(message: Said) -> str:

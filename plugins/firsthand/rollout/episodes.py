@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from firsthand.errors import UserError
 from firsthand.llm.ask_many import Summary, same_run, work_off
+from firsthand.llm.keys import redact
 from firsthand.llm.price import Price
 from firsthand.llm.reply_cache import key_of
 from firsthand.llm.row_log import RowLog
@@ -26,7 +27,6 @@ from firsthand.rollout.agent import Limits, Policy, run_episode
 from firsthand.rollout.dialects import Message
 from firsthand.rollout.trace import Trace
 from firsthand.rollout.turn_text import Dialect
-from firsthand.tools.keys import redact
 from firsthand.tools.protocol import Budget, Context
 from firsthand.tools.scope import END, Scope
 from firsthand.tools.toolbox import Toolbox

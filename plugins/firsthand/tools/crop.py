@@ -13,14 +13,12 @@ from firsthand import clock
 from firsthand.tools.arguments import Arguments, Timestamp, moment
 from firsthand.tools.protocol import Context, Image, Outcome, WrongArguments
 from firsthand.tools.seeing import Sees
-from firsthand.tools.settings import NoSettings
+from firsthand.tools.settings import NoSettings as Settings
 from firsthand.tools.shared import Shared
 
 THINNEST = 20  # thousandths of a side; a thinner part has a shape that no processor takes
 Corner = Annotated[float, Field(ge=0, le=1000)]
 
-
-Settings = NoSettings
 GIVES_IMAGES = True
 NAME_IS_A_WORD = True
 

@@ -10,10 +10,9 @@ from firsthand import clock
 from firsthand.tools.arguments import Arguments, Range, span
 from firsthand.tools.protocol import Context, Outcome, WrongArguments
 from firsthand.tools.seeing import Sees
-from firsthand.tools.settings import NoSettings
+from firsthand.tools.settings import NoSettings as Settings
 from firsthand.tools.shared import Shared
 
-Settings = NoSettings
 GIVES_IMAGES = True
 NAME_IS_A_WORD = True
 

@@ -14,6 +14,7 @@ from firsthand.evals.run import server_of
 from firsthand.evals.run_folder import Folder, read
 from firsthand.evals.ways import Agent, DialectName, Run
 from firsthand.files import read_text
+from firsthand.llm import keys
 from firsthand.llm.ask_many import Pace, Summary
 from firsthand.llm.client import Settings
 from firsthand.llm.price import Price
@@ -22,7 +23,7 @@ from firsthand.rollout.episodes import Episode
 from firsthand.rollout.loop_file import Loop, read_loop
 from firsthand.rollout.prompt import STYLES, eval_row
 from firsthand.rollout.turn_text import Dialect
-from firsthand.tools import config, keys
+from firsthand.tools import config
 from firsthand.tools.toolbox import Toolbox
 
 
@@ -96,7 +97,7 @@ def choose(way: Agent, rows: dict[str, Question]) -> Chosen:
 def _read_episodes(
     way: Agent, folder: Folder, url: str, reader: Settings, pace: Pace, key: str | None, found: Summary
 ) -> None:
-    own_key = keys.read([way.summary_key_env])[0] if way.summary_key_env else None
+    own_key = keys.read_one(way.summary_key_env)
     read_by = summarise(
         read(folder.episodes, Episode).values(),
         folder.summary,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from firsthand.llm.faults import LONGEST_WAIT, Failed, Unavailable
 from firsthand.llm.price import Price
 from firsthand.tools.cassettes import Cassettes
-from firsthand.tools.keys import KeyPool
+from firsthand.tools.limits import KeyPool
 from firsthand.tools.protocol import Image
 
 SYSTEM_PROMPT = Path(__file__).with_name("system.txt").read_text().strip()

@@ -11,7 +11,7 @@ from firsthand.errors import UserError
 from firsthand.llm.faults import Unavailable, of_status
 from firsthand.llm.price import Price
 from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, RemoteBackend, Sight
-from firsthand.tools.keys import KeyPool
+from firsthand.tools.limits import KeyPool
 
 
 def require_client() -> None:
