@@ -12,7 +12,7 @@ from firsthand.chains.config import Config
 from firsthand.chains.teachers import ask_teacher
 from firsthand.data.questions import read_questions as read_eval
 from firsthand.data.read.rows import Rows
-from firsthand.errors import UserError
+from firsthand.errors import UserError, first_problem
 from firsthand.question import Question
 from firsthand.rollout import prompt
 from firsthand.rollout.episodes import EpisodesSummary
@@ -44,7 +44,7 @@ def _of_parquet(path: Path) -> list[Question]:
         try:
             questions.append(_question(row))
         except (ValidationError, KeyError, TypeError, ValueError) as error:
-            why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+            why = first_problem(error) if isinstance(error, ValidationError) else error
             raise UserError(f"{path}: row {number}: {why}; rows are those of `prompt.verl_row`") from None
     return questions
 

@@ -13,7 +13,7 @@ from openai import APIError, AsyncOpenAI
 
 from firsthand.errors import UserError
 from firsthand.evals.single_turn.as_written import ask_one
-from firsthand.llm.ask_many import progress, work_off
+from firsthand.llm.ask_many import work_off
 from firsthand.llm.client import BadAnswer, Settings, check_server, connect
 from firsthand.llm.messages import Prompted
 from firsthand.llm.row_log import RowLog
@@ -57,14 +57,12 @@ async def guessed(
         _check(log, tries, settings)
         failed: list[str] = []
         await check_server(client, settings.model)
-        with progress(len(tries), sum(one.id in log.rows for one in tries)) as bar:
 
-            def done(one: Try, result: dict[str, Any] | Exception) -> None:
-                if isinstance(result, Exception):
-                    failed.append(f"{one.id}: {result}")
-                bar.advance(bar.task_ids[0])
+        def done(one: Try, result: dict[str, Any] | Exception) -> None:
+            if isinstance(result, Exception):
+                failed.append(f"{one.id}: {result}")
 
-            await work_off(tries, answer, log, FAULTS, concurrency=CONCURRENCY, done=done)
+        await work_off(tries, answer, log, FAULTS, concurrency=CONCURRENCY, done=done)
         if failed:
             what = f"{len(failed)} of {len(tries)} bare questions have no answer ({failed[0]})"
             raise UserError(f"{what}; run it again: what was answered is kept in {cache}")

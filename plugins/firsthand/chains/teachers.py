@@ -16,12 +16,12 @@ from typing import Any
 from firsthand.chains.config import Config, Scripted
 from firsthand.errors import UserError
 from firsthand.files import read_text
+from firsthand.llm import keys
 from firsthand.llm.ask_many import Pace
 from firsthand.question import Question
 from firsthand.rollout import prompt
 from firsthand.rollout.dialects import Message, chat_tools
 from firsthand.rollout.episodes import AgentSettings, EpisodesSummary, Served, Task, run_episodes, run_served
-from firsthand.tools import keys
 from firsthand.tools.toolbox import Toolbox
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -38,7 +38,7 @@ async def ask_teacher(config: Config, questions: list[Question], toolbox: Toolbo
     if teacher.functions and "terminate" not in toolbox.names:
         raise UserError(f"{config.tools}: has no tool terminate, with which a teacher answers; add `terminate:`")
     pace = Pace(config.concurrency, teacher.retries, teacher.timeout)
-    served = Served(teacher.server, teacher.model, pace, keys.read([teacher.key_env])[0] if teacher.key_env else None)
+    served = Served(teacher.server, teacher.model, pace, keys.read_one(teacher.key_env))
     tools = hinted(toolbox.schemas()) if teacher.functions else chat_tools(teacher.dialect, toolbox.schemas())
     return await run_served(tasks, served, tools, toolbox, settings, config.out, teacher.price)
 

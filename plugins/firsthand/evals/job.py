@@ -16,12 +16,12 @@ from firsthand.errors import UserError
 from firsthand.evals.benchmarks import Benchmark
 from firsthand.evals.run_folder import Folder
 from firsthand.evals.ways import Run
+from firsthand.llm import keys
 from firsthand.llm.ask_many import Pace
 from firsthand.llm.client import only_model
 from firsthand.question import Question
 from firsthand.rollout.episodes import Served
 from firsthand.serving.vllm_server import vllm_server
-from firsthand.tools import keys
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Job:
     def server(self, media_root: Path | None = None) -> Iterator[Served]:
         """With a media root, a server that is started here may read the files below it."""
         run = self.run
-        pace, key = Pace(run.concurrency, run.retries, run.timeout), key_of(run.key_env)
+        pace, key = Pace(run.concurrency, run.retries, run.timeout), keys.read_one(run.key_env)
         if run.server is None and run.model is None:
             raise UserError("say --server URL, or --model FOLDER to have it served")
         if run.server:
@@ -69,7 +69,3 @@ class Job:
         extra = ["--allowed-local-media-path", str(media_root.resolve())] if media_root else []
         with vllm_server(model, str(model), self.folder.path / "vllm.log", run.max_model_len, extra) as url:
             yield Served(url, str(model), pace, key)
-
-
-def key_of(variable: str | None) -> str | None:
-    return keys.read([variable])[0] if variable else None

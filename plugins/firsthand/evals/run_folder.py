@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from firsthand import files
-from firsthand.errors import UserError
+from firsthand.errors import UserError, first_problem
 from firsthand.evals.benchmarks import SUITE, Benchmark
 from firsthand.evals.rows import Gold, Prediction
 from firsthand.evals.ways import AsWritten
@@ -48,7 +48,7 @@ class Folder:
         try:
             return Manifest.model_validate(files.read_json(path))
         except ValidationError as error:
-            raise UserError(f"{path}: not written by `firsthand eval run` ({error.errors()[0]['msg']})") from None
+            raise UserError(f"{path}: not written by `firsthand eval run` ({first_problem(error)})") from None
 
     @property
     def benchmark(self) -> Benchmark:
@@ -101,7 +101,7 @@ def golds_of(rows: Iterable[dict[str, Any]]) -> dict[str, Gold]:
             try:
                 golds[row["id"]] = Gold.model_validate(row)
             except ValidationError as error:
-                raise UserError(f"{row['id']}: {error.errors()[0]['msg']}; correct `answer` or `letters`") from None
+                raise UserError(f"{row['id']}: {first_problem(error)}; correct `answer` or `letters`") from None
     return golds
 
 
@@ -117,7 +117,6 @@ def read(path: Path, model: type[Row]) -> dict[str, Row]:
         try:
             row = model.model_validate_json(line)
         except ValidationError as error:
-            why = error.errors()[0]["msg"]
-            raise UserError(f"{path}:{number}: not a row of `firsthand eval run` ({why})") from None
+            raise UserError(f"{path}:{number}: not a row of `firsthand eval run` ({first_problem(error)})") from None
         rows[row.id] = row
     return rows

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from firsthand.errors import UserError
-from firsthand.llm.ask_many import Pace, Summary, progress, same_run, work_off
+from firsthand.llm.ask_many import Pace, Summary, same_run, work_off
 from firsthand.llm.client import check_server, connect
+from firsthand.llm.keys import redact
 from firsthand.llm.price import Price
 from firsthand.llm.reply_cache import key_of
 from firsthand.llm.row_log import RowLog
@@ -28,7 +29,6 @@ from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import Message
 from firsthand.rollout.trace import Trace
 from firsthand.rollout.turn_text import Dialect
-from firsthand.tools.keys import redact
 from firsthand.tools.protocol import Budget, Context
 from firsthand.tools.scope import END, Scope
 from firsthand.tools.toolbox import Toolbox
@@ -160,15 +160,9 @@ async def run_episodes(
         run.summary = EpisodesSummary(resumed=len(rows.rows), torn=rows.torn)
         for row in rows.rows.values():
             run.summary.count(row)
-        with progress(len(run.tasks), len(rows.rows)) as bar:
-
-            def done(task: Task, result: dict[str, Any] | Exception) -> None:
-                run.take(task, result)
-                bar.update(bar.task_ids[0], advance=1, note=run.summary.note)
-
-            # What a policy raises is a fault of the policy or its server: tools cannot fail in `run_episode`.
-            tasks = run.tasks.values()
-            await work_off(tasks, run.episode, rows, (Exception,), concurrency=concurrency, done=done)
+        # What a policy raises is a fault of the policy or its server: tools cannot fail in `run_episode`.
+        todo, faults = run.tasks.values(), (Exception,)
+        await work_off(todo, run.episode, rows, faults, concurrency=concurrency, done=run.take)
     return run.summary
 
 
@@ -250,7 +244,7 @@ class _Run:
             return 0.0
         return None if self.price is None else self.price.of(read, written)
 
-    def take(self, task: Task, result: dict[str, Any] | Exception) -> None:
+    def take(self, task: Task, result: dict[str, Any] | Exception) -> str:
         if isinstance(result, Exception):
             self.faults_in_a_row += not isinstance(result, UserError)  # a UserError is a fault of the question
             log.debug("%s", task.id, exc_info=result)
@@ -261,6 +255,7 @@ class _Run:
             self.faults_in_a_row = 0
             self.summary.asked += 1
             self.summary.count(result)
+        return self.summary.note
 
 
 def _why_not(task: Task, toolbox: Toolbox) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, field_validator
 
 from firsthand import files
-from firsthand.errors import UserError
+from firsthand.errors import UserError, problems
 from firsthand.rollout.agent import Limits
 from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.protocol import Budget
@@ -53,8 +53,7 @@ class Loop(Turns):
         try:
             return cls.model_validate(settings)
         except ValidationError as error:
-            problems = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-            raise UserError(f"{what}: {'; '.join(problems)}") from None
+            raise UserError(f"{what}: {'; '.join(problems(error))}") from None
 
 
 def read_loop(path: Path, name: str) -> Loop:

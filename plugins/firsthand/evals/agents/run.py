@@ -6,10 +6,11 @@ from firsthand.errors import UserError
 from firsthand.evals.agents.ask import ask, in_dialect, tasks_of
 from firsthand.evals.agents.forced import force
 from firsthand.evals.agents.summary import summarise
-from firsthand.evals.job import Job, key_of
+from firsthand.evals.job import Job
 from firsthand.evals.run_folder import read
 from firsthand.evals.ways import Agent
 from firsthand.files import read_text
+from firsthand.llm import keys
 from firsthand.llm.ask_many import Summary
 from firsthand.llm.client import Settings
 from firsthand.llm.price import Price
@@ -80,5 +81,5 @@ def choose(way: Agent, rows: list[Question]) -> tuple[list[Question], Loop]:
 
 def _reader(way: Agent, served: Served) -> Served:
     """The server of the summary model. The agent's key goes to the agent's own server alone."""
-    key = key_of(way.summary_key_env) or (None if way.summary_server else served.key)
+    key = keys.read_one(way.summary_key_env) or (None if way.summary_server else served.key)
     return served._replace(url=way.summary_server or served.url, key=key)
