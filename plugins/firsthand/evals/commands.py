@@ -232,13 +232,10 @@ def crossval(
     """
     import shlex
 
-    from rich.console import Console
-
     from firsthand.data.questions import read_questions
     from firsthand.evals.crossval import Setting
     from firsthand.evals.crossval import crossval as cross_validate
     from firsthand.evals.tables import print_scores
 
-    root = media_root or rows.parent / "media"
-    setting = Setting(out, root, shlex.split(asking), Console())
+    setting = Setting(out, media_root or rows.parent / "media", shlex.split(asking))
     print_scores(*cross_validate(list(read_questions(rows).values()), recipes, folds, seed, setting))

@@ -10,7 +10,7 @@ Every step is an ordinary command with files on disk: folds, recipes, merged mod
 import random
 import sys
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class Setting:
     out: Path
     media_root: Path
     asking: list[str]  # options of `firsthand eval run`
-    console: Console
+    console: Console = field(default_factory=Console)
 
 
 def crossval(

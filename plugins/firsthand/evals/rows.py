@@ -3,7 +3,7 @@
 One file may serve as both. Its messages are strict (`llm.messages`); a row may have any other key, to group by.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -65,20 +65,16 @@ def answers_of(path: Path) -> Path:
 def read_rows(path: Path | str, model: type[Row]) -> dict[str, Row]:
     """The rows of a JSONL file by id, in order; the first bad or repeated row is an error that names row and key."""
     rows: dict[str, Row] = {}
-    for number, row in enumerate(_validated(path, model), 1):
+    for number, content in enumerate(read_jsonl(path), 1):
+        try:
+            row = model.model_validate(content)
+        except ValidationError as error:
+            first = max(error.errors(), key=lambda item: len(item["loc"]))  # deepest: content may also be a string
+            key = ".".join(map(str, first["loc"])) or "the row"
+            raise UserError(f"{path}: row {number}: {key}: {first['msg']}") from None
         if row.id in rows:
             raise UserError(f"{path}: row {number} repeats the id {row.id!r}; ids must be unique")
         rows[row.id] = row
     if not rows and model is not Prediction:
         raise UserError(f"{path}: no rows")
     return rows
-
-
-def _validated(path: Path | str, model: type[Row]) -> Iterator[Row]:
-    for number, row in enumerate(read_jsonl(path), 1):
-        try:
-            yield model.model_validate(row)
-        except ValidationError as error:
-            first = max(error.errors(), key=lambda item: len(item["loc"]))  # deepest: content may also be a string
-            key = ".".join(map(str, first["loc"])) or "the row"
-            raise UserError(f"{path}: row {number}: {key}: {first['msg']}") from None

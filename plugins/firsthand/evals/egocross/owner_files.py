@@ -87,17 +87,16 @@ def letter(row: dict[str, Any]) -> Any:
 
 def read_list(path: Path) -> list[dict[str, Any]]:
     """The objects of a .jsonl file, of the list in a .json file, or of the one member of a submission."""
-    content = _of_zip(path) if path.suffix == ".zip" else _of_json(path)
+    if path.suffix == ".jsonl":
+        content = list(files.read_jsonl(path))
+    else:
+        content = _of_zip(path) if path.suffix == ".zip" else files.read_json(path)
     if not isinstance(content, list):
         raise UserError(f"{path}: must be a list of objects, and is {type(content).__name__}")
     for row, item in enumerate(content, 1):
         if not isinstance(item, dict):
             raise UserError(f"{path}: row {row}: not an object")
     return content
-
-
-def _of_json(path: Path) -> Any:
-    return list(files.read_jsonl(path)) if path.suffix == ".jsonl" else files.read_json(path)
 
 
 def _of_zip(path: Path) -> Any:

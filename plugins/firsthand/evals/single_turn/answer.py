@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import re
 from dataclasses import asdict, dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +104,7 @@ def typed_prompt(question: Question) -> str:
     kind = question.labels.get("question_type")
     if not kind:
         raise UserError(f"{question.id}: no question_type, so no prompt for it; use --prompts plain")
-    return _prompt(question.style, kind)
-
-
-@cache
-def _prompt(style: str, kind: str) -> str:
-    path = PROMPTS / style / f"{kind.replace(' ', '_').replace('-', '_')}.txt"
+    path = PROMPTS / question.style / f"{kind.replace(' ', '_').replace('-', '_')}.txt"
     if not path.is_file():
         raise UserError(f"no prompt for questions of type {kind!r}; use --prompts plain, or write {path}")
     return path.read_text().strip()
