@@ -11,9 +11,9 @@ what the environment wrote can then never be taken for the model's answer.
   (it takes "Apple, so D" for an A and refuses a B between line breaks).
 - `firsthand`: `paper` with a little for evidence and for economy, both only when the letter is right.
 
-Evidence is the share of the target times that a record, a stretch of video or a frame touches which a call brought
-back. What lasts more than `longest` seconds is not evidence, as in the benchmarks of agents: a record of a whole day
-does not show when something happened.
+Evidence is the share of the target times that are touched by a record, a stretch of video or a frame that a call
+brought back. What lasts more than `longest` seconds is not evidence, as in the benchmarks of agents: a record of a
+whole day does not show when something happened.
 """
 
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ def economy(sample: Sample) -> float:
 
 @PARTS.part
 def unreadable(sample: Sample) -> float:
-    """1 where there is no letter."""
+    """1 without a letter."""
     return sample.trace.letter is None
 
 

@@ -3,12 +3,12 @@
 It is strict and never guesses. The answer stands in the last complete `<answer>...</answer>`: an opening tag and its
 closing tag, in lower case, with no other answer tag between them. Inside, after stripping white space, there is one
 letter: alone, with a full stop (`B.`) or in parentheses (`(B)`). Anything else is None, and so is a text without the
-tags. A letter in the middle of a sentence is not an answer: to pick one out of "not A but B" would be a coin toss, and
-it would then be rewarded. An open question has no letters, so no answer to it is ever read as a letter.
+tags. A letter in the middle of a sentence is not an answer: picking one out of "not A but B" would be a coin toss, and
+the toss would be rewarded. An open question has no letters, so no answer to it is ever read as a letter.
 
 Two forms are allowed because they leave no doubt about the letter that is meant. A lower-case letter is read as its
 capital, unless the question has both. The full-width forms of Chinese text (`Ｂ`, `（Ｂ）`, `Ｂ。`) are read as their
-ASCII twins. Everything is linear in the length of the text, whatever the text is.
+ASCII twins. The time is linear in the length of any text.
 
 Some benchmarks ask for a bare letter and no tags. `extract_letter` reads those: the tag where there is one, else a JSON
 object with a `prediction`, else one line that is a letter or an option copied whole (`B. the cup`).

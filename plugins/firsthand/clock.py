@@ -8,9 +8,9 @@ against a query time is exact. Outside there are three spellings of it:
 - `{"date": "DAY1", "time": "11210217"}` in questions;
 - `{"date": 1, "start_time": 9300000}` in memory records, whole numbers that have lost their leading zeros.
 
-What people wrote into annotations by hand is read by two functions only, `query_time` and `target_spans`, by rules that
-stand there; what no rule reads is an error that shows it. A video without a date has elapsed time on the same scale:
-it begins at DAY1_00000000, for every tool alike.
+Two functions read what people wrote into annotations by hand: `query_time` and `target_spans`, by the rules in their
+docstrings. What no rule covers is an error that shows the text. A video without a date has elapsed time on the same
+scale: it begins at DAY1_00000000 for every tool.
 """
 
 import math
@@ -26,7 +26,7 @@ CLIP = 30  # seconds in a clip of EgoLife
 HOUR = 3600
 LEVELS = {"30s": CLIP, "10min": 600, "1hour": HOUR, "1day": DAY}  # memory level -> seconds it covers at most
 SEARCHES = ("week", "day", "hour")  # what an agent may search
-SHOWS = LEVELS["10min"]  # seconds; whoever is told about a longer stretch has found nothing in it
+SHOWS = LEVELS["10min"]  # seconds; a longer stretch does not show when something happened
 
 _STAMP = re.compile(r"DAY(\d{1,4})_(\d{8}|\d{6})", re.IGNORECASE | re.ASCII)
 _WRITTEN = r"(?:DAY\s*(\d{1,4})[\s_]*)?(\d{6,})"
@@ -109,7 +109,7 @@ def target_spans(value: Any) -> list[tuple[float, float]]:
     `value` is text, a number, or any nesting of lists and of `{"date": ..., <any other keys>: times}`. In text a dash
     makes a range; other separators, or none at all, make a list. A time without its own day has the one before it in
     its range, or that of its `date`. Reversed ends are exchanged. Of a run of digits every eight are one time, and the
-    few left over a slip of the pen; six have no frame, seven lost a leading zero, and a frame above 19 counts as 0.
+    few left over are a typing mistake; six have no frame, seven lost a leading zero, and a frame above 19 counts as 0.
     """
     try:
         spans = list(_spans(value, None))
@@ -221,7 +221,7 @@ def search_window(level: str, start: float | None, query: float | None) -> tuple
     one that begins at `start`, over the full hour and over midnight.
     """
     if level not in SEARCHES:
-        raise UserError(f"{level!r} is no level of search; choose one of {', '.join(SEARCHES)}")
+        raise UserError(f"{level!r} is not a level of search; choose one of {', '.join(SEARCHES)}")
     latest = math.inf if query is None else query
     if level == "week":
         return midnight(1), latest

@@ -72,6 +72,11 @@ def write_jsonl(path: Path | str, rows: Iterable[Any]) -> None:
     write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
+def storable(text: str) -> str:
+    """JSON can spell half a surrogate pair, which UTF-8, and so no file, can hold; a `?` takes its place."""
+    return text.encode(errors="replace").decode()
+
+
 def read_text(path: Path | str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1  # for workers that are one process and may end at once
 
-# The end of its input means that whoever started it is gone. Then the group may end by itself, for a while.
+# Its input ends when the process that started it is gone. Then the group has some time to end by itself.
 GUARD = """
 while read -r _; do :; done
 kill -s TERM -- "-$1" 2>/dev/null

@@ -1,4 +1,4 @@
-"""A question about first-person video, from whatever data set, and a solved one.
+"""A question about first-person video, from any data set, and a solved one.
 
 Media are paths relative to a media root, never bytes. A video that is already sampled is a list of frames with its true
 rate, or images with the time of each. A video file is sampled as the recipe says.

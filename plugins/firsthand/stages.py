@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from firsthand import files, processes
 from firsthand.errors import UserError
 from firsthand.processes import tail
+from firsthand.progress import progress_bar
 
 Watch = Callable[[], tuple[int, int, str]]  # steps done, steps in all, a few words
 
@@ -128,14 +128,10 @@ def _run(stage: Stage, log: Path, console: Console) -> None:
 
 
 def _follow(stage: Stage, child: subprocess.Popen, console: Console) -> None:
-    columns = [
-        TextColumn("  {task.description}"), BarColumn(30), TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-    ]  # fmt: skip
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("starting", total=None)
+    with progress_bar(console=console, transient=True) as progress:
+        task = progress.add_task("  starting", total=None)
         while child.poll() is None:
             if stage.watch:
                 done, total, words = stage.watch()
-                progress.update(task, completed=done, total=total or None, description=words or "starting")
+                progress.update(task, completed=done, total=total or None, description=f"  {words or 'starting'}")
             time.sleep(0.3)

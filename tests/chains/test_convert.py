@@ -147,7 +147,7 @@ def test_chains_are_never_overwritten(chains, tmp_path) -> None:
 def test_where_there_is_no_chain_nothing_is_written(record, question, tmp_path) -> None:
     empty, out = tmp_path / "empty.jsonl", tmp_path / "sft.json"
     empty.write_text("")
-    assert "there is no chain to make rows from" in run(empty, "--sft", out, "--raw", tmp_path / "raw", code=1)
+    assert "no chain is left to make rows from" in run(empty, "--sft", out, "--raw", tmp_path / "raw", code=1)
     bad = record((question("bad"), [ANSWER.replace("B", "C")]))
     assert f"the first: {bad}: row 1: bad: its answer is wrong" in run(bad, "--sft", out, code=1)
     assert not out.exists() and not (tmp_path / "raw").exists()
@@ -182,7 +182,7 @@ def test_questions_that_no_agent_can_be_asked(tmp_path, question, changes, why) 
 
 def test_a_table_that_is_none_or_of_other_rows(tmp_path, question) -> None:
     (tmp_path / "a.parquet").write_text("x")
-    with pytest.raises(UserError, match="cannot be read as parquet"):
+    with pytest.raises(UserError, match="not a readable parquet file"):
         read_questions(tmp_path / "a.parquet")
     row = verl_row(question("q1"), 0)
     row["prompt"][-1]["content"] += "\nThink."

@@ -252,7 +252,7 @@ def test_kill_9_in_mid_run(configure, server, question) -> None:
         ({"use": ["rag", "video"]}, "has no tool video"),
         ({"use": ["rag"]}, "has no tool terminate"),
         ({"questions": "none.jsonl"}, "none.jsonl: no such file"),
-        ({"tools": "none.yaml"}, "none.yaml: No such file"),
+        ({"tools": "none.yaml"}, "none.yaml: no such file"),
         ({"teacher": {"kind": "openai", "model": "x"}}, "teacher.server: Field required"),
         ({"teacher": {"kind": "oracle"}}, "teacher: Input tag 'oracle'"),
     ],

@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from firsthand import clock
+from firsthand.llm import keys
 from firsthand.llm.price import Price
-from firsthand.tools import keys
 from firsthand.tools.backends.openai import OpenAIBackend
-from firsthand.tools.limits import Breaker, Guard, RateLimit
-from firsthand.tools.protocol import Budget
+from firsthand.tools.limits import Breaker, Guard, KeyPool, RateLimit
+from firsthand.tools.protocol import Budget, Image
 from firsthand.tools.scope import Scope
 from firsthand.tools.serve.server import Limits, build
 from firsthand.tools.toolbox import Toolbox
@@ -38,10 +38,10 @@ def deadline(request: pytest.FixtureRequest) -> float:
 def served(serve, proxy, deadline: float, jpeg: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A client of the served tool, and its toolbox; the tool sees one red frame."""
     monkeypatch.setenv("CHAOS_KEY", KEY)
-    pool = keys.KeyPool("chaos", keys.read(["CHAOS_KEY"]), RateLimit(tmp_path / "limits.sqlite", 1e6, burst=10_000))
-    backend = OpenAIBackend(proxy.url, "seer", pool, max_tokens=16, price=Price())
-    frame = SimpleNamespace(moment=clock.parse(LOOK["timestamp"]), jpeg=lambda pixels=None: jpeg)
-    environment: Any = SimpleNamespace(frame=lambda *_: frame, is_recorded=lambda *_: True)
+    pool = KeyPool("chaos", keys.read(["CHAOS_KEY"]), RateLimit(tmp_path / "limits.sqlite", 1e6, burst=10_000))
+    backend = OpenAIBackend("seer", pool, max_tokens=16, price=Price(), base_url=proxy.url)
+    image = Image(jpeg, clock.parse(LOOK["timestamp"]))
+    environment: Any = SimpleNamespace(image=lambda *_: image, is_recorded=lambda *_: True)
     guard = Guard(retries=2, backoff=0.01, breaker=Breaker(faults=1000))
     toolbox = Toolbox([Vlm(environment, backend, max_pixels=4096)], {"vlm": guard})
     app = build(toolbox, Scope.of("A1_JAKE", "end"), Limits(budget=Budget(seconds=deadline)))

@@ -282,21 +282,21 @@ CASES: dict[str, Wrong] = {
     "whose prompt": Wrong("data show rows.json 1", "rows.json", [GOOD], ("whose prompt?", "--model")),
     # submit
     "template": submitted(
-        [], "t.json", "1 ids stand there twice: 4", "1 of the 957 ids are missing: 5", wanted=template(id=4)
+        [], "t.json", "1 ids are given twice: 4", "1 of the 957 ids are missing: 5", wanted=template(id=4)
     ),
     "keys of a template": submitted([], "t.json", "row 5: keys are", wanted=template(note=1)),
     "spelling": submitted(
         [], "t.json", "id 5: dataset 'EgoDog'", "officially 'CholecTrack20'", wanted=template(dataset="EgoDog")
     ),
     "unknown question": submitted([{"id": 958, "answer": "A"}], "p.json", "row 1: id 958 is not in the template"),
-    "letter": submitted([{"id": 4, "answer": "E"}], "p.json", "row 1: answer 'E' is none of A, B, C, D"),
+    "letter": submitted([{"id": 4, "answer": "E"}], "p.json", "row 1: answer 'E' is not one of A, B, C, D"),
     "twice": submitted([{"id": 4, "answer": "A"}] * 2, "p.json", "row 2: id 4 a second time"),
     "holes": submitted([{"id": 4, "answer": "A"}], "p.json: 956 of 957 questions have no letter", "--unanswered A"),
     "no zip to write": submitted([], "s.json", "call it submission.zip", words="--out s.json"),
     # score
     "no zip": scored("m.zip", b"zip", "m.zip: not a zip with predictions.json"),
     "no predictions": Wrong("eval score egocross gone.zip --answers a.json", "a.json", [], ("gone.zip: no such file",)),
-    "id of no question": scored("m.json", [{"id": "x", "answer": "A"}], "m.json: id 'x'", "no official id"),
+    "id of no question": scored("m.json", [{"id": "x", "answer": "A"}], "m.json: id 'x'", "not an official id"),
     "prediction twice": scored("m.json", [{"id": 1, "answer": "A"}] * 2, "m.json: id '1'", "given twice"),
     "log of another command": scored(
         "m.jsonl", b'{"id": "1", "output": "B", "letter": "B"}\n', "m.jsonl", "firsthand eval run egocross"

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from firsthand.cli import app
 from firsthand.errors import UserError
 from firsthand.evals.benchmarks import SUITE, Benchmark
 from firsthand.evals.commands import execute
@@ -11,17 +13,28 @@ from firsthand.evals.metrics import CHOICE
 from firsthand.evals.rows import Gold, Prediction
 from firsthand.evals.run_folder import of_file
 from firsthand.evals.ways import AsWritten, Run
-from firsthand.files import read_json, write_jsonl
+from firsthand.files import read_json, read_jsonl, write_jsonl
 
 
 class Partly:
     """1 for the right letter and a half for another one; a reply without a letter cannot be read."""
 
     name = "partly"
+    needs_letters = True
 
     def value(self, answer: Prediction, gold: Gold) -> float | None:
         letter = answer.choice(gold.letters)
         return None if letter is None else 1.0 if letter == gold.answer else 0.5
+
+
+class Words:
+    """1 where the answer stands in the output."""
+
+    name = "words"
+    needs_letters = False
+
+    def value(self, answer: Prediction, gold: Gold) -> float | None:
+        return float(gold.answer in answer.output)
 
 
 @pytest.fixture
@@ -75,3 +88,26 @@ def test_a_row_that_cannot_be_used_is_said_before_anything_is_asked(
     write_jsonl(path, rows)
     execute(benchmark, run)
     assert len(server.requests) == 2
+
+
+def test_open_questions_are_scored_by_metrics_that_need_no_letters(answered, make_questions) -> None:
+    rows = [make_questions.question("q1"), make_questions.question("q2") | {"letters": "", "answer": "so"}]
+    scores, _ = answered(make_questions(*rows), CHOICE, Words())
+    assert {name: (score["n"], score["correct"]) for name, score in scores.items()} == {
+        "answer": (1, 1),
+        "answer: words": (2, 2),
+    }
+
+
+def test_open_questions_that_no_metric_can_score_are_refused(server, make_questions, tmp_path: Path) -> None:
+    rows = make_questions(make_questions.question("q1"), make_questions.question("q2") | {"letters": ""})
+    run = Run(out=tmp_path / "run", server=server.url, model="tiny")
+    with pytest.raises(UserError, match=r"questions\.jsonl: row 2: q2 is an open question"):
+        execute(of_file(rows), run)
+    assert not server.requests and not run.out.exists()
+    ask = ["eval", "ask", rows, "--server", server.url, "--model", "tiny", "--out", tmp_path / "answers.jsonl"]
+    assert CliRunner().invoke(app, list(map(str, ask))).exit_code == 0
+    assert [row["letter"] for row in sorted(read_jsonl(tmp_path / "answers.jsonl"), key=str)] == ["B", None]
+    score = ["eval", "score", tmp_path / "answers.jsonl", "--answers", rows]
+    done = CliRunner().invoke(app, list(map(str, score)))
+    assert done.exit_code == 1 and "row 2: q2 is an open question" in " ".join(done.output.split())

@@ -17,10 +17,10 @@ from firsthand import clock
 from firsthand.errors import UserError
 from firsthand.llm.price import read_prices
 from firsthand.media.extract import extract
+from firsthand.memory.asking import report
 from firsthand.memory.building import Built, Model, Settings, build, build_on_ray
 from firsthand.memory.jobs import find_jobs
 from firsthand.memory.store import Store
-from firsthand.memory.usage import report
 
 COUNTS = {"30s": 26, "10min": 3, "1hour": 2, "1day": 2}  # of each person of `captions`
 CALLS = 2 + 1 + 0 + 0  # of the first day; the second has one clip alone

@@ -68,7 +68,7 @@ def test_the_rule_is_that_of_the_toy_week(tmp_path: Path) -> None:
     for one in read(find(tmp_path, problems), problems):
         by_level.setdefault((one.source, one.level), []).append(one)
     sources = {source for source, _ in by_level}
-    assert len(sources) == 2 and not problems.found
+    assert len(sources) == 2 and not problems
     for source in sources:
         finer = by_level[source, "30s"]
         for level in FINE_TO_COARSE[1:]:

@@ -24,9 +24,9 @@ def write(path: Path, rows: object) -> Path:
     return path
 
 
-def read_all(folder: Path) -> tuple[list[Record], list[tuple[str, int, str]]]:
+def read_all(folder: Path) -> tuple[list[Record], list[str]]:
     problems = Problems()
-    return list(read(find(folder, problems), problems)), problems.found
+    return list(read(find(folder, problems), problems)), problems
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_times_that_lost_their_zeros_and_records_over_midnight(tmp_path) -> None
 
 
 BAD = [
-    ("no record", "is no record"),
+    ("no record", "is not a record"),
     ({"date": 1, "start_time": 0}, "lacks generated_text, end_time"),
     (row(11600000, 11003000), "does not exist"),
     (row(None, 11003000), "is not a time"),
@@ -94,15 +94,15 @@ def test_a_bad_record_is_listed_and_the_rest_is_read(tmp_path) -> None:
     path = write(tmp_path / "P_30s.json", [row(9000000, 9003000), *(bad for bad, _ in BAD), row(9003000, 9010000)])
     records, problems = read_all(tmp_path)
     assert [clock.time(one.start) for one in records] == ["09000000", "09003000"]
-    for (file, index, reason), (number, (_, expected)) in zip(problems, enumerate(BAD, 1), strict=True):
-        assert (file, index) == (str(path), number) and expected in reason
+    for line, (number, (_, expected)) in zip(problems, enumerate(BAD, 1), strict=True):
+        assert line.startswith(f"{path}[{number}]: ") and expected in line
 
 
 @pytest.mark.parametrize("content", ["{", "", "[1", '{"a": 1}', "\x00"])
 def test_a_file_that_is_no_list_is_listed(tmp_path, content) -> None:
-    write(tmp_path / "P_10min.json", content)
-    records, [(_, index, reason)] = read_all(tmp_path)
-    assert records == [] and index == -1 and ("not valid JSON" in reason or "not a list" in reason)
+    path = write(tmp_path / "P_10min.json", content)
+    records, [line] = read_all(tmp_path)
+    assert records == [] and line.startswith(f"{path}: ") and ("not valid JSON" in line or "not a list" in line)
 
 
 def test_import_writes_what_it_can_and_says_what_it_could_not(database, tmp_path) -> None:
@@ -114,7 +114,7 @@ def test_import_writes_what_it_can_and_says_what_it_could_not(database, tmp_path
     write(database / "older/A1_JAKE_1day.json", [])
     run = CliRunner().invoke(app, ["import", str(database), "--out", str(out)])
     assert run.exit_code == 1 and Store(out).count == 9
-    for line in ("A1_JAKE_30s.json[0]: generated_text", "notes.json: is named as no memory", "repeats A1_JAKE 1day"):
+    for line in ("A1_JAKE_30s.json[0]: generated_text", "notes.json: its name is not", "repeats A1_JAKE 1day"):
         assert line in run.output
     assert "3 files or records could not be read" in run.output
 

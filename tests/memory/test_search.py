@@ -162,11 +162,11 @@ def test_hostile_keywords_are_words_like_any_other(build, week, keyword: str) ->
 
 def test_wrong_settings_are_named(build, week) -> None:
     store = build(week)
-    with pytest.raises(UserError, match="'year' is none of week, day, hour"):
+    with pytest.raises(UserError, match="'year' is not one of week, day, hour"):
         look(store, "year", None, None)
     with pytest.raises(UserError, match="holds no 'B'"):
         Searcher(store).search("week", ["x"], None, None, "B")
-    with pytest.raises(UserError, match="'best' is none of"):
+    with pytest.raises(UserError, match="'best' is not one of"):
         Searcher(store, "best")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="firsthand memory embed"):
         Searcher(store, "dense")

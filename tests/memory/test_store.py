@@ -69,7 +69,7 @@ def test_files_that_are_no_memory_are_named(tmp_path: Path, content: bytes | Non
         sqlite3.connect(path).execute("CREATE TABLE facts(name, value)")
     else:
         path.write_bytes(content)
-    with pytest.raises(UserError, match=r"other\.sqlite is no firsthand memory"):
+    with pytest.raises(UserError, match=r"other\.sqlite is not a firsthand memory"):
         Store(path)
     with pytest.raises(UserError, match="no such memory"):
         Store(tmp_path / "missing.sqlite")

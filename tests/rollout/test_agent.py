@@ -6,8 +6,9 @@ import json
 import pytest
 from pydantic import BaseModel, ConfigDict
 
+from firsthand.llm.faults import Unavailable
 from firsthand.rollout.agent import LAST_TURN, NO_RESULT, Limits, Reply, run_episode
-from firsthand.tools.protocol import BlockedByTime, Budget, Context, Outcome, Unavailable
+from firsthand.tools.protocol import BlockedByTime, Budget, Context, Outcome
 from firsthand.tools.toolbox import Toolbox
 
 CONTEXT = Context("A1_JAKE", 100000.0, budget=Budget(seconds=0.3))

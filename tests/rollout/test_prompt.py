@@ -77,12 +77,6 @@ def test_the_tools_of_ego_r1_are_those_of_the_toolbox() -> None:
     }
 
 
-def test_other_tools_can_be_told() -> None:
-    text = prompt.system("ego_r1", [{"name": "crop", "parameters": {}}])
-    assert '{"name": "crop", "parameters": {}}' in text and '"name": "video_llm"' not in text
-    assert prompt.system("choice", [{"name": "crop"}]) == prompt.system("choice")
-
-
 def test_the_example_of_a_call_can_be_read() -> None:
     example = prompt.system("ego_r1").splitlines()[-1]
     call = read_action(example, "ego_r1")

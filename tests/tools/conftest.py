@@ -18,5 +18,5 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> Path:
     extract(out, out / "store", fps=2.0, workers=1)
     problems = Problems()
     Store.build(out / "memory.sqlite", read(find(out / "memory", problems), problems))
-    assert not problems.found
+    assert not problems
     return out

@@ -13,14 +13,14 @@ import pytest
 
 from firsthand import clock
 from firsthand.errors import UserError
+from firsthand.llm.faults import Busy, Failed, Unavailable, retry_after
 from firsthand.llm.price import Price
 from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, Backend, Sight
 from firsthand.tools.backends.gemini import GeminiBackend
-from firsthand.tools.backends.openai import OpenAIBackend, retry_after
-from firsthand.tools.backends.oracle import OracleBackend, told
-from firsthand.tools.keys import KeyPool
-from firsthand.tools.limits import RateLimit
-from firsthand.tools.protocol import Busy, Failed, Image, Unavailable
+from firsthand.tools.backends.openai import OpenAIBackend
+from firsthand.tools.backends.oracle import OracleBackend, shown
+from firsthand.tools.limits import KeyPool, RateLimit
+from firsthand.tools.protocol import Image
 
 SIGHT = Sight("Who is there?", (Image(b"one", 86400.0), Image(b"two", 86401.0)), "A1_JAKE", 86400.0, 86401.0)
 PRICE = Price(prompt=2.0, completion=10.0)
@@ -77,7 +77,7 @@ def pool(folder: Path, *secrets: str) -> KeyPool:
 
 
 def openai(service: Service, keys: KeyPool) -> OpenAIBackend:
-    return OpenAIBackend(f"{service.url}/v1", "model", keys, max_tokens=64, price=PRICE)
+    return OpenAIBackend("model", keys, max_tokens=64, price=PRICE, base_url=f"{service.url}/v1")
 
 
 def ask(backend: Backend, times: int = 1) -> Answer:
@@ -260,7 +260,7 @@ CLIP = {
     ],
 )  # fmt: skip
 def test_the_oracle_sees_no_end_of_an_event_before_it_comes(start: int, end: int, happened: list[str]) -> None:
-    assert told(CLIP, CLIP["from"] + start, CLIP["from"] + end)[2:] == happened  # type: ignore[operator]
+    assert shown(CLIP, CLIP["from"] + start, CLIP["from"] + end)[2:] == happened  # type: ignore[operator]
 
 
 def test_the_oracle_tells_what_lies_in_the_range_and_what_is_asked(tmp_path: Path) -> None:

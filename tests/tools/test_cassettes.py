@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from firsthand.tools import keys
+from firsthand.llm import keys
+from firsthand.llm.faults import Unavailable
 from firsthand.tools.backends.base import Answer, Recorded, Sight
 from firsthand.tools.cassettes import Cassettes, Mode, NotRecorded
-from firsthand.tools.protocol import Image, Unavailable
+from firsthand.tools.protocol import Image
 
 REQUEST = {"model": "m", "question": "who?", "media": [[1.0, "abc"]]}
 

@@ -75,7 +75,7 @@ def test_a_backend_that_no_tool_uses_needs_no_key(week: Path, tmp_path: Path) ->
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="No such file"):
+    with pytest.raises(UserError, match="no such file"):
         config.load(tmp_path / "none.yaml")
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from firsthand.llm.faults import Busy, Unavailable
 from firsthand.tools.limits import Breaker, Guard, Paused, RateLimit
-from firsthand.tools.protocol import Busy, Unavailable, WrongArguments
+from firsthand.tools.protocol import WrongArguments
 
 
 class Time:

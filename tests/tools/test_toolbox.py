@@ -13,19 +13,17 @@ from hypothesis import strategies as st
 from PIL import Image as Picture
 from pydantic import Field
 
+from firsthand.llm.faults import Busy, Failed, Unavailable
 from firsthand.tools import text
 from firsthand.tools.arguments import Arguments
 from firsthand.tools.limits import Breaker, Guard
 from firsthand.tools.protocol import (
     BlockedByTime,
     Budget,
-    Busy,
     Context,
-    Failed,
     Image,
     Outcome,
     Status,
-    Unavailable,
     WrongArguments,
 )
 from firsthand.tools.toolbox import Toolbox

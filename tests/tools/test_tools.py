@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from PIL import Image as Picture
 
 from firsthand import clock, files
+from firsthand.llm.faults import Unavailable
 from firsthand.tools import config
 from firsthand.tools.backends.base import Answer, Sight
 from firsthand.tools.crop import Crop, crop
 from firsthand.tools.environment import Environment
 from firsthand.tools.frames import Frames
-from firsthand.tools.protocol import Budget, Context, Outcome, Unavailable
+from firsthand.tools.protocol import Budget, Context, Outcome
 from firsthand.tools.toolbox import Toolbox
 from firsthand.tools.video_llm import PIECE, VideoLlm, pieces
 from firsthand.tools.vlm import Vlm

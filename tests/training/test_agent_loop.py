@@ -14,7 +14,8 @@ from PIL import Image as PilImage
 from pydantic import BaseModel
 
 from firsthand.errors import UserError
-from firsthand.tools.protocol import Context, Image, Outcome, Unavailable
+from firsthand.llm.faults import Unavailable
+from firsthand.tools.protocol import Context, Image, Outcome
 from firsthand.tools.toolbox import Toolbox
 
 pytest.importorskip("verl")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
-from firsthand.errors import UserError
+from firsthand.errors import UserError, first_problem
 from firsthand.files import read_jsonl
 from firsthand.question import Question, Solved, Step, StyleName
 from firsthand.rollout.episodes import Episode
@@ -41,14 +41,13 @@ def read_chains(paths: Iterable[Path]) -> Iterator[Chain]:
                 _Recorded.model_validate(row)
                 yield Chain(Episode.model_validate(row), path, number)
             except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(map(str, first["loc"])) or "the row"
+                why = first_problem(error, "the row")
                 hint = "chains come from `firsthand cott generate`"
-                raise UserError(f"{path}: row {number}: {where}: {first['msg']}; {hint}") from None
+                raise UserError(f"{path}: row {number}: {why}; {hint}") from None
 
 
 def spare(chains: Iterable[Path], *outs: Path) -> None:
-    """Refuses to write over the files of chains that are read: somebody paid for them."""
+    """Refuses to write over a file of chains that is read: its calls were paid for."""
     read = {path.resolve() for path in chains}
     for out in outs:
         if out.resolve() in read:

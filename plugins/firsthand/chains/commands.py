@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-ABOUT = "Chains of tool calls: a teacher writes them, rules keep the good ones, training rows come out."
-app = typer.Typer(no_args_is_help=True, help=ABOUT)
+from firsthand.errors import UserError
 
-
-@app.callback(help=ABOUT)
-def main() -> None: ...
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Chains of tool calls: a teacher writes them, rules keep the good ones, training rows come out.",
+)
 
 
 @app.command()
@@ -78,7 +78,6 @@ def filter_(
     from firsthand.chains import guesses as guessing
     from firsthand.data.leaks.guard import load
     from firsthand.data.questions import read_questions
-    from firsthand.errors import UserError
 
     if unknown := set(skip or ()) - set(rules.NAMES):
         raise UserError(f"--skip {unknown.pop()}: no such rule; rules: {', '.join(rules.NAMES)}")
@@ -114,11 +113,10 @@ def stats(
     from firsthand.chains.chain import read_chains
     from firsthand.chains.show import show, write_page
     from firsthand.chains.stats import measure
-    from firsthand.errors import UserError
 
     found = measure(chain.episode for chain in read_chains(chains))
     if not found.chains:
-        raise UserError(f"{', '.join(map(str, chains))}: there is no chain")
+        raise UserError(f"{', '.join(map(str, chains))}: no chains in there")
     show(found)
     if html:
         write_page(found, title, html)
@@ -145,7 +143,6 @@ def convert(
     """
     from firsthand.chains import convert as converting
     from firsthand.chains.chain import read_chains, spare
-    from firsthand.errors import UserError
     from firsthand.rollout.prompt import AGENT_STYLES, STYLES
     from firsthand.tools.config import load
 

@@ -2,7 +2,7 @@
 the file."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -37,6 +37,12 @@ class Server(Strict):
     retries: int = Field(default=6, ge=0)  # after connection faults, 429 and 5xx
     timeout: float = Field(default=300.0, gt=0)
 
+    @property
+    def agent(self) -> dict[str, Any]:
+        """What `AgentSettings` says of it."""
+        dialect, sampling = "native" if self.functions else self.dialect, self.sampling.model_dump(exclude_none=True)
+        return {"model": self.model, "dialect": dialect, "sampling": sampling, "functions": self.functions}
+
 
 class Scripted(Strict):
     """A Python object that is called with each `rollout.episodes.Task` and gives a `rollout.agent.Policy`."""
@@ -44,6 +50,10 @@ class Scripted(Strict):
     kind: Literal["scripted"]
     factory: str  # path/to/file.py:name or package.module:name
     dialect: Dialect = "ego_r1"
+
+    @property
+    def agent(self) -> dict[str, Any]:
+        return {"model": self.factory, "dialect": self.dialect}
 
 
 Teacher = Annotated[Server | Scripted, Field(discriminator="kind")]

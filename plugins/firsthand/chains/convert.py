@@ -7,9 +7,8 @@ so that its readers (`firsthand data build ego_cott` is one) can read our chains
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from firsthand import clock, files
 from firsthand.chains.chain import Chain, Unusable, question, solved
@@ -23,13 +22,12 @@ from firsthand.rollout.episodes import Episode
 REGISTRY = Path("dataset_info.json")
 
 
-@dataclass
-class Converted:
-    chains: int = 0
-    steps: int = 0
-    questions: int = 0
-    shortened: int = 0  # chains with unreadable turns, which were left out
-    left_aside: list[str] = field(default_factory=list)
+class Converted(NamedTuple):
+    chains: int
+    steps: int
+    questions: int
+    shortened: int  # chains with unreadable turns, which were left out
+    left_aside: list[str]
 
 
 def convert(
@@ -42,27 +40,24 @@ def convert(
     tools: list[dict[str, Any]] | None = None,
 ) -> Converted:
     """`tools` are the schemas that rows of the native dialect contain."""
-    done, good = Converted(), list[tuple[Episode, Solved]]()
+    left_aside, good, shortened = list[str](), list[tuple[Episode, Solved]](), 0
     for chain in chains:
         try:
             good.append((chain.episode, solved(chain.episode, style)))
+            shortened += bool(chain.episode.trace.invalid)
         except Unusable as why:
-            done.left_aside.append(f"{chain.file}: row {chain.row}: {chain.episode.id}: {why}")
-        else:
-            done.shortened += bool(chain.episode.trace.invalid)
+            left_aside.append(f"{chain.file}: row {chain.row}: {chain.episode.id}: {why}")
     if not good:
-        first = f"; the first: {done.left_aside[0]}" if done.left_aside else ""
-        raise UserError(f"there is no chain to make rows from, and nothing was written{first}")
-    done.chains, done.steps = len(good), sum(len(row.steps) for _, row in good)
+        first = f"; the first: {left_aside[0]}" if left_aside else ""
+        raise UserError(f"no chain is left to make rows from, and nothing was written{first}")
     questions = {episode.question_id: question(episode, style) for episode, _ in good}
-    done.questions = len(questions)
     if sft:
         files.write_json(sft, [prompt.sharegpt_row(row.question, prompt.solution(row), tools) for _, row in good])
     if rl:
         write_rl(rl, list(questions.values()))
     if raw:
         write_raw(raw, good)
-    return done
+    return Converted(len(good), sum(len(row.steps) for _, row in good), len(questions), shortened, left_aside)
 
 
 def write_rl(path: Path, questions: list[Question]) -> None:

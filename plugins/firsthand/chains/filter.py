@@ -21,9 +21,13 @@ class Filtered:
     def counts(self) -> Counter[str]:
         return Counter(row["rule"] for row in self.dropped)
 
-    def drop(self, chain: Chain, rule: str, why: str) -> None:
-        row = {"id": chain.episode.id, "rule": rule, "why": why, "file": str(chain.file), "row": chain.row}
-        self.dropped.append(row)
+    def sort(self, chain: Chain, dropped: tuple[str, str] | None) -> None:
+        """`dropped` is the rule that drops the chain, and why."""
+        if dropped is None:
+            self.kept.append(chain)
+        else:
+            where = {"file": str(chain.file), "row": chain.row}
+            self.dropped.append({"id": chain.episode.id, "rule": dropped[0], "why": dropped[1], **where})
 
 
 def filter_chains(
@@ -35,20 +39,13 @@ def filter_chains(
     """`guessed` costs calls of a model, so it sees only the chains that pass the other rules."""
     result, used = Filtered(), {name: rule for name, rule in rules(settings).items() if name not in skip}
     for chain in chains:
-        for name, rule in used.items():
-            if why := rule(chain.episode):
-                result.drop(chain, name, why)
-                break
-        else:
-            result.kept.append(chain)
+        result.sort(chain, next(((name, why) for name, rule in used.items() if (why := rule(chain.episode))), None))
     if guessed:
         lucky = guessed([question(chain.episode, "ego_r1") for chain in result.kept])
         left, result.kept = result.kept, []
+        reason = "guess", "the bare question was answered right every time"
         for chain in left:
-            if chain.episode.question_id in lucky:
-                result.drop(chain, "guess", "the bare question was answered right every time")
-            else:
-                result.kept.append(chain)
+            result.sort(chain, reason if chain.episode.question_id in lucky else None)
     return result
 
 

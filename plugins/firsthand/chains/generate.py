@@ -3,40 +3,28 @@
 The questions are those of an `eval.jsonl`, or of the rows that veRL learns from.
 """
 
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from firsthand.chains.config import Config
-from firsthand.chains.teachers import open_teacher
+from firsthand.chains.teachers import ask_teacher
 from firsthand.data.questions import read_questions as read_eval
-from firsthand.errors import UserError
+from firsthand.data.read.rows import Rows
+from firsthand.errors import UserError, first_problem
 from firsthand.question import Question
 from firsthand.rollout import prompt
-from firsthand.rollout.episodes import EpisodesSummary, Task, run_episodes
+from firsthand.rollout.episodes import EpisodesSummary
 from firsthand.tools.config import load
 
 
 async def generate(config: Config) -> EpisodesSummary:
-    questions = read_questions(config.questions)
-    toolbox = load(config.tools, config.use)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(toolbox.close)
-        teacher = await open_teacher(config, toolbox, stack)
-        tasks = [
-            Task(question, teacher.told(question), sample) for sample in range(config.samples) for question in questions
-        ]
-        return await run_episodes(
-            tasks,
-            teacher.policy,
-            toolbox,
-            teacher.settings,
-            config.out,
-            concurrency=config.concurrency,
-            price=teacher.price,
-        )
+    questions, toolbox = read_questions(config.questions), load(config.tools, config.use)
+    try:
+        return await ask_teacher(config, questions, toolbox)
+    finally:
+        await toolbox.close()
 
 
 def read_questions(path: Path) -> list[Question]:
@@ -51,21 +39,12 @@ def read_questions(path: Path) -> list[Question]:
 
 
 def _of_parquet(path: Path) -> list[Question]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        rows = pq.read_table(path).to_pylist()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (OSError, pa.ArrowException) as error:
-        raise UserError(f"{path}: cannot be read as parquet ({error})") from None
     questions = []
-    for number, row in enumerate(rows, 1):
+    for number, row in Rows(path):
         try:
             questions.append(_question(row))
         except (ValidationError, KeyError, TypeError, ValueError) as error:
-            why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+            why = first_problem(error) if isinstance(error, ValidationError) else error
             raise UserError(f"{path}: row {number}: {why}; rows are those of `prompt.verl_row`") from None
     return questions
 

@@ -1,7 +1,7 @@
-"""Questions that need no evidence: a model that is asked the bare question, again and again, is right every time.
+"""Questions that need no evidence: a model that sees only the bare question is right every time.
 
-A right answer to such a question says nothing about the search before it. The answers are kept in a file, so that
-filtering again asks nothing again.
+A right answer to such a question says nothing about the search before it. The answers are kept in a file, so that a
+second filtering asks nothing again.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from openai import APIError, AsyncOpenAI
 
 from firsthand.errors import UserError
 from firsthand.evals.single_turn.as_written import ask_one
-from firsthand.llm.ask_many import progress, work_off
+from firsthand.llm.ask_many import work_off
 from firsthand.llm.client import BadAnswer, Settings, check_server, connect
 from firsthand.llm.messages import Prompted
 from firsthand.llm.row_log import RowLog
@@ -34,44 +34,52 @@ def asker(server: str, model: str, cache: Path, times: int) -> Callable[[list[Qu
     return lambda questions: asyncio.run(ask(questions))
 
 
+class Try(Prompted):
+    """A bare question, asked once more with a seed of its own."""
+
+    seed: int
+
+    def settings(self, common: Settings) -> Settings:
+        return common.model_copy(update={"seed": common.seed + self.seed})
+
+
 async def guessed(
     questions: Iterable[Question], client: AsyncOpenAI, settings: Settings, cache: Path, times: int
 ) -> set[str]:
-    """The ids of those that were answered right `times` times of `times`, each with a seed of its own."""
+    """The ids of those that were answered right `times` times of `times`."""
     asked = {question.id: question for question in questions}
-    tries = {f"{id}#{number}": number for id in asked for number in range(times)}
-    bare = {name: _bare(asked[name.rpartition("#")[0]], name) for name in tries}
+    tries = [_bare(question, number) for question in asked.values() for number in range(times)]
 
-    def with_seed(item: Prompted) -> Settings:
-        return settings.model_copy(update={"seed": settings.seed + tries[item.id]})
-
-    async def answer(item: Prompted) -> dict[str, Any]:
-        return await ask_one(client, item, with_seed(item), Path())
+    async def answer(one: Try) -> dict[str, Any]:
+        return await ask_one(client, one, one.settings(settings), Path())
 
     with RowLog(cache) as log:
-        for item in bare.values():
-            known = log.rows.get(item.id)
-            same = {"messages_sha256": item.messages_sha256, "settings": with_seed(item).model_dump()}
-            if known and {key: known.get(key) for key in same} != same:
-                raise UserError(f"{cache}: {item.id} was asked in another way; use another --guesses")
+        _check(log, tries, settings)
         failed: list[str] = []
         await check_server(client, settings.model)
-        with progress(len(bare), len(bare.keys() & log.rows.keys())) as bar:
 
-            def done(item: Prompted, result: dict[str, Any] | Exception) -> None:
-                if isinstance(result, Exception):
-                    failed.append(f"{item.id}: {result}")
-                bar.advance(bar.task_ids[0])
+        def done(one: Try, result: dict[str, Any] | Exception) -> None:
+            if isinstance(result, Exception):
+                failed.append(f"{one.id}: {result}")
 
-            await work_off(bare.values(), answer, log, FAULTS, concurrency=CONCURRENCY, done=done)
+        await work_off(tries, answer, log, FAULTS, concurrency=CONCURRENCY, done=done)
         if failed:
-            what = f"{len(failed)} of {len(bare)} bare questions have no answer ({failed[0]})"
+            what = f"{len(failed)} of {len(tries)} bare questions have no answer ({failed[0]})"
             raise UserError(f"{what}; run it again: what was answered is kept in {cache}")
         letters = {id: {log.rows[f"{id}#{number}"]["letter"] for number in range(times)} for id in asked}
     return {id for id, given in letters.items() if given == {asked[id].answer}}
 
 
-def _bare(question: Question, name: str) -> Prompted:
+def _check(log: RowLog, tries: Iterable[Try], settings: Settings) -> None:
+    """What is known was asked in the same way."""
+    for one in tries:
+        same = {"messages_sha256": one.messages_sha256, "settings": one.settings(settings).model_dump()}
+        if one.id in log.rows and not same.items() <= log.rows[one.id].items():
+            raise UserError(f"{log.path}: {one.id} was asked in another way; use another --guesses")
+
+
+def _bare(question: Question, number: int) -> Try:
     """Words and options, without the time at which it was asked."""
-    alone = question.model_copy(update={"style": "choice"})
-    return Prompted.model_validate({"id": name, "messages": messages(alone), "letters": "".join(question.options)})
+    asked, letters = messages(question.model_copy(update={"style": "choice"})), "".join(question.options)
+    name = f"{question.id}#{number}"
+    return Try.model_validate({"id": name, "messages": asked, "letters": letters, "seed": number})

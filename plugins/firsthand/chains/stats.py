@@ -1,8 +1,10 @@
 """Figures of a file of chains: how often they are right, how long they are, which tools they use, what they cost."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import zip_longest
 from statistics import fmean
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
@@ -10,6 +12,8 @@ from firsthand.chains.chain import actions
 from firsthand.evals.score import Tally
 from firsthand.rollout.episodes import Episode
 from firsthand.rollout.turn_text import Answer, Call
+
+Key = TypeVar("Key", str, int)
 
 
 class Stats(BaseModel):
@@ -37,34 +41,41 @@ class Stats(BaseModel):
 
 
 def measure(episodes: Iterable[Episode]) -> Stats:
-    stats, questions = Stats(), set[str]()
-    tools, levels, statuses, stops = (Counter[str]() for _ in range(4))
-    labels, calls_right = defaultdict[str, Tally](Tally), defaultdict[int, Tally](Tally)
-    tokens = defaultdict[int, list[int]](list)
-    for episode in episodes:
-        turns, calls = episode.trace.turns, episode.trace.calls
-        questions.add(episode.question_id)
-        tools.update(turn.tool for turn in calls if turn.tool)
-        levels.update(str(turn.arguments["level"]) for turn in calls if turn.arguments and "level" in turn.arguments)
-        statuses.update(turn.status for turn in calls if turn.status)
-        stops[episode.trace.stop] += 1
-        for number, turn in enumerate(turns):
-            tokens[number].append(turn.tokens)
-        if episode.correct is not None:
-            for tally in (stats.right, labels[episode.label or "(none)"], calls_right[len(calls)]):
-                tally.add(episode.correct, unparsed=episode.letter is None, missing=False)
-        stats.chains += 1
-        stats.turns += len(turns)
-        stats.calls += len(calls)
-        stats.thoughts += sum(isinstance(a, Call | Answer) and bool(a.thought) for a in actions(episode))
-        stats.prompt_tokens += episode.prompt_tokens
-        stats.completion_tokens += episode.completion_tokens
-        stats.unpriced += episode.cost is None
-        stats.cost += episode.cost or 0.0
-        stats.seconds += episode.seconds
-    stats.questions = len(questions)
-    stats.tools, stats.levels = dict(tools.most_common()), dict(levels.most_common())
-    stats.statuses, stats.stops = dict(statuses.most_common()), dict(stops.most_common())
-    stats.by_label, stats.by_calls = dict(sorted(labels.items())), dict(sorted(calls_right.items()))
-    stats.tokens_by_turn = [fmean(tokens[number]) for number in sorted(tokens)]
-    return stats
+    rows = list(episodes)
+    turns = [turn for row in rows for turn in row.trace.turns]
+    calls = [turn for row in rows for turn in row.trace.calls]
+    by_turn = zip_longest(*([turn.tokens for turn in row.trace.turns] for row in rows))
+    thoughts = [action.thought for row in rows for action in actions(row) if isinstance(action, Call | Answer)]
+    return Stats(
+        chains=len(rows),
+        questions=len({row.question_id for row in rows}),
+        right=_right(rows, lambda row: "").get("", Tally()),
+        by_label=_right(rows, lambda row: row.label or "(none)"),
+        by_calls=_right(rows, lambda row: len(row.trace.calls)),
+        stops=_counts(row.trace.stop for row in rows),
+        tools=_counts(turn.tool for turn in calls),
+        levels=_counts((turn.arguments or {}).get("level") for turn in calls),
+        statuses=_counts(turn.status for turn in calls),
+        thoughts=sum(map(bool, thoughts)),
+        turns=len(turns),
+        calls=len(calls),
+        prompt_tokens=sum(row.prompt_tokens for row in rows),
+        completion_tokens=sum(row.completion_tokens for row in rows),
+        tokens_by_turn=[fmean(one for one in tokens if one is not None) for tokens in by_turn],
+        cost=sum(row.cost or 0.0 for row in rows),
+        unpriced=sum(row.cost is None for row in rows),
+        seconds=sum(row.seconds for row in rows),
+    )
+
+
+def _right(rows: Iterable[Episode], key: Callable[[Episode], Key]) -> dict[Key, Tally]:
+    """How often each group is right, of the chains whose answer is known."""
+    found = defaultdict[Key, Tally](Tally)
+    for row in rows:
+        if row.correct is not None:
+            found[key(row)].add(row.correct, unparsed=row.letter is None, missing=False)
+    return dict(sorted(found.items()))
+
+
+def _counts(values: Iterable[Any]) -> dict[str, int]:
+    return dict(Counter(str(value) for value in values if value is not None).most_common())

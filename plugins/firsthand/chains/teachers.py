@@ -1,7 +1,7 @@
 """Who writes the chains: a model behind a server, or a scripted expert.
 
-A model of another maker is asked in the API's own form of function calls, with a prompt that teaches how to search and
-with a hint on the cost and frequency of each tool; the students' prompt is another one, and only the chain is kept.
+A model of another maker calls functions in the API's own form. Its prompt teaches how to search, and says of each tool
+what it costs and how often to use it. The student reads another prompt: only the chain is kept.
 """
 
 import importlib
@@ -9,87 +9,47 @@ import importlib.util
 import json
 import sys
 from collections.abc import Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from firsthand.chains.config import Config, Scripted, Server
+from firsthand.chains.config import Config, Scripted
 from firsthand.errors import UserError
 from firsthand.files import read_text
-from firsthand.llm.client import check_server, connect
-from firsthand.llm.price import Price
-from firsthand.question import Question, StyleName
+from firsthand.llm import keys
+from firsthand.llm.ask_many import Pace
+from firsthand.question import Question
 from firsthand.rollout import prompt
-from firsthand.rollout.agent import Policy
-from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import Message, chat_tools
-from firsthand.rollout.episodes import AgentSettings, Task
-from firsthand.rollout.prompt import AGENT_STYLES, STYLES
-from firsthand.tools import keys
+from firsthand.rollout.episodes import AgentSettings, EpisodesSummary, Served, Task, run_episodes, run_served
 from firsthand.tools.toolbox import Toolbox
 
 PROMPTS = Path(__file__).parent / "prompts"
 
 
-@dataclass(frozen=True)
-class Teacher:
-    settings: AgentSettings
-    told: Callable[[Question], list[Message]]
-    policy: Callable[[Task], Policy]
-    price: Price | None = None
-
-
-async def open_teacher(config: Config, toolbox: Toolbox, stack: AsyncExitStack) -> Teacher:
+async def ask_teacher(config: Config, questions: list[Question], toolbox: Toolbox) -> EpisodesSummary:
     """Fails before the first question when the server or the object is not there."""
-    teacher, limits = config.teacher, config.limits.limits()
+    teacher = config.teacher
+    settings = AgentSettings(limits=config.limits.limits(), budget=config.budget, **teacher.agent)
+    tasks = [Task(one, _messages(one, settings), sample) for sample in range(config.samples) for one in questions]
     if isinstance(teacher, Scripted):
-        settings = AgentSettings(model=teacher.factory, dialect=teacher.dialect, limits=limits, budget=config.budget)
-        factory = find_object(teacher.factory)
-        return Teacher(settings, _students_prompt(teacher), factory)
+        policy = find_object(teacher.factory)
+        return await run_episodes(tasks, policy, toolbox, settings, config.out, concurrency=config.concurrency)
     if teacher.functions and "terminate" not in toolbox.names:
         raise UserError(f"{config.tools}: has no tool terminate, with which a teacher answers; add `terminate:`")
-    client = connect(teacher.server, teacher.retries, teacher.timeout)
-    if teacher.key_env:
-        client = client.with_options(api_key=keys.read([teacher.key_env])[0])
-    await stack.enter_async_context(client)
-    await check_server(client, teacher.model)
-    settings = AgentSettings(
-        model=teacher.model,
-        dialect="native" if teacher.functions else teacher.dialect,
-        limits=limits,
-        sampling=teacher.sampling.model_dump(exclude_none=True),
-        functions=teacher.functions,
-        budget=config.budget,
-    )
+    pace = Pace(config.concurrency, teacher.retries, teacher.timeout)
+    served = Served(teacher.server, teacher.model, pace, keys.read_one(teacher.key_env))
     tools = hinted(toolbox.schemas()) if teacher.functions else chat_tools(teacher.dialect, toolbox.schemas())
-
-    def policy(task: Task) -> Policy:
-        sampling = settings.sampling | {"seed": teacher.sampling.seed + task.sample}
-        dialect, functions = settings.dialect, teacher.functions
-        return ChatPolicy(client, teacher.model, task.messages, dialect, tools, functions, **sampling)
-
-    told = partial(teachers_prompt, calls=limits.turns - 1) if teacher.functions else _students_prompt(teacher)
-    return Teacher(settings, told, policy, teacher.price)
+    return await run_served(tasks, served, tools, toolbox, settings, config.out, teacher.price)
 
 
-def teachers_prompt(question: Question, calls: int) -> list[Message]:
-    system = _prompt("teacher.txt").format(identity=question.identity, calls=calls)
-    asked = prompt.question_text(_agents(question, "ego_r1"))
+def _messages(question: Question, settings: AgentSettings) -> list[Message]:
+    """What a teacher reads first; one that writes our dialects reads what the students read."""
+    if not settings.functions:
+        return prompt.messages(prompt.in_dialect(question, settings.dialect))
+    system = _prompt("teacher.txt").format(identity=question.identity, calls=settings.limits.turns - 1)
+    asked = prompt.question_text(prompt.in_dialect(question, "ego_r1"))
     return [{"role": "system", "content": system}, {"role": "user", "content": asked}]
-
-
-def _students_prompt(teacher: Server | Scripted) -> Callable[[Question], list[Message]]:
-    style = prompt.style_of(teacher.dialect)
-    return lambda question: prompt.messages(_agents(question, style))
-
-
-def _agents(question: Question, style: StyleName) -> Question:
-    """As an agent is asked: with the query time."""
-    if question.style in AGENT_STYLES and STYLES[question.style].dialect == STYLES[style].dialect:
-        return question
-    return question.model_copy(update={"style": style})
 
 
 def hinted(schemas: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -114,9 +74,9 @@ def find_object(name: str) -> Callable[..., Any]:
         found = getattr(module, attribute)
     except (ImportError, ValueError, FileNotFoundError, AttributeError, SyntaxError) as error:
         form = "path/to/file.py:name or package.module:name"
-        raise UserError(f"teacher.factory: {name!r} cannot be had ({error}); write {form}") from None
+        raise UserError(f"teacher.factory: {name!r} cannot be loaded ({error}); write {form}") from None
     if not callable(found):
-        raise UserError(f"teacher.factory: {name} is no callable that makes a policy of a task (rollout.episodes.Task)")
+        raise UserError(f"teacher.factory: {name} cannot be called with a task (rollout.episodes.Task) to get a policy")
     return found
 
 

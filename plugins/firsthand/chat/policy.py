@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from openai.types.chat import ChatCompletionMessage
 from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
 from firsthand.chat.screen import Screen
+from firsthand.files import storable
+from firsthand.llm.client import Said
 from firsthand.rollout.agent import Reply
 from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import Message
@@ -29,7 +30,7 @@ class StreamingPolicy(ChatPolicy):
         return [*self.messages, {"role": "tool", "tool_call_id": self._call_id, "content": CLOSED}]
 
     async def generate(self) -> Reply:
-        asked: dict[str, Any] = {"messages": self.messages, **self.request, **self.sampling}
+        asked: dict[str, Any] = {"messages": self.messages, "extra_body": {**self.request, **self.sampling}}
         pieces, tokens, cut = list[ChoiceDelta](), 0, False
         async with await self.client.chat.completions.create(
             model=self.model, stream=True, stream_options={"include_usage": True}, **asked
@@ -53,20 +54,20 @@ class StreamingPolicy(ChatPolicy):
         return await super().append(message, images)
 
 
-def joined(pieces: list[ChoiceDelta]) -> ChatCompletionMessage:
+def joined(pieces: list[ChoiceDelta]) -> Said:
     """The message of a stream, with the first of its calls."""
     said = {
-        name: "".join(getattr(piece, name, None) or "" for piece in pieces)
+        name: storable("".join(getattr(piece, name, None) or "" for piece in pieces))
         for name in ("content", "reasoning_content", "reasoning")
     }
     calls = [call for piece in pieces for call in piece.tool_calls or [] if call.index == 0]
     functions = [call.function for call in calls if call.function]
-    function = {name: "".join(getattr(part, name) or "" for part in functions) for name in ("name", "arguments")}
+    function = {
+        name: storable("".join(getattr(part, name) or "" for part in functions)) for name in ("name", "arguments")
+    }
     call = {"id": next((call.id for call in calls if call.id), ""), "type": "function", "function": function}
     spoken = {name: text for name, text in said.items() if text}
-    return ChatCompletionMessage.model_validate(
-        {"role": "assistant", **spoken, "tool_calls": [call] if function["name"] else None}
-    )
+    return Said.model_validate({"role": "assistant", **spoken, "tool_calls": [call] if function["name"] else None})
 
 
 class WatchedToolbox(Toolbox):

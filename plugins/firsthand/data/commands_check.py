@@ -142,7 +142,7 @@ def _tick(bar: "Progress", task: "TaskID", done: int, total: int) -> None:
 
 def _bar() -> "Progress":
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    from firsthand.progress import progress_bar
+
+    return progress_bar("percent", console=Console(stderr=True), transient=True)

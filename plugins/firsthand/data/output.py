@@ -10,10 +10,9 @@ from firsthand.data.build.release import Purpose, Release
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn, TimeRemainingColumn
+    from firsthand.progress import progress_bar
 
-    columns = ("[progress.description]{task.description}", BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bar:
+    with progress_bar("percent") as bar:
         tasks: dict[str, int] = {}
 
         def tick(what: str, done: int, total: int) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from firsthand.errors import UserError
+from firsthand.errors import UserError, first_problem
 from firsthand.files import read_jsonl
 from firsthand.question import Question
 
@@ -30,6 +30,5 @@ def read_questions(path: Path) -> dict[str, Question]:
 
 def _first(error: Exception) -> str:
     if isinstance(error, ValidationError):
-        item = error.errors()[0]
-        return f"{'.'.join(map(str, item['loc'])) or 'the row'}: {item['msg']}"
+        return first_problem(error, "the row")
     return "not a row of questions"

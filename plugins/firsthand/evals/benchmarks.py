@@ -1,4 +1,4 @@
-"""The benchmarks by name: where their rows lie, how they are asked, what counts, what scores are grouped by.
+"""The benchmarks by name: where their rows are, how they are asked and scored, and what scores are grouped by.
 
 A new one is a record here and a converter that makes its rows. The turns of agents are those that Ego-R1's scripts
 allow: twelve in a week, seven in a single video. `--turns` changes them, and every result says what was allowed.

@@ -11,11 +11,10 @@ from typer.core import TyperGroup
 
 from firsthand.errors import UserError
 from firsthand.evals.benchmarks import SUITE, Benchmark
-from firsthand.evals.ways import Agent, Run, options
+from firsthand.evals.ways import Agent, AsWritten, Run, options
 
 if TYPE_CHECKING:
     from firsthand.evals.run_folder import Folder
-    from firsthand.evals.score import Comparison, Score
     from firsthand.llm.ask_many import Summary
 
 app = typer.Typer(
@@ -44,24 +43,27 @@ app.add_typer(runs, name="run")
 
 def _command(benchmark: Benchmark) -> Callable[..., None]:
     """`firsthand eval run NAME`, whose options are the fields of `Run` and of the benchmark's way of asking."""
-    common = {field.name for field in fields(Run)}
 
     def run(**given: Any) -> None:
-        way = replace(benchmark.ask, **{name: value for name, value in given.items() if name not in common})
-        execute(replace(benchmark, ask=way), Run(**{name: given[name] for name in common}))
+        common = {field.name: given.pop(field.name) for field in fields(Run)}
+        execute(replace(benchmark, ask=replace(benchmark.ask, **given)), Run(**common))
 
-    defaults = {field.name: field.default for field in fields(Run)}
-    chosen = options(Run) | options(type(benchmark.ask))
-    parameters = []
-    for name, annotation in chosen.items():
-        value = defaults[name] if name in common else getattr(benchmark.ask, name)
-        default = inspect.Parameter.empty if name == "out" else value
-        parameters.append(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    return _taking(run, options(Run) | options(type(benchmark.ask)), Run, benchmark.ask)
+
+
+def _taking(command: Callable[..., None], chosen: dict[str, Any], *defaults: object) -> Callable[..., None]:
+    """The command with these options after its own; one without a default must be given."""
+    own = list(inspect.signature(command).parameters.values())[:-1]  # without **given
+    known = {name: value for each in defaults for name, value in vars(each).items()}
+    parameters = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=known.get(name, inspect.Parameter.empty), annotation=option
         )
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = chosen
-    return run
+        for name, option in chosen.items()
+    ]
+    command.__signature__ = inspect.Signature([*own, *parameters])  # type: ignore[attr-defined]
+    command.__annotations__ |= chosen
+    return command
 
 
 def _help(benchmark: Benchmark) -> str:
@@ -148,24 +150,12 @@ def table(
     write([Folder(path) for path in runs], out)
 
 
-@app.command()
 def ask(
     file: Annotated[Path, typer.Argument(help="JSONL of questions: id, messages, letters; media by path.")],
     server: Annotated[str, typer.Option(help="Base URL of an OpenAI-compatible server.")],
     model: Annotated[str, typer.Option(help="The name under which the server serves the model.")],
     out: Annotated[Path, typer.Option(help="JSONL of answers; run again with the same file to resume.")],
-    media_root: Annotated[
-        Path | None, typer.Option(help="Media paths are below this folder; by default FILE's own.")
-    ] = None,
-    recipe: Annotated[
-        Path | None, typer.Option(help="The fine-tuning recipe by whose video_* keys video files are sampled.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Questions in flight at once.")] = 8,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer; leave room for thinking.")] = 1024,
-    seed: Annotated[int, typer.Option(help="Seed of the server's sampling.")] = 0,
-    retries: Annotated[int, typer.Option(min=0, help="Tries again after connection faults, 429 and 5xx.")] = 6,
-    timeout: Annotated[float, typer.Option(min=1.0, help="Seconds to wait for one answer.")] = 600.0,
+    **given: Any,
 ) -> None:
     """Ask every question of a file once, into one file of answers without a table; `eval run FILE.jsonl` makes both.
 
@@ -177,11 +167,16 @@ def ask(
     from firsthand.llm.ask_many import Pace
     from firsthand.llm.client import Settings
 
-    settings = Settings(model=model, temperature=temperature, max_tokens=max_tokens, seed=seed)
-    pace, root = Pace(concurrency, retries, timeout), media_root or file.parent
-    questions = as_written.read(file, recipe)
-    asking = as_written.ask(questions, out, server, settings, media_root=root, recipe=recipe, pace=pace)
+    way, seed = AsWritten(**{name: given.pop(name) for name in options(AsWritten)}), given.pop("seed")
+    settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=seed)
+    pace, root = Pace(**given), way.media_root or file.parent
+    questions = as_written.read(file, way.recipe)
+    asking = as_written.ask(questions, out, server, settings, media_root=root, recipe=way.recipe, pace=pace)
     tell(asyncio.run(asking), out, out)
+
+
+_shared = {name: options(Run)[name] for name in ("concurrency", "retries", "timeout", "seed")}
+app.command()(_taking(ask, options(AsWritten) | _shared, Run, AsWritten))
 
 
 @app.command()
@@ -202,7 +197,10 @@ def score(
 
     Example: firsthand eval score egocross lora.jsonl --answers egocross_testbed_answers.json --against submission.zip
     """
+    from json import dumps
+
     from firsthand.evals.files import scores_of_files
+    from firsthand.evals.score import as_json
     from firsthand.evals.tables import print_scores
 
     benchmark = SUITE.get(str(predictions[0]))
@@ -211,7 +209,7 @@ def score(
         raise UserError(f"name a file of answers behind `{predictions[0]}`")
     scores, comparisons = scores_of_files(benchmark, given, answers, questions, against, by, seed)
     if json:
-        typer.echo(_as_json(scores, comparisons))
+        typer.echo(dumps(as_json(scores, comparisons), indent=1))
     else:
         print_scores(scores, comparisons)
 
@@ -234,25 +232,10 @@ def crossval(
     """
     import shlex
 
-    from rich.console import Console
-
     from firsthand.data.questions import read_questions
     from firsthand.evals.crossval import Setting
     from firsthand.evals.crossval import crossval as cross_validate
     from firsthand.evals.tables import print_scores
 
-    root = media_root or rows.parent / "media"
-    setting = Setting(out, root, shlex.split(asking), Console())
+    setting = Setting(out, media_root or rows.parent / "media", shlex.split(asking))
     print_scores(*cross_validate(list(read_questions(rows).values()), recipes, folds, seed, setting))
-
-
-def _as_json(scores: "list[Score]", comparisons: "list[Comparison]") -> str:
-    from json import dumps
-
-    return dumps(
-        {
-            "table": [row.model_dump() | {"accuracy": row.accuracy, "interval": row.interval} for row in scores],
-            "comparisons": [row.model_dump() for row in comparisons],
-        },
-        indent=1,
-    )

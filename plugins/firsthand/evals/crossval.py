@@ -1,17 +1,16 @@
-"""Which recipe is best, by the training rows alone: the leaderboard is never asked.
+"""Which recipe is best, by the training rows alone, without the leaderboard.
 
-Each recipe is trained once per fold on the other folds and asked what was held out, so that every row is answered by a
-model that has not seen its video. All answers of a recipe together are one score, compared question by question with
-the base model. Eighty rows leave wide intervals, and the table shows them.
+Each recipe is trained once per fold on the other folds and answers the fold that was held out. So every row is answered
+by a model that has not seen its video. All answers of a recipe make one score, which is compared question by question
+with the base model. Eighty rows leave wide intervals, and the table shows them.
 
-Everything is an ordinary command and a file on disk: the folds, their recipes, merged models and answers. What is done
-is not done again.
+Every step is an ordinary command with files on disk: folds, recipes, merged models, answers. A second run reuses them.
 """
 
 import random
 import sys
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,9 @@ from firsthand import files
 from firsthand.data import registry
 from firsthand.errors import UserError
 from firsthand.evals.rows import Gold, Prediction, read_rows
-from firsthand.evals.score import Comparison, Score, compare, score
+from firsthand.evals.score import Comparison, Score, as_json, compare, score
 from firsthand.question import Question, Solved
+from firsthand.recipe import load
 from firsthand.rollout import prompt
 from firsthand.stages import Stage, run_stages
 
@@ -36,7 +36,7 @@ class Setting:
     out: Path
     media_root: Path
     asking: list[str]  # options of `firsthand eval run`
-    console: Console
+    console: Console = field(default_factory=Console)
 
 
 def crossval(
@@ -67,7 +67,7 @@ def folds(questions: list[Question], count: int, seed: int) -> list[list[Questio
     so that the folds get about as many questions; which videos go together depends on the seed alone."""
     videos: dict[tuple[str, str], list[Question]] = defaultdict(list)
     for question in questions:
-        videos[domain(question), question.labels.get("source_video") or question.id].append(question)
+        videos[domain(question), video(question)].append(question)
     if len(videos) < count:
         raise UserError(f"{len(videos)} videos are too few for {count} folds: all questions of a video go together")
     keys = sorted(videos)
@@ -86,6 +86,11 @@ def domain(question: Question) -> str:
     return question.labels.get("domain") or ""
 
 
+def video(question: Question) -> str:
+    """Questions of one video are not independent; one without a name of its video stands alone."""
+    return question.labels.get("source_video") or question.id
+
+
 def _write_folds(parts: list[list[Question]], out: Path) -> None:
     for fold, held_out in enumerate(parts):
         taught = [question for other in parts if other is not held_out for question in other]
@@ -100,88 +105,70 @@ def _write_folds(parts: list[list[Question]], out: Path) -> None:
 
 def _base(model: Path, setting: Setting) -> dict[str, Prediction]:
     setting.console.rule("the base model, not trained")
-    folder = setting.out / "base"
-    run_stages(folder, [_ask(model, setting.out / "folds/all.jsonl", folder, setting)], setting.console)
-    return read_rows(folder / "asked/answers.jsonl", Prediction)
+    return _answers([], model, setting.out / "folds/all.jsonl", setting.out / "base", setting)
 
 
 def _fold(name: str, recipe: dict[str, Any], fold: int, setting: Setting) -> dict[str, Prediction]:
     folder = setting.out / name / f"fold_{fold}"
-    trained, merged = folder / "trained", folder / "merged"
-    data = setting.out / "folds"
-    taught = recipe | {
-        "dataset_dir": str(data),
-        "dataset": f"fold_{fold}",
-        "media_dir": str(setting.media_root),
-        "output_dir": str(trained),
-        "save_strategy": "no",
-    }
-    train = _write(folder / "train.yaml", taught)
-    lora = recipe["finetuning_type"] == "lora"
-    weights = trained / ("adapter_config.json" if lora else "config.json")
-    stages = [
-        Stage(
-            "train",
-            [str(BIN / "llamafactory-cli"), "train", str(train)],
-            reads=[train, data / f"train_{fold}.jsonl"],
-            makes=[weights],
-            resumes=[trained],
-            says="on the other folds",
-            env={"FORCE_TORCHRUN": "1"} if recipe.get("deepspeed") else {},
-        )
-    ]
-    if lora:
-        keys = {key: recipe[key] for key in ("model_name_or_path", "template")}
-        keys |= {"adapter_name_or_path": str(trained), "export_dir": str(merged), "export_legacy_format": False}
-        merge = _write(folder / "merge.yaml", keys | {"export_device": "cpu"})
-        stages.append(
-            Stage(
-                "export",
-                [str(BIN / "firsthand"), "export", str(merge)],
-                reads=[merge],
-                makes=[merged / "config.json"],
-                says="the adapter merged, with its proof",
-            )
-        )
-    stages.append(_ask(merged if lora else trained, data / f"held_out_{fold}.jsonl", folder, setting))
-    run_stages(folder, stages, setting.console)
-    return read_rows(folder / "asked/answers.jsonl", Prediction)
+    stages, model = [_train(recipe, fold, folder, setting)], folder / "trained"
+    if recipe["finetuning_type"] == "lora":
+        stages, model = [*stages, _merge(recipe, folder)], folder / "merged"
+    return _answers(stages, model, setting.out / f"folds/held_out_{fold}.jsonl", folder, setting)
 
 
-def _ask(model: Path, rows: Path, folder: Path, setting: Setting) -> Stage:
-    """Asks as the competition is asked; the folder of the run is `asked` in that of the fold."""
+def _train(recipe: dict[str, Any], fold: int, folder: Path, setting: Setting) -> Stage:
+    data, trained = setting.out / "folds", folder / "trained"
+    own = {"dataset_dir": str(data), "dataset": f"fold_{fold}", "media_dir": str(setting.media_root)}
+    taught = _write(folder / "train.yaml", recipe | own | {"output_dir": str(trained), "save_strategy": "no"})
+    weights = "adapter_config.json" if recipe["finetuning_type"] == "lora" else "config.json"
+    return Stage(
+        "train",
+        [str(BIN / "llamafactory-cli"), "train", str(taught)],
+        reads=[taught, data / f"train_{fold}.jsonl"],
+        makes=[trained / weights],
+        resumes=[trained],
+        says="on the other folds",
+        env={"FORCE_TORCHRUN": "1"} if recipe.get("deepspeed") else {},
+    )
+
+
+def _merge(recipe: dict[str, Any], folder: Path) -> Stage:
+    keys = {key: recipe[key] for key in ("model_name_or_path", "template")}
+    keys |= {"adapter_name_or_path": str(folder / "trained"), "export_dir": str(folder / "merged")}
+    merge = _write(folder / "merge.yaml", keys | {"export_legacy_format": False, "export_device": "cpu"})
+    command, makes = [str(BIN / "firsthand"), "export", str(merge)], [folder / "merged/config.json"]
+    return Stage("export", command, reads=[merge], makes=makes, says="the adapter merged, with its proof")
+
+
+def _answers(stages: list[Stage], model: Path, rows: Path, folder: Path, setting: Setting) -> dict[str, Prediction]:
+    """The stages, then the answers of the model, asked as in the competition."""
     out = folder / "asked"
     command = [str(BIN / "firsthand"), "eval", "run", "egocross", "--model", str(model), "--rows", str(rows)]
     command += ["--media-root", str(setting.media_root), "--out", str(out), *setting.asking]
     says = "vLLM serves it; it answers what was held out"
-    return Stage("ask", command, reads=[rows], makes=[out / "answers.jsonl"], resumes=[out], says=says)
+    ask = Stage("ask", command, reads=[rows], makes=[out / "answers.jsonl"], resumes=[out], says=says)
+    run_stages(folder, [*stages, ask], setting.console)
+    return read_rows(out / "answers.jsonl", Prediction)
 
 
 def _table(
     runs: dict[str, dict[str, Prediction]], questions: list[Question], out: Path
 ) -> tuple[list[Score], list[Comparison]]:
-    gold = {
-        one.id: Gold.model_validate({
-            "id": one.id, "answer": one.answer, "letters": "".join(one.options), "domain": domain(one),
-            "video": one.labels.get("source_video") or one.id,
-        })
-        for one in questions
-    }  # fmt: skip
-    scores = [score(name, rows, gold, ["domain"], "video") for name, rows in runs.items()]
-    comparisons = [compare(("base", runs["base"]), (name, rows), gold) for name, rows in runs.items() if name != "base"]
-    files.write_json(
-        out / "table.json",
-        {"table": [row.model_dump() for row in scores], "comparisons": [row.model_dump() for row in comparisons]},
-    )
+    rows = {one.id: prompt.eval_row(one) | {"video": video(one)} for one in questions}
+    gold = {key: Gold.model_validate(row) for key, row in rows.items()}
+    scores = [score(name, given, gold, ["domain"], "video") for name, given in runs.items()]
+    others = [one for one in runs.items() if one[0] != "base"]
+    comparisons = [compare(("base", runs["base"]), other, gold) for other in others]
+    files.write_json(out / "table.json", as_json(scores, comparisons))
     return scores, comparisons
 
 
 def _read(path: Path) -> dict[str, Any]:
-    recipe = files.read_yaml(path)
-    missing = [key for key in NEEDED if not isinstance(recipe, dict) or not recipe.get(key)]
+    values = load(path).data
+    missing = [key for key in NEEDED if not isinstance(values, dict) or not values.get(key)]
     if missing:
         raise UserError(f"{path}: {', '.join(missing)} is missing; give recipes of `llamafactory-cli train`")
-    return recipe
+    return values
 
 
 def _write(path: Path, content: dict[str, Any]) -> Path:

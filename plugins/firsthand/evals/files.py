@@ -1,11 +1,12 @@
-"""Scores of files of answers, whoever wrote them: ours, or a benchmark owner's answers and submissions."""
+"""Scores of files of answers: ours, or the answers and submissions of a benchmark's owner."""
 
 import importlib
+from functools import partial
 from pathlib import Path
 
 from firsthand.errors import UserError
 from firsthand.evals.benchmarks import Benchmark
-from firsthand.evals.rows import NO_GROUP, Gold, Prediction, answers_of, read_rows
+from firsthand.evals.rows import Gold, Prediction, answers_of, groups, read_rows
 from firsthand.evals.score import Comparison, Score, compare, score
 
 
@@ -22,22 +23,19 @@ def scores_of_files(
     if benchmark and not official:
         raise UserError(f"{benchmark.name} has no answers of its owner to score by; leave its name out")
     gold = official.read_answers(answers, questions) if official else read_rows(answers, Gold)
-    groups = (
-        [key for key in benchmark.by if any(row.group(key) != NO_GROUP for row in gold.values())] if benchmark else []
-    )
-    given = [answers_of(path) for path in predictions]
-    base = answers_of(against) if against else None
-    names = {path: _name(path) for path in dict.fromkeys([*given, *([base] if base else [])])}
-    if len(set(names.values())) < len(names):
+    for number, row in enumerate(gold.values(), 1):
+        if not row.letters:
+            raise UserError(f"{answers}: row {number}: {row.id} is an open question; only letters are scored")
+    read = official.read_predictions if official else partial(read_rows, model=Prediction)
+    paths = list(dict.fromkeys(map(answers_of, [*predictions, *filter(None, [against])])))
+    runs = {_name(path): read(path) for path in paths}
+    if len(runs) < len(paths):
         raise UserError("two files of answers share a name; a model is called by the name of its file")
-    runs = {path: official.read_predictions(path) if official else read_rows(path, Prediction) for path in names}
-    cluster = benchmark.cluster if benchmark else None
-    scores = [score(names[path], rows, gold, by or groups or None, cluster) for path, rows in runs.items()]
-    pairs = [path for path in given if base and path != base]
-    comparisons = [
-        compare((names[base], runs[base]), (names[path], runs[path]), gold, seed=seed) for path in pairs if base
-    ]
-    return scores, comparisons
+    keys, cluster = (groups(benchmark.by, gold), benchmark.cluster) if benchmark else (None, None)
+    scores = [score(name, rows, gold, by or keys, cluster) for name, rows in runs.items()]
+    base = _name(answers_of(against)) if against else None
+    others = [name for name in runs if base and name != base]
+    return scores, [compare((base, runs[base]), (name, runs[name]), gold, seed=seed) for name in others if base]
 
 
 def _name(path: Path) -> str:

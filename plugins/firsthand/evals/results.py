@@ -1,10 +1,10 @@
-"""What came out of a run, and what it took: every number is counted again from the folder's own rows.
+"""The scores of a run and what it cost: every number is counted again from the rows in its folder.
 
-The accuracy of the agent is its own: a question that it left open is wrong, and so is one whose episode is missing.
-What a summary model adds has a name of its own. Questions whose answers their owner keeps are asked but not scored.
+The accuracy of an agent is its own: a question without a letter is wrong, and so is one without an episode. What a
+summary model adds is a column of its own. Questions whose answers are not public are asked but not scored.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
@@ -17,7 +17,7 @@ from firsthand import files
 from firsthand.errors import UserError
 from firsthand.evals import run_folder as folders
 from firsthand.evals.agents.evidence import Evidence, evidence, looks, mean, targets
-from firsthand.evals.rows import Gold, Prediction
+from firsthand.evals.rows import Gold, Prediction, groups
 from firsthand.evals.run_folder import Folder
 from firsthand.evals.score import Comparison, Score, compare, score
 from firsthand.evals.ways import Agent
@@ -80,33 +80,26 @@ class AgentResults(Results):
 
 def results(run: Folder) -> Results:
     columns = predictions(run)
-    if not isinstance(run.benchmark.ask, Agent):
-        rows = list(files.read_jsonl(run.answers)) if run.answers.is_file() else []
-        return Results(**_shared(run, columns, len(rows), rows[0]["settings"] if rows else {}))
-    episodes = folders.read(run.episodes, Episode)
-    either = list(episodes.values()) or list(folders.read(run.no_tools, Episode).values())
-    shared = _shared(run, columns, len(either), either[0].settings if either else {})
-    filled, found = _filled(columns), _evidence(episodes.values(), run)
-    return AgentResults(**shared, **_work(either, run), filled=filled, **found)
-
-
-def _shared(run: Folder, columns: dict[str, Predictions], rows: int, settings: dict[str, Any]) -> dict[str, Any]:
-    return {
+    shared: dict[str, Any] = {
         "run": run.name,
         "benchmark": run.manifest.benchmark,
-        "settings": settings,
         "questions": len(run.questions),
-        "episodes": rows,
         "unscored": len(run.questions) - len(run.golds),
         "scores": _scores(run, columns),
     }
+    if not isinstance(run.benchmark.ask, Agent):
+        rows = list(files.read_jsonl(run.answers)) if run.answers.is_file() else []
+        return Results(**shared, episodes=len(rows), settings=rows[0]["settings"] if rows else {})
+    episodes = list(folders.read(run.episodes, Episode).values())
+    either = episodes or list(folders.read(run.no_tools, Episode).values())
+    shared |= {"episodes": len(either), "settings": either[0].settings if either else {}}
+    return AgentResults(**shared, **_work(either, run), filled=_filled(columns), **_evidence(episodes, run))
 
 
 def _scores(run: Folder, columns: dict[str, Predictions]) -> dict[str, Score]:
     """Every metric of every column; the first metric has the column's own name."""
     benchmark, gold = run.benchmark, run.golds
-    by = [key for key in benchmark.by if any((row.model_extra or {}).get(key) for row in gold.values())]
-    unscored = run.questions.keys() - gold.keys()
+    by, unscored = groups(benchmark.by, gold), run.questions.keys() - gold.keys()
     found = {}
     for column, answers in columns.items():
         known = {key: row for key, row in answers.items() if key not in unscored}
@@ -179,26 +172,23 @@ def _filled(letters: Mapping[str, Predictions]) -> int | None:
 
 
 def _evidence(episodes: Iterable[Episode], run: Folder) -> dict[str, Any]:
-    each: list[tuple[str | None, Evidence]] = []
+    by_type = defaultdict[str, list[Evidence]](list)
     for row in episodes:
         question = run.questions.get(row.id, {})
         if wanted := targets(question.get("target_time")):
-            each.append((question.get("type"), evidence(looks(row.trace), wanted)))
-    types: dict[str, list[Evidence]] = {}
-    for kind, found in each:
-        if kind:
-            types.setdefault(kind, []).append(found)
-    by = {kind: average for kind, found in sorted(types.items()) if (average := mean(found))}
-    return {"evidence": mean([found for _, found in each]), "evidence_by": by}
+            by_type[question.get("type") or ""].append(evidence(looks(row.trace), wanted))
+    every = [one for found in by_type.values() for one in found]
+    by = {kind: mean(found) for kind, found in sorted(by_type.items()) if kind}
+    return {"evidence": mean(every), "evidence_by": by}
 
 
 def _tools(turns: list[Turn], run: Folder, questions: int) -> dict[str, ToolUse]:
     """By tool; names that a model invented count together."""
     known = (yaml.safe_load(run.manifest.tools or "") or {}).get("tools", {})
-    by_name: dict[str, list[Turn]] = {}
+    by_name = defaultdict[str, list[Turn]](list)
     for turn in turns:
         if turn.action == "call":
-            by_name.setdefault(turn.tool if turn.tool and turn.tool in known else UNKNOWN, []).append(turn)
+            by_name[turn.tool if turn.tool and turn.tool in known else UNKNOWN].append(turn)
     return {
         name: ToolUse(
             per_question=len(calls) / questions,

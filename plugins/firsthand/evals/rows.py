@@ -1,10 +1,9 @@
 """The rows that evaluation reads: questions to ask, and the answers they are scored by.
 
-One file may serve as both. Its messages are strict (`llm.messages`); the rest of a row is free and may carry labels to
-group by.
+One file may serve as both. Its messages are strict (`llm.messages`); a row may have any other key, to group by.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,8 +18,8 @@ NO_GROUP = "(none)"
 
 
 class Gold(BaseModel):
-    """What a question is scored by: a letter, or a text where it has no letters. Every other key of its row can be
-    grouped by."""
+    """What a question is scored by: a letter, or a text where it has no letters. Scores can be grouped by every other
+    key of its row."""
 
     model_config = ConfigDict(extra="allow")
     id: str = Field(min_length=1)
@@ -38,12 +37,17 @@ class Gold(BaseModel):
         return NO_GROUP if value is None else str(value)
 
 
+def groups(keys: Iterable[str], golds: Mapping[str, Gold]) -> list[str]:
+    """The keys by which at least one question can be grouped."""
+    return [key for key in keys if any(gold.group(key) != NO_GROUP for gold in golds.values())]
+
+
 class Prediction(BaseModel):
-    """What a model said; a run that decides otherwise than by reading one output (a vote, say) stores its `decided`."""
+    """What a model said; where the letter was not read from one output (but by a vote, say), the row is `decided`."""
 
     id: str
     output: str
-    decided: bool = False  # then `letter` is the answer, and None is no answer
+    decided: bool = False  # then `letter` is the answer; None: it gave none
     letter: str | None = None
 
     def choice(self, letters: str) -> str | None:
@@ -61,20 +65,16 @@ def answers_of(path: Path) -> Path:
 def read_rows(path: Path | str, model: type[Row]) -> dict[str, Row]:
     """The rows of a JSONL file by id, in order; the first bad or repeated row is an error that names row and key."""
     rows: dict[str, Row] = {}
-    for number, row in enumerate(_validated(path, model), 1):
+    for number, content in enumerate(read_jsonl(path), 1):
+        try:
+            row = model.model_validate(content)
+        except ValidationError as error:
+            first = max(error.errors(), key=lambda item: len(item["loc"]))  # deepest: content may also be a string
+            key = ".".join(map(str, first["loc"])) or "the row"
+            raise UserError(f"{path}: row {number}: {key}: {first['msg']}") from None
         if row.id in rows:
             raise UserError(f"{path}: row {number} repeats the id {row.id!r}; ids must be unique")
         rows[row.id] = row
     if not rows and model is not Prediction:
         raise UserError(f"{path}: no rows")
     return rows
-
-
-def _validated(path: Path | str, model: type[Row]) -> Iterator[Row]:
-    for number, row in enumerate(read_jsonl(path), 1):
-        try:
-            yield model.model_validate(row)
-        except ValidationError as error:
-            first = max(error.errors(), key=lambda item: len(item["loc"]))  # deepest: content may also be a string
-            key = ".".join(map(str, first["loc"])) or "the row"
-            raise UserError(f"{path}: row {number}: {key}: {first['msg']}") from None

@@ -1,17 +1,16 @@
 """The folder of one run: everything that its tables are made from, so that they can be made again without a model.
 
-run.json         the benchmark and what the tools were
+run.json         the benchmark and the YAML of the tools
 questions.jsonl  the questions, as asked
-answers.jsonl    what a model said, one row per question; of an agent instead
+answers.jsonl    what a model said, one row per question; an agent has these instead:
 episodes.jsonl   what it did and said
 no_tools.jsonl   the same with the tools switched off
 forced.jsonl     its likeliest letter where it gave none without tools
-summary.jsonl    what a summary model says after reading the episodes
-results.json     the measures of all that, and results.md for people
+summary.jsonl    what a summary model answers after reading the episodes
+results.json     all scores and measures; results.md is for people
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +18,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from firsthand import files
-from firsthand.errors import UserError
+from firsthand.errors import UserError, first_problem
 from firsthand.evals.benchmarks import SUITE, Benchmark
 from firsthand.evals.rows import Gold, Prediction
 from firsthand.evals.ways import AsWritten
@@ -34,33 +33,14 @@ class Manifest(BaseModel):
     tools: str | None = None  # the YAML, once tools were used
 
 
-@dataclass(frozen=True)
 class Folder:
-    path: Path
-
-    @property
-    def name(self) -> str:
-        return self.path.resolve().name
-
-    @property
-    def answers(self) -> Path:
-        return self.path / "answers.jsonl"
-
-    @property
-    def episodes(self) -> Path:
-        return self.path / "episodes.jsonl"
-
-    @property
-    def no_tools(self) -> Path:
-        return self.path / "no_tools.jsonl"
-
-    @property
-    def forced(self) -> Path:
-        return self.path / "forced.jsonl"
-
-    @property
-    def summary(self) -> Path:
-        return self.path / "summary.jsonl"
+    def __init__(self, path: Path):
+        self.path, self.name = path, path.resolve().name
+        self.answers = path / "answers.jsonl"
+        self.episodes = path / "episodes.jsonl"
+        self.no_tools = path / "no_tools.jsonl"
+        self.forced = path / "forced.jsonl"
+        self.summary = path / "summary.jsonl"
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -68,7 +48,7 @@ class Folder:
         try:
             return Manifest.model_validate(files.read_json(path))
         except ValidationError as error:
-            raise UserError(f"{path}: not written by `firsthand eval run` ({error.errors()[0]['msg']})") from None
+            raise UserError(f"{path}: not written by `firsthand eval run` ({first_problem(error)})") from None
 
     @property
     def benchmark(self) -> Benchmark:
@@ -96,7 +76,7 @@ class Folder:
         """
         if self.path.is_file():
             raise UserError(f"{self.path} is a file; --out is the folder of a run")
-        golds_of(questions)  # a gold that cannot be scored by is said now, and not after the last answer
+        golds_of(questions)  # a bad answer in the rows is found now, and not after the last question
         asked = self.path / "questions.jsonl"
         if asked.is_file():
             known = self.manifest
@@ -121,7 +101,7 @@ def golds_of(rows: Iterable[dict[str, Any]]) -> dict[str, Gold]:
             try:
                 golds[row["id"]] = Gold.model_validate(row)
             except ValidationError as error:
-                raise UserError(f"{row['id']}: {error.errors()[0]['msg']}; correct `answer` or `letters`") from None
+                raise UserError(f"{row['id']}: {first_problem(error)}; correct `answer` or `letters`") from None
     return golds
 
 
@@ -131,16 +111,12 @@ def of_file(questions: Path) -> Benchmark:
 
 def read(path: Path, model: type[Row]) -> dict[str, Row]:
     """Rows by id, without a last line that a killed run left half written; empty if there is no file."""
-    if not path.is_file():
-        return {}
-    whole, _, _ = path.read_bytes().rpartition(b"\n")
+    whole = path.read_bytes().rpartition(b"\n")[0] if path.is_file() else b""
     rows: dict[str, Row] = {}
     for number, line in enumerate(filter(None, whole.split(b"\n")), 1):
         try:
             row = model.model_validate_json(line)
         except ValidationError as error:
-            raise UserError(
-                f"{path}:{number}: not a row of `firsthand eval run` ({error.errors()[0]['msg']})"
-            ) from None
+            raise UserError(f"{path}:{number}: not a row of `firsthand eval run` ({first_problem(error)})") from None
         rows[row.id] = row
     return rows

@@ -1,9 +1,9 @@
 """Accuracy that says how sure it is, and whether one run is better than another on the same questions.
 
-A question without a prediction is wrong, and so is an answer that does not parse; both are counted apart. Accuracies
-come with Wilson 95 % intervals, which stay sensible near 0 and 1 and for a handful of questions. Two runs are compared
-question by question: the exact McNemar test asks whether the questions that only one of them got right lean to one
-side, and a paired bootstrap gives the interval of the difference.
+A question without a prediction is wrong, and so is an answer that cannot be read; both are also counted apart.
+Accuracies have Wilson 95 % intervals, which stay sensible near 0 and 1 and for a handful of questions. Two runs are
+compared question by question: the exact McNemar test asks whether the questions that only one run got right favour one
+of them, and a paired bootstrap gives the interval of the difference.
 
 Questions about one video are right or wrong together, which makes Wilson's intervals too narrow. Where the video of
 each question is known, whole videos are resampled instead.
@@ -12,6 +12,7 @@ each question is known, whole videos are resampled instead.
 from collections.abc import Sequence
 from math import comb, sqrt
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
@@ -66,7 +67,7 @@ class Score(Tally):
 
     model: str
     by: dict[str, Tally] = {}
-    unknown: int = 0  # predictions for ids that are not among the questions: not scored, only counted
+    unknown: int = 0  # predictions with an id that no question has: only counted
 
 
 def score(
@@ -81,7 +82,7 @@ def score(
     keys = [by] if isinstance(by, str) else list(by or [])
     total = Score(model=model, unknown=len(predictions.keys() - answers.keys()))
     values: dict[str, list[tuple[str, float]]] = {}  # group -> cluster and worth of each answer
-    for key, gold in answers.items():
+    for key, gold in scorable(answers, metric).items():
         prediction = predictions.get(key)
         value = metric.value(prediction, gold) if prediction else None
         groups = [gold.group(name) if isinstance(by, str) else f"{name}: {gold.group(name)}" for name in keys]
@@ -95,6 +96,11 @@ def score(
         for group, tally in [("", total), *total.by.items()]:
             tally.bootstrap = bootstrap(values.get(group, []))
     return total
+
+
+def scorable(answers: dict[str, Gold], metric: Metric) -> dict[str, Gold]:
+    """Without the open questions, where the metric reads letters."""
+    return {key: gold for key, gold in answers.items() if gold.letters or not metric.needs_letters}
 
 
 def bootstrap(values: list[tuple[str, float]], resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
@@ -148,6 +154,7 @@ def compare(
     seed: int = 0,
     metric: Metric = CHOICE,
 ) -> Comparison:
+    answers = scorable(answers, metric)
     right = [_right(predictions, answers, metric) for _, predictions in (a, b)]
     n, both = len(answers), len(right[0] & right[1])
     if n == 0:
@@ -181,3 +188,8 @@ def mcnemar(only_a: int, only_b: int) -> float:
 
 def _right(predictions: dict[str, Prediction], answers: dict[str, Gold], metric: Metric) -> set[str]:
     return {key for key, gold in answers.items() if key in predictions and metric.value(predictions[key], gold) == 1}
+
+
+def as_json(scores: Sequence[Score], comparisons: Sequence[Comparison]) -> dict[str, Any]:
+    table = [row.model_dump() | {"accuracy": row.accuracy, "interval": row.interval} for row in scores]
+    return {"table": table, "comparisons": [row.model_dump() for row in comparisons]}

@@ -1,38 +1,21 @@
-"""The ways of asking a question: what can be chosen about each, and its default.
+"""The ways of asking a question: the choices that each offers, with their defaults.
 
 A benchmark names one of them. `firsthand eval run` turns the fields of that one into options of its command line.
 """
 
 from dataclasses import dataclass, fields
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-AGENT, SUMMARY, COST = "The agent", "A summary model", "Work and price"
+from firsthand.evals.single_turn.votes import Method
+from firsthand.rollout.turn_text import Dialect
 
-
-class Method(StrEnum):
-    LETTER = "letter"
-    LOGPROB = "logprob"
-    PAIRWISE = "pairwise"
-
-
-class Prompts(StrEnum):
-    PLAIN = "plain"
-    TYPED = "typed"
-
-
-class Policy(StrEnum):
-    UNIFORM = "uniform"
-    TAIL = "tail"
-    FULL = "full"
-
-
-class DialectName(StrEnum):
-    EGO_R1 = "ego_r1"
-    NATIVE = "native"
+_agent, _summary, _cost = (
+    partial(typer.Option, rich_help_panel=panel) for panel in ("The agent", "A summary model", "Work and price")
+)
 
 
 @dataclass(frozen=True)
@@ -55,11 +38,9 @@ class Run:
     max_model_len: Annotated[int | None, typer.Option(help="vLLM's, when it is started here.")] = None
     key_env: Annotated[str | None, typer.Option(help="Environment variable with the server's key.")] = None
     seed: Annotated[int, typer.Option(help="Seed of the server's sampling.")] = 0
-    concurrency: Annotated[int, typer.Option(min=1, help="Questions in flight at once.", rich_help_panel=COST)] = 8
-    retries: Annotated[
-        int, typer.Option(min=0, help="Tries again after connection faults, 429 and 5xx.", rich_help_panel=COST)
-    ] = 6
-    timeout: Annotated[float, typer.Option(min=1.0, help="Seconds for one request.", rich_help_panel=COST)] = 600.0
+    concurrency: Annotated[int, _cost(min=1, help="Questions in flight at once.")] = 8
+    retries: Annotated[int, _cost(min=0, help="Tries again after connection faults, 429 and 5xx.")] = 6
+    timeout: Annotated[float, _cost(min=1.0, help="Seconds for one request.")] = 600.0
 
 
 @dataclass(frozen=True)
@@ -85,14 +66,15 @@ class SingleTurn:
     ] = None
     method: Annotated[
         Method, typer.Option(help="The letter it writes, the letters' probabilities, or all pairs of options.")
-    ] = Method.LETTER
+    ] = "letter"
     rotate: Annotated[bool, typer.Option("--rotate", help="Every rotation of the options, then a vote.")] = False
-    prompts: Annotated[Prompts, typer.Option(help="As in training, or with advice for the type of question.")] = (
-        Prompts.PLAIN
-    )
-    frames: Annotated[Policy, typer.Option(help="Over the whole clip, half of them at its end, or all of them.")] = (
-        Policy.UNIFORM
-    )
+    prompts: Annotated[
+        Literal["plain", "typed"], typer.Option(help="As in training, or with advice for the type of question.")
+    ] = "plain"
+    frames: Annotated[
+        Literal["uniform", "tail", "full"],
+        typer.Option(help="Over the whole clip, half of them at its end, or all of them."),
+    ] = "uniform"
     max_frames: Annotated[int, typer.Option(min=1, help="Frames of a question, unless --frames full.")] = 16
     max_image_tokens: Annotated[int, typer.Option(min=1, help="Cap on the tokens of a question's frames.")] = 16384
     max_pixels: Annotated[int, typer.Option(min=1, help="Of a frame: image_max_pixels of the recipe.")] = 360_000
@@ -108,10 +90,7 @@ class Agent:
     """An agent with tools, several turns per question, in the loop of its training."""
 
     example_loop: str  # where the loop of this benchmark lies; a user names the one of the training
-    turns: Annotated[
-        int | None,
-        typer.Option(min=1, help="Model turns; the last one may not call tools.", rich_help_panel=AGENT),
-    ] = None
+    turns: Annotated[int | None, _agent(min=1, help="Model turns; the last one may not call tools.")] = None
     default_turns: int = 9  # without --loop and --turns
     loop: Annotated[
         Path | None,
@@ -126,39 +105,20 @@ class Agent:
     force: Annotated[
         bool, typer.Option("--force", help="With --no-tools: where it gives no letter, its likeliest one, shown apart.")
     ] = False
-    dialect: Annotated[
-        DialectName | None,
-        typer.Option(help="Its tags; default: those that the rows are written for.", rich_help_panel=AGENT),
-    ] = None
-    functions: Annotated[
-        bool,
-        typer.Option(
-            "--functions", help="Calls in the API's own form, for other makers' models.", rich_help_panel=AGENT
-        ),
-    ] = False
-    seconds: Annotated[
-        float | None, typer.Option(min=1.0, help="Of an episode; 600 without --loop.", rich_help_panel=AGENT)
-    ] = None
-    max_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Of a turn; 1024 without --loop.", rich_help_panel=AGENT)
-    ] = None
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.", rich_help_panel=AGENT)] = 0.0
-    top_p: Annotated[float, typer.Option(min=0.01, max=1.0, rich_help_panel=AGENT)] = 1.0
-    summary: Annotated[
-        str | None, typer.Option(help="It answers where the agent gave no letter.", rich_help_panel=SUMMARY)
-    ] = None
-    summary_server: Annotated[str | None, typer.Option(help="Default: the agent's own.", rich_help_panel=SUMMARY)] = (
-        None
+    dialect: Annotated[Dialect | None, _agent(help="Its tags; default: those that the rows are written for.")] = None
+    functions: Annotated[bool, _agent("--functions", help="Calls in the API's own form, for other makers' models.")] = (
+        False
     )
-    summary_key_env: Annotated[
-        str | None, typer.Option(help="Environment variable with its key.", rich_help_panel=SUMMARY)
-    ] = None
-    summary_all: Annotated[
-        bool, typer.Option("--summary-all", help="And every other question too.", rich_help_panel=SUMMARY)
-    ] = False
+    seconds: Annotated[float | None, _agent(min=1.0, help="Of an episode; 600 without --loop.")] = None
+    max_tokens: Annotated[int | None, _agent(min=1, help="Of a turn; 1024 without --loop.")] = None
+    temperature: Annotated[float, _agent(min=0.0, help="0 is greedy.")] = 0.0
+    top_p: Annotated[float, _agent(min=0.01, max=1.0)] = 1.0
+    summary: Annotated[str | None, _summary(help="It answers where the agent gave no letter.")] = None
+    summary_server: Annotated[str | None, _summary(help="Default: the agent's own.")] = None
+    summary_key_env: Annotated[str | None, _summary(help="Environment variable with its key.")] = None
+    summary_all: Annotated[bool, _summary("--summary-all", help="And every other question too.")] = False
     price: Annotated[
-        tuple[float, float] | None,
-        typer.Option(help="US dollars for a million tokens of the agent, read and written.", rich_help_panel=COST),
+        tuple[float, float] | None, _cost(help="US dollars for a million tokens of the agent, read and written.")
     ] = None
 
 

@@ -5,18 +5,18 @@ Everything that asks questions uses this: one or a few requests each (`ask_all`)
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from openai import APIError, AsyncOpenAI
 from pydantic import BaseModel
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from firsthand.errors import UserError
 from firsthand.llm.client import BadAnswer, Settings, check_server, connect
 from firsthand.llm.row_log import RowLog
+from firsthand.progress import progress_bar
 
 
 class Asked(Protocol):
@@ -44,32 +44,37 @@ class Pace(NamedTuple):
 
 
 async def work_off(
-    items: Iterable[Item],
+    items: Collection[Item],
     answer: Callable[[Item], Awaitable[Row]],
     log: RowLog,
     faults: tuple[type[Exception], ...],
     *,
     concurrency: int,
-    done: Callable[[Item, Row | Exception], None],
+    done: Callable[[Item, Row | Exception], str | None],
 ) -> None:
-    """Logs the row of every item that has none; `done` is told of each, and of the fault of one that got no row.
+    """Logs the row of every item that has none. `done` gets each row, or the fault of an item without one, and what it
+    returns stands beside the bar.
 
     At most `concurrency` items are open, and nothing of the others is read: a slow server slows us down instead of
     filling our memory and its queue.
     """
-    waiting = iter([item for item in items if item.id not in log.rows])
+    left = [item for item in items if item.id not in log.rows]
+    waiting, asking = iter(left), progress_bar()
+    task = asking.add_task("asking", total=len(items), completed=len(items) - len(left))
 
     async def worker() -> None:
         for item in waiting:  # shared by the workers: each takes the next one
             try:
                 row = await answer(item)
             except faults as error:
-                done(item, error)
+                note = done(item, error)
             else:
                 log.append(row)
-                done(item, row)
+                note = done(item, row)
+            asking.update(task, advance=1, description=f"asking  {note or ''}")
 
-    await asyncio.gather(*(worker() for _ in range(concurrency)))
+    with asking:
+        await asyncio.gather(*(worker() for _ in range(concurrency)))
 
 
 def same_run(log: RowLog, items: Mapping[str, Asked], settings: Mapping[str, Any]) -> None:
@@ -82,21 +87,6 @@ def same_run(log: RowLog, items: Mapping[str, Asked], settings: Mapping[str, Any
             raise UserError(f"{log.path}: the question {row['id']!r} has changed since; use another --out")
         if row.get("settings") != settings:
             raise UserError(f"{log.path} was begun with {row.get('settings')}, not {settings}; use another --out")
-
-
-def progress(total: int, done: int) -> Progress:
-    """A bar with one task, whose field `note` stands at its end."""
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    bar.add_task("asking", total=total, completed=done, note="")
-    return bar
 
 
 async def ask_all(
@@ -114,16 +104,14 @@ async def ask_all(
         same_run(log, questions, settings.model_dump())
         async with connect(server, pace.retries, pace.timeout, key) as client:
             await check_server(client, settings.model)
-            with progress(len(questions), len(log.rows)) as bar:
 
-                def done(question: Item, result: Row | Exception) -> None:
-                    if isinstance(result, Exception):
-                        summary.failed[question.id] = f"{type(result).__name__}: {result}"
-                    else:
-                        summary.asked += 1
-                    bar.advance(bar.task_ids[0])
+            def done(question: Item, result: Row | Exception) -> None:
+                if isinstance(result, Exception):
+                    summary.failed[question.id] = f"{type(result).__name__}: {result}"
+                else:
+                    summary.asked += 1
 
-                faults = (APIError, BadAnswer, UserError)
-                work = partial(answer, client)
-                await work_off(questions.values(), work, log, faults, concurrency=pace.concurrency, done=done)
+            faults = (APIError, BadAnswer, UserError)
+            work = partial(answer, client)
+            await work_off(questions.values(), work, log, faults, concurrency=pace.concurrency, done=done)
     return summary

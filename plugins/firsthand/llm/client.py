@@ -5,14 +5,19 @@ is not an answer (a 4xx, a body that is not JSON, no choices) is a failure of th
 """
 
 import asyncio
-import os
+import json
 import time
 from typing import Any
 
 from openai import APIConnectionError, APIError, AsyncOpenAI, OpenAI
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from firsthand.errors import UserError
+from firsthand.errors import UserError, first_problem
+from firsthand.files import storable
+from firsthand.llm import keys
+from firsthand.llm.faults import Unavailable
+
+OWN_KEY = "VLLM_API_KEY"  # the variable with the key of our own servers
 
 
 class Settings(BaseModel):
@@ -29,7 +34,7 @@ class Settings(BaseModel):
         return {}
 
 
-class BadAnswer(Exception):
+class BadAnswer(Unavailable):
     """The server answered with something that is not a chat completion."""
 
 
@@ -38,33 +43,36 @@ def base_url(server: str) -> str:
     return f"{server.rstrip('/').removesuffix('/v1')}/v1"
 
 
-def _address(server: str, retries: int, timeout: float, key: str | None) -> dict[str, Any]:
-    return {"base_url": base_url(server), "api_key": key or "none", "max_retries": retries, "timeout": timeout}
+def _address(server: str, retries: int, timeout: float, key: str | None, key_env: str) -> dict[str, Any]:
+    key = key or keys.optional(key_env) or "none"
+    return {"base_url": base_url(server), "api_key": key, "max_retries": retries, "timeout": timeout}
 
 
-def environment_key(variable: str = "VLLM_API_KEY") -> str | None:
-    """The caller names the variable: the key of one service must never go to the server of another."""
-    return os.environ.get(variable)
+def connect(
+    server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None, key_env: str = OWN_KEY
+) -> AsyncOpenAI:
+    """Without a key, the server gets that of a variable: the one of our own servers, if the caller names no other."""
+    return AsyncOpenAI(**_address(server, retries, timeout, key, key_env))
 
 
-def connect(server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None) -> AsyncOpenAI:
-    """Without a key, the server gets the one of our own servers."""
-    return AsyncOpenAI(**_address(server, retries, timeout, key or environment_key()))
+def connect_blocking(
+    server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None, key_env: str = OWN_KEY
+) -> OpenAI:
+    return OpenAI(**_address(server, retries, timeout, key, key_env))
 
 
-def connect_blocking(server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None) -> OpenAI:
-    return OpenAI(**_address(server, retries, timeout, key))
-
-
-async def check_server(client: AsyncOpenAI, model: str) -> None:
-    """Fail before the first question if no server answers or the model is not served."""
+async def _served(client: AsyncOpenAI) -> list[str]:
     try:
-        served = [entry.id for entry in (await client.models.list()).data]
+        return [entry.id for entry in (await client.models.list()).data]
     except APIConnectionError:
         raise UserError(f"no server answers at {client.base_url}; start it, or correct --server") from None
     except (APIError, ValueError, AttributeError, TypeError) as error:
         raise UserError(f"{client.base_url}models does not list models ({error}); is this a vLLM server?") from None
-    if model not in served:
+
+
+async def check_server(client: AsyncOpenAI, model: str) -> None:
+    """Fail before the first question if no server answers or the model is not served."""
+    if model not in (served := await _served(client)):
         raise UserError(f"{client.base_url} serves {', '.join(served) or 'nothing'}, not {model}; correct --model")
 
 
@@ -73,19 +81,11 @@ def only_model(server: str, key: str | None = None) -> str:
 
     async def names() -> list[str]:
         async with connect(server, retries=0, key=key) as client:
-            return [entry.id for entry in (await client.models.list()).data]
+            return await _served(client)
 
-    try:
-        served = asyncio.run(names())
-    except APIError as error:
-        raise UserError(f"{server} does not list its models ({error}); start it, or correct --server") from None
-    if len(served) != 1:
+    if len(served := asyncio.run(names())) != 1:
         raise UserError(f"{server} serves {', '.join(served) or 'nothing'}; choose one with --model")
     return served[0]
-
-
-class Message(BaseModel):
-    content: str | None
 
 
 class _Token(BaseModel):
@@ -101,37 +101,78 @@ class _Logprobs(BaseModel):
     content: list[_Position] | None = None
 
 
+class Function(BaseModel):
+    name: str
+    arguments: str = ""
+
+
+class Call(BaseModel):
+    id: str | None = None
+    type: str = "function"
+    function: Function | None = None
+
+
+class Said(BaseModel):
+    """What a model said; servers add fields of their own, such as its reasoning."""
+
+    model_config = ConfigDict(extra="allow")
+
+    content: str | None = None
+    tool_calls: list[Call] | None = None
+
+
 class Choice(BaseModel):
-    message: Message
-
-
-class _Choice(Choice):
+    message: Said
     finish_reason: str | None = None
     logprobs: _Logprobs | None = None
 
 
-class Usage(BaseModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class _Counted(Usage):
-    prompt_tokens: int
-    completion_tokens: int
+class Tokens(BaseModel):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
 
 class Completion(BaseModel):
-    """A chat completion as far as everybody reads it; a server may add what it likes."""
+    """A chat completion as far as we read it; a server may add what it likes."""
 
     choices: list[Choice] = Field(min_length=1)
-    usage: Usage | None = None
+    usage: Tokens | None = None
+
+    @property
+    def message(self) -> Said:
+        return self.choices[0].message
+
+    @property
+    def finish_reason(self) -> str | None:
+        return self.choices[0].finish_reason
+
+    @property
+    def tokens(self) -> tuple[int, int]:
+        """Read and written; what a server does not count is 0."""
+        usage = self.usage or Tokens()
+        return usage.prompt_tokens or 0, usage.completion_tokens or 0
+
+    @property
+    def first_token(self) -> list[tuple[str, float]]:
+        """The likeliest tokens of the first place with their log-probabilities, if they were asked for."""
+        logprobs = self.choices[0].logprobs
+        positions = (logprobs and logprobs.content) or [_Position()]
+        return [(token.token, token.logprob) for token in positions[0].top_logprobs]
 
 
-class _Asked(Completion):
-    """With what a question needs beside the text."""
+def read_completion(body: bytes) -> Completion:
+    try:
+        return Completion.model_validate_json(storable(json.dumps(json.loads(body), ensure_ascii=False)))
+    except (ValueError, RecursionError) as error:
+        why = first_problem(error) if isinstance(error, ValidationError) else error
+        raise BadAnswer(f"not a chat completion: {why}: {body[:200]!r}") from None
 
-    choices: list[_Choice] = Field(min_length=1)  # type: ignore[assignment]
-    usage: _Counted
+
+async def post(client: AsyncOpenAI, body: dict[str, Any]) -> Completion:
+    """One request, tried again as often as the client was made for."""
+    extra = {key: value for key, value in body.items() if key not in ("messages", "model")}
+    create = client.chat.completions.with_raw_response.create
+    return read_completion((await create(messages=body["messages"], model=body["model"], extra_body=extra)).content)
 
 
 class Reply(BaseModel):
@@ -144,24 +185,16 @@ class Reply(BaseModel):
 
 
 async def complete(client: AsyncOpenAI, body: dict[str, Any], settings: Settings) -> Reply:
-    """One request; `body` holds `messages` and whatever else the server is told beside the settings."""
-    extra = {key: value for key, value in body.items() if key != "messages"}
-    sampling = {key: getattr(settings, key) for key in Settings.model_fields} | extra
+    """One request; `body` holds `messages` and what else is sent beside the settings."""
     start = time.perf_counter()
-    response = await client.chat.completions.with_raw_response.create(
-        messages=body["messages"], model=sampling.pop("model"), extra_body=sampling
-    )
+    completion = await post(client, {key: getattr(settings, key) for key in Settings.model_fields} | body)
     seconds = round(time.perf_counter() - start, 3)
-    try:
-        completion = _Asked.model_validate_json(response.content)
-    except ValidationError as error:
-        raise BadAnswer(f"not a chat completion: {error.errors()[0]['msg']}: {response.content[:200]!r}") from None
-    choice = completion.choices[0]
-    positions = (choice.logprobs and choice.logprobs.content) or [_Position()]
+    if completion.usage is None or None in completion.usage.model_dump().values():
+        raise BadAnswer("not a chat completion: it does not count its tokens")  # as 0 they would look free
     return Reply(
-        output=choice.message.content or "",
-        finish_reason=choice.finish_reason,
+        output=completion.message.content or "",
+        finish_reason=completion.finish_reason,
         **completion.usage.model_dump(),
         seconds=seconds,
-        first_token=[(token.token, token.logprob) for token in positions[0].top_logprobs],
+        first_token=completion.first_token,
     )

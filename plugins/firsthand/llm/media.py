@@ -30,7 +30,7 @@ from typing import Any
 from PIL import Image as PilImage
 
 from firsthand.errors import UserError
-from firsthand.llm.messages import Image, Part, Prompted, Text
+from firsthand.llm.messages import Image, Part, Prompted, Text, image_part, text_part
 from firsthand.media.paths import inside
 from firsthand.media.reading import Clip, read_clip
 
@@ -80,12 +80,11 @@ def request_body(
 
 def _encoded(part: Part, root: Path | str, by_path: bool, read: Reader, clip: Clip | None) -> dict[str, Any]:
     if isinstance(part, Text):
-        return {"type": "text", "text": part.text}
+        return text_part(part.text)
     if isinstance(part, Image) and by_path:
         return {"type": "image_url", "image_url": {"url": inside(root, part.image).as_uri()}}
     if isinstance(part, Image):
-        content, media_type = read(root, part.image)
-        return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{_base64(content)}"}}
+        return image_part(*read(root, part.image))
     frames = map(_png, clip.frames) if clip else (read(root, path)[0] for path in part.video)
     return {"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{','.join(map(_base64, frames))}"}}
 

@@ -4,11 +4,21 @@ The parts of a message are strict, because a key that nobody reads (a pixel budg
 sees in training and not here.
 """
 
-from typing import Annotated, Literal
+from base64 import b64encode
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from firsthand.llm.reply_cache import key_of
+
+
+def text_part(text: str) -> dict[str, Any]:
+    """A part of a message as a chat server takes it."""
+    return {"type": "text", "text": text}
+
+
+def image_part(content: bytes, media_type: str = "image/jpeg") -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{b64encode(content).decode()}"}}
 
 
 class _Strict(BaseModel):
@@ -54,7 +64,7 @@ class Message(_Strict):
 class Prompted(BaseModel):
     id: str = Field(min_length=1)
     messages: list[Message] = Field(min_length=1)
-    letters: str = Field("ABCD", min_length=1)
+    letters: str = "ABCD"  # none: the question is open
 
     @property
     def videos(self) -> list[Video]:

@@ -32,13 +32,11 @@ def extract(
 
     Example: firsthand media extract datasets/egolife --out datasets/egolife/frames --fps 1 --max-pixels 262144
     """
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
     from firsthand.errors import UserError
     from firsthand.media import extract as extraction
+    from firsthand.progress import progress_bar
 
-    columns = (TextColumn("videos"), BarColumn(), DownloadColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns) as bar:
+    with progress_bar("bytes") as bar:
         task = bar.add_task("videos", total=None)
         made = extraction.extract(
             videos, out, fps, max_pixels, workers, lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,25 +1,35 @@
 """Chat calls of a build: up to N at a time, tried again, counted, and never made twice."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from firsthand.errors import UserError
+from firsthand.llm.faults import Failed, Unavailable, of_openai
+from firsthand.llm.price import Prices
 from firsthand.llm.reply_cache import Reply, ReplyCache, key_of
-from firsthand.memory.usage import Usage
 
 if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+    from openai import APIError, AsyncOpenAI
 
 _GIVE_UP = 5  # faults in a row, each after all its tries: the server is gone
+_DENIED = (401, 402, 403, 404, 405)  # the key, the account, the model, the address
 
 
-class Fault(Exception):
-    """The server failed; asking again later may help."""
+@dataclass
+class Usage:
+    """What one model took."""
 
+    calls: int = 0  # made in this run
+    reused: int = 0  # kept from earlier runs
+    cut: int = 0  # replies that ended at max_tokens
+    prompt_tokens: int = 0  # of calls and kept replies together: what the memory took in all
+    completion_tokens: int = 0
 
-class Refused(Exception):
-    """This one cannot be had, from this server or at all; asking again will not help."""
+    def add(self, other: "Usage") -> None:
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
 
 
 class Asker:
@@ -62,27 +72,47 @@ class Asker:
     async def _call(self, server: str, body: dict[str, Any]) -> Reply:
         import openai  # a second of import, which no lexical search needs
 
-        from firsthand.llm.client import connect, environment_key
+        from firsthand.llm.client import connect, post
 
         if self._faults >= _GIVE_UP:
-            raise Fault(f"not asked, after {_GIVE_UP} faults in a row")
+            raise Unavailable(f"not asked, after {_GIVE_UP} faults in a row")
         if server not in self._clients:
-            self._clients[server] = connect(
-                server, self._retries, self._timeout, environment_key("OPENAI_API_KEY") or "none"
-            )
+            self._clients[server] = connect(server, self._retries, self._timeout, key_env="OPENAI_API_KEY")
         try:
-            answer = await self._clients[server].chat.completions.create(**body)
-            choice, usage = answer.choices[0], answer.usage
-            text = (choice.message.content or "").strip()
-        except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
-            raise UserError(f"{server} refuses {body['model']}: {error}; correct the server, model or key") from None
-        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-            raise Refused(str(error)) from None
-        except (openai.APIError, ValueError, TypeError, AttributeError, IndexError) as error:
+            completion = await post(self._clients[server], body)
+        except openai.APIError as error:
+            raise self._fault(server, body["model"], error) from None
+        except Unavailable:
             self._faults += 1
-            raise Fault(f"{type(error).__name__}: {error}") from None
+            raise
         self._faults = 0
+        text = (completion.message.content or "").strip()
         if not text:
-            raise Refused(f"an empty reply ({choice.finish_reason})")
-        tokens = {name: getattr(usage, name, 0) or 0 for name in ("prompt_tokens", "completion_tokens")}
-        return {"text": text, "finish_reason": choice.finish_reason, **tokens}
+            raise Failed(f"an empty reply ({completion.finish_reason})")
+        read, written = completion.tokens
+        tokens = {"prompt_tokens": read, "completion_tokens": written}
+        return {"text": text, "finish_reason": completion.finish_reason, **tokens}
+
+    def _fault(self, server: str, model: str, error: "APIError") -> Exception:
+        """A wrong key or model ends a build; what is refused is left out of it; any other fault may pass."""
+        fault = of_openai(error)
+        if fault.status in _DENIED:
+            return UserError(f"{server} refuses {model}: {error}; correct the server, model or key")
+        self._faults += isinstance(fault, Unavailable)
+        return fault
+
+
+def report(usages: Iterable[Mapping[str, Usage]], prices: Prices) -> list[str]:
+    """One line per model."""
+    total: dict[str, Usage] = {}
+    for usage in usages:
+        for model, one in usage.items():
+            total.setdefault(model, Usage()).add(one)
+    lines = []
+    for model, one in sorted(total.items()):
+        line = f"{model}: {one.calls} calls, {one.reused} replies kept from earlier runs, {one.cut} cut short; "
+        line += f"in all {one.prompt_tokens} tokens in, {one.completion_tokens} out"
+        if model in prices:
+            line += f", {prices[model].of(one.prompt_tokens, one.completion_tokens):.4f} US dollars"
+        lines.append(line)
+    return lines

@@ -14,13 +14,13 @@ from typing import Any
 from urllib.parse import quote
 
 from firsthand import clock
+from firsthand.llm.faults import Failed, Unavailable
 from firsthand.llm.reply_cache import ReplyCache
 from firsthand.memory import prompts
-from firsthand.memory.asking import Asker, Fault, Refused
+from firsthand.memory.asking import Asker, Usage
 from firsthand.memory.jobs import Job, captions_of, clips_of
 from firsthand.memory.merge import FINE_TO_COARSE, merged, summaries, windows
 from firsthand.memory.records import Record
-from firsthand.memory.usage import Usage
 
 Advance = Callable[[int, int], None]  # texts done, texts that are known to follow
 MakeBody = Callable[[], dict[str, Any]]
@@ -129,10 +129,10 @@ async def _written(
         name = f"{draft.source} {draft.level} {clock.format_range(draft.start, draft.end)}"
         try:
             return replace(draft, text=await asker.text(server, body))
-        except Refused as error:
-            built.left_out.append(f"{name}: {error}")
-        except Fault as error:
+        except Unavailable as error:
             built.faults.append(f"{name}: {error}")
+        except Failed as error:
+            built.left_out.append(f"{name}: {error}")
         finally:
             advance(1, 0)
         return None

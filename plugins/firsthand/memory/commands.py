@@ -1,7 +1,6 @@
 """`firsthand memory`: make the written memory of weeks and videos, and look into it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -42,9 +41,11 @@ def build(
     """
     from firsthand.errors import UserError
     from firsthand.llm.price import read_prices
-    from firsthand.memory import building, usage
+    from firsthand.memory import building
+    from firsthand.memory.asking import report
     from firsthand.memory.jobs import find_jobs
     from firsthand.memory.store import Store
+    from firsthand.progress import progress_bar
 
     if (captions is None) == (frames is None):
         raise UserError("give either --captions (files) or --frames (a frame store)")
@@ -63,9 +64,14 @@ def build(
     if ray:
         built = building.build_on_ray(jobs, settings)
     else:
-        with _texts_bar() as advance:
+        with progress_bar() as bar:
+            task = bar.add_task("texts", total=0)
+
+            def advance(done: int, more: int) -> None:
+                bar.update(task, advance=done, total=(bar.tasks[0].total or 0) + more)
+
             built = building.build(jobs, settings, advance)
-    for line in usage.report((one.usage for one in built), prices):
+    for line in report((one.usage for one in built), prices):
         typer.echo(line)
     records = [record for one in built if not one.faults for record in one.records]
     faults = [line for one in built for line in one.faults]
@@ -94,10 +100,10 @@ def import_(
     problems = Problems()
     files = find(folder, problems)
     if not files:
-        raise UserError("\n".join([f"{folder}: no memory file below it", *problems.lines()]))
+        raise UserError("\n".join([f"{folder}: no memory file below it", *problems]))
     store = Store.build(out, read(files, problems))
     typer.echo(f"{len(files)} files, {store.count} records of {len(store.sources())} sources -> {out}")
-    _list_and_exit("files or records could not be read", list(problems.lines()))
+    _list_and_exit("files or records could not be read", problems)
 
 
 @app.command()
@@ -189,27 +195,6 @@ def embed(
 
     store = add_vectors(database, open_embedder(model, server))
     typer.echo(f"{store.count} vectors of {model} -> {database}")
-
-
-@contextmanager
-def _texts_bar() -> Iterator[Callable[[int, int], None]]:
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (TextColumn("texts"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"))
-    with Progress(*columns, TimeRemainingColumn()) as bar:
-        task = bar.add_task("texts", total=0)
-
-        def advance(done: int, more: int) -> None:
-            bar.update(task, advance=done, total=(bar.tasks[0].total or 0) + more)
-
-        yield advance
 
 
 def _list_and_exit(what: str, lines: Sequence[str]) -> None:

@@ -1,25 +1,13 @@
 """Vectors of texts, from a model on this machine or behind an OpenAI-compatible server; optional beside the words."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from firsthand.errors import UserError
 from firsthand.memory.store import Store
 from firsthand.memory.store_writer import write_vectors
-
-
-class Embedder(Protocol):
-    model: str
-
-    def embed(self, texts: list[str]) -> np.ndarray:
-        """One float32 row of length 1 per text."""
-        ...
-
-
-def open_embedder(model: str, server: str | None = None) -> Embedder:
-    return ServerEmbedder(model, server) if server else LocalEmbedder(model)
 
 
 class LocalEmbedder:
@@ -33,14 +21,15 @@ class LocalEmbedder:
         self.model, self._encoder = model, SentenceTransformer(model)
 
     def embed(self, texts: list[str]) -> np.ndarray:
+        """One float32 row of length 1 per text."""
         return _unit(self._encoder.encode(texts, show_progress_bar=False))
 
 
 class ServerEmbedder:
     def __init__(self, model: str, server: str) -> None:
-        from firsthand.llm.client import connect_blocking, environment_key
+        from firsthand.llm.client import connect_blocking
 
-        self.model, self._client = model, connect_blocking(server, timeout=300.0, key=environment_key("OPENAI_API_KEY"))
+        self.model, self._client = model, connect_blocking(server, timeout=300.0, key_env="OPENAI_API_KEY")
 
     def embed(self, texts: list[str]) -> np.ndarray:
         # A server refuses an empty text; a blank one has a vector like any other.
@@ -48,6 +37,13 @@ class ServerEmbedder:
             model=self.model, input=[text or " " for text in texts], encoding_format="float"
         )
         return _unit([one.embedding for one in sorted(reply.data, key=lambda one: one.index)])
+
+
+Embedder = LocalEmbedder | ServerEmbedder
+
+
+def open_embedder(model: str, server: str | None = None) -> Embedder:
+    return ServerEmbedder(model, server) if server else LocalEmbedder(model)
 
 
 def add_vectors(path: Path | str, embedder: Embedder) -> Store:

@@ -10,14 +10,14 @@ cannot be read, or comes twice, is left out and listed with its file, its index 
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from firsthand import clock
 from firsthand.errors import UserError
-from firsthand.files import read_json
-from firsthand.memory.records import COARSE_TO_FINE, Record, storable
+from firsthand.files import read_json, storable
+from firsthand.memory.records import COARSE_TO_FINE, Record
 
 _LEVELS = "|".join(clock.LEVELS)
 _PERSON = re.compile(rf"(.+)_({_LEVELS})")
@@ -33,18 +33,11 @@ class File:
     path: Path
 
 
-@dataclass
-class Problems:
-    """What could not be read: file, index (-1: the file itself) and reason."""
+class Problems(list[str]):
+    """What could not be read, and why: of a record with its index."""
 
-    found: list[tuple[str, int, str]] = field(default_factory=list)
-
-    def add(self, path: Path, index: int, reason: str) -> None:
-        self.found.append((str(path), index, reason))
-
-    def lines(self) -> Iterator[str]:
-        for path, index, reason in self.found:
-            yield f"{path}{f'[{index}]' if index >= 0 else ''}: {reason}"
+    def add(self, path: Path, reason: str, index: int | None = None) -> None:
+        self.append(f"{path}{'' if index is None else f'[{index}]'}: {reason}")
 
 
 def find(folder: Path, problems: Problems) -> list[File]:
@@ -55,9 +48,9 @@ def find(folder: Path, problems: Problems) -> list[File]:
     for path in sorted(folder.resolve().rglob("*.json")):
         file = _named(path)
         if file is None:
-            problems.add(path, -1, "is named as no memory: NAME_LEVEL.json, videomme_LEVEL/ID.json, egoschema/ID.json")
+            problems.add(path, "its name is not NAME_LEVEL.json, videomme_LEVEL/ID.json or egoschema/ID.json")
         elif other := found.get((file.source, file.level)):
-            problems.add(path, -1, f"repeats {file.source} {file.level}, which {other.path} holds")
+            problems.add(path, f"repeats {file.source} {file.level}, which {other.path} holds")
         else:
             found[file.source, file.level] = file
     return sorted(found.values())
@@ -92,20 +85,20 @@ def _records(file: File, problems: Problems) -> Iterator[Record]:
     try:
         rows = read_json(file.path)
     except (UserError, OSError) as error:
-        problems.add(file.path, -1, str(error).removeprefix(f"{file.path}: "))
+        problems.add(file.path, str(error).removeprefix(f"{file.path}: "))
         return
     if not isinstance(rows, list):
-        problems.add(file.path, -1, "is not a list of records")
+        problems.add(file.path, "is not a list of records")
         return
     seen = set()
     for index, row in enumerate(rows):
         try:
             record = _record(file, row)
         except (UserError, ValueError) as error:
-            problems.add(file.path, index, str(error))
+            problems.add(file.path, str(error), index)
             continue
         if record in seen:
-            problems.add(file.path, index, "repeats an earlier record")
+            problems.add(file.path, "repeats an earlier record", index)
         else:
             seen.add(record)
             yield record
@@ -113,7 +106,7 @@ def _records(file: File, problems: Problems) -> Iterator[Record]:
 
 def _record(file: File, row: Any) -> Record:
     if not isinstance(row, dict):
-        raise ValueError("is no record: a record is a JSON object")
+        raise ValueError("is not a record: a record is a JSON object")
     if missing := [key for key in ("generated_text", "date", "start_time", "end_time") if key not in row]:
         raise ValueError(f"lacks {', '.join(missing)}")
     text = row["generated_text"]

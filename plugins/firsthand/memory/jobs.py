@@ -35,15 +35,15 @@ def find_jobs(captions: Path | None, frames: Path | None, only: Sequence[str]) -
             f"{captions or frames} has no {', '.join(missing)}; it has {', '.join(sorted(known)) or 'none'}"
         )
     if not jobs:
-        raise UserError(f"{captions or frames}: nothing to build from\n" + "\n".join(problems.lines()))
-    return [job for job in jobs if not only or job.source in only], list(problems.lines())
+        raise UserError(f"{captions or frames}: nothing to build from\n" + "\n".join(problems))
+    return [job for job in jobs if not only or job.source in only], problems
 
 
 def captions_of(source: str, path: Path) -> tuple[list[Record], list[str]]:
     """Given captions in order of time, and the records that could not be read."""
     problems = Problems()
     captions = sorted(read([File(source, "30s", path)], problems), key=lambda one: (one.start, one.end))
-    return captions, list(problems.lines())
+    return captions, problems
 
 
 def clips_of(source: str, frames: Path) -> list[Record]:

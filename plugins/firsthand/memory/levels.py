@@ -36,7 +36,7 @@ class Window(NamedTuple):
 def windows(store: Store, source: str, level: str, start: float | None, query_time: float | None) -> list[Window]:
     """Where to look, and where else when nothing is there."""
     if level not in LEVELS:
-        raise UserError(f"level {level!r} is none of {', '.join(LEVELS)}")
+        raise UserError(f"level {level!r} is not one of {', '.join(LEVELS)}")
     passed = _passed(store, source, query_time)
     if passed is None:
         return _of_life(level, start, query_time)

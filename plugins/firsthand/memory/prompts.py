@@ -1,6 +1,5 @@
 """What a build asks: a caption of a clip's frames, a summary of the notes below it."""
 
-import base64
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import Any
 
 from firsthand import clock
 from firsthand.errors import UserError
-from firsthand.memory.asking import Refused
+from firsthand.llm.faults import Failed
+from firsthand.llm.messages import image_part, text_part
 from firsthand.memory.records import Record
 
 MAX_TOKENS = {"30s": 400, "10min": 1000, "1hour": 1600, "1day": 4000}
@@ -22,13 +22,12 @@ def caption(model: str, clip: Record, frames: Path, fps: float, pixels: int) -> 
         seen = FrameStore(frames).frames(clip.source, clip.start, clip.end, fps=fps)
         shown = [(one.moment, one.jpeg(pixels)) for one in seen if one.moment < clip.end]  # at its end the next begins
     except (UserError, OSError) as error:
-        raise Refused(str(error)) from None
+        raise Failed(str(error)) from None
     if not shown:
-        raise Refused("no frame of it is stored")
+        raise Failed("no frame of it is stored")
     content: list[dict[str, Any]] = []
     for moment, jpeg in shown:
-        url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
-        content += [{"type": "text", "text": clock.stamp(moment)}, {"type": "image_url", "image_url": {"url": url}}]
+        content += [text_part(clock.stamp(moment)), image_part(jpeg)]
     return _body(model, "30s", content)
 
 

@@ -24,8 +24,3 @@ class Record:
 def origin(parts: Iterable[Record]) -> tuple[str, ...]:
     """The provenance of a text that is made from these records: every clip once, in order of time."""
     return tuple(dict.fromkeys(clip for part in parts for clip in part.provenance))
-
-
-def storable(text: str) -> str:
-    """JSON can spell half a surrogate pair, UTF-8 and sqlite cannot."""
-    return text.encode("utf-8", "replace").decode()

@@ -19,9 +19,9 @@ class Reranker:
         self.model, self.depth = model, depth
         self.unread = 0  # replies that were not a list of numbers; the order stayed as it was
         # a second of import, which no lexical search needs
-        from firsthand.llm.client import connect_blocking, environment_key
+        from firsthand.llm.client import connect_blocking
 
-        self._client = connect_blocking(server, timeout=300.0, key=environment_key("OPENAI_API_KEY"))
+        self._client = connect_blocking(server, timeout=300.0, key_env="OPENAI_API_KEY")
         self._cache = ReplyCache(cache)
 
     def order(self, keywords: Sequence[str], records: Sequence[Record]) -> list[int]:

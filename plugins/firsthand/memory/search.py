@@ -18,8 +18,7 @@ from firsthand.memory.levels import tiles, windows
 from firsthand.memory.records import Record
 from firsthand.memory.rerank import Reranker
 from firsthand.memory.store import Run, Span, Store
-from firsthand.memory.synonyms import Synonyms
-from firsthand.memory.words import MAX_CHARACTERS, MAX_TERMS, Analyser
+from firsthand.memory.words import MAX_CHARACTERS, MAX_TERMS, Analyser, Synonyms
 
 Ranking = Literal["lexical", "dense", "hybrid"]
 
@@ -44,7 +43,7 @@ class Searcher:
         reranker: Reranker | None = None,
     ) -> None:
         if ranking not in get_args(Ranking):
-            raise UserError(f"ranking {ranking!r} is none of {', '.join(get_args(Ranking))}")
+            raise UserError(f"ranking {ranking!r} is not one of {', '.join(get_args(Ranking))}")
         if ranking != "lexical" and (embedder is None or store.embedding_model != embedder.model):
             needs = store.embedding_model or "vectors: `firsthand memory embed` adds them"
             raise UserError(f"{ranking} search of {store.path} needs {needs}")

@@ -152,4 +152,4 @@ class Store:
             known = False
         if not known:
             self._db.close()
-            raise UserError(f"{self.path} is no {FORMAT}; make one with `firsthand memory import` or `build`")
+            raise UserError(f"{self.path} is not a {FORMAT}; make one with `firsthand memory import` or `build`")

@@ -10,7 +10,7 @@ from pathlib import Path
 from firsthand import clock, files
 from firsthand.errors import UserError
 from firsthand.memory import words
-from firsthand.memory.records import Record, storable
+from firsthand.memory.records import Record
 
 FORMAT = "firsthand memory 1"
 _BATCH = 20_000  # records split into terms at once
@@ -79,7 +79,14 @@ def _row(record: Record) -> tuple[str, str, float, float, str, str]:
     if record.level not in clock.LEVELS or not record.start <= record.end:
         raise UserError(f"not a record: {record}; levels are {', '.join(clock.LEVELS)}, and it ends after it starts")
     clips = " ".join(record.provenance)
-    return storable(record.source), record.level, record.start, record.end, storable(record.text), storable(clips)
+    return (
+        files.storable(record.source),
+        record.level,
+        record.start,
+        record.end,
+        files.storable(record.text),
+        files.storable(clips),
+    )
 
 
 def _batches(db: sqlite3.Connection, size: int) -> Iterator[tuple[int, int]]:

@@ -6,9 +6,12 @@ hold text only: keywords are never read as an FTS5 query, so there is no syntax 
 
 import sqlite3
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
-from firsthand.memory.records import storable
+from firsthand.errors import UserError
+from firsthand.files import storable
 
 MAX_CHARACTERS, MAX_TERMS = 500, 64  # of a keyword, of a search: they come from a model, and may be anything
 
@@ -44,3 +47,20 @@ class Analyser:
             rows = self._db.execute("SELECT term FROM occurrences ORDER BY offset").fetchall()
             clear_tables(self._db)
         return tuple(dict.fromkeys(term for (term,) in rows))[:MAX_TERMS]
+
+
+class Synonyms:
+    """Words that mean the same to a searcher: a text file with a line for each group, `cell phone, mobile, phone`."""
+
+    def __init__(self, path: Path | str, analyser: Analyser) -> None:
+        try:
+            lines = Path(path).read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: cannot be read as synonyms ({error})") from None
+        self._groups = [[analyser.terms((name,)) for name in line.split(",") if name.strip()] for line in lines]
+
+    def widen(self, terms: Sequence[str]) -> Sequence[str]:
+        """The terms, and those of every group of which they hold a member whole."""
+        held = set(terms)
+        groups = [group for group in self._groups if any(held.issuperset(name) for name in group)]
+        return list(dict.fromkeys([*terms, *(term for group in groups for name in group for term in name)]))

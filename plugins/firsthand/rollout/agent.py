@@ -1,13 +1,13 @@
 """One question, a model and its tools: the loop of turns that training, traces, evaluation and chat share.
 
-The loop knows nothing of tokens or servers. A `Policy` writes the model's turns: in veRL it holds token ids
+The loop does not know about tokens or servers. A `Policy` writes the model's turns: in veRL it holds token ids
 (`training/agent_loop.py`), elsewhere it speaks to an OpenAI-compatible server (`rollout/chat_policy.py`).
 
-What ends an episode is always one of `trace.Stop`. A turn that cannot be read gets a correction, and so does a call
-that the tools refuse; `Limits.invalid` of them in a row end the episode. When the turns or the seconds are used up, the
-model is told so and has one last turn, in which calls are not carried out. When tools are down, the model reads that
-there was no result and the episode goes on; `Trace.faults` then says that its outcome was not caused by the model
-alone.
+An episode always ends in one of the ways of `trace.Stop`. A turn that cannot be read gets a correction, and so does a
+call that the tools refuse; `Limits.invalid` of them in a row end the episode. When the turns or the seconds are used
+up, the model reads that it has one last turn, in which calls are not carried out. When tools are down, the model reads
+that there was no result and the episode goes on; `Trace.faults` then says that the model alone did not cause the
+outcome.
 """
 
 import time

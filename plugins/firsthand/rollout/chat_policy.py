@@ -11,16 +11,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from openai import AsyncOpenAI, BadRequestError
-from openai.types.chat import ChatCompletionMessage
 
 from firsthand.errors import UserError
+from firsthand.llm.client import Said, post
+from firsthand.llm.messages import image_part, text_part
 from firsthand.rollout.agent import Message, Reply
 from firsthand.rollout.dialects import call as call_text
 from firsthand.rollout.dialects import stop_strings
 from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.call_text import read
 from firsthand.tools.protocol import Image
-from firsthand.tools.text import every_string
 
 _TOO_LONG = re.compile(r"(maximum|max) (context|model|prompt|sequence) length|max_model_len|too long", re.IGNORECASE)
 
@@ -37,41 +37,39 @@ class ChatPolicy:
         **sampling: Any,
     ):
         self.client, self.model, self.messages = client, model, list(messages)
-        self._told = len(self.messages)  # a prompt that is too long by itself is a mistake of whoever set up the server
+        self._begun = len(self.messages)  # a prompt that is too long by itself is a mistake in the server's settings
         self.functions, self.sampling = functions, sampling
         self.request: dict[str, Any] = {"tools": tools} if tools else {}
         if tools and not functions:
             # The chat template describes the tools; the server must not parse the calls that the loop reads itself.
             self.request["tool_choice"] = "none"
         if stops := stop_strings(dialect):
-            self.request |= {"stop": stops, "extra_body": {"include_stop_str_in_output": True}}
+            self.request |= {"stop": stops, "include_stop_str_in_output": True}
         self.prompt_tokens = self.completion_tokens = 0
         self._call_id: str | None = None
 
     async def generate(self) -> Reply:
-        asked: dict[str, Any] = {"messages": self.messages, **self.request, **self.sampling}
+        body = {"model": self.model, "messages": self.messages, **self.request, **self.sampling}
         try:
-            response = await self.client.chat.completions.create(model=self.model, **asked)
+            completion = await post(self.client, body)
         except BadRequestError as error:
-            if len(self.messages) == self._told or not _TOO_LONG.search(error.message):
+            if len(self.messages) == self._begun or not _TOO_LONG.search(error.message):
                 raise
             return Reply("", 0, cut=True)  # a server knows its own limit of length, and only it
-        choice = response.choices[0]
-        if response.usage:
-            self.prompt_tokens += response.usage.prompt_tokens
-            self.completion_tokens += response.usage.completion_tokens
-        tokens = response.usage.completion_tokens if response.usage else 0
-        return Reply(self.take(choice.message), tokens, cut=choice.finish_reason == "length")
+        read, written = completion.tokens
+        self.prompt_tokens += read
+        self.completion_tokens += written
+        return Reply(self.take(completion.message), written, cut=completion.finish_reason == "length")
 
-    def take(self, message: ChatCompletionMessage) -> str:
+    def take(self, message: Said) -> str:
         """The model's turn, now part of the conversation, as the loop reads it; of several calls the first counts."""
-        text = _whole(message.content or "")
+        text = message.content or ""
         calls = message.tool_calls if self.functions else None
-        if calls and (call := calls[0]).type == "function":
-            said = message.model_dump(exclude_none=True) | {"tool_calls": [call.model_dump()]}
-            self.messages.append(every_string(said, _whole))
+        if calls and (call := calls[0]).function:
+            said = {"role": "assistant", **message.model_dump(exclude_none=True), "tool_calls": [call.model_dump()]}
+            self.messages.append(said)
             self._call_id = call.id
-            return _whole(as_native(thought_of(message), call.function.name, call.function.arguments))
+            return as_native(thought_of(message), call.function.name, call.function.arguments)
         self.messages.append({"role": "assistant", "content": text})
         self._call_id = None
         return text
@@ -83,11 +81,11 @@ class ChatPolicy:
         if not images:
             self.messages.append(message)
             return True
-        parts = [{"type": "image_url", "image_url": {"url": image.data_url}} for image in images]
+        parts = [image_part(image.jpeg) for image in images]
         if self.functions and self._call_id:  # the API takes pictures from users only
             self.messages += [message, {"role": "user", "content": parts}]
         else:
-            self.messages.append({**message, "content": [*parts, {"type": "text", "text": message["content"]}]})
+            self.messages.append({**message, "content": [*parts, text_part(message["content"])]})
         return True
 
 
@@ -98,12 +96,7 @@ def check_functions(tools: Iterable[str]) -> None:
         )
 
 
-def _whole(text: str) -> str:
-    """A server's JSON may escape half a surrogate pair, which no file and no later request could hold."""
-    return text.encode(errors="replace").decode()
-
-
-def thought_of(message: ChatCompletionMessage) -> str:
+def thought_of(message: Said) -> str:
     """What goes before a call: the words, or, where there are none, the reasoning that a server keeps apart."""
     apart = message.model_extra or {}
     said = message.content or apart.get("reasoning_content") or apart.get("reasoning") or ""

@@ -12,7 +12,7 @@ from firsthand.rollout.turn_text import Dialect
 
 Message = dict[str, Any]
 
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
+as_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def chat_tools(dialect: Dialect, schemas: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
@@ -39,7 +39,7 @@ def observation(text: str, dialect: Dialect) -> Message:
 
 def call(thought: str, name: str, arguments: Any, dialect: Dialect) -> str:
     """A turn that calls a tool; in the native dialect exactly what Qwen's chat template makes of a call."""
-    body = _as_json({"name": name, "arguments": arguments})
+    body = as_json({"name": name, "arguments": arguments})
     if dialect == "ego_r1":
         return f"<think>{thought}</think> <tool>{body}</tool>"
     return f"<think>{thought}</think>\n<tool_call>\n{body}\n</tool_call>"

@@ -1,8 +1,8 @@
 """Many questions for an agent with its tools: up to N at a time, resumable, one row per episode with all that happened.
 
-The episodes stand in `out`, one per line; kill -9 loses only those that are open. A policy that fails (its server is
-down, for example) makes no episode: the question is listed in `<out>.errors.jsonl` with the reason, and the next run of
-the same command asks it again.
+`out` has one episode per line; kill -9 loses only those that are open. When a policy fails (its server is down, for
+example) there is no episode: the question is listed in `<out>.errors.jsonl` with the reason, and the next run of the
+same command asks it again.
 """
 
 import json
@@ -12,21 +12,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from firsthand.errors import UserError
-from firsthand.llm.ask_many import Summary, progress, same_run, work_off
+from firsthand.llm.ask_many import Pace, Summary, same_run, work_off
+from firsthand.llm.client import check_server, connect
+from firsthand.llm.keys import redact
 from firsthand.llm.price import Price
 from firsthand.llm.reply_cache import key_of
 from firsthand.llm.row_log import RowLog
 from firsthand.question import Question
 from firsthand.rollout.agent import Limits, Policy, run_episode
+from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import Message
 from firsthand.rollout.trace import Trace
 from firsthand.rollout.turn_text import Dialect
-from firsthand.tools.keys import redact
 from firsthand.tools.protocol import Budget, Context
 from firsthand.tools.scope import END, Scope
 from firsthand.tools.toolbox import Toolbox
@@ -47,6 +49,15 @@ class AgentSettings(BaseModel):
     sampling: dict[str, Any] = {}
     functions: bool = False  # calls in the form of the API instead of the dialect's
     budget: Budget = Budget()  # for one call
+
+
+class Served(NamedTuple):
+    """A model behind a server, and how fast it is asked."""
+
+    url: str
+    model: str
+    pace: Pace
+    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -149,16 +160,32 @@ async def run_episodes(
         run.summary = EpisodesSummary(resumed=len(rows.rows), torn=rows.torn)
         for row in rows.rows.values():
             run.summary.count(row)
-        with progress(len(run.tasks), len(rows.rows)) as bar:
-
-            def done(task: Task, result: dict[str, Any] | Exception) -> None:
-                run.take(task, result)
-                bar.update(bar.task_ids[0], advance=1, note=run.summary.note)
-
-            # What a policy raises is a fault of the policy or its server: tools cannot fail in `run_episode`.
-            tasks = run.tasks.values()
-            await work_off(tasks, run.episode, rows, (Exception,), concurrency=concurrency, done=done)
+        # What a policy raises is a fault of the policy or its server: tools cannot fail in `run_episode`.
+        todo, faults = run.tasks.values(), (Exception,)
+        await work_off(todo, run.episode, rows, faults, concurrency=concurrency, done=run.take)
     return run.summary
+
+
+async def run_served(
+    tasks: Iterable[Task],
+    served: Served,
+    tools: list[dict[str, Any]] | None,
+    toolbox: Toolbox,
+    settings: AgentSettings,
+    out: Path | str,
+    price: Price | None = None,
+) -> EpisodesSummary:
+    """The same with a model behind a server, which must be there; each sample of a question has a seed of its own."""
+    pace, seed = served.pace, settings.sampling["seed"]
+    async with connect(served.url, pace.retries, pace.timeout, served.key) as client:
+        await check_server(client, served.model)
+
+        def policy(task: Task) -> ChatPolicy:
+            sampling = settings.sampling | {"seed": seed + task.sample}
+            own = served.model, task.messages, settings.dialect, tools, settings.functions
+            return ChatPolicy(client, *own, **sampling)
+
+        return await run_episodes(tasks, policy, toolbox, settings, out, concurrency=pace.concurrency, price=price)
 
 
 @dataclass
@@ -217,7 +244,7 @@ class _Run:
             return 0.0
         return None if self.price is None else self.price.of(read, written)
 
-    def take(self, task: Task, result: dict[str, Any] | Exception) -> None:
+    def take(self, task: Task, result: dict[str, Any] | Exception) -> str:
         if isinstance(result, Exception):
             self.faults_in_a_row += not isinstance(result, UserError)  # a UserError is a fault of the question
             log.debug("%s", task.id, exc_info=result)
@@ -228,6 +255,7 @@ class _Run:
             self.faults_in_a_row = 0
             self.summary.asked += 1
             self.summary.count(result)
+        return self.summary.note
 
 
 def _why_not(task: Task, toolbox: Toolbox) -> str | None:

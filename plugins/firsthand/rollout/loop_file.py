@@ -1,8 +1,8 @@
 """The one schema of an agent-loop file: what `training/agent_loop.py` runs with, and evaluation, chat and the doctor
 read.
 
-An agent is measured with the tools, the turns and the room for observations that it was trained with. One file says
-these for training and evaluation, so that the two cannot drift apart.
+An agent is measured with the tools, the turns and the room for observations that it was trained with. Training and
+evaluation read them from one file, so that they cannot drift apart.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from typing import Any, Self
 from pydantic import Field, ValidationError, field_validator
 
 from firsthand import files
-from firsthand.errors import UserError
+from firsthand.errors import UserError, problems
 from firsthand.rollout.agent import Limits
 from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.protocol import Budget
@@ -46,10 +46,14 @@ class Loop(Turns):
     @classmethod
     def of(cls, **settings: Any) -> Self:
         """A loop from the keywords that veRL passes to `ToolLoop`."""
+        return cls.checked(f"agent loop {settings.get('name', '')}", settings)
+
+    @classmethod
+    def checked(cls, what: str, settings: Mapping[str, Any]) -> Self:
         try:
             return cls.model_validate(settings)
         except ValidationError as error:
-            raise UserError(f"agent loop {settings.get('name', '')}: {_problems(error)}") from None
+            raise UserError(f"{what}: {'; '.join(problems(error))}") from None
 
 
 def read_loop(path: Path, name: str) -> Loop:
@@ -61,11 +65,4 @@ def read_loop(path: Path, name: str) -> Loop:
     if len(found) != 1:
         names = ", ".join(str(entry.get("name")) for entry in entries)
         raise UserError(f"{path}: one loop named {name!r} is needed; it has {names or 'none'}")
-    try:
-        return Loop.model_validate(found[0])
-    except ValidationError as error:
-        raise UserError(f"{path}, loop {name}: {_problems(error)}") from None
-
-
-def _problems(error: ValidationError) -> str:
-    return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+    return Loop.checked(f"{path}, loop {name}", found[0])

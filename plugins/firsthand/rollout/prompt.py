@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.question import Question, Solved, StyleName
-from firsthand.rollout.dialects import call, observation
+from firsthand.rollout.dialects import Message, as_json, call, observation
 from firsthand.rollout.turn_text import Dialect
 
-Message = dict[str, Any]
 Tool = dict[str, Any]  # name, description and parameters (a JSON schema)
 
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
 TYPED_ASKS = {
     "multiple choice": "ask_letter.txt",
     "numerical": "ask_number.txt",
@@ -62,12 +60,20 @@ def style_of(dialect: Dialect) -> StyleName:
     return "ego_r1" if dialect == "ego_r1" else "ego_r1_native"
 
 
-def system(style: StyleName, tools: list[Tool] | None = None) -> str:
-    """`tools` replace the tools of Ego-R1's agents."""
-    text = _prompt(STYLES[style].system)
-    if "{tools}" not in text:
-        return text
-    return text.replace("{tools}", _ego_r1_tools() if tools is None else "\n".join(map(json.dumps, tools)))
+def dialect_of(style: StyleName) -> Dialect | None:
+    """How an agent of a style writes its calls; None for styles without tools."""
+    return STYLES[style].dialect if style in AGENT_STYLES else None
+
+
+def in_dialect(question: Question, dialect: Dialect) -> Question:
+    """As an agent of a dialect is asked; a question that is written for one keeps its style."""
+    if dialect_of(question.style) == dialect:
+        return question
+    return question.model_copy(update={"style": style_of(dialect)})
+
+
+def system(style: StyleName) -> str:
+    return _prompt(STYLES[style].system).replace("{tools}", _ego_r1_tools())
 
 
 @cache
@@ -80,7 +86,7 @@ def _prompt(name: str) -> str:
     return (Path(__file__).parent / "prompts" / name).read_text().strip()
 
 
-def messages(row: Question, tools: list[Tool] | None = None) -> list[Message]:
+def messages(row: Question) -> list[Message]:
     """System and user message; media first, as content parts `{"type": "image"|"video", ...}`."""
     content: list[Message] = []
     for number, path in enumerate(row.images):
@@ -92,8 +98,7 @@ def messages(row: Question, tools: list[Tool] | None = None) -> list[Message]:
     if row.video_file:
         content.append({"type": "video", "video": row.video_file})
     content.append({"type": "text", "text": question_text(row)})
-    instructions = row.system or system(row.style, tools)
-    return [{"role": "system", "content": instructions}, {"role": "user", "content": content}]
+    return [{"role": "system", "content": row.system or system(row.style)}, {"role": "user", "content": content}]
 
 
 def question_text(row: Question) -> str:
@@ -140,7 +145,7 @@ def sharegpt_row(row: Question, reply: str | list[Message], tools: list[Tool] | 
     if (STYLES[row.style].dialect == "native") != bool(tools):
         raise ValueError(f"style {row.style}: the native dialect, and no other, takes the schemas of tools")
     turns = [{"role": "assistant", "content": reply}] if isinstance(reply, str) else reply
-    described = {"tools": _as_json(tools)} if tools else {}
+    described = {"tools": as_json(tools)} if tools else {}
     return {
         "messages": [*with_placeholders(messages(row)), *turns],
         "images": row.images,

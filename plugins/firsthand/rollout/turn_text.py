@@ -5,8 +5,8 @@ The call is JSON, or (in the data that they were fine-tuned on) a Python diction
 The native dialect is Hermes' `<tool_call>`, which Qwen's chat templates and vLLM's parsers know.
 
 A turn is hostile input. It holds exactly one action. A turn that also writes the environment's part, a role header or a
-placeholder of an image is refused as a whole, because after such a token the model would write for somebody else. The
-reason is the correction that the model reads. Every check is linear in the length of the turn.
+placeholder of an image is refused as a whole, because what follows such a token would not be the model's own text. The
+model reads the reason as a correction. Every check is linear in the length of the turn.
 """
 
 import re
@@ -25,12 +25,7 @@ FORBIDDEN = (
     "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>", "<|image_pad|>", "<|video_pad|>",
 )  # fmt: skip
 _TAGS = re.compile(r"</?(?:think|tool|tool_call|answer)>")
-_FORMS: dict[Dialect, str] = {
-    "ego_r1": '<think>...</think> <tool>{"name": ..., "arguments": {...}}</tool> or '
-    "<think>...</think> <answer>...</answer>",
-    "native": '<think>...</think> <tool_call>{"name": ..., "arguments": {...}}</tool_call> or '
-    "<think>...</think> <answer>...</answer>",
-}
+_FORM = '<think>...</think> <%s>{"name": ..., "arguments": {...}}</%s> or <think>...</think> <answer>...</answer>'
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ def read_action(turn: str, dialect: Dialect, letters: str = "ABCD") -> Action:
     turn = turn.removesuffix("<|endoftext|>").strip().removesuffix("<|im_end|>").strip()
     if forbidden := next((token for token in FORBIDDEN if token in turn), None):
         return Invalid(f"a turn must not contain {forbidden.strip('<|>')!r}: the environment writes that itself")
-    call_tag = CALL_TAG[dialect]
+    call_tag, form = CALL_TAG[dialect], _FORM % (CALL_TAG[dialect], CALL_TAG[dialect])
     tags = [(found.group(), found.span()) for found in _TAGS.finditer(turn)]
     names = [tag for tag, _ in tags]
     for action in (call_tag, "answer"):
@@ -69,14 +64,14 @@ def read_action(turn: str, dialect: Dialect, letters: str = "ABCD") -> Action:
             (_, opened), (_, closed), (_, begun), (_, ended) = tags
             outside = turn[: opened[0]] + turn[closed[1] : begun[0]] + turn[ended[1] :]
             if outside.strip():
-                return Invalid(f"nothing may stand outside the tags; write {_FORMS[dialect]}")
+                return Invalid(f"nothing may stand outside the tags; write {form}")
             thought, content = turn[opened[1] : closed[0]].strip(), turn[begun[1] : ended[0]].strip()
             if action == "answer":
                 return Answer(extract_choice(f"<answer>{content}</answer>", letters), content, thought)
             return _call(content, thought)
     if names.count(f"<{call_tag}>") > 1:
-        return Invalid(f"one call a turn; write {_FORMS[dialect]}")
-    return Invalid(f"no action could be read; write {_FORMS[dialect]}")
+        return Invalid(f"one call a turn; write {form}")
+    return Invalid(f"no action could be read; write {form}")
 
 
 def _call(content: str, thought: str) -> Call | Invalid:

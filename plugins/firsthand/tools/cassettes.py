@@ -13,9 +13,9 @@ from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from firsthand import files
+from firsthand.llm.faults import Failed
+from firsthand.llm.keys import redact
 from firsthand.llm.reply_cache import key_of
-from firsthand.tools.keys import redact
-from firsthand.tools.protocol import Failed
 from firsthand.tools.text import every_string, shorten
 
 Mode = Literal["off", "record", "replay", "auto"]

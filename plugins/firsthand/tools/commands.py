@@ -48,8 +48,8 @@ def serve(
     """
     import os
 
+    from firsthand.llm import keys
     from firsthand.tools import config as tools_config
-    from firsthand.tools import keys
     from firsthand.tools.protocol import Budget
     from firsthand.tools.scope import Scope
 

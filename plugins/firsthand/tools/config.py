@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from firsthand.errors import UserError
-from firsthand.tools import keys
+from firsthand.llm import keys
 from firsthand.tools.catalogue import NAMES, module, read
 from firsthand.tools.limits import Breaker, Guard
 from firsthand.tools.protocol import Tool

@@ -11,16 +11,14 @@ from pydantic import Field
 
 from firsthand import clock
 from firsthand.tools.arguments import Arguments, Timestamp, moment
-from firsthand.tools.environment import Environment, Sees
 from firsthand.tools.protocol import Context, Image, Outcome, WrongArguments
-from firsthand.tools.settings import NoSettings
+from firsthand.tools.seeing import Sees
+from firsthand.tools.settings import NoSettings as Settings
 from firsthand.tools.shared import Shared
 
 THINNEST = 20  # thousandths of a side; a thinner part has a shape that no processor takes
 Corner = Annotated[float, Field(ge=0, le=1000)]
 
-
-Settings = NoSettings
 GIVES_IMAGES = True
 NAME_IS_A_WORD = True
 
@@ -40,9 +38,6 @@ class Crop(Sees):
     description = Path(__file__).with_suffix(".txt").read_text().strip()
     arguments = CropArguments
 
-    def __init__(self, environment: Environment):
-        self._environment = environment
-
     async def run(self, arguments: CropArguments, context: Context) -> Outcome:
         left, top, right, bottom = arguments.box
         if right - left < THINNEST or bottom - top < THINNEST:
@@ -53,8 +48,8 @@ class Crop(Sees):
         return Outcome("ok", text, (image,), spans=((image.moment, image.moment),))
 
     def _image(self, context: Context, asked: float, box: tuple[float, float, float, float]) -> Image:
-        frame = self._environment.frame(context, asked)
-        return Image(crop(frame.jpeg(), box, context.budget.pixels), frame.moment)
+        image = self._environment.image(context, asked)
+        return Image(crop(image.jpeg, box, context.budget.pixels), image.moment)
 
 
 def open_tool(shared: Shared, settings: Settings) -> Crop:

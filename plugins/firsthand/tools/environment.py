@@ -9,9 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from firsthand import clock
+from firsthand.llm.faults import Failed
 from firsthand.media.paths import inside
 from firsthand.media.store import Frame, FrameStore
-from firsthand.tools.protocol import BlockedByTime, Context, Failed, WrongArguments
+from firsthand.tools.protocol import BlockedByTime, Context, Image, WrongArguments
 
 
 class Environment:
@@ -21,23 +22,25 @@ class Environment:
         self._root = Path(root)
         self._open = lru_cache(maxsize=64)(FrameStore)
 
-    def frame(self, context: Context, moment: float) -> Frame:
+    def image(self, context: Context, moment: float, pixels: int | None = None) -> Image:
         """The frame on show at a moment: the last one up to it, so none from after the query time."""
         refuse_future(context, moment)
         store = self._store(context)
         start = max(self._past(store, context, moment, moment)[0][0], clock.plus(moment, -1 / store.fps))
         if not (found := store.frames(context.source, start, moment)):
             raise WrongArguments(f"no frame was recorded at {clock.stamp(moment)}; ask for a slightly later time")
-        return found[-1]
+        return _image(found[-1], pixels)
 
-    def frames(self, context: Context, start: float, end: float, *, most: int, fps: float | None = None) -> list[Frame]:
+    def images(
+        self, context: Context, start: float, end: float, *, most: int, pixels: int, fps: float | None = None
+    ) -> tuple[Image, ...]:
         """Frames of a range: at most `fps` a second and `most` in all, evenly spread."""
         refuse_future(context, end)
         store = self._store(context)
         self._past(store, context, start, end)
         if not (found := store.frames(context.source, start, end, count=most, fps=fps)):
             raise WrongArguments(f"no frame was recorded in {clock.format_range(start, end)}; ask for a longer range")
-        return found
+        return tuple(_image(frame, pixels) for frame in found)
 
     def is_recorded(self, context: Context, moment: float) -> bool:
         return any(start <= moment <= end for start, end in self._store(context).spans(context.source))
@@ -68,13 +71,8 @@ class Environment:
         raise WrongArguments(f"nothing was recorded at {asked}; the nearest recorded times: {known}")
 
 
-class Sees:
-    """What tools that look at frames share."""
-
-    _environment: Environment
-
-    def lacks(self, context: Context) -> str | None:
-        return self._environment.lacks(context)
+def _image(frame: Frame, pixels: int | None) -> Image:
+    return Image(frame.jpeg(pixels), frame.moment)
 
 
 def refuse_future(context: Context, moment: float) -> None:

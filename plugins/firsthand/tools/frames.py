@@ -1,18 +1,18 @@
 """`frames`: pictures of a range of time that go into the conversation, for models that look for themselves."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from pydantic import Field
 
 from firsthand import clock
 from firsthand.tools.arguments import Arguments, Range, span
-from firsthand.tools.environment import Environment, Sees
-from firsthand.tools.protocol import Context, Image, Outcome, WrongArguments
-from firsthand.tools.settings import NoSettings
+from firsthand.tools.protocol import Context, Outcome, WrongArguments
+from firsthand.tools.seeing import Sees
+from firsthand.tools.settings import NoSettings as Settings
 from firsthand.tools.shared import Shared
 
-Settings = NoSettings
 GIVES_IMAGES = True
 NAME_IS_A_WORD = True
 
@@ -28,21 +28,15 @@ class Frames(Sees):
     description = Path(__file__).with_suffix(".txt").read_text().strip()
     arguments = FramesArguments
 
-    def __init__(self, environment: Environment):
-        self._environment = environment
-
     async def run(self, arguments: FramesArguments, context: Context) -> Outcome:
         if arguments.n and arguments.fps:
             raise WrongArguments("frames: give n or fps, not both")
         start, end = span(arguments.range)
         most = min(arguments.n or context.budget.images, context.budget.images)
-        images = await asyncio.to_thread(self._images, context, start, end, arguments.fps, most)
+        seen = partial(self._environment.images, fps=arguments.fps, most=most, pixels=context.budget.pixels)
+        images = await asyncio.to_thread(seen, context, start, end)
         times = "\n".join(f"image {number}: {clock.stamp(image.moment)}" for number, image in enumerate(images, 1))
         return Outcome("ok", times, images, spans=tuple((image.moment, image.moment) for image in images))
-
-    def _images(self, context: Context, start: float, end: float, fps: float | None, most: int) -> tuple[Image, ...]:
-        found = self._environment.frames(context, start, end, fps=fps, most=most)
-        return tuple(Image(frame.jpeg(context.budget.pixels), frame.moment) for frame in found)
 
 
 def open_tool(shared: Shared, settings: Settings) -> Frames:

@@ -5,16 +5,18 @@ to come again, and a wait that would pass the deadline is not begun.
 """
 
 import asyncio
+import hashlib
 import random
 import sqlite3
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from firsthand.tools.protocol import Busy, Unavailable
+from firsthand.llm.faults import Busy, Unavailable
 
 T = TypeVar("T")
 
@@ -142,3 +144,31 @@ class RateLimit:
     @staticmethod
     def _set(database: sqlite3.Connection, name: str, until: float) -> None:
         database.execute("INSERT OR REPLACE INTO paid VALUES (?, ?)", [name, until])
+
+
+class KeyPool:
+    """Hands out the next key that may be used now; all processes count and rest a key together."""
+
+    def __init__(self, name: str, keys: Sequence[str], limit: RateLimit):
+        self._name, self._keys, self._limit = name, list(keys), limit
+        self._lock = threading.Lock()
+        self._why = ""
+
+    def lease(self) -> str:
+        with self._lock:
+            waits = []
+            for key in self._keys:
+                wait = self._limit.take(self._label(key))
+                if not wait:
+                    self._keys.remove(key)
+                    self._keys.append(key)  # the others come first next time
+                    return key
+                waits.append(wait)
+        raise Busy(f"{self._name} has no room for {min(waits):.1f} seconds{self._why}", min(waits))
+
+    def rest(self, key: str, seconds: float, why: str) -> None:
+        self._why = f" ({why})"
+        self._limit.rest(self._label(key), seconds)
+
+    def _label(self, key: str) -> str:
+        return f"{self._name} {hashlib.sha256(key.encode()).hexdigest()[:16]}"

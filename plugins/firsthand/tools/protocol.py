@@ -76,22 +76,6 @@ class BlockedByTime(Exception):
     """The model asked for what lies after the query time; the message is the correction it reads."""
 
 
-class Failed(Exception):
-    """A fault that a second try will not change. The message is shown; that of any other exception is only logged."""
-
-
-class Unavailable(Failed):
-    """A fault of a service that a second try may get past; `retry_after` is the wait in seconds that it asks for."""
-
-    def __init__(self, message: str, retry_after: float | None = None):
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-class Busy(Unavailable):
-    """Our own rate limit has no room for `retry_after` seconds; it says nothing against the service."""
-
-
 class Tool(Protocol):
     """`arguments` is both the schema that the model is shown and the check of what it writes."""
 
@@ -102,7 +86,7 @@ class Tool(Protocol):
     def arguments(self) -> type[BaseModel]: ...
 
     async def run(self, arguments: Any, context: Context) -> Outcome:
-        """An `ok` outcome, or one of the exceptions above; `arguments` is a valid instance of `self.arguments`."""
+        """An `ok` outcome, or one of the exceptions above or of `llm.faults`; `arguments` is valid."""
         ...
 
 

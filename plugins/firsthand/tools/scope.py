@@ -21,7 +21,7 @@ from firsthand.tools.protocol import Context
 if TYPE_CHECKING:
     from starlette.requests import Request  # part of the extra `tools`; agents outside a server do not need it
 
-END = "end"
+END = "end"  # of a video; how long it is need not be known
 HOW = "send the headers X-Source and X-Query-Time, or use a path like /A1_JAKE@DAY3_12000000/query"
 # Ego-R1's visual tools call a person A1, its memories A1_JAKE.
 PEOPLE = {"A1": "A1_JAKE", "A2": "A2_ALICE", "A3": "A3_TASHA", "A4": "A4_LUCIA", "A5": "A5_KATRINA", "A6": "A6_SHURE"}

@@ -5,10 +5,10 @@ import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from firsthand.errors import UserError
+from firsthand.files import read_yaml
 from firsthand.llm.price import Price
 from firsthand.tools.cassettes import Mode
 
@@ -102,11 +102,7 @@ class Config(Strict):
 def read_as(model: type[Model], path: Path | str) -> Model:
     """A YAML file of settings, of tools or of whatever uses them."""
     try:
-        return model.model_validate(yaml.safe_load(Path(path).read_text()))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML ({error})") from None
+        return model.model_validate(read_yaml(path))
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         raise UserError("\n".join(f"{path}: {_problem(problem)}" for problem in problems)) from None

@@ -5,10 +5,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from firsthand.errors import UserError
-from firsthand.tools import keys
+from firsthand.llm import keys
 from firsthand.tools.backends.base import Backend, Recorded
 from firsthand.tools.cassettes import Cassettes
-from firsthand.tools.limits import RateLimit
+from firsthand.tools.limits import KeyPool, RateLimit
 from firsthand.tools.settings import Config, Gemini, OpenAI, Oracle
 
 if TYPE_CHECKING:
@@ -70,17 +70,14 @@ def _remote(settings: OpenAI | Gemini, config: Config) -> Backend:
     replay = config.cassettes.mode == "replay"
     found = ("none",) if replay or not settings.key_env else keys.read(settings.key_env)
     limit = RateLimit(config.state / "limits.sqlite", settings.per_minute, settings.burst)
-    pool = keys.KeyPool(settings.base_url or settings.kind, found, limit)
+    pool = KeyPool(settings.base_url or settings.kind, found, limit)
+    made = settings.model_dump(include={"model", "max_tokens", "base_url"}) | {"price": settings.price}
     if isinstance(settings, OpenAI):
         from firsthand.tools.backends.openai import OpenAIBackend
 
-        return OpenAIBackend(
-            settings.base_url, settings.model, pool, max_tokens=settings.max_tokens, price=settings.price
-        )
+        return OpenAIBackend(keys=pool, **made)
     from firsthand.tools.backends.gemini import GeminiBackend, require_client
 
     if not replay:
         require_client()
-    return GeminiBackend(
-        settings.model, pool, max_tokens=settings.max_tokens, price=settings.price, base_url=settings.base_url
-    )
+    return GeminiBackend(keys=pool, **made)

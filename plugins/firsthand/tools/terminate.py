@@ -6,10 +6,9 @@ from pydantic import Field
 
 from firsthand.tools.arguments import Arguments
 from firsthand.tools.protocol import Context, Outcome
-from firsthand.tools.settings import NoSettings
+from firsthand.tools.settings import NoSettings as Settings
 from firsthand.tools.shared import Shared
 
-Settings = NoSettings
 GIVES_IMAGES = False
 NAME_IS_A_WORD = True
 

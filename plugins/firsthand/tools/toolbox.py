@@ -14,13 +14,14 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from firsthand.llm.faults import Failed
+from firsthand.llm.keys import redact
 from firsthand.media.pixels import shrink
 from firsthand.tools import text
 from firsthand.tools.call_text import LONGEST_CALL
 from firsthand.tools.counters import Counters
-from firsthand.tools.keys import redact
 from firsthand.tools.limits import Guard, Paused
-from firsthand.tools.protocol import BlockedByTime, Context, Failed, Outcome, Status, Tool, WrongArguments, schema
+from firsthand.tools.protocol import BlockedByTime, Context, Outcome, Status, Tool, WrongArguments, schema
 
 log = logging.getLogger(__name__)
 UNKNOWN = "unknown"  # the label of all tools that do not exist, so that a model cannot invent labels

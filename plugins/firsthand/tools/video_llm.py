@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 
 from pydantic import Field
@@ -10,9 +10,10 @@ from pydantic import Field
 from firsthand import clock
 from firsthand.tools import text
 from firsthand.tools.arguments import Arguments, Question, Range, span
-from firsthand.tools.backends.base import Answer, Backend, Sight
-from firsthand.tools.environment import Environment, Sees, refuse_future
-from firsthand.tools.protocol import Context, Image, Outcome, WrongArguments
+from firsthand.tools.backends.base import Backend, Sight
+from firsthand.tools.environment import Environment, refuse_future
+from firsthand.tools.protocol import Context, Outcome, WrongArguments
+from firsthand.tools.seeing import AsksModel
 from firsthand.tools.settings import Strict
 from firsthand.tools.shared import Shared
 
@@ -34,14 +35,14 @@ class VideoArguments(Arguments):
     range: Range
 
 
-class VideoLlm(Sees):
+class VideoLlm(AsksModel):
     name = "video_llm"
     description = Path(__file__).with_suffix(".txt").read_text().strip()
     arguments = VideoArguments
 
     def __init__(self, environment: Environment, backend: Backend, *, fps: float, max_frames: int, max_pixels: int):
-        self._environment, self._backend = environment, backend
-        self._fps, self._max_frames, self._max_pixels = fps, max_frames, max_pixels
+        super().__init__(environment, backend)
+        self._seen = partial(environment.images, fps=fps, most=max_frames, pixels=max_pixels)
 
     async def run(self, arguments: VideoArguments, context: Context) -> Outcome:
         start, end = span(arguments.range)
@@ -51,32 +52,18 @@ class VideoLlm(Sees):
             raise WrongArguments(f"video_llm: the range is {length:g} seconds long; ask for 1 second to 10 minutes")
         question = text.clean(arguments.question)
         sights = await asyncio.to_thread(self._sights, question, context, start, end)
-        answers = await _all(*(self._backend.answer(sight) for sight in sights))
-        answer = _joined(sights, answers)
         exact = all([await asyncio.to_thread(self._environment.is_recorded, context, edge) for edge in (start, end)])
-        asked = clock.format_range(start, end)
-        return Outcome(
-            "ok",
-            answer,
-            spans=tuple((sight.start, sight.end) for sight in sights),
-            data={"query_time": asked, "question": question, "answer": answer, "exact_match": exact, "length": length},
-            cost=sum(each.cost for each in answers),
-            replayed=all(each.replayed for each in answers),
-        )
-
-    async def close(self) -> None:
-        await self._backend.close()
+        return await self._answer(sights, clock.format_range(start, end), exact=exact, length=length)
 
     def _sights(self, question: str, context: Context, start: float, end: float) -> list[Sight]:
         """What is seen in each piece; that nothing was recorded is a mistake only if it is so in all of them."""
         sights, mistake = [], None
         for piece in pieces(start, end):
             try:
-                found = self._environment.frames(context, *piece, fps=self._fps, most=self._max_frames)
+                images = self._seen(context, *piece)
             except WrongArguments as error:
                 mistake = error
             else:
-                images = tuple(Image(frame.jpeg(self._max_pixels), frame.moment) for frame in found)
                 sights.append(Sight(question, images, context.source, images[0].moment, images[-1].moment))
         if mistake and not sights:
             raise mistake
@@ -99,22 +86,3 @@ def pieces(start: float, end: float) -> list[tuple[float, float]]:
         cuts = [*(clock.plus(first, step * number) for number in range(count)), last]
         parts += itertools.pairwise(cuts)
     return parts
-
-
-async def _all(*asking: Awaitable[Answer]) -> list[Answer]:
-    """All answers, or the first fault with the rest cancelled."""
-    tasks = [asyncio.ensure_future(each) for each in asking]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-
-
-def _joined(sights: list[Sight], answers: list[Answer]) -> str:
-    if len(answers) == 1:
-        return answers[0].text
-    return "\n".join(
-        f"{clock.format_range(sight.start, sight.end)}: {answer.text}"
-        for sight, answer in zip(sights, answers, strict=True)
-    )

@@ -9,8 +9,9 @@ from firsthand import clock
 from firsthand.tools import text
 from firsthand.tools.arguments import Arguments, Question, Timestamp, moment
 from firsthand.tools.backends.base import Backend, Sight
-from firsthand.tools.environment import Environment, Sees
-from firsthand.tools.protocol import Context, Image, Outcome
+from firsthand.tools.environment import Environment
+from firsthand.tools.protocol import Context, Outcome
+from firsthand.tools.seeing import AsksModel
 from firsthand.tools.settings import Strict
 from firsthand.tools.shared import Shared
 
@@ -28,39 +29,21 @@ class VlmArguments(Arguments):
     timestamp: Timestamp
 
 
-class Vlm(Sees):
+class Vlm(AsksModel):
     name = "vlm"
     description = Path(__file__).with_suffix(".txt").read_text().strip()
     arguments = VlmArguments
 
     def __init__(self, environment: Environment, backend: Backend, *, max_pixels: int):
-        self._environment, self._backend, self._max_pixels = environment, backend, max_pixels
+        super().__init__(environment, backend)
+        self._max_pixels = max_pixels
 
     async def run(self, arguments: VlmArguments, context: Context) -> Outcome:
         asked, question = moment(arguments.timestamp), text.clean(arguments.question)
-        image = await asyncio.to_thread(self._image, context, asked)
+        image = await asyncio.to_thread(self._environment.image, context, asked, self._max_pixels)
         sight = Sight(question, (image,), context.source, image.moment, image.moment)
-        answer = await self._backend.answer(sight)
-        return Outcome(
-            "ok",
-            answer.text,
-            spans=((image.moment, image.moment),),
-            data={
-                "query_time": clock.stamp(asked),
-                "question": question,
-                "answer": answer.text,
-                "exact_match": True,  # a moment that was not recorded is refused, not replaced by one nearby
-            },
-            cost=answer.cost,
-            replayed=answer.replayed,
-        )
-
-    async def close(self) -> None:
-        await self._backend.close()
-
-    def _image(self, context: Context, asked: float) -> Image:
-        frame = self._environment.frame(context, asked)
-        return Image(frame.jpeg(self._max_pixels), frame.moment)
+        # exact: a moment that was not recorded is refused, not replaced by one nearby
+        return await self._answer([sight], clock.stamp(asked), exact=True)
 
 
 def open_tool(shared: Shared, settings: Settings) -> Vlm:

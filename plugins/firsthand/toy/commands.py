@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
     from firsthand.toy.rows import Written
 
 app = typer.Typer(no_args_is_help=True, help="Build and check the synthetic egocentric week and the tiny models.")
@@ -27,12 +25,13 @@ def build(
 
     Example: firsthand toy build datasets/toy/week --people 2 --days 3 --seed 0
     """
+    from firsthand.progress import progress_bar
     from firsthand.toy.week.build import build as build_week
     from firsthand.toy.week.build import question_table
     from firsthand.toy.week.plan import Size
 
     size = Size(people, days, seed, sessions, clips, questions)
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("clips")
         counts = build_week(out, size, lambda done, total: bar.update(task, completed=done, total=total))
     question_table(counts, size)
@@ -48,10 +47,11 @@ def check(
 
     Example: firsthand toy check datasets/toy/week --all
     """
+    from firsthand.progress import progress_bar
     from firsthand.toy.week.check import check as check_week
     from firsthand.toy.week.check import findings_table
 
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("looking at clips")
         found = check_week(out, all_clips, lambda done, total: bar.update(task, completed=done, total=total))
     findings_table(found)
@@ -71,9 +71,10 @@ def rows(
 
     Example: firsthand toy rows datasets/toy
     """
+    from firsthand.progress import progress_bar
     from firsthand.toy.rows import build_rows
 
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("questions")
         made = build_rows(week, scene_share, seed, lambda done, total: bar.update(task, completed=done, total=total))
     _counts(made)
@@ -135,10 +136,3 @@ def measure(
 def _counts(made: "Written") -> None:
     for name, count in {**made.counts, **{f"left aside: {why}": n for why, n in made.left_aside.items()}}.items():
         typer.echo(f"{count:6}  {name}")
-
-
-def _bar() -> "Progress":
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn())

@@ -116,7 +116,7 @@ def test_a_second_run_reuses_what_is_done(project: Path) -> None:
     ("spoil", "message"),
     [
         (lambda p: (p / "full.yaml").write_text("a: 1"), "model_name_or_path, template, finetuning_type is missing"),
-        (lambda p: (p / "full.yaml").write_text("a: [1"), "not valid YAML"),
+        (lambda p: (p / "full.yaml").write_text("a: [1"), "expected ',' or ']'"),
         (lambda p: (p / "full.yaml").unlink(), "no such file"),
         (lambda p: (p / "support/eval.jsonl").write_text(
             json.dumps(eval_row(question(1, "a", "v").model_copy(update={"answer": None}))) + "\n"), "has no answer"),

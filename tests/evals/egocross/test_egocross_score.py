@@ -88,7 +88,7 @@ def test_a_submission_is_scored_as_it_is(release: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("m.jsonl", '{"id": "x", "output": "B", "decided": true, "letter": "B"}\n', "no official id"),
+        ("m.jsonl", '{"id": "x", "output": "B", "decided": true, "letter": "B"}\n', "not an official id"),
         ("m.jsonl", '{"id": "1", "output": "B", "letter": "B"}\n', "not written by"),
         ("m.json", '[{"id": 1, "answer": "A"}, {"id": "1", "answer": "A"}]', "given twice"),
         ("m.zip", "no zip", "not a zip"),

@@ -73,10 +73,10 @@ TEMPLATE_FAULTS = {
         lambda rows: [{k: v for k, v in row.items() if k != "dataset"} for row in rows],
         "row 1: keys are",
     ),
-    "an id as text": (lambda rows: change(rows, 5, id="5"), "row 5: id '5' is no whole number"),
-    "an id twice": (lambda rows: change(rows, 9, id=8), "1 ids stand there twice: 8"),
+    "an id as text": (lambda rows: change(rows, 5, id="5"), "row 5: id '5' is not a whole number"),
+    "an id twice": (lambda rows: change(rows, 9, id=8), "1 ids are given twice: 8"),
     "an id missing": (lambda rows: rows[:-1], "1 of the 957 ids are missing: 957"),
-    "an id too large": (lambda rows: change(rows, 957, id=958), "1 ids are none of 1 to 957: 958"),
+    "an id too large": (lambda rows: change(rows, 957, id=958), "1 ids are not in 1 to 957: 958"),
     "the right spelling": (lambda rows: change(rows, 800, dataset="ExtremeSportFPV"), "officially 'ExtrameSportFPV'"),
     "another data set": (lambda rows: change(rows, 1, dataset="ENIGMA"), "id 1: dataset 'ENIGMA'"),
     "no question_id": (lambda rows: change(rows, 2, question_id=""), "id 2: question_id ''"),
@@ -98,10 +98,10 @@ PREDICTION_FAULTS = {
     "unknown id": ([{"id": 958, "answer": "A"}], "row 1: id 958 is not in the template"),
     "no id": ([{"answer": "A"}], "row 1: id None is not in the template"),
     "twice": ([{"id": 4, "answer": "A"}, {"id": 4, "answer": "B"}], "row 2: id 4 a second time"),
-    "letter": ([{"id": 4, "answer": "E"}], "row 1: answer 'E' is none of A, B, C, D"),
-    "lower case": ([{"id": 4, "answer": "a"}], "row 1: answer 'a' is none of"),
-    "two letters": ([{"id": 4, "answer": "AB"}], "row 1: answer 'AB' is none of"),
-    "a number": ([{"id": 4, "answer": 2}], "row 1: answer 2 is none of"),
+    "letter": ([{"id": 4, "answer": "E"}], "row 1: answer 'E' is not one of A, B, C, D"),
+    "lower case": ([{"id": 4, "answer": "a"}], "row 1: answer 'a' is not one of"),
+    "two letters": ([{"id": 4, "answer": "AB"}], "row 1: answer 'AB' is not one of"),
+    "a number": ([{"id": 4, "answer": 2}], "row 1: answer 2 is not one of"),
     "question_id": ([{"id": 4, "question_id": "x", "answer": "A"}], "row 1: question_id 'x', in the template"),
     "spelling": (
         [{"id": 900, "dataset": "ExtremeSportFPV", "answer": "A"}],
@@ -123,7 +123,7 @@ def test_predictions_at_fault_are_named_by_row(template: Path, tmp_path: Path, f
 def test_all_faults_are_counted_and_the_first_are_shown(template: Path, tmp_path: Path) -> None:
     (tmp_path / "p.json").write_text(json.dumps([{"id": n, "answer": "?"} for n in range(1, 31)]))
     result = cli(tmp_path / "p.json", "--template", template)
-    assert result.output.count("is none of") == 10 and "and 20 more" in result.output
+    assert result.output.count("is not one of") == 10 and "and 20 more" in result.output
 
 
 def test_a_failed_write_leaves_the_earlier_submission(template: Path, tmp_path: Path, monkeypatch) -> None:

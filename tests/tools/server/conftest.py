@@ -9,8 +9,9 @@ from PIL import Image as Picture
 from pydantic import BaseModel, ConfigDict
 
 from firsthand import clock
+from firsthand.llm.faults import Unavailable
 from firsthand.tools.limits import Guard
-from firsthand.tools.protocol import BlockedByTime, Context, Image, Outcome, Unavailable, WrongArguments
+from firsthand.tools.protocol import BlockedByTime, Context, Image, Outcome, WrongArguments
 from firsthand.tools.toolbox import Toolbox
 
 

@@ -18,7 +18,7 @@ from firsthand.data.build.release import Converter, LeftAside, Place, Purpose
 from firsthand.data.leaks.compare import words_key
 from firsthand.data.leaks.guard import Guard
 from firsthand.data.read.rows import Broken
-from firsthand.errors import UserError
+from firsthand.errors import UserError, first_problem
 from firsthand.question import Question, Solved, StyleName
 from firsthand.rollout import prompt
 
@@ -166,9 +166,7 @@ def video_file(fps: float) -> str:
 
 def _reason(error: Exception, row: Any) -> str:
     if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        return f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
+        return first_problem(error).removeprefix("Value error, ")
     if isinstance(error, KeyError):
         return f"the key {error} is missing"
     if isinstance(error, TypeError | AttributeError | IndexError):

@@ -1,7 +1,7 @@
 """How near an agent came to the evidence: what its calls showed it, against the annotated `target_time`.
 
-No definition of these measures is published for these benchmarks, so the ones here are ours; other people's numbers
-under the same names need not agree.
+The benchmarks publish no definition of these measures. The definitions here are ours, so numbers of others under the
+same names may differ.
 
 - A *look* is a call that ended well and showed something, with the spans it showed: the records of a search, the
   stretches and frames that were watched. Looks count in the order in which they happened.
@@ -10,10 +10,10 @@ under the same names need not agree.
 - *tIoU*: seconds in both over seconds in either, of the spans of one look against all targets together. `tiou` is that
   of the last look, on which the answer rests, and `tiou_best` that of the best one.
 - *hit@k*: one of the first k looks showed a span that touches a target. A span longer than ten minutes is not a hit
-  (`clock.shows`): to be told about a whole day is to have found nothing.
+  (`clock.shows`): a record of a whole day does not show when something happened.
 - *recall*: the share of the targets that some look hit.
 
-A question whose target is unknown is left out, one whose agent never looked counts as 0.
+A question without a known target is left out. One whose agent never looked counts as 0.
 """
 
 from collections.abc import Sequence
@@ -66,14 +66,9 @@ def evidence(shown: Sequence[Spans], wanted: Spans) -> Evidence:
 def mean(each: Sequence[Evidence]) -> Evidence | None:
     if not each:
         return None
-    return Evidence(
-        n=sum(one.n for one in each),
-        tiou=fmean(one.tiou for one in each),
-        tiou_best=fmean(one.tiou_best for one in each),
-        hit={k: fmean(one.hit[k] for one in each) for k in HITS},
-        hit_any=fmean(one.hit_any for one in each),
-        recall=fmean(one.recall for one in each),
-    )
+    shares = {name: fmean(getattr(one, name) for one in each) for name in ("tiou", "tiou_best", "hit_any", "recall")}
+    hit = {k: fmean(one.hit[k] for one in each) for k in HITS}
+    return Evidence(n=sum(one.n for one in each), hit=hit, **shares)
 
 
 def tiou(spans: Spans, clips: Spans) -> float:

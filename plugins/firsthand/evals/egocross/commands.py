@@ -1,21 +1,11 @@
 """`firsthand submit`: the file that a benchmark's server takes."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 app = typer.Typer(no_args_is_help=True, help="The file that a benchmark's server takes, checked before it is uploaded.")
-
-
-class Unanswered(StrEnum):
-    ERROR = "error"
-    A = "A"
-    B = "B"
-    C = "C"
-    D = "D"
-    RANDOM = "random"
 
 
 @app.callback()
@@ -29,8 +19,9 @@ def egocross(
     template: Annotated[Path, typer.Option(help="The release's submission_template.json.")],
     out: Annotated[Path, typer.Option(help="The zip to upload.")] = Path("submission.zip"),
     unanswered: Annotated[
-        Unanswered, typer.Option(help="What a question without a letter gets; random is seeded.")
-    ] = Unanswered.ERROR,
+        Literal["error", "A", "B", "C", "D", "random"],
+        typer.Option(help="What a question without a letter gets; random is seeded."),
+    ] = "error",
     seed: Annotated[int, typer.Option(help="Seed of --unanswered random.")] = 0,
 ) -> None:
     """Fill the template, check every row, write the zip and read it back.

@@ -1,7 +1,7 @@
 """EgoCross's own files: what they hold, and how its scorer names things.
 
-The questions (`egocross_testbed_imgs.json`) know no `question_id`; the answers and the submission template do, and all
-three are joined by `id`. Answers and questions lie in one folder of the release.
+The answers and the submission template have a `question_id`; the questions (`egocross_testbed_imgs.json`) do not. All
+three are joined by `id`. Answers and questions are in one folder of the release.
 """
 
 import json
@@ -14,7 +14,7 @@ from zipfile import BadZipFile, ZipFile
 from firsthand import files
 from firsthand.data.build.releases.egocross import DOMAINS
 from firsthand.errors import UserError
-from firsthand.evals.rows import Gold, Prediction, read_rows
+from firsthand.evals.rows import Gold, Prediction
 
 TOTAL = 957
 RANGES = {  # first and last id of each data set; the misspelling is the official name
@@ -27,7 +27,6 @@ RANGES = {  # first and last id of each data set; the misspelling is the officia
 LETTERS = ("A", "B", "C", "D")
 MEMBER = "predictions.json"
 QUESTIONS = "egocross_testbed_imgs.json"
-GROUPS = ("domain", "primary_category", "question_type")
 
 
 def dataset_of(number: int) -> str | None:
@@ -67,34 +66,31 @@ def read_answers(path: Path, questions: Path | None = None) -> dict[str, Gold]:
 
 def read_predictions(path: Path) -> dict[str, Prediction]:
     """Answers of `firsthand eval run` (.jsonl), a submission (.zip) or the list in it (.json), by official number."""
-    if path.suffix == ".jsonl":
-        found = list(read_rows(path, Prediction).items())
-        if not all(row.decided for _, row in found):
-            raise UserError(f"{path}: not written by `firsthand eval run egocross`, which decides the letters")
-    else:
-        found = [(str(row.get("id")), _decided(row)) for row in read_list(path)]
+    rows = read_list(path)
+    if path.suffix == ".jsonl" and not all(row.get("decided") for row in rows):
+        raise UserError(f"{path}: not written by `firsthand eval run egocross`, which decides the letters")
     predictions: dict[str, Prediction] = {}
-    for key, row in found:
-        number = number_of(key)
+    for row in rows:
+        number = number_of(row.get("id"))
         if number is None or str(number) in predictions:
-            what = "no official id" if number is None else "given twice"
-            raise UserError(f"{path}: id {key!r}: {what}")
-        predictions[str(number)] = row
+            what = "not an official id" if number is None else "given twice"
+            raise UserError(f"{path}: id {str(row.get('id'))!r}: {what}")
+        said = letter(row) if letter(row) in LETTERS else None
+        predictions[str(number)] = Prediction(id=str(number), output="", decided=True, letter=said)
     return predictions
 
 
+def letter(row: dict[str, Any]) -> Any:
+    """What a row answers, in ours or in a submission."""
+    return row["letter"] if "letter" in row else row.get("answer")
+
+
 def read_list(path: Path) -> list[dict[str, Any]]:
-    """The list of objects in a .json file, or in the one member of a submission."""
-    if path.suffix == ".zip":
-        try:
-            with ZipFile(path) as archive:
-                content = json.loads(archive.read(MEMBER))
-        except FileNotFoundError:
-            raise UserError(f"{path}: no such file") from None
-        except (OSError, BadZipFile, KeyError, ValueError) as error:
-            raise UserError(f"{path}: not a zip with {MEMBER} in it ({error})") from None
+    """The objects of a .jsonl file, of the list in a .json file, or of the one member of a submission."""
+    if path.suffix == ".jsonl":
+        content = list(files.read_jsonl(path))
     else:
-        content = files.read_json(path)
+        content = _of_zip(path) if path.suffix == ".zip" else files.read_json(path)
     if not isinstance(content, list):
         raise UserError(f"{path}: must be a list of objects, and is {type(content).__name__}")
     for row, item in enumerate(content, 1):
@@ -103,16 +99,21 @@ def read_list(path: Path) -> list[dict[str, Any]]:
     return content
 
 
+def _of_zip(path: Path) -> Any:
+    try:
+        with ZipFile(path) as archive:
+            return json.loads(archive.read(MEMBER))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, BadZipFile, KeyError, ValueError) as error:
+        raise UserError(f"{path}: not a zip with {MEMBER} in it ({error})") from None
+
+
 def zipped(rows: list[dict[str, Any]]) -> bytes:
     buffer = BytesIO()
     with ZipFile(buffer, "w") as archive:
         archive.writestr(MEMBER, json.dumps(rows, indent=1))
     return buffer.getvalue()
-
-
-def _decided(row: dict[str, Any]) -> Prediction:
-    letter = row.get("answer")
-    return Prediction(id=str(row.get("id")), output="", decided=True, letter=letter if letter in LETTERS else None)
 
 
 def _by_number(path: Path) -> dict[int, dict[str, Any]]:

@@ -1,9 +1,10 @@
-"""A submission to EgoCross: the template filled with letters, refused for every reason its scorer could refuse it.
+"""A submission to EgoCross: the template filled with letters, refused wherever its scorer could refuse it.
 
-What a model did not answer stays unanswered until the user says what to do with it: an upload with holes is an error.
+Questions without a letter are an error until the user says what to fill them with.
 """
 
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ def submit(predictions: Path, template: Path, out: Path, unanswered: str = "erro
         raise UserError(f"{out}: a submission is a zip; call it submission.zip")
     rows = owner_files.read_list(template)
     _raise(template, template_faults(rows))
-    given, faults = _letters(predictions, {row["id"]: row for row in rows})
+    given, faults = _letters(answers_of(predictions), {row["id"]: row for row in rows})
     _raise(predictions, faults)
     holes = [row["id"] for row in rows if row["id"] not in given]
     if holes and unanswered == "error":
@@ -40,23 +41,27 @@ def submit(predictions: Path, template: Path, out: Path, unanswered: str = "erro
 
 
 def template_faults(rows: list[dict[str, Any]]) -> list[str]:
-    faults = [
-        f"row {n}: keys are {sorted(row)}, not {sorted(KEYS)}" for n, row in enumerate(rows, 1) if set(row) != set(KEYS)
-    ]
-    if faults:
-        return faults
-    wrong = [
-        f"row {n}: id {row['id']!r} is no whole number" for n, row in enumerate(rows, 1) if type(row["id"]) is not int
-    ]
+    keys = [(n, sorted(row)) for n, row in enumerate(rows, 1) if set(row) != set(KEYS)]
+    if keys:
+        return [f"row {n}: keys are {found}, not {sorted(KEYS)}" for n, found in keys]
+    wrong = [(n, row["id"]) for n, row in enumerate(rows, 1) if type(row["id"]) is not int]
     if wrong:
-        return wrong
-    ids = [row["id"] for row in rows]
-    if twice := sorted({i for i in ids if ids.count(i) > 1}):
-        faults.append(f"{len(twice)} ids stand there twice: {_some(twice)}")
-    if missing := sorted(set(range(1, owner_files.TOTAL + 1)) - set(ids)):
-        faults.append(f"{len(missing)} of the {owner_files.TOTAL} ids are missing: {_some(missing)}")
-    if extra := sorted(set(ids) - set(range(1, owner_files.TOTAL + 1))):
-        faults.append(f"{len(extra)} ids are none of 1 to {owner_files.TOTAL}: {_some(extra)}")
+        return [f"row {n}: id {found!r} is not a whole number" for n, found in wrong]
+    return _id_faults([row["id"] for row in rows]) + _row_faults(rows)
+
+
+def _id_faults(ids: list[int]) -> list[str]:
+    whole, total = set(range(1, owner_files.TOTAL + 1)), owner_files.TOTAL
+    wrong = {
+        "ids are given twice": {i for i, count in Counter(ids).items() if count > 1},
+        f"of the {total} ids are missing": whole.difference(ids),
+        f"ids are not in 1 to {total}": set(ids) - whole,
+    }
+    return [f"{len(found)} {what}: {_some(sorted(found))}" for what, found in wrong.items() if found]
+
+
+def _row_faults(rows: list[dict[str, Any]]) -> list[str]:
+    faults = []
     seen: set[str] = set()
     for row in rows:
         official = owner_files.dataset_of(row["id"])
@@ -64,51 +69,44 @@ def template_faults(rows: list[dict[str, Any]]) -> list[str]:
             faults.append(f"id {row['id']}: dataset {row['dataset']!r}, officially {official!r}")
         question_id = row["question_id"]
         if not isinstance(question_id, str) or not question_id or question_id in seen:
-            faults.append(f"id {row['id']}: question_id {question_id!r} is empty or stands there twice")
+            faults.append(f"id {row['id']}: question_id {question_id!r} is empty or given twice")
         seen.add(str(question_id))
     return faults
 
 
 def submission_faults(path: Path, wanted: list[dict[str, Any]]) -> list[str]:
-    """What is wrong with a written zip: member, keys, order, letters."""
+    """What is wrong with a written zip."""
     from zipfile import ZipFile
 
     with ZipFile(path) as archive:
         names = archive.namelist()
     if names != [owner_files.MEMBER]:
         return [f"its members are {names}, not {owner_files.MEMBER} alone"]
-    rows = owner_files.read_list(path)
-    faults = [] if rows == wanted else ["what was read back is not what was written"]
-    return faults + [
-        f"id {row['id']}: {row['answer']!r} is no letter" for row in rows if row["answer"] not in owner_files.LETTERS
-    ]
+    return [] if owner_files.read_list(path) == wanted else ["what was read back is not what was written"]
 
 
 def _letters(path: Path, template: dict[int, dict[str, Any]]) -> tuple[dict[int, str], list[str]]:
     """The letters by id, and what is wrong with the file of predictions."""
-    path = answers_of(path)
-    rows = list(files.read_jsonl(path)) if path.suffix == ".jsonl" else owner_files.read_list(path)
     given: dict[int, str] = {}
     faults, seen = [], set()
-    for n, row in enumerate(rows, 1):
-        number = owner_files.number_of(row.get("id")) if isinstance(row, dict) else None
-        official = template.get(number) if number is not None else None
-        if number is None or official is None:
-            faults.append(f"row {n}: id {row.get('id') if isinstance(row, dict) else row!r} is not in the template")
+    for n, row in enumerate(owner_files.read_list(path), 1):
+        number = owner_files.number_of(row.get("id"))
+        if number is None or number not in template:
+            faults.append(f"row {n}: id {row.get('id')} is not in the template")
             continue
         if number in seen:
             faults.append(f"row {n}: id {number} a second time")
         seen.add(number)
         faults += [
-            f"row {n}: {key} {row[key]!r}, in the template {official[key]!r}"
+            f"row {n}: {key} {row[key]!r}, in the template {template[number][key]!r}"
             for key in ("question_id", "dataset")
-            if key in row and row[key] != official[key]
+            if key in row and row[key] != template[number][key]
         ]
-        letter = row.get("letter") if "letter" in row else row.get("answer")
+        letter = owner_files.letter(row)
         if letter in owner_files.LETTERS:
             given[number] = letter
         elif letter not in (None, ""):
-            faults.append(f"row {n}: answer {letter!r} is none of {', '.join(owner_files.LETTERS)}")
+            faults.append(f"row {n}: answer {letter!r} is not one of {', '.join(owner_files.LETTERS)}")
     return given, faults
 
 

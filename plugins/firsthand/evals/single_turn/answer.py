@@ -1,21 +1,24 @@
-"""One benchmark question, answered: frames within the budget, a prompt, as many ballots as the method needs.
+"""The answer to one question: frames within the budget, a prompt, and as many ballots as the method needs.
 
-A server that finds a prompt too long, or runs out of memory over it, is asked again with half of the frames; the row
-says how often and why. Each ballot of a question shows the same frames.
+If a prompt is too long for the server, or too much for its memory, it is asked again with half of the frames. The row
+says how often and why. All ballots of a question show the same frames.
 """
 
 import asyncio
 import hashlib
 import re
-from functools import cache
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from openai import APIStatusError, AsyncOpenAI
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from firsthand.errors import UserError
 from firsthand.evals.single_turn import votes
-from firsthand.evals.single_turn.frames import Budget, Policy, count, fit
+from firsthand.evals.single_turn.frames import Budget, count, fit
+from firsthand.evals.ways import SingleTurn
 from firsthand.llm.client import Reply, Settings, complete
 from firsthand.llm.media import request_body
 from firsthand.llm.messages import Prompted
@@ -29,88 +32,69 @@ TOO_BIG = re.compile(
     r"|at most \d+ (image|video)|exceeds? the (limit|maximum)",
     re.IGNORECASE,
 )
+NOT_STORED = ("media_root", "by_path")  # how the frames get to the server decides no answer
 
 
 class Plan(Settings):
-    """Everything that decides an answer beside the question; it is stored in every row."""
+    """Everything that decides an answer beside the question; it is stored in every row, on one level."""
 
-    max_tokens: int = 16
-    method: votes.Method = "letter"
-    rotate: bool = False  # every order of options by rotation; of pairs: both
-    prompts: Literal["plain", "typed"] = "plain"
-    frames: Policy = "uniform"
-    max_frames: int = 16
-    max_image_tokens: int = 16384  # of all frames
-    max_pixels: int = 360_000  # of a frame, as in training
-    min_pixels: int = 50_176
-    factor: int = 32  # pixels along a token
-    video: bool = False  # frames as one video, where a rate gives them their times, instead of images
+    way: SingleTurn = Field(exclude=True)
 
     @property
     def budget(self) -> Budget:
-        return Budget(self.max_image_tokens, self.max_pixels, self.min_pixels, self.factor)
+        return Budget(self.way.max_image_tokens, self.way.max_pixels, self.way.min_pixels, self.way.factor)
+
+    @model_serializer(mode="wrap")
+    def _one_level(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return inner(self) | {key: value for key, value in asdict(self.way).items() if key not in NOT_STORED}
 
 
+@dataclass(frozen=True)
 class Task:
     """A question as `ask_all` passes it on."""
 
-    def __init__(self, question: Question):
-        self.question, self.id = question, question.id
-        self.messages_sha256 = hashlib.sha256(question.model_dump_json().encode()).hexdigest()
+    question: Question
+
+    @property
+    def id(self) -> str:
+        return self.question.id
+
+    @cached_property
+    def messages_sha256(self) -> str:
+        return hashlib.sha256(self.question.model_dump_json().encode()).hexdigest()
 
 
-async def answer(client: AsyncOpenAI, task: Task, plan: Plan, root: Path, by_path: bool) -> dict[str, Any]:
-    question = prepared(task.question, plan)
-    letters = "".join(question.options)
-    policy, limit, halved = plan.frames, plan.max_frames, []
-    while True:
-        fitted = fit(question, root, policy, limit, plan.budget)
-        if by_path and (big := [path for path in fitted.images if not plan.budget.holds(inside(root, path))]):
-            raise UserError(f"{big[0]}: outside the pixel budget, so it cannot be sent by path; leave --by-path out")
-        try:
-            asked = [
-                await _ask(client, fitted, order, letters, plan, root, by_path)
-                for order in votes.orders(letters, plan.method, plan.rotate)
-            ]
-            break
-        except APIStatusError as error:
-            if count(fitted) < 2 or not (error.status_code == 413 or TOO_BIG.search(error.message)):
-                raise
-            halved.append(f"{count(fitted)} frames: {error.message[:200]}")
-            policy, limit = ("uniform" if policy == "full" else policy), count(fitted) // 2
-    replies = [reply for _, reply in asked]
-    letter, shares = votes.decide([ballot for ballot, _ in asked], letters)
+async def answer(client: AsyncOpenAI, task: Task, plan: Plan, root: Path) -> dict[str, Any]:
+    """The row of one answer."""
+    question = prepared(task.question, plan.way)
+    shown, asked, halved = await _ask(client, question, plan, root)
+    ballots, replies = zip(*asked, strict=True)
     return {
-        "id": task.id,
-        "messages_sha256": task.messages_sha256,
-        "settings": plan.model_dump(),
-        "decided": True,
-        "letter": letter,
-        "shares": shares,
+        **votes.decided(ballots, "".join(question.options), task, plan),
         "output": replies[0].output,
         "outputs": [reply.output for reply in replies],
         "finish_reason": replies[0].finish_reason,
         "prompt_tokens": replies[0].prompt_tokens,
         "completion_tokens": sum(reply.completion_tokens for reply in replies),
         "seconds": round(sum(reply.seconds for reply in replies), 3),
-        "frames": count(fitted),
+        "frames": shown,
         "of_frames": count(task.question),
         "halved": halved,
     }
 
 
-def prepared(question: Question, plan: Plan) -> Question:
-    """Frames as one video if the plan says so, and the words for this type of question."""
-    if plan.frames == "tail" and (plan.video or question.video):
+def prepared(question: Question, way: SingleTurn) -> Question:
+    """Frames as one video if that was chosen, and the words for this type of question."""
+    if way.frames == "tail" and (way.video or question.video):
         raise UserError(
             f"{question.id}: a video has one rate, so it cannot be denser at its end; use images, or uniform"
         )
-    if plan.video and question.images:
+    if way.video and question.images:
         video = question.as_video()
         if video is None:
             raise UserError(f"{question.id}: its frames have no constant rate; ask it with images")
         question = video
-    if plan.prompts == "typed":
+    if way.prompts == "typed":
         hint = typed_prompt(question)
         question = question.model_copy(update={"question": f"{hint}\n{question.question}"})
     return question
@@ -120,25 +104,45 @@ def typed_prompt(question: Question) -> str:
     kind = question.labels.get("question_type")
     if not kind:
         raise UserError(f"{question.id}: no question_type, so no prompt for it; use --prompts plain")
-    return _prompt(question.style, kind)
-
-
-@cache
-def _prompt(style: str, kind: str) -> str:
-    path = PROMPTS / style / f"{kind.replace(' ', '_').replace('-', '_')}.txt"
+    path = PROMPTS / question.style / f"{kind.replace(' ', '_').replace('-', '_')}.txt"
     if not path.is_file():
         raise UserError(f"no prompt for questions of type {kind!r}; use --prompts plain, or write {path}")
     return path.read_text().strip()
 
 
 async def _ask(
-    client: AsyncOpenAI, question: Question, order: str, letters: str, plan: Plan, root: Path, by_path: bool
+    client: AsyncOpenAI, question: Question, plan: Plan, root: Path
+) -> tuple[int, list[tuple[votes.Ballot, Reply]], list[str]]:
+    """How many frames were shown, the ballots with their replies, and each time that the frames had to be halved."""
+    policy, limit, halved = plan.way.frames, plan.way.max_frames, list[str]()
+    while True:
+        fitted = fit(question, root, policy, limit, plan.budget)
+        try:
+            return count(fitted), await _ballots(client, fitted, plan, root), halved
+        except APIStatusError as error:
+            if count(fitted) < 2 or not (error.status_code == 413 or TOO_BIG.search(error.message)):
+                raise
+            halved.append(f"{count(fitted)} frames: {error.message[:200]}")
+            policy, limit = ("uniform" if policy == "full" else policy), count(fitted) // 2
+
+
+async def _ballots(client: AsyncOpenAI, question: Question, plan: Plan, root: Path) -> list[tuple[votes.Ballot, Reply]]:
+    way, letters = plan.way, "".join(question.options)
+    if way.by_path and (big := [path for path in question.images if not plan.budget.holds(inside(root, path))]):
+        raise UserError(f"{big[0]}: outside the pixel budget, so it cannot be sent by path; leave --by-path out")
+    return [
+        await _ballot(client, question, order, plan, root) for order in votes.orders(letters, way.method, way.rotate)
+    ]
+
+
+async def _ballot(
+    client: AsyncOpenAI, question: Question, order: str, plan: Plan, root: Path
 ) -> tuple[votes.Ballot, Reply]:
-    shown = votes.reordered(question, order)
-    rendered = Prompted.model_validate({"id": question.id, "messages": messages(shown), "letters": letters})
-    body = await asyncio.to_thread(request_body, rendered, root, by_path, plan.budget.read)
-    if plan.method == "letter":
+    letters, turned = "".join(question.options), messages(votes.reordered(question, order))
+    shown = Prompted.model_validate({"id": question.id, "messages": turned, "letters": letters})
+    body = await asyncio.to_thread(request_body, shown, root, plan.way.by_path, plan.budget.read)
+    if plan.way.method == "letter":
         reply = await complete(client, body, plan)
         return votes.by_letter(reply.output, letters, order), reply
-    reply = await complete(client, body | {"logprobs": True, "top_logprobs": 20, "max_tokens": 1}, plan)
+    reply = await complete(client, body | votes.PROBABILITIES | {"max_tokens": 1}, plan)
     return votes.by_probability(reply.first_token, letters, order), reply

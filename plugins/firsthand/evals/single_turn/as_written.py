@@ -9,7 +9,7 @@ from openai import AsyncOpenAI
 from pydantic import Field, ValidationError
 
 from firsthand.answers import extract_choice
-from firsthand.errors import UserError
+from firsthand.errors import UserError, first_problem
 from firsthand.evals.rows import read_rows
 from firsthand.files import read_yaml
 from firsthand.llm.ask_many import Pace, Summary, ask_all
@@ -41,8 +41,7 @@ class VideoSettings(Settings):
         try:
             return cls(**settings.model_dump(), **{key: recipe[key] for key in keys & recipe.keys()})
         except ValidationError as error:
-            first = error.errors()[0]
-            raise UserError(f"{path}: {first['loc'][0]}: {first['msg']}") from None
+            raise UserError(f"{path}: {first_problem(error)}") from None
 
 
 def read(path: Path, recipe: Path | None) -> dict[str, Prompted]:

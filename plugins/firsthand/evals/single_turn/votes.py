@@ -1,20 +1,26 @@
-"""One question asked in several orders of its options, and the letter that follows from all replies.
+"""One question asked with its options in several orders, and the letter that all replies together give.
 
 Models favour some letters over others. Rotating the options shows each at every letter; pairs ask for two at a time. A
 reply gives shares to the options it was shown (all to the chosen one, or by the probabilities of the letters), and the
-option with the largest mean share wins. A tie goes to the option that the earliest reply preferred. No reply that can
-be read means no answer.
+option with the largest mean share wins. A tie goes to the option that the earliest reply preferred. Without a readable
+reply there is no answer.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from firsthand.answers import extract_letter
 from firsthand.question import Question
 
+if TYPE_CHECKING:
+    from firsthand.llm.ask_many import Asked
+    from firsthand.llm.client import Settings
+
 Method = Literal["letter", "logprob", "pairwise"]
+PROBABILITIES = {"logprobs": True, "top_logprobs": 20}  # of a request whose first token is read
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ def by_letter(output: str, letters: str, order: str) -> Ballot:
 
 
 def by_probability(first_token: list[tuple[str, float]], letters: str, order: str) -> Ballot:
-    """Shares by the probabilities of the letters as first token, whatever else might have been said."""
+    """Shares by the probabilities of the letters as first token; other tokens do not count."""
     weights = dict.fromkeys(order, 0.0)
     for token, logprob in first_token:
         said = token.strip()
@@ -51,13 +57,20 @@ def by_probability(first_token: list[tuple[str, float]], letters: str, order: st
     return Ballot(order, {letter: weight / total for letter, weight in weights.items()} if total else {})
 
 
-def decide(ballots: list[Ballot], letters: str) -> tuple[str | None, dict[str, float]]:
+def decided(ballots: Sequence[Ballot], letters: str, asked: "Asked", settings: "Settings") -> dict[str, Any]:
+    """The columns that every row with a decided letter begins with."""
+    letter, shares = decide(ballots, letters)
+    same = {"id": asked.id, "messages_sha256": asked.messages_sha256, "settings": settings.model_dump()}
+    return {**same, "decided": True, "letter": letter, "shares": shares}
+
+
+def decide(ballots: Sequence[Ballot], letters: str) -> tuple[str | None, dict[str, float]]:
     """The winning letter and the mean share of each."""
     means = {}
     for letter in letters:
         asked = [ballot.shares.get(letter, 0.0) for ballot in ballots if letter in ballot.order]
         means[letter] = round(sum(asked) / len(asked), 6)
-    best = max(means.values())
+    best = max(means.values(), default=0)
     if best == 0:
         return None, means
     for ballot in ballots:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from firsthand.errors import UserError
+from firsthand.errors import UserError, problems
 from firsthand.evals.score import Comparison, Score
 from firsthand.files import read_json
 
@@ -81,5 +81,4 @@ def read_report(run_dir: Path | str) -> RunReport:
     try:
         return RunReport.model_validate(content)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, item['loc'])) or 'the file'}: {item['msg']}" for item in error.errors()[:5]]
-        raise UserError(f"{path}:\n  " + "\n  ".join(lines)) from None
+        raise UserError(f"{path}:\n  " + "\n  ".join(problems(error, "the file")[:5])) from None

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from markupsafe import Markup
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from firsthand.errors import UserError
 from firsthand.files import write_text
@@ -20,6 +19,7 @@ from firsthand.pages.run.chunks import INLINE, Chunks, as_json
 from firsthand.pages.run.curves import Curves, rollout
 from firsthand.pages.run.frames import Thumbnails, open_store
 from firsthand.pages.run.index import Index
+from firsthand.progress import progress_bar
 from firsthand.training.telemetry import Rollout
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -82,9 +82,8 @@ def build(run_path: Path | str, out: Path | str, *, store: Path | str | None = N
 def _read(
     run: run_files.Run, index: Index, curves: Curves, chunks: Chunks, thumbnails: Thumbnails | None, unread: list[str]
 ) -> None:
-    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True) as bar:
-        task = bar.add_task("", total=sum(path.stat().st_size for path in run.trajectories))
+    with progress_bar("bytes", transient=True) as bar:
+        task = bar.add_task("reading", total=sum(path.stat().st_size for path in run.trajectories))
         for path in run.trajectories:
             steps: dict[int, list[Rollout]] = defaultdict(list)
             source = "training" if path in run.training else path.stem

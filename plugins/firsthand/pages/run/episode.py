@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ValidationError, model_validator
 
 from firsthand import clock
-from firsthand.errors import UserError
+from firsthand.errors import UserError, first_problem
 from firsthand.rollout.trace import Trace, Turn
 from firsthand.training.telemetry import group_of
 
@@ -112,7 +112,4 @@ def read(where: str, row: dict[str, Any]) -> Shown:
     try:
         return Shown.model_validate(row)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        raise UserError(
-            f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}; is it of this version?"
-        ) from None
+        raise UserError(f"{where}: {first_problem(error)}; is it of this version?") from None

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from firsthand.llm.faults import LONGEST_WAIT, Failed, Unavailable
+from firsthand.llm.price import Price
 from firsthand.tools.cassettes import Cassettes
+from firsthand.tools.limits import KeyPool
 from firsthand.tools.protocol import Image
 
 SYSTEM_PROMPT = Path(__file__).with_name("system.txt").read_text().strip()
@@ -35,6 +38,31 @@ class Backend(Protocol):
     async def answer(self, sight: Sight) -> Answer: ...
 
     async def close(self) -> None: ...
+
+
+class RemoteBackend:
+    """What backends behind an API share: keys that take turns, a price, and what a fault means for a key."""
+
+    kind: str
+    seconds_of_rest: float  # of a key after HTTP 429, if the service does not say how long
+
+    def __init__(self, model: str, keys: KeyPool, *, max_tokens: int, price: Price, base_url: str | None = None):
+        self.settings: dict[str, Any] = {
+            "backend": self.kind,
+            "model": model,
+            "system": SYSTEM_PROMPT,
+            "temperature": 0.0,
+            "max_tokens": max_tokens,
+        }
+        self._keys, self._price, self._base_url = keys, price, base_url
+
+    def _fault(self, key: str, fault: Failed) -> Failed:
+        """A key that was refused, or used too often, rests; the next try takes another or waits."""
+        rest = {429: self.seconds_of_rest, 401: LONGEST_WAIT, 403: LONGEST_WAIT}.get(fault.status or 0)
+        if rest is None:
+            return fault
+        self._keys.rest(key, fault.retry_after or rest, f"HTTP {fault.status}")
+        return Unavailable(f"HTTP {fault.status}")
 
 
 class Recorded:

@@ -8,12 +8,10 @@ from typing import Any
 
 from firsthand import clock
 from firsthand.errors import UserError
+from firsthand.llm.faults import Unavailable, of_status
 from firsthand.llm.price import Price
-from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, Sight
-from firsthand.tools.keys import KeyPool
-from firsthand.tools.protocol import Failed, Unavailable
-
-_PAUSE = {429: 30.0, 401: 3600.0, 403: 3600.0}  # seconds a key rests
+from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, RemoteBackend, Sight
+from firsthand.tools.limits import KeyPool
 
 
 def require_client() -> None:
@@ -23,16 +21,11 @@ def require_client() -> None:
         raise UserError("the Gemini backend needs Google's client; pip install google-genai") from None
 
 
-class GeminiBackend:
+class GeminiBackend(RemoteBackend):
+    kind, seconds_of_rest = "gemini", 30.0
+
     def __init__(self, model: str, keys: KeyPool, *, max_tokens: int, price: Price, base_url: str | None = None):
-        self.settings: dict[str, Any] = {
-            "backend": "gemini",
-            "model": model,
-            "system": SYSTEM_PROMPT,
-            "temperature": 0.0,
-            "max_tokens": max_tokens,
-        }
-        self._keys, self._price, self._base_url = keys, price, base_url
+        super().__init__(model, keys, max_tokens=max_tokens, price=price, base_url=base_url)
         self._clients: dict[str, Any] = {}
 
     async def answer(self, sight: Sight) -> Answer:
@@ -46,11 +39,7 @@ class GeminiBackend:
                 model=self.settings["model"], contents=self._contents(sight), config=self._config()
             )
         except errors.APIError as error:
-            if error.code in _PAUSE:
-                self._keys.rest(key, _PAUSE[error.code], f"HTTP {error.code}")
-            if error.code in _PAUSE or error.code >= 500:
-                raise Unavailable(f"HTTP {error.code}") from None
-            raise Failed(f"HTTP {error.code}: {str(error.message)[:200]}") from None
+            raise self._fault(key, of_status(error.code, str(error.message))) from None
         except (httpx.HTTPError, aiohttp.ClientError, ValueError, errors.UnknownApiResponseError) as error:
             raise Unavailable(f"no answer ({type(error).__name__})") from None
         if not response.text:

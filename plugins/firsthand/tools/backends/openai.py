@@ -5,57 +5,40 @@ far, and whatever is not a chat completion with text in it counts as a fault of 
 """
 
 import asyncio
-import math
 from typing import Any
 
-from openai import APIConnectionError, APIStatusError, AsyncOpenAI
-from pydantic import ValidationError
+from openai import APIError, AsyncOpenAI
 
 from firsthand import clock
-from firsthand.llm.client import Completion, Usage
-from firsthand.llm.price import Price
-from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, Sight
-from firsthand.tools.keys import KeyPool
-from firsthand.tools.protocol import Failed, Unavailable
+from firsthand.llm.client import BadAnswer, read_completion
+from firsthand.llm.faults import Unavailable, of_openai
+from firsthand.llm.messages import image_part, text_part
+from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, RemoteBackend, Sight
 
 _LARGEST_BODY = 1 << 20
-_LONGEST_REST = 3600.0  # seconds, whatever a server asks for
-_BUSY, _REFUSED = (408, 409, 425, 429), (401, 403)
-_PAUSE = {429: 10.0, 401: _LONGEST_REST, 403: _LONGEST_REST}  # how long a key rests if the server does not say
 
 
-class OpenAIBackend:
-    def __init__(self, base_url: str, model: str, keys: KeyPool, *, max_tokens: int, price: Price):
-        self.settings: dict[str, Any] = {
-            "backend": "openai",
-            "model": model,
-            "system": SYSTEM_PROMPT,
-            "temperature": 0.0,
-            "max_tokens": max_tokens,
-        }
-        self._base_url, self._keys, self._price = base_url.rstrip("/"), keys, price
-        self._client: tuple[asyncio.AbstractEventLoop, AsyncOpenAI] | None = None
+class OpenAIBackend(RemoteBackend):
+    kind, seconds_of_rest = "openai", 10.0
+    _client: tuple[asyncio.AbstractEventLoop, AsyncOpenAI] | None = None
 
     async def answer(self, sight: Sight) -> Answer:
         key = await asyncio.to_thread(self._keys.lease)
         try:
             body = await self._post(key, messages(sight))
-        except APIStatusError as error:
-            raise self._fault(key, error) from None
-        except APIConnectionError as error:  # refused, reset, timed out, an answer that is not HTTP
-            raise Unavailable(f"no answer ({error.__cause__ or error})") from None
+        except APIError as error:
+            raise self._fault(key, of_openai(error)) from None
         try:
-            completion = Completion.model_validate_json(body)
-        except ValidationError:
-            completion = None
-        text = completion.choices[0].message.content if completion else None
-        if completion is None or text is None:
-            raise Unavailable(f"not a chat completion: {bytes(body[:80])!r}")
+            completion = read_completion(body)
+        except BadAnswer as error:
+            raise Unavailable(str(error)) from None
+        text = completion.message.content
+        if text is None:
+            raise Unavailable(f"not a chat completion: {body[:80]!r}")
         text = text.strip()
         if not text or text.lower().startswith("error:"):
             raise Unavailable(f"an empty answer or an error in its place: {text[:80]!r}")
-        usage = completion.usage or Usage()
-        return Answer(text, self._price.of(usage.prompt_tokens, usage.completion_tokens))
+        return Answer(text, self._price.of(*completion.tokens))
 
     async def close(self) -> None:
         if self._client and self._client[0] is asyncio.get_running_loop():
@@ -86,32 +69,10 @@ class OpenAIBackend:
             self._client = (loop, client)
         return self._client[1]
 
-    def _fault(self, key: str, error: APIStatusError) -> Failed:
-        code = error.status_code
-        if code in _PAUSE:
-            wish = retry_after(error.response.headers.get("retry-after"))
-            self._keys.rest(key, wish or _PAUSE[code], f"HTTP {code}")
-            return Unavailable(f"HTTP {code}")  # the key rests; the next try takes another or waits
-        if code in _BUSY or code >= 500:
-            return Unavailable(f"HTTP {code}", retry_after(error.response.headers.get("retry-after")))
-        return Failed(f"HTTP {code}: {error.message[:200]}")
-
 
 def messages(sight: Sight) -> list[Any]:
     content: list[dict[str, Any]] = []
     for image in sight.images:
-        content += [
-            {"type": "text", "text": clock.stamp(image.moment)},
-            {"type": "image_url", "image_url": {"url": image.data_url}},
-        ]
-    content.append({"type": "text", "text": sight.question})
+        content += [text_part(clock.stamp(image.moment)), image_part(image.jpeg)]
+    content.append(text_part(sight.question))
     return [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": content}]
-
-
-def retry_after(header: str | None) -> float | None:
-    """Whole seconds, as every API of this kind writes them; anything else is no wish."""
-    try:
-        seconds = float(header or "nan")
-    except ValueError:
-        return None
-    return min(max(seconds, 0.0), _LONGEST_REST) if math.isfinite(seconds) else None

@@ -1,7 +1,7 @@
 """The toy week answers for itself: what its truth says happened in the frames that were seen. No model, no network.
 
-It stands where a vision model stands and sees as much: an event is told by its verb only if it ends within what was
-seen; of one that goes on, only that the thing is held.
+It stands where a vision model stands and sees as much: an event is named only if it ends within what was seen; of
+one that goes on, only that the thing is held.
 """
 
 import re
@@ -30,7 +30,7 @@ class OracleBackend:
             sentence
             for clip in self._clips(sight.source)
             if clip["from"] <= sight.end and sight.start < clip["to"]
-            for sentence in told(clip, sight.start, sight.end)
+            for sentence in shown(clip, sight.start, sight.end)
         ]
         return Answer(" ".join(_about(sight.question, list(dict.fromkeys(seen)))) or "nothing .")
 
@@ -45,7 +45,7 @@ class OracleBackend:
         return clips
 
 
-def told(clip: Clip, start: float, end: float) -> list[str]:
+def shown(clip: Clip, start: float, end: float) -> list[str]:
     """What a clip shows between two moments, in the sentences of the toy week's captions."""
     room = clip["room"]
     first, second, third, last = clip["table"]

@@ -17,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Route
 
-from firsthand.errors import UserError
+from firsthand.errors import UserError, problems
 from firsthand.tools.protocol import Budget
 from firsthand.tools.scope import Scope, of_request
 from firsthand.tools.serve import mcp, routes
@@ -77,8 +77,7 @@ def build(
     @app.exception_handler(RequestValidationError)
     async def wrong_body(_: Request, error: RequestValidationError) -> JSONResponse:
         """Where and why, without the input: it may be huge, and NaN has no place in JSON."""
-        why = [f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()[:5]]
-        return JSONResponse({"detail": "; ".join(why)[:1000]}, 400)
+        return JSONResponse({"detail": "; ".join(problems(error)[:5])[:1000]}, 400)
 
     return app
 

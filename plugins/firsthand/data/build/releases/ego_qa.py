@@ -13,8 +13,8 @@ from firsthand import clock, files
 from firsthand.data.build.release import Converter, LeftAside, Place
 from firsthand.errors import UserError
 from firsthand.question import Question, Split
+from firsthand.tools.scope import PEOPLE
 
-PEOPLE = {name[:2]: name for name in ("A1_JAKE", "A2_ALICE", "A3_TASHA", "A4_LUCIA", "A5_KATRINA", "A6_SHURE")}
 LETTERS = "ABCD"
 _PERSON = re.compile(r"A[1-6]")
 

@@ -13,8 +13,8 @@ from firsthand.data.build.options import lettered
 from firsthand.data.build.release import Converter, LeftAside, Place
 from firsthand.media.decode import opened
 from firsthand.question import Question
+from firsthand.tools.scope import END
 
-END = "end"  # of a video whose length is not known here; the tools know it
 EGOSCHEMA_SECONDS = 180.0  # of every clip
 LETTERS = "ABCDE"
 

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firsthand.errors import UserError
-from firsthand.tools import keys
-from firsthand.tools.keys import KeyPool
-from firsthand.tools.limits import RateLimit
-from firsthand.tools.protocol import Busy
+from firsthand.llm import keys
+from firsthand.llm.faults import Busy
+from firsthand.tools.limits import KeyPool, RateLimit
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,21 +1,19 @@
-"""API keys: read from the environment only, used in turns, and never written anywhere.
+"""API keys: read from the environment only, and never written anywhere.
+
+Whoever asks a server names the variable of its key, so the key of one service never goes to the server of another.
 
 Every key that is read is remembered, and `redact` takes it out of any text: outcomes, cassettes, and, once
 `redact_logs` was called, every log record of the process, whichever library writes it.
 """
 
-import hashlib
 import logging
 import os
 import re
-import threading
 import traceback
 from collections.abc import Sequence
 from urllib.parse import quote
 
 from firsthand.errors import UserError
-from firsthand.tools.limits import RateLimit
-from firsthand.tools.protocol import Busy
 
 MARK = "[key]"
 _KEY = re.compile(r"[A-Za-z0-9_\-.:/+=~]{8,4096}")  # no shorter, or redacting it would tear ordinary words
@@ -38,6 +36,16 @@ def read(variables: Sequence[str]) -> tuple[str, ...]:
         keys += found
     remember(keys)
     return tuple(dict.fromkeys(keys))
+
+
+def read_one(variable: str | None) -> str | None:
+    """The key of the variable that a recipe or an option names, if it names one."""
+    return read([variable])[0] if variable else None
+
+
+def optional(variable: str) -> str | None:
+    """The key of a service that may do without."""
+    return os.environ.get(variable)
 
 
 def remember(keys: Sequence[str]) -> None:
@@ -77,31 +85,3 @@ def redact_logs() -> None:
 
     make_redacted.redacts = True  # type: ignore[attr-defined]
     logging.setLogRecordFactory(make_redacted)
-
-
-class KeyPool:
-    """Hands out the next key that may be used now; all processes count and rest a key together."""
-
-    def __init__(self, name: str, keys: Sequence[str], limit: RateLimit):
-        self._name, self._keys, self._limit = name, list(keys), limit
-        self._lock = threading.Lock()
-        self._why = ""
-
-    def lease(self) -> str:
-        with self._lock:
-            waits = []
-            for key in self._keys:
-                wait = self._limit.take(self._label(key))
-                if not wait:
-                    self._keys.remove(key)
-                    self._keys.append(key)  # the others come first next time
-                    return key
-                waits.append(wait)
-        raise Busy(f"{self._name} has no room for {min(waits):.1f} seconds{self._why}", min(waits))
-
-    def rest(self, key: str, seconds: float, why: str) -> None:
-        self._why = f" ({why})"
-        self._limit.rest(self._label(key), seconds)
-
-    def _label(self, key: str) -> str:
-        return f"{self._name} {hashlib.sha256(key.encode()).hexdigest()[:16]}"
