@@ -1,6 +1,7 @@
 """The address and the key of a server, and what a completion must say."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -52,3 +53,15 @@ def test_half_a_character_becomes_a_question_mark() -> None:
 def test_what_is_not_a_completion(body: bytes) -> None:
     with pytest.raises(BadAnswer, match="not a chat completion"):
         read_completion(body)
+
+
+def test_what_only_the_server_knows_goes_back_to_it() -> None:
+    """Some services refuse the next turn without the signature of the call."""
+    call = {
+        "id": "1",
+        "type": "function",
+        "function": {"name": "rag", "arguments": "{}"},
+        "signature": {"of": "theirs"},
+    }
+    body = json.dumps({"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": [call]}}]})
+    assert read_completion(body.encode()).message.model_dump()["tool_calls"] == [call]

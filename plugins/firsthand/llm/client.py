@@ -99,21 +99,25 @@ class _Logprobs(BaseModel):
     content: list[_Position] | None = None
 
 
-class Function(BaseModel):
+class _Open(BaseModel):
+    """Goes back to the server as it came, with the fields that only this server knows."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Function(_Open):
     name: str
     arguments: str = ""
 
 
-class Call(BaseModel):
+class Call(_Open):
     id: str | None = None
     type: str = "function"
     function: Function | None = None
 
 
-class Said(BaseModel):
-    """What a model said; servers add fields of their own, such as its reasoning."""
-
-    model_config = ConfigDict(extra="allow")
+class Said(_Open):
+    """What a model said; some servers add its reasoning."""
 
     content: str | None = None
     tool_calls: list[Call] | None = None
