@@ -1,11 +1,12 @@
 """The address and the key of a server, and what a completion must say."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
-from firsthand.llm.client import BadAnswer, Settings, base_url, complete, connect, connect_blocking
+from firsthand.llm.client import BadAnswer, Settings, base_url, complete, connect, connect_blocking, read_completion
 
 
 @pytest.mark.parametrize("written", ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/v1/"])
@@ -39,3 +40,28 @@ def test_a_completion_that_does_not_count_its_tokens_is_no_answer(chat_server, u
 
     with pytest.raises(BadAnswer, match="not a chat completion"):
         asyncio.run(ask(chat_server(answer).url))
+
+
+def test_half_a_character_becomes_a_question_mark() -> None:
+    """No file and no later request could hold it."""
+    body = b'{"choices": [{"message": {"content": "a\\ud800b", "reasoning": "\\ud83d\\ude00"}}]}'
+    message = read_completion(body).message
+    assert message.content == "a?b" and (message.model_extra or {})["reasoning"] == "\U0001f600"
+
+
+@pytest.mark.parametrize("body", [b"", b"[" * 100_000, b"\xff", b'{"choices": []}', b'{"choices": [{"message": 1}]}'])
+def test_what_is_not_a_completion(body: bytes) -> None:
+    with pytest.raises(BadAnswer, match="not a chat completion"):
+        read_completion(body)
+
+
+def test_what_only_the_server_knows_goes_back_to_it() -> None:
+    """Some services refuse the next turn without the signature of the call."""
+    call = {
+        "id": "1",
+        "type": "function",
+        "function": {"name": "rag", "arguments": "{}"},
+        "signature": {"of": "theirs"},
+    }
+    body = json.dumps({"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": [call]}}]})
+    assert read_completion(body.encode()).message.model_dump()["tool_calls"] == [call]

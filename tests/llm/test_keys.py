@@ -1,8 +1,7 @@
-"""No key is written anywhere, whatever writes, and the keys of a pool take turns."""
+"""No key is written anywhere, whatever writes."""
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -11,8 +10,6 @@ from hypothesis import strategies as st
 
 from firsthand.errors import UserError
 from firsthand.llm import keys
-from firsthand.llm.faults import Busy
-from firsthand.tools.limits import KeyPool, RateLimit
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -89,31 +86,3 @@ def test_a_key_in_the_place_of_a_variable_is_not_printed() -> None:
     with pytest.raises(UserError) as caught:
         keys.read(["sk-abcdefghijklmnopqrstuvwxyz"])
     assert "sk-" not in str(caught.value)
-
-
-def pool(path: Path, now: list[float], *secrets: str) -> KeyPool:
-    return KeyPool("service", secrets, RateLimit(path / "limits.sqlite", 60, burst=1, now=lambda: now[0]))
-
-
-def test_keys_take_turns_and_then_the_pool_is_busy(tmp_path: Path) -> None:
-    keys_left = pool(tmp_path, [0.0], "key-aaaa", "key-bbbb", "key-cccc")
-    assert [keys_left.lease() for _ in range(3)] == ["key-aaaa", "key-bbbb", "key-cccc"]
-    with pytest.raises(Busy) as busy:
-        keys_left.lease()
-    assert busy.value.retry_after == pytest.approx(1.0)
-
-
-def test_a_resting_key_is_passed_over_by_every_process(tmp_path: Path) -> None:
-    now = [0.0]
-    mine, other = pool(tmp_path, now, "key-aaaa", "key-bbbb"), pool(tmp_path, now, "key-aaaa")
-    mine.rest("key-aaaa", 60.0, "HTTP 429")
-    assert mine.lease() == "key-bbbb"
-    with pytest.raises(Busy):
-        other.lease()
-    now[0] = 60.0
-    assert other.lease() == "key-aaaa"
-
-
-def test_the_file_that_processes_share_holds_no_key(tmp_path: Path) -> None:
-    pool(tmp_path, [0.0], "key-aaaa").lease()
-    assert b"key-aaaa" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())

@@ -13,7 +13,7 @@ import pytest
 
 from firsthand import clock
 from firsthand.errors import UserError
-from firsthand.llm.faults import Busy, Failed, Unavailable, retry_after
+from firsthand.llm.faults import Busy, Failed, Unavailable
 from firsthand.llm.price import Price
 from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, Backend, Sight
 from firsthand.tools.backends.gemini import GeminiBackend
@@ -167,14 +167,6 @@ def test_retry_after_of_a_fault_is_passed_on(service: Service, tmp_path: Path) -
     with pytest.raises(Unavailable) as caught:
         ask(openai(service, pool(tmp_path)))
     assert caught.value.retry_after == 7.0
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [(None, None), ("", None), ("3", 3.0), ("-5", 0.0), ("nan", None), ("1e99", 3600.0), ("inf", None), ("soon", None)],
-)
-def test_hostile_retry_after(header: str | None, seconds: float | None) -> None:
-    assert retry_after(header) == seconds
 
 
 def test_one_backend_in_several_loops(service: Service, tmp_path: Path) -> None:

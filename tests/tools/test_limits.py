@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from firsthand.llm.faults import Busy, Unavailable
-from firsthand.tools.limits import Breaker, Guard, Paused, RateLimit
+from firsthand.tools.limits import Breaker, Guard, KeyPool, Paused, RateLimit
 from firsthand.tools.protocol import WrongArguments
 
 
@@ -213,3 +213,31 @@ def test_a_killed_process_holds_nothing(tmp_path: Path) -> None:
     killed.join()
     assert killed.exitcode == -9
     assert Counter(RateLimit(path, per_minute=60).take(name) for name in ("key", "other")) == {0.0: 2}
+
+
+def pool(path: Path, now: list[float], *secrets: str) -> KeyPool:
+    return KeyPool("service", secrets, RateLimit(path / "limits.sqlite", 60, burst=1, now=lambda: now[0]))
+
+
+def test_keys_take_turns_and_then_the_pool_is_busy(tmp_path: Path) -> None:
+    keys_left = pool(tmp_path, [0.0], "key-aaaa", "key-bbbb", "key-cccc")
+    assert [keys_left.lease() for _ in range(3)] == ["key-aaaa", "key-bbbb", "key-cccc"]
+    with pytest.raises(Busy) as busy:
+        keys_left.lease()
+    assert busy.value.retry_after == pytest.approx(1.0)
+
+
+def test_a_resting_key_is_passed_over_by_every_process(tmp_path: Path) -> None:
+    now = [0.0]
+    mine, other = pool(tmp_path, now, "key-aaaa", "key-bbbb"), pool(tmp_path, now, "key-aaaa")
+    mine.rest("key-aaaa", 60.0, "HTTP 429")
+    assert mine.lease() == "key-bbbb"
+    with pytest.raises(Busy):
+        other.lease()
+    now[0] = 60.0
+    assert other.lease() == "key-aaaa"
+
+
+def test_the_file_that_processes_share_holds_no_key(tmp_path: Path) -> None:
+    pool(tmp_path, [0.0], "key-aaaa").lease()
+    assert b"key-aaaa" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())

@@ -24,6 +24,7 @@ HOSTILE = st.lists(PIECES | st.text(max_size=5), max_size=40).map("".join)
 @example("<to\x00ol>")
 @example("<<tool>tool>")
 @example("<tool<tool>x>")
+@example("<tool|>")
 @example("<" * 40 + "tool>" * 40)
 @example("[IN[INST]ST]")
 def test_no_token_or_tag_survives(dirty: str) -> None:

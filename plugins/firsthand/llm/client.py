@@ -1,7 +1,7 @@
 """One question to one OpenAI-compatible server: what is sent, what comes back, and what counts as a failure.
 
-Connection faults, time-outs, 429 and 5xx are tried again with growing pauses by the openai client; anything else that
-is not an answer (a 4xx, a body that is not JSON, no choices) is a failure of this question alone.
+The openai client tries again after connection faults, time-outs, 429 and 5xx, with growing pauses. Anything else that
+is not an answer (a 4xx, a body that is not JSON, no choices) is a failure of this question only.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Settings(BaseModel):
 
     @property
     def sampling(self) -> dict[str, Any]:
-        """Of video files."""
+        """How video files are sampled; only settings for questions about them say it."""
         return {}
 
 
@@ -43,7 +43,7 @@ def base_url(server: str) -> str:
     return f"{server.rstrip('/').removesuffix('/v1')}/v1"
 
 
-def _address(server: str, retries: int, timeout: float, key: str | None, key_env: str) -> dict[str, Any]:
+def _address(server: str, timeout: float, retries: int, key: str | None, key_env: str) -> dict[str, Any]:
     key = key or keys.optional(key_env) or "none"
     return {"base_url": base_url(server), "api_key": key, "max_retries": retries, "timeout": timeout}
 
@@ -52,13 +52,11 @@ def connect(
     server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None, key_env: str = OWN_KEY
 ) -> AsyncOpenAI:
     """Without a key, the server gets that of a variable: the one of our own servers, if the caller names no other."""
-    return AsyncOpenAI(**_address(server, retries, timeout, key, key_env))
+    return AsyncOpenAI(**_address(server, timeout, retries, key, key_env))
 
 
-def connect_blocking(
-    server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None, key_env: str = OWN_KEY
-) -> OpenAI:
-    return OpenAI(**_address(server, retries, timeout, key, key_env))
+def connect_blocking(server: str, timeout: float = 600.0, key_env: str = OWN_KEY) -> OpenAI:
+    return OpenAI(**_address(server, timeout, 6, None, key_env))
 
 
 async def _served(client: AsyncOpenAI) -> list[str]:
@@ -101,21 +99,25 @@ class _Logprobs(BaseModel):
     content: list[_Position] | None = None
 
 
-class Function(BaseModel):
+class _Open(BaseModel):
+    """Goes back to the server as it came, with the fields that only this server knows."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Function(_Open):
     name: str
     arguments: str = ""
 
 
-class Call(BaseModel):
+class Call(_Open):
     id: str | None = None
     type: str = "function"
     function: Function | None = None
 
 
-class Said(BaseModel):
-    """What a model said; servers add fields of their own, such as its reasoning."""
-
-    model_config = ConfigDict(extra="allow")
+class Said(_Open):
+    """What a model said; some servers add its reasoning."""
 
     content: str | None = None
     tool_calls: list[Call] | None = None

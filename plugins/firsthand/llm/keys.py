@@ -23,7 +23,7 @@ _pattern = _LOOKS_LIKE_KEY
 
 
 def read(variables: Sequence[str]) -> tuple[str, ...]:
-    """The keys of environment variables, each of which may hold several with commas between."""
+    """The keys in environment variables; one variable may hold several, separated by commas."""
     keys: list[str] = []
     for variable in variables:
         found = [key.strip() for key in os.environ.get(variable, "").split(",") if key.strip()]

@@ -1,7 +1,7 @@
 """A chat request as our files hold it: messages of text, images and videos, with the question that they put.
 
-The parts of a message are strict, because a key that nobody reads (a pixel budget, say) would change what the model
-sees in training and not here.
+The parts of a message are strict: a key that is not read here (a pixel budget, say) would change what the model sees in
+training only.
 """
 
 from base64 import b64encode
@@ -17,8 +17,12 @@ def text_part(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
+def data_url(content: bytes, media_type: str = "image/jpeg") -> str:
+    return f"data:{media_type};base64,{b64encode(content).decode()}"
+
+
 def image_part(content: bytes, media_type: str = "image/jpeg") -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": f"data:{media_type};base64,{b64encode(content).decode()}"}}
+    return {"type": "image_url", "image_url": {"url": data_url(content, media_type)}}
 
 
 class _Strict(BaseModel):

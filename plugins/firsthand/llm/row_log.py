@@ -1,14 +1,13 @@
 """An append-only JSONL file that survives kill -9: what was answered stays answered, and nothing is answered twice.
 
 A row is one write of one line, so a killed process can leave at most one torn last line. It is cut off on opening and
-its question asked again. A lock keeps a second process out, which would answer the same questions into the same file.
+its question is asked again. A lock keeps out a second process, which would answer the same questions into the file.
 """
 
 import fcntl
 import json
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from firsthand.errors import UserError
@@ -69,7 +68,5 @@ class RowLog:
     def __enter__(self) -> "RowLog":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.file.close()

@@ -43,7 +43,7 @@ class Asker:
         self._faults = 0
 
     async def text(self, server: str, make_body: Callable[[], dict[str, Any]]) -> str:
-        """The reply to a request, which is made when its turn has come."""
+        """The reply to a request, which is put together when its turn comes."""
         async with self._limit:
             body = await asyncio.to_thread(make_body)
             key = key_of(body)

@@ -1,8 +1,8 @@
 """From 30-s clips to a memory: a caption for each, then ten minutes, hours and days, each made from the level below.
 
-Each source is built by itself, with a file of replies of its own, so many are built side by side: in one process, or
-as tasks of Ray Data with the same outcome. What a server refuses is left out, as if it had not been recorded, and
-listed. Where a server fails, a source stops before its next level: summaries of half a window would be paid for twice.
+Each source is built alone and has its own file of replies, so many can be built at the same time: in one process, or as
+tasks of Ray Data with the same result. What a server refuses is left out, as if it had not been recorded, and listed.
+When a server fails, a source stops before its next level: summaries of half a window would be paid for twice.
 """
 
 import asyncio

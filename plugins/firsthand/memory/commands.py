@@ -198,7 +198,7 @@ def embed(
 
 
 def _list_and_exit(what: str, lines: Sequence[str]) -> None:
-    """Every drop, and the exit code that tells of them."""
+    """Lists what is missing and ends with exit code 1."""
     if lines:
         typer.secho("\n".join([*lines, f"{len(lines)} {what}"]), fg="red", err=True)
         raise typer.Exit(1)

@@ -57,7 +57,7 @@ def find(folder: Path, problems: Problems) -> list[File]:
 
 
 def read(files: Iterable[File], problems: Problems) -> Iterator[Record]:
-    """The records of files that `find` found; of a source's finest level each is its own clip, which others name."""
+    """The records of files that `find` found. One of the finest level is a clip; the others name their clips."""
     sources: dict[str, list[File]] = {}
     for file in files:
         sources.setdefault(file.source, []).append(file)

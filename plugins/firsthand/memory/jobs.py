@@ -1,4 +1,4 @@
-"""What a build starts from: the sources that there are, and the 30-s clips of each."""
+"""What a build starts from: the sources and their 30-s clips."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ def captions_of(source: str, path: Path) -> tuple[list[Record], list[str]]:
 
 
 def clips_of(source: str, frames: Path) -> list[Record]:
-    """The clips of a source's recorded stretches, yet without captions."""
+    """The clips of a source's recorded stretches, without captions so far."""
     from firsthand.media.store import FrameStore
 
     pieces = [piece for span in FrameStore(frames).spans(source) for piece in cut(*span)]
@@ -55,7 +55,7 @@ def clips_of(source: str, frames: Path) -> list[Record]:
 
 
 def cut(start: float, end: float) -> list[tuple[float, float]]:
-    """A stretch in pieces of 30 s; a rest of at most a second belongs to the last."""
+    """A stretch in pieces of 30 s; a remainder of at most a second belongs to the last piece."""
     pieces = []
     while clock.seconds_between(start, end) > clock.CLIP + 1:
         pieces.append((start, clock.plus(start, clock.CLIP)))

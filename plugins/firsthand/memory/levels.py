@@ -3,12 +3,12 @@
 An agent says "week", "day" or "hour". In a life log they mean the days so far, the hours of one day, and the ten
 minutes of one hour. A video is shorter: "week" means its ten minutes, "day" and "hour" mean the clips of ten minutes,
 and while no more than ten minutes have passed everything is searched at once. A video is known by its time, which is
-elapsed time (`clock`): its first clip lies within ten minutes of the beginning of DAY1.
+elapsed time (`clock`): its first clip lies in the first ten minutes of DAY1.
 
 `tiles` is the one place that decides what a search may see. It covers a stretch that ends at the query time with the
 coarsest records that lie within it, and what they leave uncovered with finer ones. So a summary that reaches past the
 query time is never read, and the part of it that had happened is found in the records it was made from. Nothing that
-ends later has any influence on the outcome, not even on what counts as a video and as short.
+ends later influences the result, not even what counts as a video or as short.
 """
 
 from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ def _of_video(level: str, start: float | None, query_time: float | None) -> list
 
 
 def _passed(store: Store, source: str, query_time: float | None) -> float | None:
-    """How long the clips of a video are that end by then, all together; None for a life log."""
+    """How long the clips of a video that end by then are together; None for a life log."""
     clips = store.levels(source).get(_FINEST)
     if clips is None or clock.to_elapsed(clips.start) >= _SHORT:
         return None

@@ -20,7 +20,9 @@ def caption(model: str, clip: Record, frames: Path, fps: float, pixels: int) -> 
 
     try:
         seen = FrameStore(frames).frames(clip.source, clip.start, clip.end, fps=fps)
-        shown = [(one.moment, one.jpeg(pixels)) for one in seen if one.moment < clip.end]  # at its end the next begins
+        shown = [
+            (one.moment, one.jpeg(pixels)) for one in seen if one.moment < clip.end
+        ]  # the next clip begins at its end
     except (UserError, OSError) as error:
         raise Failed(str(error)) from None
     if not shown:

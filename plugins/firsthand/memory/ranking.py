@@ -1,4 +1,4 @@
-"""Rankings of candidates, best first; all statistics are those of the candidates, so the future cannot move a rank."""
+"""Rankings of candidates, best first. All statistics count the candidates only, so the future cannot change a rank."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -42,5 +42,5 @@ def fused(rankings: Iterable[Sequence[Span]]) -> list[Span]:
 
 
 def _best_first(scores: dict[Span, float]) -> list[Span]:
-    """Of equals the later one first, since what is asked about is mostly what happened last."""
+    """With equal scores the later record comes first, since most questions are about what happened last."""
     return sorted(scores, key=lambda span: (-scores[span], -span.end, -span.start, span.id))

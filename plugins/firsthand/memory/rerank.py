@@ -1,4 +1,4 @@
-"""A language model's order of the best candidates: optional, at temperature 0, every reply kept for the next time."""
+"""A language model reorders the best candidates: optional, at temperature 0, and every reply is kept."""
 
 import json
 import re
@@ -13,7 +13,7 @@ PROMPT = Path(__file__).with_name("rerank.txt")
 
 
 class Reranker:
-    """A server that fails raises openai's own error: an order that was not asked for is no answer."""
+    """A server that fails raises openai's own error, because the old order is not an answer."""
 
     def __init__(self, server: str, model: str, cache: Path | str, depth: int = 10) -> None:
         self.model, self.depth = model, depth

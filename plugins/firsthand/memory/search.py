@@ -1,4 +1,4 @@
-"""Search as an agent asks for it, causal by construction: what may be seen is settled before anything is ranked.
+"""Search as an agent asks for it, causal by construction: what may be seen is decided before anything is ranked.
 
 `query_time` comes from the environment, never from the model. A search is a function of its arguments and of what had
 happened by then: the same question gives the same records, whatever was recorded later.
@@ -26,7 +26,7 @@ Ranking = Literal["lexical", "dense", "hybrid"]
 @dataclass(frozen=True)
 class Found:
     records: tuple[Record, ...]  # best first
-    exact: bool  # they match the keywords and lie where the level looks; else the nearest that there is, or nothing
+    exact: bool  # they match the keywords and lie where the level looks; else the nearest record, or nothing
 
 
 class Searcher:

@@ -1,7 +1,7 @@
 """Text to index terms, by the tokenizer and the Porter stemmer of sqlite's FTS5.
 
 The same two tables split records when a store is built and keywords when it is searched, so "boxes" finds "box". They
-hold text only: keywords are never read as an FTS5 query, so there is no syntax to inject.
+hold text only: keywords are never read as an FTS5 query, so nobody can inject its syntax.
 """
 
 import sqlite3
@@ -60,7 +60,7 @@ class Synonyms:
         self._groups = [[analyser.terms((name,)) for name in line.split(",") if name.strip()] for line in lines]
 
     def widen(self, terms: Sequence[str]) -> Sequence[str]:
-        """The terms, and those of every group of which they hold a member whole."""
+        """The terms, and those of every group that has a member whose terms are all among them."""
         held = set(terms)
         groups = [group for group in self._groups if any(held.issuperset(name) for name in group)]
         return list(dict.fromkeys([*terms, *(term for group in groups for name in group for term in name)]))

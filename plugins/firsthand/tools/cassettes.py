@@ -2,7 +2,7 @@
 
 A recording is one file named by the hash of what was asked (model, prompt, sampling, question, media), written whole
 or not at all, so any number of processes and machines may share, copy and merge a folder. The text of a key is taken
-out of a recording before it is written; a key is no part of the hash.
+out of a recording before it is written; a key is not part of the hash.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """Every tool by its name. A new tool is a module beside this one, the text that describes it, and its name below.
 
 The module declares `Settings` (what its entry in a tools YAML may hold), `open_tool(shared, settings)`, `GIVES_IMAGES`
-(its answers put pictures into the conversation) and `NAME_IS_A_WORD` (people also write it when they mean no tool).
+(its answers put pictures into the conversation) and `NAME_IS_A_WORD` (an ordinary word, so a text that uses it need not
+mean the tool).
 """
 
 from functools import cache

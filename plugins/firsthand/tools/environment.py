@@ -1,7 +1,7 @@
 """The recorded video as one row may see it: its own source, nothing after its query time.
 
 Every visual tool reads frames here, so the rule stands in one place. What is said about a gap names recorded times
-before the query time only: even that somebody was recording later is news from the future.
+before the query time only: even that there is a later recording is news from the future.
 """
 
 import math
@@ -60,7 +60,7 @@ class Environment:
 
     @staticmethod
     def _past(store: FrameStore, context: Context, start: float, end: float) -> list[tuple[float, float]]:
-        """The recorded spans in a range; none is a mistake of the model, who reads which times are near."""
+        """The recorded spans in a range. If there are none, the model reads which recorded times are near."""
         latest = math.inf if context.query_time is None else context.query_time
         past = [(first, min(last, latest)) for first, last in store.spans(context.source) if first <= latest]
         if found := [(first, last) for first, last in past if first <= end and last >= start]:

@@ -9,7 +9,6 @@ five typed outcomes, because each asks for something else: the model gets a corr
 `blocked_by_time`, while `timeout` and `infra_error` are not caused by the model and must never become a reward of 0.
 """
 
-from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
 
@@ -44,10 +43,6 @@ class Context:
 class Image:
     jpeg: bytes
     moment: float  # seconds of `clock`
-
-    @property
-    def data_url(self) -> str:
-        return f"data:image/jpeg;base64,{b64encode(self.jpeg).decode()}"
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,11 @@ class Sees:
 
 
 class AsksModel(Sees):
-    def __init__(self, environment: Environment, backend: Backend):
+    def __init__(
+        self, environment: Environment, backend: Backend, *, max_pixels: int, max_frames: int = 1, fps: float = 1.0
+    ):
         super().__init__(environment)
-        self._backend = backend
+        self._backend, self._pixels, self._most, self._fps = backend, max_pixels, max_frames, fps
 
     async def close(self) -> None:
         await self._backend.close()

@@ -18,7 +18,7 @@ _TAGS = (
 )
 _SPECIAL = re.compile(
     r"<[|｜][^<>]{0,64}[|｜]>"  # <|im_start|>, <|image_pad|>, <|vision_start|>
-    rf"|<\s*/?\s*(?:{_TAGS})(?:[\s=/][^<>]{{0,256}})?>"
+    rf"|<\s*/?\s*(?:{_TAGS})\b[^<>]{{0,256}}>"
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|IMG|IMG_BREAK|IMG_END)\]|<</?SYS>>",
     re.IGNORECASE,
 )
@@ -41,7 +41,7 @@ def clean(text: str) -> str:
         if stripped == text:
             return text.strip()
         text = stripped  # what is left may form a new tag
-    return clean(text.replace("<", " ").replace("[", " "))  # nested by somebody who means it
+    return clean(text.replace("<", " ").replace("[", " "))  # nested on purpose
 
 
 def count_tokens(text: str) -> int:

@@ -8,8 +8,10 @@ although every tool refuses the future itself. A tool that leaks is a bug; train
 import json
 import logging
 import time
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -19,12 +21,38 @@ from firsthand.llm.keys import redact
 from firsthand.media.pixels import shrink
 from firsthand.tools import text
 from firsthand.tools.call_text import LONGEST_CALL
-from firsthand.tools.counters import Counters
 from firsthand.tools.limits import Guard, Paused
 from firsthand.tools.protocol import BlockedByTime, Context, Outcome, Status, Tool, WrongArguments, schema
 
 log = logging.getLogger(__name__)
+BOUNDS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # seconds; the last bucket has no bound
 UNKNOWN = "unknown"  # the label of all tools that do not exist, so that a model cannot invent labels
+
+
+@dataclass
+class Histogram:
+    buckets: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    total: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.buckets[bisect_left(BOUNDS, seconds)] += 1
+        self.total += seconds
+
+
+@dataclass
+class Counters:
+    """What happened, by tool; an event is a prevented leak, a retry, a replay."""
+
+    calls: Counter[tuple[str, Status]] = field(default_factory=Counter)
+    events: Counter[tuple[str, str]] = field(default_factory=Counter)  # (tool, event)
+    seconds: defaultdict[str, Histogram] = field(default_factory=lambda: defaultdict(Histogram))
+    cost: Counter[str] = field(default_factory=Counter)  # US dollars
+
+    def add(self, tool: str, outcome: Outcome) -> None:
+        self.calls[tool, outcome.status] += 1
+        self.seconds[tool].add(outcome.seconds)
+        self.cost[tool] += outcome.cost  # type: ignore[assignment]  # a Counter adds floats as well
+        self.events.update({(tool, "retry"): outcome.tries - 1, (tool, "replayed"): int(outcome.replayed)})
 
 
 class Toolbox:
@@ -48,7 +76,7 @@ class Toolbox:
         return [schema(tool) for tool in self.tools.values()]
 
     def lacks(self, context: Context) -> str | None:
-        """What the tools lack for a row's source, which no call could change; a tool says so if it knows."""
+        """What the tools lack for a row's source, so that no call can help; a tool says so if it knows."""
         for tool in self.tools.values():
             if (lacks := getattr(tool, "lacks", None)) and (why := lacks(context)):
                 return f"{tool.name}: {why}"
@@ -84,7 +112,7 @@ class Toolbox:
             tries += 1
             outcome = await tool.run(checked, context)
             if not isinstance(outcome, Outcome):
-                raise TypeError(f"returned {type(outcome).__name__} and no Outcome")
+                raise TypeError(f"returned {type(outcome).__name__} instead of Outcome")
             return outcome
 
         status: Status

@@ -10,8 +10,8 @@ from pydantic import Field
 from firsthand import clock
 from firsthand.tools import text
 from firsthand.tools.arguments import Arguments, Question, Range, span
-from firsthand.tools.backends.base import Backend, Sight
-from firsthand.tools.environment import Environment, refuse_future
+from firsthand.tools.backends.base import Sight
+from firsthand.tools.environment import refuse_future
 from firsthand.tools.protocol import Context, Outcome, WrongArguments
 from firsthand.tools.seeing import AsksModel
 from firsthand.tools.settings import Strict
@@ -40,10 +40,6 @@ class VideoLlm(AsksModel):
     description = Path(__file__).with_suffix(".txt").read_text().strip()
     arguments = VideoArguments
 
-    def __init__(self, environment: Environment, backend: Backend, *, fps: float, max_frames: int, max_pixels: int):
-        super().__init__(environment, backend)
-        self._seen = partial(environment.images, fps=fps, most=max_frames, pixels=max_pixels)
-
     async def run(self, arguments: VideoArguments, context: Context) -> Outcome:
         start, end = span(arguments.range)
         refuse_future(context, end)
@@ -58,9 +54,10 @@ class VideoLlm(AsksModel):
     def _sights(self, question: str, context: Context, start: float, end: float) -> list[Sight]:
         """What is seen in each piece; that nothing was recorded is a mistake only if it is so in all of them."""
         sights, mistake = [], None
+        seen = partial(self._environment.images, fps=self._fps, most=self._most, pixels=self._pixels)
         for piece in pieces(start, end):
             try:
-                images = self._seen(context, *piece)
+                images = seen(context, *piece)
             except WrongArguments as error:
                 mistake = error
             else:

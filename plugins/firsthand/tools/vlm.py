@@ -8,8 +8,7 @@ from pydantic import Field
 from firsthand import clock
 from firsthand.tools import text
 from firsthand.tools.arguments import Arguments, Question, Timestamp, moment
-from firsthand.tools.backends.base import Backend, Sight
-from firsthand.tools.environment import Environment
+from firsthand.tools.backends.base import Sight
 from firsthand.tools.protocol import Context, Outcome
 from firsthand.tools.seeing import AsksModel
 from firsthand.tools.settings import Strict
@@ -34,13 +33,9 @@ class Vlm(AsksModel):
     description = Path(__file__).with_suffix(".txt").read_text().strip()
     arguments = VlmArguments
 
-    def __init__(self, environment: Environment, backend: Backend, *, max_pixels: int):
-        super().__init__(environment, backend)
-        self._max_pixels = max_pixels
-
     async def run(self, arguments: VlmArguments, context: Context) -> Outcome:
         asked, question = moment(arguments.timestamp), text.clean(arguments.question)
-        image = await asyncio.to_thread(self._environment.image, context, asked, self._max_pixels)
+        image = await asyncio.to_thread(self._environment.image, context, asked, self._pixels)
         sight = Sight(question, (image,), context.source, image.moment, image.moment)
         # exact: a moment that was not recorded is refused, not replaced by one nearby
         return await self._answer([sight], clock.stamp(asked), exact=True)

@@ -1,6 +1,6 @@
-"""Gemini through Google's own client (`pip install google-genai`), with as many keys as there are.
+"""Gemini through Google's own client (`pip install google-genai`), with any number of keys.
 
-Frames travel inline with their times, so nothing is uploaded that would have to be deleted while others use it.
+Frames are sent in the request with their times, so nothing has to be uploaded and deleted while others use it.
 """
 
 import asyncio

@@ -29,7 +29,7 @@ OUTCOME = "firsthand/outcome"  # the key in `_meta`
 
 
 def build(queue: CallQueue, context_of: Callable[[Any], Context]) -> Server:
-    """`context_of` reads the HTTP request that carried a message; there is none on stdio."""
+    """`context_of` reads the HTTP request that carried a message; on stdio it is None."""
     listed = [_tool(schema["function"]) for schema in queue.toolbox.schemas()]
 
     async def list_tools(_: Any, params: PaginatedRequestParams | None) -> ListToolsResult:

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from firsthand.tools.counters import BOUNDS, Counters
+from firsthand.tools.toolbox import BOUNDS, Counters
 
 
 class ToolCollector(Collector):

@@ -14,6 +14,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, model_validator
 
 from firsthand.errors import UserError
+from firsthand.llm.messages import data_url
 from firsthand.tools import call_text
 from firsthand.tools.protocol import Context, Outcome, WrongArguments
 from firsthand.tools.scope import Scope, of_request
@@ -115,7 +116,7 @@ def _observation(outcome: Outcome) -> str | dict[str, Any]:
     """Plain text, or verl-tool's object where there is more to say: images as data URLs, a bad end."""
     if outcome.status == "ok" and not outcome.images:
         return outcome.text
-    urls = [image.data_url for image in outcome.images]
+    urls = [data_url(image.jpeg) for image in outcome.images]
     return {"obs": outcome.text, "outcome": outcome.status, **({"image": urls} if urls else {})}
 
 

@@ -1,7 +1,7 @@
 """One process that serves the tools of all people and videos: over Ego-R1's routes, verl-tool's, and MCP.
 
 It listens on this machine only, unless a bearer token protects it. Every route is there twice: plain, and below a
-prefix that names the row (`scope.py`), for clients that can be given nothing but a base URL.
+prefix that names the row (`scope.py`), for clients that accept only a base URL.
 """
 
 from collections.abc import AsyncIterator
