@@ -7,7 +7,7 @@ is most of a small step. In a recipe:
     trainer.v1.sampler.custom_sampler: {path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}
     trainer.v1.sampler.sampler_kwargs: {poll_interval: 0.1, traces: runs/grpo/traces, group_reward: null}
 
-`group_reward` is `path/to/file.py:function`. It gets the rollouts of one question (`training/telemetry.Rollout`) and
+`group_reward` is `path/to/file.py:function`. It gets the rollouts of one question (`rollout/telemetry.Rollout`) and
 changes their scores and parts. Afterwards a rollout whose tools failed gets the mean score of the others and leaves
 their group: its own advantage is zero, and the group's advantages are as if it had never been there. A batch in which
 all rollouts failed holds nothing to train on, and veRL would stop at it. It is dropped, and other questions are asked
@@ -18,7 +18,6 @@ samples.
 import importlib.util
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,8 +27,8 @@ from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 
 from firsthand import files
+from firsthand.rollout.telemetry import Rollout, by_question, facts_of, metrics_of, settle_faults
 from firsthand.rollout.trace import Trace
-from firsthand.training.telemetry import Rollout, facts_of, metrics_of, settle_faults
 
 GroupReward = Callable[[list[Rollout]], None]
 
@@ -58,7 +57,7 @@ class GroupReplayBuffer(ReplayBuffer):
             self.refill_fn(batch_size)
             batch, metrics = super().sample(global_steps, partition_id, batch_size)
             rollouts, given = self._read(batch)
-        groups = _by_question(rollouts)
+        groups = by_question(rollouts)
         set_apart: list[Rollout] = []
         for group in groups:
             if self.group_reward:
@@ -98,13 +97,6 @@ class GroupReplayBuffer(ReplayBuffer):
                 rows.append({"rm_scores": scores})
         if keys:
             tq.kv_batch_put(keys=keys, partition_id=batch.partition_id, fields=list_of_dict_to_tensordict(rows))
-
-
-def _by_question(rollouts: list[Rollout]) -> list[list[Rollout]]:
-    groups = defaultdict(list)
-    for rollout in rollouts:
-        groups[rollout.group].append(rollout)
-    return list(groups.values())
 
 
 def _load(named: str) -> GroupReward:

@@ -18,11 +18,7 @@ def build(run_dir: Path | str, out: Path | str, *, trajectories: int = 10, frame
     root = Path(run_dir) / report.media_root
     if not root.is_dir():
         raise UserError(f"{run_dir}/report.json: media_root: no such folder {root}")
-    page = render(report, root, trajectories=trajectories, frames=frames)
-    try:
-        write_text(out, page)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror})") from None
+    write_text(out, render(report, root, trajectories=trajectories, frames=frames))
     return report
 
 

@@ -1,4 +1,4 @@
-"""An episode as the page shows it, whether training wrote it (`training/telemetry.Rollout`) or the runner of episodes.
+"""An episode as the page shows it, whether training wrote it (`rollout/telemetry.Rollout`) or the runner of episodes.
 
 It goes two ways: facts to filter and sort by into the index, which every page loads, and the conversation into a chunk,
 which is loaded when somebody looks at it.
@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ValidationError, model_validato
 
 from firsthand import clock
 from firsthand.errors import UserError
+from firsthand.rollout.telemetry import group_of
 from firsthand.rollout.trace import Trace, Turn
-from firsthand.training.telemetry import group_of
 
 
 def _finite(value: Any) -> Any:
