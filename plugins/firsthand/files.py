@@ -1,5 +1,5 @@
-"""Atomic writes, line-numbered reads, one process a folder: a killed process leaves the old file or the new one, never
-half of one, and no lock."""
+"""Atomic writes, reads that name the line, and one process per folder. A killed process leaves the old file or the new
+one, never half of one, and no lock."""
 
 import fcntl
 import json
@@ -15,7 +15,7 @@ from firsthand.errors import UserError
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """A file to write beside `path`; it takes the place of `path` when all went well, and is gone when it did not."""
+    """A file to write beside `path`. It replaces `path` when the block ends well; otherwise it is removed."""
     path = Path(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +34,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def alone(folder: Path, work: str) -> Iterator[None]:
-    """At most one process does this work in a folder; the lock ends with its process, however that ends."""
+    """At most one process does this work in a folder. The lock ends with its process, however that ends."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")

@@ -207,7 +207,7 @@ def test_who_and_when_must_be_said(chat, script) -> None:
 @pytest.mark.parametrize("options, said", [
     (("--agent", "other"), "correct --model"), (("--style", "choice"), "has no tools"),
     (("--tools", "none.yaml"), "none.yaml"),
-    (("--loop", "a.yaml", "--tools", "b.yaml"), "say --loop FILE or --tools FILE"),
+    (("--loop", "a.yaml", "--tools", "b.yaml"), "give --loop FILE or --tools FILE"),
 ])  # fmt: skip
 def test_wrong_options(chat, script, options: tuple[str, ...], said: str) -> None:
     shown = chat(script(), options=options)

@@ -1,4 +1,4 @@
-"""The policy and the toolbox of a conversation that somebody watches: the usual ones, which tell the screen."""
+"""The policy and the toolbox of a conversation in the terminal: the usual ones, which also report to the screen."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ class StreamingPolicy(ChatPolicy):
 
     @property
     def conversation(self) -> list[Message]:
-        """What stands before another question: a call that ended the episode has no result, which an API refuses."""
+        """The messages before the next question. A call that ended the episode gets a result: an API demands one."""
         if not self.messages[-1].get("tool_calls"):
             return self.messages
         return [*self.messages, {"role": "tool", "tool_call_id": self._call_id, "content": CLOSED}]
@@ -43,7 +43,7 @@ class StreamingPolicy(ChatPolicy):
                     tokens = chunk.usage.completion_tokens
         message = joined(pieces)
         text = self.take(message)
-        if text != (message.content or ""):  # a call, of which the words before it stand there already
+        if text != (message.content or ""):  # a call; the words before it are on the screen already
             self.screen.words(text.partition("</think>")[2] if message.content else text)
         self.screen.end_of_turn(cut)
         return Reply(text, tokens, cut)
@@ -54,7 +54,7 @@ class StreamingPolicy(ChatPolicy):
 
 
 def joined(pieces: list[ChoiceDelta]) -> ChatCompletionMessage:
-    """The message of a stream, with the first of its calls."""
+    """The message that a stream adds up to, with the first of its calls."""
     said = {
         name: "".join(getattr(piece, name, None) or "" for piece in pieces)
         for name in ("content", "reasoning_content", "reasoning")

@@ -47,7 +47,7 @@ def group_of(key: str) -> str:
 
 
 def facts_of(info: Mapping[str, Any], truth: Any) -> dict[str, Any]:
-    """What the reader of a trace must know of its question (`prompt.verl_row`). Rows of others may lack any of it."""
+    """What the reader of a trace must know of its question (`prompt.verl_row`); rows from elsewhere may lack it."""
     known = {name: info.get(name) for name in ("id", "identity", "query_time", "label", "index", "question")}
     return {**known, "options": options_of(info), "answer": None if truth is None else str(truth)}
 

@@ -7,15 +7,14 @@ figures are those of the process.
 
 import os
 import resource
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 import psutil
 import torch
 from verl.plugin.platform import PlatformBase, PlatformRegistry
 
-# For the rollout engine; the shell may override each: a small KV cache, and one process less (the engine runs the model
-# itself; recipes/shared/cpu.yaml asks for that executor), with threads that are not pinned to cores which others need
-# too.
+# For the rollout engine; the shell may override each. A small KV cache; threads that are not pinned, since others need
+# the cores too; and one process less: the engine runs the model itself (recipes/shared/cpu.yaml asks for it).
 ROLLOUT_ENV = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
@@ -23,20 +22,21 @@ ROLLOUT_ENV = {
 }
 
 
+def _nothing(self, *arguments, **options) -> None:
+    """For streams, caches and profilers, which a CPU does not have."""
+
+
 class CpuDevice:
     """`torch.cpu`, and the calls that veRL makes on every device module but torch.cpu does not have."""
+
+    empty_cache = _nothing
+    set_rng_state = staticmethod(torch.set_rng_state)
 
     def __getattr__(self, name):
         return getattr(torch.cpu, name)
 
     def get_device_name(self, index=None):
         return "CPU"
-
-    def set_rng_state(self, state):
-        torch.set_rng_state(state)
-
-    def empty_cache(self):
-        pass
 
     def memory_allocated(self, device=None):
         return psutil.Process().memory_info().rss
@@ -59,6 +59,11 @@ class PlatformCPU(PlatformBase):
     vendor_name = "cpu"
     device_module = CpuDevice()
 
+    set_device = synchronize = set_allocator_settings = empty_cache = _nothing
+    profiler_start = profiler_stop = cudart = _nothing
+    nvtx_range = staticmethod(nullcontext)
+    manual_seed = manual_seed_all = staticmethod(torch.manual_seed)
+
     def is_available(self):
         return True
 
@@ -67,23 +72,6 @@ class PlatformCPU(PlatformBase):
 
     def device_count(self):
         return 1
-
-    def set_device(self, device_index):
-        pass
-
-    def synchronize(self, device_index=None):
-        pass
-
-    def manual_seed(self, seed):
-        torch.manual_seed(seed)
-
-    manual_seed_all = manual_seed
-
-    def set_allocator_settings(self, settings):
-        pass
-
-    def empty_cache(self):
-        pass
 
     def get_device_capability(self, device_index=0):
         return None, None
@@ -106,16 +94,3 @@ class PlatformCPU(PlatformBase):
     def rollout_env_vars(self):
         chosen = {name: os.environ.get(name, value) for name, value in ROLLOUT_ENV.items()}
         return {**chosen, "OMP_NUM_THREADS": "1"}  # one token is a small product: a second thread only waits
-
-    @contextmanager
-    def nvtx_range(self, msg):
-        yield
-
-    def profiler_start(self):
-        pass
-
-    def profiler_stop(self):
-        pass
-
-    def cudart(self):
-        return None

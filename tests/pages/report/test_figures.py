@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from firsthand.html.render import number
 from firsthand.pages.report.figures import (
     BOTTOM,
     HEIGHT,
@@ -15,7 +16,6 @@ from firsthand.pages.report.figures import (
     draw,
     moving_mean,
     nice_ticks,
-    number,
 )
 
 values = st.floats(-1e6, 1e6, allow_nan=False)

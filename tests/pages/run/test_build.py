@@ -162,7 +162,7 @@ def test_large_runs_go_into_chunks_and_a_later_small_page_removes_them(run: Path
 def test_a_folder_of_other_files_is_not_touched(run: Path, tmp_path: Path) -> None:
     (tmp_path / "view_chunks").mkdir()
     (tmp_path / "view_chunks/thesis.tex").touch()
-    with pytest.raises(UserError, match="view_chunks: has files that are no chunks of a page; choose another --out"):
+    with pytest.raises(UserError, match="view_chunks: has files that are not chunks of a page; choose another --out"):
         build(run, tmp_path / "view.html")
     assert (tmp_path / "view_chunks/thesis.tex").exists()
 

@@ -1,7 +1,7 @@
-"""The page of a run, made in one pass over its files: what is in memory is the index, not the conversations.
+"""The page of a run, made in one pass over its files: memory holds the index, not the conversations.
 
-Everything a model wrote is hostile. It reaches the page as JSON only and is shown as text only. As a second wall a
-Content-Security-Policy lets the browser run the one script whose hash stands in the page, and what that loads, and
+Text from a model is treated as hostile. It reaches the page only as JSON and is shown only as text. As a second wall, a
+Content-Security-Policy lets the browser run the one script whose hash is in the page, and what that script loads, and
 turns every other way from text to markup or code into an error (trusted types).
 """
 
@@ -38,7 +38,7 @@ class Built:
 
 
 def build(run_path: Path | str, out: Path | str, *, store: Path | str | None = None, inline: int = INLINE) -> Built:
-    """Write the page of a run to `out`, and its chunks beside it where it has more than `inline` characters of them."""
+    """Write the page of a run to `out`, and its chunks beside it if they have more than `inline` characters."""
     run, out, unread = run_files.find(run_path), Path(out), list[str]()
     thumbnails = Thumbnails(open_store(store)) if store else None
     index, curves = Index(), Curves(read_verl_metrics(run.metrics, unread))

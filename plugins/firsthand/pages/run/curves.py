@@ -1,6 +1,6 @@
-"""Learning curves: what veRL logged, and the same metrics worked out of the traces where it did not log them.
+"""Learning curves: what veRL logged, and the same metrics computed from the traces if it did not log them.
 
-veRL's `file` logger (`trainer.logger=[console,file]`) writes one line a step, `{"step": 3, "data": {"name": 0.5}}`. A
+veRL's `file` logger (`trainer.logger=[console,file]`) writes one line per step, `{"step": 3, "data": {"name": 0.5}}`. A
 run that was resumed may log a step again, in the same file or in the next one by name: the later value counts.
 """
 
@@ -42,7 +42,7 @@ class Curves:
         self._logged = frozenset(logged)
 
     def add(self, step: int, rollouts: list[Rollout]) -> None:
-        """The metrics of a step that training would log of its rollouts, and their mean score."""
+        """The metrics that training would log of the rollouts of a step, and their mean score."""
         metrics = metrics_of(by_question(rollouts))
         if sound := [rollout.score for rollout in rollouts if not rollout.faulty]:
             metrics.setdefault("reward/score", fmean(sound))

@@ -1,7 +1,7 @@
 """What a run left behind: the JSONL of its trajectories and of its metrics, found by name and read line by line.
 
 A killed process leaves half a line. Lines that are not JSON are left out, counted and listed; a line that is JSON but
-not a trajectory means that the wrong file was named, which is an error.
+not a trajectory means that the wrong file was given, which is an error.
 """
 
 import json

@@ -1,7 +1,7 @@
 // The list: only the rows in view are elements, whatever the number of trajectories.
 const ROW = 28;
 const box = document.querySelector("#list .rows"), spacer = box.firstElementChild;
-let rows = [], place = new Map(); // the trajectories shown, and where each stands
+let rows = [], place = new Map(); // the trajectories shown, and the position of each
 
 const some = (column) => columns[column]?.some((value) => value !== null);
 const heads = [ // key, title, what a cell shows; a column without any value is left out

@@ -1,4 +1,4 @@
-// One trajectory as a conversation. It lies in a chunk: inside the page, or in a script beside it that is loaded now.
+// One trajectory as a conversation. It is in a chunk: inside the page, or in a script beside it that is loaded now.
 const LONG = 4000; // characters of a text that are shown at once
 const article = document.querySelector("article");
 const chunks = new Map(); // number -> promise of its content, the last ones used
