@@ -200,7 +200,7 @@ def test_words_of_the_shell(chat, script, line: str, said: str) -> None:
 def test_who_and_when_must_be_said(chat, script) -> None:
     server = script(answer("red"))
     shown = chat(server, "colour?", "/source A1_JAKE", "colour?", f"/time {TIME}", "colour?", options=())
-    assert "/source A1_JAKE" in shown.output and "Say /time" in shown.output
+    assert "/source A1_JAKE" in shown.output and "Type /time" in shown.output
     assert len(server.requests) == 1 and "red  (1 turns" in shown.output
 
 

@@ -126,7 +126,7 @@ BROKEN: dict[str, tuple[Callable[[SimpleNamespace], object], str]] = {
     ),
     "the newest step is gone": (
         lambda r: files.write_text(r.run / "latest_checkpointed_iteration.txt", "9"),
-        r"names step '9', and here are global_step_2; name one of these folders",
+        r"names step '9', but the folders here are global_step_2; give one of them",
     ),
     "all steps are gone": (
         lambda r: shutil.rmtree(r.actor),
@@ -134,7 +134,7 @@ BROKEN: dict[str, tuple[Callable[[SimpleNamespace], object], str]] = {
     ),
     "the merge is not there": (
         lambda r: shutil.rmtree(r.merged),
-        r"merged model: .*merged is not a folder; merge first",
+        r"merged model: .*merged is not a folder; export first",
     ),
     "a weight is NaN": (
         lambda r: r.edit(r.merged, lambda w: w[KEY][0].fill_(float("nan"))),

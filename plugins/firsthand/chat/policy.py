@@ -54,7 +54,7 @@ class StreamingPolicy(ChatPolicy):
 
 
 def joined(pieces: list[ChoiceDelta]) -> ChatCompletionMessage:
-    """The message that a stream adds up to, with the first of its calls."""
+    """The message of a stream, with the first of its calls."""
     said = {
         name: "".join(getattr(piece, name, None) or "" for piece in pieces)
         for name in ("content", "reasoning_content", "reasoning")

@@ -63,9 +63,9 @@ class Session:
 
     async def ask(self, text: str) -> Exchange:
         if self.row.source is None:
-            raise UserError("whose week is it, or which video? Say /source A1_JAKE")
+            raise UserError("whose week is it, or which video? Type /source A1_JAKE")
         if self.row.query_time is None:
-            raise UserError("when is this asked? Say /time DAY3_12000000, or /time end: the whole video may be seen")
+            raise UserError("when is this asked? Type /time DAY3_12000000, or /time end to show the whole video")
         question = self._question(text)
         dialect, letters = self.agent.dialect, "".join(question.options)
         first, asked = prompt.messages(question)

@@ -17,11 +17,6 @@ ENDS = {
     "no_answer": "all turns are used up", "invalid": "too many turns in a row could not be read",
     "length": "a turn was cut at the limit of tokens",
 }  # fmt: skip
-NEEDS = {  # what has to follow a word
-    "/source": "/source A1_JAKE, or /source with the id of a video",
-    "/time": "/time DAY3_12000000, or /time end",
-    "/save": "/save chat.json",
-}
 
 
 class Shell:
@@ -62,8 +57,6 @@ class Shell:
             word, _, rest = line.partition(" ")
             if word not in self.words:
                 raise UserError(f"{word} is not known here; see /help")
-            if word in NEEDS and not rest.strip():
-                raise UserError(f"write {NEEDS[word]}")
             self.words[word](rest.strip())
         elif line:
             exchange = runner.run(self.session.ask(line))
@@ -82,9 +75,13 @@ class Shell:
         self.screen.say(HELP)
 
     def source(self, name: str) -> None:
+        if not name:
+            raise UserError("write /source A1_JAKE, or /source with the id of a video")
         self.session.place(Scope.of(name))
 
     def time(self, stamp: str) -> None:
+        if not stamp:
+            raise UserError("write /time DAY3_12000000, or /time end")
         self.session.place(Scope.of(query_time=stamp))
 
     def tools(self, _: str) -> None:
@@ -99,6 +96,8 @@ class Shell:
         self.session.messages = []
 
     def save(self, path: str) -> None:
+        if not path:
+            raise UserError("write /save chat.json")
         exchanges = [exchange.as_dict() for exchange in self.session.exchanges]
         said = {"model": self.session.agent.model, "style": self.session.style, "exchanges": exchanges}
         files.write_json(path, said)

@@ -7,6 +7,7 @@ rounding only, that is by a small share of what the adapter changes.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,45 +18,42 @@ from firsthand.serving.probe_rows import fitting, log_probs, probes, same_logits
 from firsthand.serving.tokenizer_files import restore
 from firsthand.serving.weights import finite, load_model, local_folder, naming, same_keys
 
-Train = Callable[[Any, Any], list[Check]]
+First = Callable[[Path], list[Check]]
+Change = Callable[[Any, Any], list[Check]]
 WHOLE = (0.5, 1.5)  # share of the adapter in a merged weight: 0 is lost, 2 is doubled; rounding takes a little of it
 EXPORT_AGAIN = "The merged weights are not base + adapter: export again, never from a quantised base"
+DIVERGED = "Export again, with infer_dtype: float32 or bfloat16"
 
 
-def verify(base_name: str | Path, adapter: Path, merged: Path) -> list[Check]:
-    base = folders(base_name, merged, "export first (without --check-only) or correct export_dir")
-    checks = check_adapter(base, adapter)
-    diverged = "Export again, with infer_dtype: float32 or bfloat16"
-
+def verify(base: str | Path, adapter: Path, merged: Path) -> list[Check]:
     def add(plain: Any, whole: Any) -> list[Check]:
         from peft import PeftModel
 
         with naming(f"{adapter}: the adapter cannot be loaded", "save the adapter again"):
             return [_shares(PeftModel.from_pretrained(plain, adapter).eval(), whole)]
 
-    return proof(base, merged, checks, diverged, add, "the adapter", EXPORT_AGAIN)
+    return proof(base, merged, partial(check_adapter, adapter=adapter), add, DIVERGED, "the adapter", EXPORT_AGAIN)
 
 
-def folders(base: str | Path, merged: Path, fix: str) -> Path:
-    """The folder of the base, if the merged model is there too."""
-    found = local_folder(base, "base model")
-    if not merged.is_dir():
-        raise UserError(f"merged model: {merged} is not a folder; {fix}")
-    return found
-
-
-def proof(base: Path, merged: Path, checks: list[Check], diverged: str, train: Train, by: str, fix: str) -> list[Check]:
+def proof(
+    name: str | Path, merged: Path, first: First, change: Change, diverged: str, by: str, fix: str
+) -> list[Check]:
     """Checks from the cheapest to the dearest; where one fails, no later kind is made.
 
-    `train` gets the loaded base and the merge: it changes the base into what the merge should be, and compares weights.
+    `first` gets the folder of the base. `change` gets the loaded base and the loaded merge: it changes the base into
+    what the merge should be, and compares weights.
     """
-    checks = [*checks, *same_keys(base, merged)]
+    base = local_folder(name, "base model")
+    if not merged.is_dir():
+        way = "export first (without --check-only), or correct export_dir (of veRL: --out)"
+        raise UserError(f"merged model: {merged} is not a folder; {way}")
+    checks = [*first(base), *same_keys(base, merged)]
     if passed(checks):
         checks += [finite(merged, diverged), *restore(base, merged)]
-    return [*checks, *_compared(base, merged, train, by, fix)] if passed(checks) else checks
+    return [*checks, *_compared(base, merged, change, by, fix)] if passed(checks) else checks
 
 
-def _compared(base: Path, merged: Path, train: Train, by: str, fix: str) -> list[Check]:
+def _compared(base: Path, merged: Path, change: Change, by: str, fix: str) -> list[Check]:
     import torch
 
     model, whole = load_model(base), load_model(merged)
@@ -64,7 +62,7 @@ def _compared(base: Path, merged: Path, train: Train, by: str, fix: str) -> list
         return wrong
     with torch.inference_mode():
         of_base, of_merged = log_probs(model, rows), log_probs(whole, rows)
-        checks = train(model, whole)
+        checks = change(model, whole)
         return [*checks, *same_logits(of_base, log_probs(model, rows), of_merged, by, fix)]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.serving.checks import Check, some
-from firsthand.serving.verify import folders, proof
+from firsthand.serving.verify import proof
 from firsthand.serving.verl_checkpoint import Weights, read_weights
 from firsthand.serving.weights import differences, headers, parameter_shapes
 
@@ -20,11 +20,13 @@ NAME_THE_BASE = "Name the model that the training began with: --base DIR"
 DIVERGED = "If the checkpoint has it too, the training diverged: export an earlier global_step"
 
 
-def verify_verl(base_name: str, actor: Path, merged: Path) -> list[Check]:
-    base = folders(base_name, merged, "merge first (without --check-only) or correct --out")
+def verify_verl(base: str, actor: Path, merged: Path) -> list[Check]:
     own, lora = read_weights(actor)
-    wrong = differences(parameter_shapes(base), {key: tuple(weight.shape) for key, weight in own.items()})
-    checks = [Check("checkpoint", False, f"{some(wrong, 5, '; ')}. {NAME_THE_BASE}")] if wrong else []
+    shapes = {key: tuple(weight.shape) for key, weight in own.items()}
+
+    def same_names(base: Path) -> list[Check]:
+        wrong = differences(parameter_shapes(base), shapes)
+        return [Check("checkpoint", False, f"{some(wrong, 5, '; ')}. {NAME_THE_BASE}")] if wrong else []
 
     def load(plain: Any, whole: Any) -> list[Check]:
         dtype = _stored_type(merged)
@@ -33,7 +35,7 @@ def verify_verl(base_name: str, actor: Path, merged: Path) -> list[Check]:
         plain.load_state_dict({key: weight.to(dtype) for key, weight in own.items()}, strict=False)
         return compared
 
-    return proof(base, merged, checks, DIVERGED, load, "the training", MERGE_AGAIN)
+    return proof(base, merged, same_names, load, DIVERGED, "the training", MERGE_AGAIN)
 
 
 def _stored_type(merged: Path) -> Any:

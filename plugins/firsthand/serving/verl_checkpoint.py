@@ -56,7 +56,7 @@ def find_actor(folder: Path) -> Path:
     if (folder / "actor" / "fsdp_config.json").exists():
         return folder / "actor"
     if (folder / "actor").is_dir():
-        fix = f"{TAKE_ANOTHER}; of Megatron: python -m verl.model_merger merge --backend megatron"
+        fix = f"{TAKE_ANOTHER}; for Megatron run python -m verl.model_merger merge --backend megatron"
         raise UserError(f"{folder / 'actor'}: no fsdp_config.json in it, so it is not an FSDP checkpoint ({fix})")
     steps = {int(path.parent.name.rpartition("_")[2]): path for path in folder.glob("global_step_*/actor")}
     if not steps:
@@ -65,7 +65,7 @@ def find_actor(folder: Path) -> Path:
     newest = files.read_text(latest).strip() if latest.is_file() else str(max(steps))
     if not newest.isdigit() or int(newest) not in steps:
         have = ", ".join(f"global_step_{step}" for step in sorted(steps))
-        raise UserError(f"{latest} names step {newest!r}, and here are {have}; name one of these folders")
+        raise UserError(f"{latest} names step {newest!r}, but the folders here are {have}; give one of them")
     return find_actor(steps[int(newest)].parent)
 
 

@@ -73,7 +73,7 @@ def _weight_files(folder: Path, fix: str) -> list[Path]:
     if (folder / "model.safetensors").exists() or not (folder / INDEX).exists():
         listed = sorted(folder.glob("*.safetensors"))
         if not listed:
-            raise UserError(f"{folder}: no .safetensors file; was it interrupted while it was written? {fix}")
+            raise UserError(f"{folder}: no .safetensors file; was its writing interrupted? {fix}")
         return listed
     with naming(folder / INDEX, fix):
         owners = dict(files.read_json(folder / INDEX)["weight_map"])
@@ -99,10 +99,10 @@ def same_keys(base: Path, merged: Path) -> list[Check]:
         fix = "Is it the base of this model? Then export again"
         return [Check("keys", False, f"{some(problems, 5, '; ')}. {fix}")]
     checks = [Check("keys", True, f"{len(after)} tensors, same names and shapes as the base")]
-    types = {key: (before[key].dtype, after[key].dtype) for key in sorted(before.keys() & after.keys())}
-    changed = {key: pair for key, pair in types.items() if pair[0] != pair[1]}
-    odd = some([f"{key}: {was} became {now}" for key, (was, now) in changed.items()])
-    if set().union(*changed.values()) - FLOATS:
+    common = sorted(before.keys() & after.keys())
+    changed = [(key, before[key].dtype, after[key].dtype) for key in common if before[key].dtype != after[key].dtype]
+    odd = some([f"{key}: {was} became {now}" for key, was, now in changed])
+    if {kind for _, *kinds in changed for kind in kinds} - FLOATS:
         fix = "merge unquantised weights into the unquantised base, and quantise afterwards"
         checks.append(Check("types", False, f"{odd}. {fix}"))
     elif changed:
