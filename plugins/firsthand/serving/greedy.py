@@ -42,12 +42,9 @@ def _ask(url: str, name: str) -> tuple[list[int], list[int], str]:
         names = [f"{number}.png" for number in range(FRAMES)]
         for file, frame in zip(names, frames(), strict=True):
             frame.save(Path(folder, file))
-        media: dict[str, list[dict[str, Any]]] = {
-            "text": [],
-            "image": [{"type": "image", "image": names[0]}],
-            "video": [{"type": "video", "video": names, "fps": FPS}],
-        }
-        turn = {"role": "user", "content": [*media[name], {"type": "text", "text": QUESTION}]}
+        media: dict[str, dict[str, Any]] = {"image": {"image": names[0]}, "video": {"video": names, "fps": FPS}}
+        parts = [{"type": name, **media[name]}] if name in media else []
+        turn = {"role": "user", "content": [*parts, {"type": "text", "text": QUESTION}]}
         body = request_body(Prompted.model_validate({"id": name, "messages": [turn]}), folder)
     plain = {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0, "return_token_ids": True}
     reply = connect_blocking(url).chat.completions.create(

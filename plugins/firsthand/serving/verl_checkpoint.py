@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,37 +23,29 @@ TAKE_ANOTHER = "its saving was interrupted: take another global_step"
 Weights = dict[str, Any]  # name in the model's class -> tensor
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    actor: Path  # .../global_step_N/actor
-    base: str | None  # what the training began with, where known
-
-    @property
-    def out(self) -> Path:
-        return self.actor.parent / "merged"
+Found = tuple[Path, str | None]  # .../global_step_N/actor, and what the training began with, where known
 
 
-def from_recipe(recipe: Path, overrides: list[str]) -> Checkpoint:
+def from_recipe(recipe: Path, overrides: list[str]) -> Found:
     """The newest checkpoint of a recipe, as Hydra composes it with the overrides of the command line."""
     with naming(recipe, "see `firsthand doctor --recipe`"):
         config = hydra_search.compose(recipe, overrides)
         run, base = config.trainer.default_local_dir, config.actor_rollout_ref.model.path
-    return Checkpoint(find_actor(Path(run)), base)
+    return find_actor(Path(run)), base
 
 
-def from_folder(folder: Path) -> Checkpoint:
+def from_folder(folder: Path) -> Found:
     actor = find_actor(folder)
-    return Checkpoint(actor, _recorded_base(actor.parent.parent))
+    return actor, _recorded_base(actor.parent.parent)
 
 
 def find_actor(folder: Path) -> Path:
     """The folder of shards in a run, in one of its global_step_N, or the folder itself."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; a veRL checkpoint is trainer.default_local_dir/global_step_N")
-    if (folder / "fsdp_config.json").exists():
-        return folder
-    if (folder / "actor" / "fsdp_config.json").exists():
-        return folder / "actor"
+    for place in (folder, folder / "actor"):
+        if (place / "fsdp_config.json").exists():
+            return place
     if (folder / "actor").is_dir():
         fix = f"{TAKE_ANOTHER}; for Megatron run python -m verl.model_merger merge --backend megatron"
         raise UserError(f"{folder / 'actor'}: no fsdp_config.json in it, so it is not an FSDP checkpoint ({fix})")

@@ -22,21 +22,20 @@ ROLLOUT_ENV = {
 }
 
 
-def _nothing(self, *arguments, **options) -> None:
-    """For streams, caches and profilers, which a CPU does not have."""
+def _always(answer):
+    """A method with one answer, whatever it is asked. Streams, caches and profilers, which a CPU lacks, answer None."""
+    return lambda self, *arguments, **options: answer
 
 
 class CpuDevice:
     """`torch.cpu`, and the calls that veRL makes on every device module but torch.cpu does not have."""
 
-    empty_cache = _nothing
+    get_device_name = _always("CPU")
+    empty_cache = _always(None)
     set_rng_state = staticmethod(torch.set_rng_state)
 
     def __getattr__(self, name):
         return getattr(torch.cpu, name)
-
-    def get_device_name(self, index=None):
-        return "CPU"
 
     def memory_allocated(self, device=None):
         return psutil.Process().memory_info().rss
@@ -59,37 +58,20 @@ class PlatformCPU(PlatformBase):
     vendor_name = "cpu"
     device_module = CpuDevice()
 
-    set_device = synchronize = set_allocator_settings = empty_cache = _nothing
-    profiler_start = profiler_stop = cudart = _nothing
+    is_available = _always(True)
+    device_count = _always(1)
+    current_device = _always(torch.device("cpu"))  # an index, as others return, would mean an accelerator to torch
+    get_device_capability = _always((None, None))
+    set_device = synchronize = set_allocator_settings = empty_cache = _always(None)
+    profiler_start = profiler_stop = cudart = _always(None)
     nvtx_range = staticmethod(nullcontext)
     manual_seed = manual_seed_all = staticmethod(torch.manual_seed)
 
-    def is_available(self):
-        return True
-
-    def current_device(self):
-        return torch.device("cpu")  # an index, which other platforms return, would mean an accelerator to torch
-
-    def device_count(self):
-        return 1
-
-    def get_device_capability(self, device_index=0):
-        return None, None
-
-    def communication_backend_name(self):
-        return "gloo"
-
-    def visible_devices_envvar(self):
-        return "CUDA_VISIBLE_DEVICES"  # Ray sets it for the logical GPU
-
-    def ray_resource_name(self):
-        return "GPU"
-
-    def ray_noset_envvars(self):
-        return []
-
-    def is_ipc_supported(self):
-        return False  # weights travel to the rollout through shared memory
+    communication_backend_name = _always("gloo")
+    visible_devices_envvar = _always("CUDA_VISIBLE_DEVICES")  # Ray sets it for the logical GPU
+    ray_resource_name = _always("GPU")
+    ray_noset_envvars = _always([])
+    is_ipc_supported = _always(False)  # weights travel to the rollout through shared memory
 
     def rollout_env_vars(self):
         chosen = {name: os.environ.get(name, value) for name, value in ROLLOUT_ENV.items()}

@@ -79,7 +79,6 @@ class Chunks:
             self.spilled = Path(tempfile.mkdtemp(dir=self.folder.parent, prefix=f".{self.folder.name}."))
         first = len(self.starts) - len(self.kept)
         for number, content in enumerate(self.kept, first):
-            (self.spilled / f"{number:05}.js").write_text(
-                f'chunk("{self.build}",{number},{content});\n', encoding="utf-8"
-            )
+            script = f'chunk("{self.build}",{number},{content});\n'
+            (self.spilled / f"{number:05}.js").write_text(script, encoding="utf-8")
         self.kept = []
