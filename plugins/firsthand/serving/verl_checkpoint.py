@@ -65,7 +65,7 @@ def _recorded_base(run: Path) -> str | None:
     from omegaconf import OmegaConf
 
     for record in sorted(Path("outputs").glob("*/*/.hydra/config.yaml"), reverse=True):
-        with naming(record, "remove it, or say --base"):
+        with naming(record, "remove it, or add --base DIR"):
             config = OmegaConf.load(record)
             if Path(OmegaConf.select(config, "trainer.default_local_dir") or "").resolve() == run.resolve():
                 return OmegaConf.select(config, "actor_rollout_ref.model.path")
