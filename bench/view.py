@@ -25,8 +25,8 @@ from pathlib import Path
 from firsthand import clock, files
 from firsthand.pages.run.build import build
 from firsthand.pages.run.chunks import as_json
+from firsthand.rollout.telemetry import Rollout, metrics_of
 from firsthand.rollout.trace import Trace, Turn
-from firsthand.training.telemetry import Rollout, metrics_of
 
 BATCH, GROUP = 256, 8
 LABELS = ["memory", "interaction", "scene", "social", "prior"]

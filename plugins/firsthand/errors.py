@@ -1,4 +1,4 @@
-"""The one exception that is a message to the user: what is wrong, where, and how to mend it."""
+"""The one exception that is a message to the user: what is wrong, where, and how to fix it."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol

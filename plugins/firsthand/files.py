@@ -1,5 +1,5 @@
-"""Atomic writes, line-numbered reads, one process a folder: a killed process leaves the old file or the new one, never
-half of one, and no lock."""
+"""Atomic writes, reads that name the line, and one process per folder. A killed process leaves the old file or the new
+one, never half of one, and no lock."""
 
 import fcntl
 import json
@@ -15,9 +15,9 @@ from firsthand.errors import UserError
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """A file to write beside `path`; it takes the place of `path` when all went well, and is gone when it did not."""
+    """A file to write beside `path`. It replaces `path` when the block ends well; otherwise it is removed."""
     path = Path(path)
-    with _named(path):
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(fd)
@@ -25,7 +25,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     try:
         yield tmp
         tmp.chmod(0o644)  # mkstemp makes 0600, which other users of a shared folder could not read
-        with _named(path):
+        with writing(path):
             tmp.replace(path)
     except BaseException:
         tmp.unlink(missing_ok=True)
@@ -34,8 +34,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 @contextmanager
 def alone(folder: Path, work: str) -> Iterator[None]:
-    """At most one process does this work in a folder; the lock ends with its process, however that ends."""
-    with _named(folder):
+    """At most one process does this work in a folder. The lock ends with its process, however that ends."""
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / ".lock").open("w")
     with lock:
@@ -47,8 +47,8 @@ def alone(folder: Path, work: str) -> Iterator[None]:
 
 
 @contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """What goes wrong with a path here, in words that name it."""
+def writing(path: Path | str) -> Iterator[None]:
+    """Whatever the file system refuses inside becomes one message that names the path."""
     try:
         yield
     except OSError as error:
@@ -56,7 +56,7 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:
-    with replacing(path) as tmp:
+    with writing(path), replacing(path) as tmp:
         tmp.write_bytes(content)
 
 

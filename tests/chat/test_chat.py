@@ -200,14 +200,14 @@ def test_words_of_the_shell(chat, script, line: str, said: str) -> None:
 def test_who_and_when_must_be_said(chat, script) -> None:
     server = script(answer("red"))
     shown = chat(server, "colour?", "/source A1_JAKE", "colour?", f"/time {TIME}", "colour?", options=())
-    assert "/source A1_JAKE" in shown.output and "Say /time" in shown.output
+    assert "/source A1_JAKE" in shown.output and "Type /time" in shown.output
     assert len(server.requests) == 1 and "red  (1 turns" in shown.output
 
 
 @pytest.mark.parametrize("options, said", [
     (("--agent", "other"), "correct --model"), (("--style", "choice"), "has no tools"),
     (("--tools", "none.yaml"), "none.yaml"),
-    (("--loop", "a.yaml", "--tools", "b.yaml"), "say --loop FILE or --tools FILE"),
+    (("--loop", "a.yaml", "--tools", "b.yaml"), "give --loop FILE or --tools FILE"),
 ])  # fmt: skip
 def test_wrong_options(chat, script, options: tuple[str, ...], said: str) -> None:
     shown = chat(script(), options=options)

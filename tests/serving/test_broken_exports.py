@@ -95,7 +95,10 @@ BROKEN: dict[str, tuple[Damage, str]] = {
         r"merged/model.safetensors: not a readable",
     ),
     "the merge has no weights": (lambda r: (r.merged / "model.safetensors").unlink(), r"merged: no .safetensors file"),
-    "the merge is not there": (lambda r: shutil.rmtree(r.merged), r"merged model: .*merged is no folder; export first"),
+    "the merge is not there": (
+        lambda r: shutil.rmtree(r.merged),
+        r"merged model: .*merged is not a folder; export first",
+    ),
     "the merge has no config": (
         lambda r: (r.merged / "config.json").unlink(),
         r"merged: the model cannot be loaded: .*config.json",
@@ -122,7 +125,7 @@ BROKEN: dict[str, tuple[Damage, str]] = {
     ),
     "the base is not there": (
         lambda r: shutil.rmtree(r.base),
-        r"base model: .*base is no folder and no model in the local cache",
+        r"base model: .*base is neither a folder nor a model in the local cache",
     ),
     "the base has no config": (
         lambda r: (r.base / "config.json").unlink(),
@@ -134,7 +137,7 @@ BROKEN: dict[str, tuple[Damage, str]] = {
     ),
     "the tokenizer of the base is cut": (
         lambda r: cut(r.base / "tokenizer.json"),
-        r"base/tokenizer.json: not a readable tokenizer .*download the base again",
+        r"base/tokenizer.json: not a readable tokenizer: .*download the base again",
     ),
     "a tokenizer of another vocabulary": (
         swap_two_ids,
@@ -146,7 +149,7 @@ BROKEN: dict[str, tuple[Damage, str]] = {
     ),
     "the adapter is not there": (
         lambda r: shutil.rmtree(r.adapter),
-        r"adapter: .*adapter is no folder; mend adapter_name_or_path",
+        r"adapter: .*adapter is not a folder; correct adapter_name_or_path",
     ),
     "the adapter has no weights": (
         lambda r: adapter_weights(r).unlink(),
@@ -185,7 +188,7 @@ BROKEN: dict[str, tuple[Damage, str]] = {
     ),
     "an adapter trained on other weights of this size": (
         trained_on_another,
-        rf"FAIL trained on: .*other, and {KEY} is another in .* Write model_name_or_path: .*other",
+        rf"FAIL trained on: .*other, and {KEY} differs in .* Write model_name_or_path: .*other",
     ),
 }
 

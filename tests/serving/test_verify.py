@@ -87,7 +87,7 @@ def test_a_truncated_file_is_named(base: Path, good: Made, merged: Path) -> None
 
 
 def test_a_folder_that_is_none_is_named(base: Path, good: Made, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"base model: .*nowhere is no folder"):
+    with pytest.raises(UserError, match=r"base model: .*nowhere is neither a folder"):
         verify(tmp_path / "nowhere", *good)
 
 

@@ -67,7 +67,7 @@ def test_the_newest_checkpoint_of_a_recipe_and_its_base(room: SimpleNamespace) -
 
 def test_the_base_is_the_one_on_record(room: SimpleNamespace) -> None:
     code, said = run("--check-only", room.step)
-    assert code == 1 and "not on record; say --base DIR" in said
+    assert code == 1 and "not on record; add --base DIR" in said
     for day, path in (("2020-01-01", "nowhere"), ("2020-01-02", str(room.base))):
         config = {"trainer": {"default_local_dir": "run"}, "actor_rollout_ref": {"model": {"path": path}}}
         files.write_json(Path("outputs", day, "00-00-00", ".hydra", "config.yaml"), config)
@@ -118,7 +118,7 @@ BROKEN: dict[str, tuple[Callable[[SimpleNamespace], object], str]] = {
     ),
     "no number of ranks": (
         lambda r: files.write_json(r.actor / "fsdp_config.json", {}),
-        r"actor/fsdp_config.json: KeyError: 'world_size'; the saving of it was interrupted",
+        r"actor/fsdp_config.json: KeyError: 'world_size'; its saving was interrupted",
     ),
     "no FSDP checkpoint": (
         lambda r: (r.actor / "fsdp_config.json").unlink(),
@@ -126,7 +126,7 @@ BROKEN: dict[str, tuple[Callable[[SimpleNamespace], object], str]] = {
     ),
     "the newest step is gone": (
         lambda r: files.write_text(r.run / "latest_checkpointed_iteration.txt", "9"),
-        r"names step '9', and here are global_step_2; name one of these folders",
+        r"names step '9', but the folders here are global_step_2; give one of them",
     ),
     "all steps are gone": (
         lambda r: shutil.rmtree(r.actor),
@@ -134,7 +134,7 @@ BROKEN: dict[str, tuple[Callable[[SimpleNamespace], object], str]] = {
     ),
     "the merge is not there": (
         lambda r: shutil.rmtree(r.merged),
-        r"merged model: .*merged is no folder; merge first",
+        r"merged model: .*merged is not a folder; export first",
     ),
     "a weight is NaN": (
         lambda r: r.edit(r.merged, lambda w: w[KEY][0].fill_(float("nan"))),

@@ -9,7 +9,6 @@ from firsthand.chains.stats import Stats
 from firsthand.files import write_text
 from firsthand.html.render import render
 from firsthand.pages.report.build import TEMPLATES
-from firsthand.pages.report.cards import duration, percent
 from firsthand.pages.report.figures import HEIGHT, WIDTH, draw
 
 
@@ -51,7 +50,6 @@ def write_page(stats: Stats, title: str, out: Path) -> None:
     series = {"chains with so many calls": counts, "share right": right, "tokens written in a turn": written}
     page = render(
         TEMPLATES / "chains.html.jinja",
-        filters={"percent": percent, "duration": duration},
         stats=stats,
         title=title,
         charts=draw({name: [*values.items()] for name, values in series.items() if values}),

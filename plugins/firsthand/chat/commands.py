@@ -8,7 +8,7 @@ import typer
 from firsthand.question import StyleName
 from firsthand.rollout.prompt import AGENT_STYLES
 
-app = typer.Typer(help="Talk with an agent about a week of video, and watch it call its tools.")
+app = typer.Typer()
 
 
 @app.command()
@@ -28,19 +28,19 @@ def chat(
     ] = None,
     style: Annotated[StyleName, typer.Option(help=f"How it was taught: {', '.join(AGENT_STYLES)}.")] = "ego_r1",
     functions: Annotated[
-        bool, typer.Option("--functions", help="Calls in the API's own form, for models of others.")
+        bool, typer.Option("--functions", help="Calls in the API's own form, for models that we did not train.")
     ] = False,
     turns: Annotated[
         int | None, typer.Option(min=1, help="Turns of the agent for one question; 9 without --loop.")
     ] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=16, help="Of one turn; 1024 without --loop.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=16, help="Tokens of one turn; 1024 without --loop.")] = None,
     temperature: Annotated[float, typer.Option(min=0.0)] = 0.0,
     frames: Annotated[Path, typer.Option(help="Folder for the frames that tools find.")] = Path("outputs/chat"),
 ) -> None:
     """Talk with an agent about a week of video, and watch it call its tools.
 
-    Its words appear as they come, its calls with their arguments, outcome and time, and the frames that they find.
-    Ctrl-C stops an answer, /help says what else can be typed. Questions can be piped in, a line each.
+    Its words appear as they arrive, and its calls with their arguments, outcome, time and frames. Ctrl-C stops an
+    answer, and /help lists what else can be typed. Questions can be piped in, one per line.
 
     Example: firsthand chat --agent agent --server http://127.0.0.1:8000/v1 --loop recipes/toy/loop.yaml
     --source A1_JAKE --query-time DAY3_12000000
@@ -51,11 +51,12 @@ def chat(
     from rich.console import Console
 
     from firsthand.chat.screen import Screen
-    from firsthand.chat.session import Agent, Session
+    from firsthand.chat.session import Session
     from firsthand.chat.shell import Shell
     from firsthand.errors import UserError
     from firsthand.llm.client import check_server, connect
     from firsthand.rollout.chat_policy import check_functions
+    from firsthand.rollout.episodes import AgentSettings
     from firsthand.rollout.loop_file import Loop, read_loop
     from firsthand.rollout.prompt import STYLES, style_of
     from firsthand.tools import config
@@ -66,7 +67,7 @@ def chat(
     if sys.stdin.isatty():
         import readline  # noqa: F401  (arrows and the history of `input`)
     if bool(loop) == bool(tools):
-        raise UserError("say --loop FILE or --tools FILE")
+        raise UserError("give --loop FILE or --tools FILE")
     if functions:
         style = style_of("native")
     spoken = STYLES[style]
@@ -77,8 +78,11 @@ def chat(
     if functions:
         check_functions(toolbox.names)
     sampling = {"max_tokens": max_tokens or own.turn_tokens, "temperature": temperature}
-    one = Agent(client, agent, style, own.limits(turns), own.budget, sampling, functions)
-    session = Session(one, toolbox, screen, Scope.of(source, query_time))
+    settings = AgentSettings(
+        model=agent, dialect=spoken.dialect, limits=own.limits(turns), sampling=sampling, functions=functions,
+        budget=own.budget,
+    )  # fmt: skip
+    session = Session(client, settings, style, toolbox, screen, Scope.of(source, query_time))
     with asyncio.Runner() as runner:
         runner.run(check_server(client, agent))
         screen.say(f"{agent} with {', '.join(toolbox.names)}; /help", "dim")

@@ -1,4 +1,4 @@
-"""The policy and the toolbox of a conversation that somebody watches: the usual ones, which tell the screen."""
+"""The policy and the toolbox of a conversation in the terminal: the usual ones, which also report to the screen."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ class StreamingPolicy(ChatPolicy):
 
     @property
     def conversation(self) -> list[Message]:
-        """What stands before another question: a call that ended the episode has no result, which an API refuses."""
+        """The messages before the next question. A call that ended the episode gets a result: an API demands one."""
         if not self.messages[-1].get("tool_calls"):
             return self.messages
         return [*self.messages, {"role": "tool", "tool_call_id": self._call_id, "content": CLOSED}]
@@ -44,7 +44,7 @@ class StreamingPolicy(ChatPolicy):
                     tokens = chunk.usage.completion_tokens
         message = joined(pieces)
         text = self.take(message)
-        if text != (message.content or ""):  # a call, of which the words before it stand there already
+        if text != (message.content or ""):  # a call; the words before it are on the screen already
             self.screen.words(text.partition("</think>")[2] if message.content else text)
         self.screen.end_of_turn(cut)
         return Reply(text, tokens, cut)

@@ -1,7 +1,7 @@
-"""What a conversation looks like: the words of the agent as they come, its calls, the frames that they found.
+"""What a conversation looks like: the words of the agent as they arrive, its calls, and the frames that they found.
 
-Frames are written to a folder, and shown as coloured blocks where the output is a terminal. Control characters of a
-model are dropped: its words must not be able to move the cursor.
+Frames are written to a folder; if the output is a terminal, they are also shown as coloured blocks. Control characters
+from a model are dropped: its words must not be able to move the cursor.
 """
 
 import hashlib
@@ -58,7 +58,7 @@ class Screen:
 
 
 def blocks(jpeg: bytes, width: int = 48) -> Text:
-    """A picture in coloured half blocks: two pixels a character."""
+    """A picture in coloured half blocks: two pixels per character."""
     with Picture.open(io.BytesIO(jpeg)) as picture:
         height = max(2, round(width * picture.height / picture.width) // 2 * 2)
         small = picture.convert("RGB").resize((width, height))

@@ -1,8 +1,8 @@
 """One conversation: whose week it is and when, what was said, and the episode of every question.
 
-A question is rendered, and its episode run, as in training. What came before it stands in front, as the agent read and
-wrote it. A question that was stopped leaves no trace. Another person or another time begins anew: what tools found
-before must not be known at an earlier moment.
+A question is rendered, and its episode run, as in training. Earlier questions and answers precede it, as the agent
+read and wrote them. A question that was stopped is forgotten. Another person or another time starts a new conversation,
+because what the tools have found so far may lie after the new time.
 """
 
 import math
@@ -18,11 +18,11 @@ from firsthand.chat.screen import Screen
 from firsthand.errors import UserError
 from firsthand.question import Question, StyleName
 from firsthand.rollout import prompt
-from firsthand.rollout.agent import Limits, run_episode
+from firsthand.rollout.agent import run_episode
 from firsthand.rollout.dialects import Message, chat_tools
+from firsthand.rollout.episodes import AgentSettings
 from firsthand.rollout.trace import Trace
 from firsthand.rollout.turn_text import Answer, read_action
-from firsthand.tools.protocol import Budget
 from firsthand.tools.scope import Scope
 from firsthand.tools.toolbox import Toolbox
 
@@ -30,22 +30,9 @@ _OPTION = re.compile(r"(?:^|\s)([A-H])[.)]\s+(?=\S)")
 
 
 @dataclass(frozen=True)
-class Agent:
-    """The model behind a server, and how it was taught to ask."""
-
-    client: AsyncOpenAI
-    model: str
-    style: StyleName
-    limits: Limits
-    budget: Budget  # of a call
-    sampling: dict[str, Any]
-    functions: bool = False  # calls in the form of the API
-
-
-@dataclass(frozen=True)
 class Exchange:
     question: Question
-    answer: str | None  # None: there is none
+    answer: str | None  # None: it gave none
     trace: Trace
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,8 +41,11 @@ class Exchange:
 
 
 class Session:
-    def __init__(self, agent: Agent, toolbox: Toolbox, screen: Screen, row: Scope):
-        self.agent, self.toolbox, self.screen, self.row = agent, toolbox, screen, row
+    def __init__(
+        self, client: AsyncOpenAI, agent: AgentSettings, style: StyleName, toolbox: Toolbox, screen: Screen, row: Scope
+    ):
+        self.client, self.agent, self.style = client, agent, style
+        self.toolbox, self.screen, self.row = toolbox, screen, row
         self.messages: list[Message] = []
         self.exchanges: list[Exchange] = []
 
@@ -73,14 +63,14 @@ class Session:
 
     async def ask(self, text: str) -> Exchange:
         if self.row.source is None:
-            raise UserError("whose week is it, or which video? Say /source A1_JAKE")
+            raise UserError("whose week is it, or which video? Type /source A1_JAKE")
         if self.row.query_time is None:
-            raise UserError("when is this asked? Say /time DAY3_12000000, or /time end: the whole video may be seen")
+            raise UserError("when is this asked? Type /time DAY3_12000000, or /time end to show the whole video")
         question = self._question(text)
-        dialect, letters = prompt.STYLES[self.agent.style].dialect, "".join(question.options)
+        dialect, letters = self.agent.dialect, "".join(question.options)
         first, asked = prompt.messages(question)
         policy = StreamingPolicy(
-            self.screen, self.agent.client, self.agent.model, [*(self.messages or [first]), asked], dialect,
+            self.screen, self.client, self.agent.model, [*(self.messages or [first]), asked], dialect,
             chat_tools(dialect, self.toolbox.schemas()), self.agent.functions, **self.agent.sampling,
         )  # fmt: skip
         tools = WatchedToolbox(self.toolbox, self.screen)
@@ -95,14 +85,14 @@ class Session:
     def _question(self, text: str) -> Question:
         words, options = split_options(text)
         return Question(
-            id=str(len(self.exchanges)), question=words, options=options, answer=None, style=self.agent.style,
+            id=str(len(self.exchanges)), question=words, options=options, answer=None, style=self.style,
             data_source="chat", split="test", identity=self.row.source, query_time=self.query_time,
             labels={} if options else {"problem_type": "free-form"},
         )  # fmt: skip
 
 
 def split_options(text: str) -> tuple[str, dict[str, str]]:
-    """`Where is it? A. here B. there` is a question with two options; letters out of order are part of the question."""
+    """`Where is it? A. here B. there` is a question with two options; letters in another order are text."""
     words, *rest = _OPTION.split(text)
     letters, texts = rest[::2], [part.strip() for part in rest[1::2]]
     if len(letters) > 1 and letters == list("ABCDEFGH"[: len(letters)]) and words.strip():

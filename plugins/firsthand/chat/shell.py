@@ -1,4 +1,4 @@
-"""The lines that are typed: questions go to the session, `/words` are for the shell itself."""
+"""The lines that a user types: questions go to the session, `/words` are for the shell itself."""
 
 import asyncio
 from pathlib import Path
@@ -56,7 +56,7 @@ class Shell:
         if line.startswith("/"):
             word, _, rest = line.partition(" ")
             if word not in self.words:
-                raise UserError(f"there is no {word}; see /help")
+                raise UserError(f"{word} is not known here; see /help")
             self.words[word](rest.strip())
         elif line:
             exchange = runner.run(self.session.ask(line))
@@ -98,6 +98,7 @@ class Shell:
     def save(self, path: str) -> None:
         if not path:
             raise UserError("write /save chat.json")
-        agent, exchanges = self.session.agent, [exchange.as_dict() for exchange in self.session.exchanges]
-        files.write_json(path, {"model": agent.model, "style": agent.style, "exchanges": exchanges})
+        exchanges = [exchange.as_dict() for exchange in self.session.exchanges]
+        said = {"model": self.session.agent.model, "style": self.session.style, "exchanges": exchanges}
+        files.write_json(path, said)
         self.screen.say(f"{len(exchanges)} questions -> {path}")

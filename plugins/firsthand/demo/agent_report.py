@@ -11,7 +11,7 @@ from firsthand.evals.results import AGENT, FORCED, predictions, results
 from firsthand.evals.run_folder import Folder, read
 from firsthand.evals.score import compare
 from firsthand.evals.tables import print_scores
-from firsthand.pages.report.curves import read_verl_metrics
+from firsthand.pages.run.curves import read_verl_metrics
 from firsthand.rollout.episodes import Episode
 
 MODELS = ("base", "sft", "grpo")
@@ -58,8 +58,7 @@ def content(run: Path) -> dict[str, Any]:
 
 def held_out(metrics: Path) -> dict[str, list[tuple[float, float]]]:
     """What veRL's validation says of the held-out questions: before the training, and after every second step."""
-    logged = [read_verl_metrics(path).get(VALIDATION, []) for path in sorted(metrics.rglob("*.jsonl"))]
-    points = dict(point for series in logged for point in series)  # a resumed run logs a step again: the later one
+    points = read_verl_metrics(sorted(metrics.rglob("*.jsonl")), []).get(VALIDATION, {})
     if not points:
         raise UserError(f"{metrics}: veRL logged no validation; did GRPO run with trainer.test_freq?")
     return {HELD_OUT: sorted(points.items())}

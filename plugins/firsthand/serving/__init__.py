@@ -1,1 +1,1 @@
-"""Export with verification, vLLM serving."""
+"""Exports with their proof, and vLLM as a child process."""

@@ -1,4 +1,4 @@
-"""An adapter before it is merged: whole, made for this base, trained on it, and which part of the model it changes."""
+"""An adapter before it is merged: is it whole, made for this base and trained on it, and which part does it change?"""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ TRAIN_AGAIN = "save the adapter again"
 
 def check_adapter(base: Path, adapter: Path) -> list[Check]:
     if not adapter.is_dir():
-        raise UserError(f"adapter: {adapter} is no folder; mend adapter_name_or_path (one adapter at a time)")
+        raise UserError(f"adapter: {adapter} is not a folder; correct adapter_name_or_path (one adapter at a time)")
     fits = _fits(base, adapter)
     if not fits.ok:
         return [fits]
@@ -23,7 +23,7 @@ def check_adapter(base: Path, adapter: Path) -> list[Check]:
 
 
 def _fits(base: Path, adapter: Path) -> Check:
-    """Every factor has its layer in the base, of its size: peft itself leaves out what it does not find."""
+    """Every factor has its layer in the base, and its size. peft itself leaves out what it does not find."""
     shapes, wrong = parameter_shapes(base), []
     found = headers(adapter, TRAIN_AGAIN)
     for key, header in sorted(found.items()):
@@ -39,22 +39,21 @@ def _fits(base: Path, adapter: Path) -> Check:
     if not any(map(KEY.fullmatch, found)):
         return Check("adapter", False, f"{adapter} holds no LoRA factors ({some(sorted(found))}). Only LoRA is proven")
     if wrong:
-        trained = _config(adapter).get("base_model_name_or_path")
+        trained = _named_base(adapter)
         fix = f"It is an adapter of another model: write model_name_or_path: {trained}, which it was trained on"
         return Check("adapter", False, f"{some(wrong, sign='; ')}. {fix}")
     return Check("adapter", True, f"{len(found)} tensors fit the base")
 
 
-def _config(adapter: Path) -> dict:
+def _named_base(adapter: Path) -> str | None:
     file = adapter / "adapter_config.json"
-    content = files.read_json(file)
     with naming(file, TRAIN_AGAIN):
-        return {**content}
+        return files.read_json(file).get("base_model_name_or_path")
 
 
 def _trained_on(base: Path, adapter: Path) -> list[Check]:
-    """Two models of one size take each other's adapters without a word."""
-    name = _config(adapter).get("base_model_name_or_path")
+    """Two models of one size accept each other's adapters silently."""
+    name = _named_base(adapter)
     if not name or Path(name).resolve() == base.resolve() or base.name == name:
         return []
     if not Path(name).is_dir():
@@ -62,7 +61,7 @@ def _trained_on(base: Path, adapter: Path) -> list[Check]:
         return [Check("trained on", True, detail, note=True)]
     if (key := first_difference(Path(name), base)) is None:
         return []
-    detail = f"the adapter was trained on {name}, and {key} is another in {base}"
+    detail = f"the adapter was trained on {name}, and {key} differs in {base}"
     return [Check("trained on", False, f"{detail}. Write model_name_or_path: {name}")]
 
 

@@ -1,4 +1,4 @@
-"""`firsthand export SOURCE`: the framework's own export, then the proof."""
+"""`firsthand export SOURCE`: the framework's own merge, then the proof."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,14 +16,14 @@ def export(
     ],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, as the framework takes them")] = None,
     out: Annotated[
-        Path | None, typer.Option(help="veRL: where the merged model goes; global_step_N/merged otherwise.")
+        Path | None, typer.Option(help="veRL: where the merged model goes; default: global_step_N/merged.")
     ] = None,
     base: Annotated[
-        str | None, typer.Option(help="veRL: the model that the training began with, where no record names it.")
+        str | None, typer.Option(help="veRL: the model that the training began with, if no record names it.")
     ] = None,
-    check_only: Annotated[bool, typer.Option("--check-only", help="Verify an export that is already there.")] = False,
+    check_only: Annotated[bool, typer.Option("--check-only", help="Only verify an export that exists.")] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Then load it into vLLM too and compare greedy answers (a minute or more).")
+        bool, typer.Option("--verify", help="Also load it into vLLM and compare greedy answers (a minute or more).")
     ] = False,
 ) -> None:
     """Merge a LoRA adapter or a veRL checkpoint and prove that the result is the model that was trained.

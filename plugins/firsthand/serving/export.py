@@ -58,16 +58,16 @@ def _of_verl(
 ) -> tuple[Path, list[Check]]:
     if source.is_dir():
         if overrides:
-            raise UserError(f"{overrides[0]}: a folder takes no overrides; name the recipe, or say --base and --out")
-        found = verl_checkpoint.from_folder(source)
+            raise UserError(f"{overrides[0]}: a folder takes no overrides; name the recipe, or use --base and --out")
+        actor, recorded = verl_checkpoint.from_folder(source)
     else:
-        found = verl_checkpoint.from_recipe(source, overrides)
-    if (base := base or found.base) is None:
-        raise UserError(f"{found.actor}: the model that its training began with is not on record; say --base DIR")
-    merged = out or found.out
+        actor, recorded = verl_checkpoint.from_recipe(source, overrides)
+    if (base := base or recorded) is None:
+        raise UserError(f"{actor}: the model that its training began with is not on record; add --base DIR")
+    merged = out or actor.parent / "merged"
     if run:
-        verl_checkpoint.merge(found.actor, merged)
-    return merged, verify_verl(base, found.actor, merged)
+        verl_checkpoint.merge(actor, merged)
+    return merged, verify_verl(base, actor, merged)
 
 
 def read_recipe(path: Path, overrides: list[str]) -> dict[str, str]:

@@ -1,9 +1,9 @@
-"""The merged model behind vLLM gives the answer that it gives in transformers, on the same probes.
+"""In vLLM the merged model gives the answer that it gives in transformers, on the same probes.
 
 Greedy decoding takes the likeliest token at each step. So vLLM's whole answer can be judged by one pass of the model in
 transformers over it: each of its tokens must be the likeliest there too. Where two tokens are almost equally likely,
-the rounding of two engines may choose either; such a tie is told and accepted, and the tokens after it are judged as
-what follows it.
+the rounding of two engines may choose either. Such a tie is reported and accepted, and the tokens after it are judged
+as its continuation.
 """
 
 import tempfile
@@ -42,12 +42,9 @@ def _ask(url: str, name: str) -> tuple[list[int], list[int], str]:
         names = [f"{number}.png" for number in range(FRAMES)]
         for file, frame in zip(names, frames(), strict=True):
             frame.save(Path(folder, file))
-        media: dict[str, list[dict[str, Any]]] = {
-            "text": [],
-            "image": [{"type": "image", "image": names[0]}],
-            "video": [{"type": "video", "video": names, "fps": FPS}],
-        }
-        turn = {"role": "user", "content": [*media[name], {"type": "text", "text": QUESTION}]}
+        media: dict[str, dict[str, Any]] = {"image": {"image": names[0]}, "video": {"video": names, "fps": FPS}}
+        parts = [{"type": name, **media[name]}] if name in media else []
+        turn = {"role": "user", "content": [*parts, {"type": "text", "text": QUESTION}]}
         body = request_body(Prompted.model_validate({"id": name, "messages": [turn]}), folder)
     plain = {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0, "return_token_ids": True}
     reply = connect_blocking(url).chat.completions.create(
@@ -76,20 +73,19 @@ def _judged(model: Any, name: str, row: Any, prompt: list[int], answer: list[int
         detail = f"token {worst} of its answer is {gaps[worst]:.2g} less likely in transformers than another"
         return Check(f"vLLM, {name}", False, f"{detail}: {text!r}. {FIX}")
     ties = int((gaps > 0).sum())
-    told = f", {ties} of them after a tie of {gaps[worst]:.1g}" if ties else ""
-    return Check(f"vLLM, {name}", True, f"the greedy answer of transformers, {len(answer)} tokens{told}: {text!r}")
+    after_tie = f", {ties} of them after a tie of {gaps[worst]:.1g}" if ties else ""
+    return Check(f"vLLM, {name}", True, f"the greedy answer of transformers, {len(answer)} tokens{after_tie}: {text!r}")
 
 
 def _continued(row: Any, answer: list[int]) -> dict[str, Any]:
-    """The inputs with the answer behind the prompt, as text that is attended to."""
+    """The inputs with the answer after the prompt, as text that is attended to."""
     import torch
 
     more = torch.tensor([answer])
     ends = {"input_ids": more, "attention_mask": torch.ones_like(more)}
-
-    def longer(key: str, value: Any) -> Any:
-        if value.shape != row["input_ids"].shape:
-            return value
-        return torch.cat([value, ends.get(key, torch.zeros_like(more)).to(value.dtype)], 1)
-
-    return {key: longer(key, value) for key, value in row.items()}
+    shape, plain = row["input_ids"].shape, torch.zeros_like(more)
+    per_token = {key: value for key, value in row.items() if value.shape == shape}
+    return {
+        **row,
+        **{key: torch.cat([value, ends.get(key, plain).to(value.dtype)], 1) for key, value in per_token.items()},
+    }

@@ -30,29 +30,25 @@ def probes(folder: Path) -> Probes:
 
     with naming(f"{folder}: its tokenizer, processor or chat template does not work", "compare it with the base's"):
         processor = AutoProcessor.from_pretrained(folder)
-        if not hasattr(processor, "image_processor"):
-            turns = [{"role": "user", "content": QUESTION}]
-            text = processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-            return {"text": processor(text, return_tensors="pt")}
-        return {kind: _with_media(processor, kind) for kind in ("image", "video")}
+        kinds = ("image", "video") if hasattr(processor, "image_processor") else ("text",)
+        return {kind: _row(processor, kind) for kind in kinds}
 
 
-def _with_media(processor: Any, kind: str) -> Any:
+def _row(processor: Any, kind: str) -> Any:
     import numpy as np
 
-    turns = [{"role": "user", "content": [{"type": kind}, {"type": "text", "text": QUESTION}]}]
-    text = processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     shown = frames()
-    if kind == "image":
-        return processor(text=[text], images=[shown[0]], return_tensors="pt")
     facts = {"fps": FPS, "total_num_frames": FRAMES, "frames_indices": list(range(FRAMES))}
-    return processor(
-        text=[text],
-        videos=[np.stack([np.asarray(frame) for frame in shown])],
-        video_metadata=[facts],
-        do_sample_frames=False,
-        return_tensors="pt",
-    )
+    video = np.stack([np.asarray(frame) for frame in shown])
+    media: dict[str, dict[str, Any]] = {
+        "text": {},
+        "image": {"images": shown[:1]},
+        "video": {"videos": [video], "video_metadata": [facts], "do_sample_frames": False},
+    }
+    content = QUESTION if kind == "text" else [{"type": kind}, {"type": "text", "text": QUESTION}]
+    turns = [{"role": "user", "content": content}]
+    text = processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    return processor(text=[text], **media[kind], return_tensors="pt")
 
 
 def fitting(rows: Probes, model: Any) -> list[Check]:

@@ -1,7 +1,7 @@
-"""Tokenizer, processor and chat template of an export: byte for byte the base's, put back where they are not.
+"""Tokenizer, processor and chat template of an export: byte for byte the base's, restored where they differ.
 
-Every program that saves a model writes these files anew in the dialect of its own version, and some lose a template or
-a pixel budget on the way. A model answers as it was trained only behind the files that it was trained with.
+Every program that saves a model rewrites these files in the form of its own version, and some lose a template or a
+pixel budget. A model answers as it was trained only with the files that it was trained with.
 """
 
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 from firsthand import files
 from firsthand.errors import UserError
 from firsthand.serving.checks import Check, some
+from firsthand.serving.weights import DOWNLOAD_AGAIN, naming
 
 ROLES = {
     "tokenizer": [
@@ -22,35 +23,28 @@ ROLES = {
 
 def restore(base: Path, merged: Path) -> list[Check]:
     checks = _vocabulary(base, merged)
-    kept = [check.name for check in checks]
+    settled = {check.name for check in checks}
     for role, names in ROLES.items():
-        here = [name for name in names if (base / name).is_file()]
-        if role == "chat template" and not here and _template_in_config(base):
-            here = []
-        elif not here:
+        in_config = role == "chat template" and _template_in_config(base)
+        if not in_config and not any((base / name).is_file() for name in names):
             if any((merged / name).exists() for name in names):
                 checks.append(Check(role, True, "the base has none: kept", note=True))
-            continue
-        if f"{role}.json" in kept:
-            continue
-        for name in names:
-            if (done := _put_back(base / name, merged / name)) is not None:
-                checks.append(Check(name, True, done))
+        elif f"{role}.json" not in settled:
+            done = {name: _put_back(base / name, merged / name) for name in names}
+            checks += [Check(name, True, what) for name, what in done.items() if what]
     return checks or [Check("tokenizer, processor, template", True, "as in the base")]
 
 
-def _put_back(source: Path, target: Path) -> str | None:
-    if not source.is_file():
-        if not target.exists():
-            return None
+def _put_back(source: Path, target: Path) -> str:
+    """What had to be done, in words."""
+    wanted, found = (path.read_bytes() if path.is_file() else None for path in (source, target))
+    if wanted == found:
+        return ""
+    if wanted is None:
         target.unlink()
         return "not in the base, whose other files do without: removed"
-    content = source.read_bytes()
-    if target.is_file() and target.read_bytes() == content:
-        return None
-    existed = target.exists()
-    files.write_bytes(target, content)
-    return "differed from the base: restored" if existed else "was missing: restored from the base"
+    files.write_bytes(target, wanted)
+    return "was missing: restored from the base" if found is None else "differed from the base: restored"
 
 
 def _template_in_config(base: Path) -> bool:
@@ -59,7 +53,7 @@ def _template_in_config(base: Path) -> bool:
 
 
 def _vocabulary(base: Path, merged: Path) -> list[Check]:
-    """Tokens that were added are kept; a token with another id is a model of another tokenizer."""
+    """Added tokens are kept. A known token with another id means that the model belongs to another tokenizer."""
     name = "tokenizer.json"
     if not (base / name).is_file():
         return []
@@ -82,7 +76,5 @@ def _vocabulary(base: Path, merged: Path) -> list[Check]:
 def _tokens(file: Path) -> dict[str, int]:
     from tokenizers import Tokenizer
 
-    try:
+    with naming(f"{file}: not a readable tokenizer", DOWNLOAD_AGAIN):
         return Tokenizer.from_file(str(file)).get_vocab(with_added_tokens=True)
-    except Exception as error:
-        raise UserError(f"{file}: not a readable tokenizer ({error}); download the base again") from None

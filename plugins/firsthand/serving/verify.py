@@ -1,11 +1,13 @@
 """Proof that a merged model is base + adapter: same keys, same tokenizer and template, same logits on real media.
 
-Users find out months later that a merge lost the adapter, an embedding or the chat template. Each check here names the
-key that is wrong and how to mend it. Two checks look for the adapter itself: how much of it each merged weight holds,
+Without it, a lost adapter, embedding or chat template is noticed months later. Each check here names the
+key that is wrong and how to fix it. Two checks look for the adapter itself: how much of it each merged weight holds,
 which also sees an adapter that changes little, and whether the logits of the merge differ from base + adapter by
 rounding only, that is by a small share of what the adapter changes.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,35 +18,52 @@ from firsthand.serving.probe_rows import fitting, log_probs, probes, same_logits
 from firsthand.serving.tokenizer_files import restore
 from firsthand.serving.weights import finite, load_model, local_folder, naming, same_keys
 
+First = Callable[[Path], list[Check]]
+Change = Callable[[Any, Any], list[Check]]
 WHOLE = (0.5, 1.5)  # share of the adapter in a merged weight: 0 is lost, 2 is doubled; rounding takes a little of it
 EXPORT_AGAIN = "The merged weights are not base + adapter: export again, never from a quantised base"
+DIVERGED = "Export again, with infer_dtype: float32 or bfloat16"
 
 
 def verify(base: str | Path, adapter: Path, merged: Path) -> list[Check]:
-    base = local_folder(base, "base model")
+    def add(plain: Any, whole: Any) -> list[Check]:
+        from peft import PeftModel
+
+        with naming(f"{adapter}: the adapter cannot be loaded", "save the adapter again"):
+            return [_shares(PeftModel.from_pretrained(plain, adapter).eval(), whole)]
+
+    return proof(base, merged, partial(check_adapter, adapter=adapter), add, DIVERGED, "the adapter", EXPORT_AGAIN)
+
+
+def proof(
+    name: str | Path, merged: Path, first: First, change: Change, diverged: str, by: str, fix: str
+) -> list[Check]:
+    """Checks from the cheapest to the dearest; where one fails, no later kind is made.
+
+    `first` gets the folder of the base. `change` gets the loaded base and the loaded merge: it changes the base into
+    what the merge should be, and compares weights.
+    """
+    base = local_folder(name, "base model")
     if not merged.is_dir():
-        raise UserError(f"merged model: {merged} is no folder; export first (without --check-only) or mend export_dir")
-    checks = [*check_adapter(base, adapter), *same_keys(base, merged)]
+        way = "export first (without --check-only), or correct export_dir (of veRL: --out)"
+        raise UserError(f"merged model: {merged} is not a folder; {way}")
+    checks = [*first(base), *same_keys(base, merged)]
     if passed(checks):
-        checks += [finite(merged, "Export again, with infer_dtype: float32 or bfloat16"), *restore(base, merged)]
-    return [*checks, *_compared(base, adapter, merged)] if passed(checks) else checks
+        checks += [finite(merged, diverged), *restore(base, merged)]
+    return [*checks, *_compared(base, merged, change, by, fix)] if passed(checks) else checks
 
 
-def _compared(base: Path, adapter: Path, merged: Path) -> list[Check]:
-    """The weights and the logits of the three models."""
+def _compared(base: Path, merged: Path, change: Change, by: str, fix: str) -> list[Check]:
     import torch
-    from peft import PeftModel
 
-    plain, whole = load_model(base), load_model(merged)
+    model, whole = load_model(base), load_model(merged)
     rows = probes(merged)
     if wrong := fitting(rows, whole):
         return wrong
     with torch.inference_mode():
-        of_base, of_merged = log_probs(plain, rows), log_probs(whole, rows)
-        with naming(f"{adapter}: the adapter cannot be loaded", "save the adapter again"):
-            adapted = PeftModel.from_pretrained(plain, adapter).eval()
-        shares = _shares(adapted, whole)
-        return [shares, *same_logits(of_base, log_probs(adapted, rows), of_merged, "the adapter", EXPORT_AGAIN)]
+        of_base, of_merged = log_probs(model, rows), log_probs(whole, rows)
+        checks = change(model, whole)
+        return [*checks, *same_logits(of_base, log_probs(model, rows), of_merged, by, fix)]
 
 
 def _shares(adapted: Any, whole: Any) -> Check:

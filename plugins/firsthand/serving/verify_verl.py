@@ -1,76 +1,54 @@
 """Proof that a merged veRL checkpoint is the checkpoint: its weights, its logits, and the base's keys and files.
 
-Here nothing has to be taken on trust: the checkpoint's weights are at hand, so that the merged ones must equal them,
-rounded to the type of the export. Against the base it is told how far training moved the model: not at all is a lost
-training, and a long way is another base.
+The checkpoint's weights are at hand, so the merged ones must equal them, rounded to the type of the export. A
+comparison with the base says how far training moved the model: not at all means that the training was lost, and a long
+way means another base.
 """
 
 from pathlib import Path
 from typing import Any
 
-from firsthand.errors import UserError
-from firsthand.serving.checks import Check, passed, some
-from firsthand.serving.probe_rows import fitting, log_probs, probes, same_logits
-from firsthand.serving.tokenizer_files import restore
+from firsthand.serving.checks import Check, some
+from firsthand.serving.verify import proof
 from firsthand.serving.verl_checkpoint import Weights, read_weights
-from firsthand.serving.weights import finite, headers, load_model, local_folder, same_keys
+from firsthand.serving.weights import differences, headers, parameter_shapes
 
 MERGE_AGAIN = "Remove the export and merge again"
 ANOTHER_BASE = 0.5  # relative distance; the tiny twins move by 0.01, two unrelated models lie 1.4 apart
 TYPES = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+NAME_THE_BASE = "Name the model that the training began with: --base DIR"
+DIVERGED = "If the checkpoint has it too, the training diverged: export an earlier global_step"
 
 
-def verify_verl(base_name: str, actor: Path, merged: Path) -> list[Check]:
-    base = local_folder(base_name, "base model")
-    if not merged.is_dir():
-        raise UserError(f"merged model: {merged} is no folder; merge first (without --check-only) or mend --out")
-    checks = same_keys(base, merged)
-    if passed(checks):
-        diverged = "If the checkpoint has it too, the training diverged: export an earlier global_step"
-        checks += [finite(merged, diverged), *restore(base, merged)]
-    return [*checks, *_compared(base, actor, merged)] if passed(checks) else checks
+def verify_verl(base: str, actor: Path, merged: Path) -> list[Check]:
+    own, lora = read_weights(actor)
+    shapes = {key: tuple(weight.shape) for key, weight in own.items()}
+
+    def same_names(base: Path) -> list[Check]:
+        wrong = differences(parameter_shapes(base), shapes)
+        return [Check("checkpoint", False, f"{some(wrong, 5, '; ')}. {NAME_THE_BASE}")] if wrong else []
+
+    def load(plain: Any, whole: Any) -> list[Check]:
+        dtype = _stored_type(merged)
+        known, given = plain.state_dict(), whole.state_dict()
+        compared = [_weights(own, given, dtype, lora), *_moved(known, own, given, dtype)]
+        plain.load_state_dict({key: weight.to(dtype) for key, weight in own.items()}, strict=False)
+        return compared
+
+    return proof(base, merged, same_names, load, DIVERGED, "the training", MERGE_AGAIN)
 
 
-def _compared(base: Path, actor: Path, merged: Path) -> list[Check]:
+def _stored_type(merged: Path) -> Any:
     import torch
 
-    own, lora = read_weights(actor)
-    plain, whole = load_model(base), load_model(merged)
-    rows = probes(merged)
-    known, given = plain.state_dict(), whole.state_dict()
-    if wrong := [*_same_names(known, own), *fitting(rows, whole)]:
-        return wrong
     stored = {header.dtype for header in headers(merged).values()}
-    dtype = getattr(torch, TYPES[stored.pop()]) if len(stored) == 1 else torch.float32
-    checks = [_weights(own, given, dtype, lora), *_moved(known, own, given, dtype)]
-    with torch.inference_mode():
-        of_base, of_merged = log_probs(plain, rows), log_probs(whole, rows)
-        plain.load_state_dict({key: weight.to(dtype) for key, weight in own.items()}, strict=False)
-        logits = same_logits(of_base, log_probs(plain, rows), of_merged, "the training", MERGE_AGAIN)
-    return [*checks, *logits]
-
-
-def _same_names(known: Weights, own: Weights) -> list[Check]:
-    tied = {"lm_head.weight"}
-    wrong = [f"missing {key}" for key in sorted(known.keys() - own.keys() - tied)]
-    wrong += [f"unknown {key}" for key in sorted(own.keys() - known.keys() - tied)]
-    wrong += [
-        f"{key}: {tuple(known[key].shape)} in the base, {tuple(own[key].shape)} here"
-        for key in sorted(own.keys() & known.keys())
-        if own[key].shape != known[key].shape
-    ]
-    fix = "Name the model that the training began with: --base DIR"
-    return [Check("checkpoint", False, f"{some(wrong, 5, '; ')}. {fix}")] if wrong else []
+    return getattr(torch, TYPES[stored.pop()]) if len(stored) == 1 else torch.float32
 
 
 def _weights(own: Weights, given: Weights, dtype: Any, lora: bool) -> Check:
     """Every weight of the export is that of the checkpoint, rounded."""
-    wrong = {}
-    for key, weight in own.items():
-        if unequal := (weight.to(dtype).float() != given[key]).float().mean().item():
-            wrong[key] = unequal
-    if wrong:
-        shown = [f"{key} in {share:.0%} of its values" for key, share in sorted(wrong.items())]
+    unequal = {key: (own[key].to(dtype).float() != given[key]).float().mean().item() for key in sorted(own)}
+    if shown := [f"{key} in {share:.0%} of its values" for key, share in unequal.items() if share]:
         return Check("weights", False, f"not those of the checkpoint: {some(shown)}. {MERGE_AGAIN}")
     return Check("weights", True, f"{len(own)} are those of the checkpoint as {dtype}{', LoRA merged' if lora else ''}")
 
@@ -90,11 +68,10 @@ def _moved(known: Weights, own: Weights, given: Weights, dtype: Any) -> list[Che
         fix = "Export a later global_step; the learning rate or the rewards may be 0"
         return [Check("trained", False, f"every weight is that of the base. {fix}")]
     distance = (far / length) ** 0.5
-    told = f"{len(own) - len(still)} of {len(own)} weights differ from the base, by {distance:.2%} in all"
+    moved = f"{len(own) - len(still)} of {len(own)} weights differ from the base, by {distance:.2%} in all"
     if distance > ANOTHER_BASE:
-        fix = "Name the model that the training began with: --base DIR"
-        return [Check("trained", False, f"{told}: that is another model. {fix}")]
-    checks = [Check("trained", True, told + (f"; unchanged: {some(still)}" if still else ""), note=bool(still))]
+        return [Check("trained", False, f"{moved}: that is another model. {NAME_THE_BASE}")]
+    checks = [Check("trained", True, moved + (f"; unchanged: {some(still)}" if still else ""), note=bool(still))]
     if held < 0.5 * far:
         lost = f"{dtype} holds {held / far:.0%} of what training changed: its steps are smaller than this type resolves"
         checks.append(Check("rounding", True, lost, note=True))

@@ -1,8 +1,8 @@
 """A checkpoint of veRL: found from a recipe or a folder, read whole, and merged by veRL's own command.
 
 The weights are read here a second time, without veRL's merger, so that what the merger wrote can be compared with what
-was trained. Its two silent losses are mended: it leaves the adapter of a LoRA run beside the weights of the base, and
-without `lora_train_meta.json` it writes an adapter of scale 0.
+was trained. The merger loses an adapter silently in two cases, and both are handled here: it leaves the adapter of a
+LoRA run beside the weights of the base, and without `lora_train_meta.json` it writes an adapter of scale 0.
 """
 
 import re
@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,44 +19,36 @@ from firsthand.recipe import hydra_search
 from firsthand.serving.weights import load_model, naming
 
 LATEST = "latest_checkpointed_iteration.txt"
-TAKE_ANOTHER = "the saving of it was interrupted: take another global_step"
+TAKE_ANOTHER = "its saving was interrupted: take another global_step"
 Weights = dict[str, Any]  # name in the model's class -> tensor
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    actor: Path  # .../global_step_N/actor
-    base: str | None  # what the training began with, where known
-
-    @property
-    def out(self) -> Path:
-        return self.actor.parent / "merged"
+Found = tuple[Path, str | None]  # .../global_step_N/actor, and what the training began with, where known
 
 
-def from_recipe(recipe: Path, overrides: list[str]) -> Checkpoint:
+def from_recipe(recipe: Path, overrides: list[str]) -> Found:
     """The newest checkpoint of a recipe, as Hydra composes it with the overrides of the command line."""
     with naming(recipe, "see `firsthand doctor --recipe`"):
         config = hydra_search.compose(recipe, overrides)
         run, base = config.trainer.default_local_dir, config.actor_rollout_ref.model.path
-    return Checkpoint(find_actor(Path(run)), base)
+    return find_actor(Path(run)), base
 
 
-def from_folder(folder: Path) -> Checkpoint:
+def from_folder(folder: Path) -> Found:
     actor = find_actor(folder)
-    return Checkpoint(actor, _recorded_base(actor.parent.parent))
+    return actor, _recorded_base(actor.parent.parent)
 
 
 def find_actor(folder: Path) -> Path:
     """The folder of shards in a run, in one of its global_step_N, or the folder itself."""
     if not folder.is_dir():
         raise UserError(f"{folder}: no such folder; a veRL checkpoint is trainer.default_local_dir/global_step_N")
-    if (folder / "fsdp_config.json").exists():
-        return folder
-    if (folder / "actor" / "fsdp_config.json").exists():
-        return folder / "actor"
+    for place in (folder, folder / "actor"):
+        if (place / "fsdp_config.json").exists():
+            return place
     if (folder / "actor").is_dir():
-        fix = f"{TAKE_ANOTHER}; of Megatron: python -m verl.model_merger merge --backend megatron"
-        raise UserError(f"{folder / 'actor'}: no fsdp_config.json in it, so no FSDP checkpoint ({fix})")
+        fix = f"{TAKE_ANOTHER}; for Megatron run python -m verl.model_merger merge --backend megatron"
+        raise UserError(f"{folder / 'actor'}: no fsdp_config.json in it, so it is not an FSDP checkpoint ({fix})")
     steps = {int(path.parent.name.rpartition("_")[2]): path for path in folder.glob("global_step_*/actor")}
     if not steps:
         raise UserError(f"{folder}: no global_step_*/actor in it; veRL keeps trainer.max_actor_ckpt_to_keep of them")
@@ -65,7 +56,7 @@ def find_actor(folder: Path) -> Path:
     newest = files.read_text(latest).strip() if latest.is_file() else str(max(steps))
     if not newest.isdigit() or int(newest) not in steps:
         have = ", ".join(f"global_step_{step}" for step in sorted(steps))
-        raise UserError(f"{latest} names step {newest!r}, and here are {have}; name one of these folders")
+        raise UserError(f"{latest} names step {newest!r}, but the folders here are {have}; give one of them")
     return find_actor(steps[int(newest)].parent)
 
 
@@ -74,7 +65,7 @@ def _recorded_base(run: Path) -> str | None:
     from omegaconf import OmegaConf
 
     for record in sorted(Path("outputs").glob("*/*/.hydra/config.yaml"), reverse=True):
-        with naming(record, "remove it, or say --base"):
+        with naming(record, "remove it, or add --base DIR"):
             config = OmegaConf.load(record)
             if Path(OmegaConf.select(config, "trainer.default_local_dir") or "").resolve() == run.resolve():
                 return OmegaConf.select(config, "actor_rollout_ref.model.path")
@@ -86,10 +77,7 @@ def read_weights(actor: Path) -> tuple[Weights, bool]:
     with naming(actor / "fsdp_config.json", TAKE_ANOTHER):
         size = int(files.read_json(actor / "fsdp_config.json")["world_size"])
     paths = [actor / f"model_world_size_{size}_rank_{rank}.pt" for rank in range(size)]
-    for path in paths:
-        if not path.is_file():
-            raise UserError(f"{path}: the shard is missing, {size} belong together; {TAKE_ANOTHER}")
-    shards = [_read_shard(path) for path in paths]
+    shards = [_read_shard(path, size) for path in paths]
     for path, shard in zip(paths, shards, strict=True):
         if differing := sorted(shard.keys() ^ shards[0].keys()):
             raise UserError(f"{path}: {differing[0]} is not in every shard; {TAKE_ANOTHER}")
@@ -98,10 +86,12 @@ def read_weights(actor: Path) -> tuple[Weights, bool]:
     return _folded(weights, actor)
 
 
-def _read_shard(path: Path) -> Weights:
+def _read_shard(path: Path, size: int) -> Weights:
     import torch
     import torch.distributed.tensor  # so that its classes may be read
 
+    if not path.is_file():
+        raise UserError(f"{path}: the shard is missing, {size} belong together; {TAKE_ANOTHER}")
     with naming(f"{path}: not a readable shard", TAKE_ANOTHER):
         return dict(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
 
@@ -145,7 +135,7 @@ def _plain(key: str) -> str:
 
 
 def merge(actor: Path, out: Path) -> None:
-    """veRL's merger, into a folder that is there whole or not at all."""
+    """veRL's merger, into a folder that appears whole or not at all."""
     if out.exists() and any(out.iterdir()):
         raise UserError(f"{out} exists; --check-only verifies it, --out writes elsewhere")
     weights, lora = read_weights(actor)  # first: a broken shard is named before anything is written

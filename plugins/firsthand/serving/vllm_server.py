@@ -1,4 +1,4 @@
-"""Start `vllm serve` as a child, wait until it answers, and leave nothing behind.
+"""Start `vllm serve` as a child process, wait until it answers, and leave nothing behind.
 
 The command is the one a user would type (`launch/serve.sh` types it); only the settings that a CPU needs are added, and
 only on a machine without a GPU.

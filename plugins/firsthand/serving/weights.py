@@ -1,4 +1,4 @@
-"""What a model folder holds, read so that whatever is broken in it is named with its file and never a traceback."""
+"""What a model folder holds. Whatever is broken in it becomes a message that names the file, never a traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +14,7 @@ TIED = {"lm_head.weight"}  # stored or not, as the library that saved the model 
 FLOATS = {"F32", "F16", "BF16"}
 EXPORT_AGAIN = "run the export again"
 DOWNLOAD_AGAIN = "download the base again"
+Shapes = dict[str, tuple[int, ...]]  # name of a tensor -> its sides
 
 
 class Header(NamedTuple):
@@ -42,10 +43,10 @@ def local_folder(name: str | Path, what: str) -> Path:
 
     try:
         return Path(snapshot_download(str(name), local_files_only=True))
-    except Exception:  # an id that is none, a cache without it, a snapshot that is incomplete
+    except Exception:  # not an id, not in the cache, or an incomplete snapshot
         raise UserError(
-            f"{what}: {name} is no folder and no model in the local cache of the Hugging Face hub; "
-            "verification needs its files: mend the path, or download it first"
+            f"{what}: {name} is neither a folder nor a model in the local cache of the Hugging Face hub; "
+            "verification needs its files: correct the path, or download it first"
         ) from None
 
 
@@ -72,7 +73,7 @@ def _weight_files(folder: Path, fix: str) -> list[Path]:
     if (folder / "model.safetensors").exists() or not (folder / INDEX).exists():
         listed = sorted(folder.glob("*.safetensors"))
         if not listed:
-            raise UserError(f"{folder}: no .safetensors file; was the writing of it interrupted? {fix}")
+            raise UserError(f"{folder}: no .safetensors file; was its writing interrupted? {fix}")
         return listed
     with naming(folder / INDEX, fix):
         owners = dict(files.read_json(folder / INDEX)["weight_map"])
@@ -82,29 +83,35 @@ def _weight_files(folder: Path, fix: str) -> list[Path]:
     return [folder / name for name in sorted(set(owners.values()))]
 
 
+def differences(before: Shapes, after: Shapes) -> list[str]:
+    """Tensors that are missing, unknown or of another shape; a tied one may be there or not."""
+    found = [f"missing {key}" for key in sorted(before.keys() - after.keys() - TIED)]
+    found += [f"unknown {key}" for key in sorted(after.keys() - before.keys() - TIED)]
+    common = sorted(before.keys() & after.keys())
+    return found + [f"{key}: {before[key]} became {after[key]}" for key in common if before[key] != after[key]]
+
+
 def same_keys(base: Path, merged: Path) -> list[Check]:
     """Names, shapes and types against the base."""
     before, after = headers(base, DOWNLOAD_AGAIN), headers(merged)
-    common = sorted(before.keys() & after.keys())
-    problems = [f"missing {key}" for key in sorted(before.keys() - after.keys() - TIED)]
-    problems += [f"unknown {key}" for key in sorted(after.keys() - before.keys() - TIED)]
-    problems += [f"{k}: {before[k].shape} became {after[k].shape}" for k in common if before[k].shape != after[k].shape]
-    if problems:
+    shapes = [{key: header.shape for key, header in part.items()} for part in (before, after)]
+    if problems := differences(*shapes):
         fix = "Is it the base of this model? Then export again"
         return [Check("keys", False, f"{some(problems, 5, '; ')}. {fix}")]
     checks = [Check("keys", True, f"{len(after)} tensors, same names and shapes as the base")]
-    changed = [key for key in common if before[key].dtype != after[key].dtype]
-    odd = [f"{key}: {before[key].dtype} became {after[key].dtype}" for key in changed]
-    if {kind for key in changed for kind in (before[key].dtype, after[key].dtype)} - FLOATS:
+    common = sorted(before.keys() & after.keys())
+    changed = [(key, before[key].dtype, after[key].dtype) for key in common if before[key].dtype != after[key].dtype]
+    odd = some([f"{key}: {was} became {now}" for key, was, now in changed])
+    if {kind for _, *kinds in changed for kind in kinds} - FLOATS:
         fix = "merge unquantised weights into the unquantised base, and quantise afterwards"
-        checks.append(Check("types", False, f"{some(odd)}. {fix}"))
+        checks.append(Check("types", False, f"{odd}. {fix}"))
     elif changed:
-        checks.append(Check("types", True, f"{some(odd)}", note=True))
+        checks.append(Check("types", True, odd, note=True))
     return checks
 
 
 def finite(folder: Path, origin: str) -> Check:
-    """No weight is NaN or infinite; `origin` is what to look at when one is."""
+    """No weight is NaN or infinite; `origin` says where one would come from."""
     import torch
 
     bad = []
@@ -141,14 +148,14 @@ def load_model(folder: Path) -> Any:
     return model.eval()
 
 
-def parameter_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """What the class of the model calls its parameters, without loading one."""
+def parameter_shapes(folder: Path) -> Shapes:
+    """What the class of the model calls its tensors, without loading one."""
     import torch
     from transformers import AutoConfig
 
     with naming(f"{folder}: its config.json cannot be read", DOWNLOAD_AGAIN), torch.device("meta"):
         model = _auto_class(folder).from_config(AutoConfig.from_pretrained(folder))
-    return {name: tuple(weight.shape) for name, weight in model.named_parameters(remove_duplicate=False)}
+    return {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
 
 
 def _auto_class(folder: Path) -> Any:

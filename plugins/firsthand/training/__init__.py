@@ -1,1 +1,1 @@
-"""Hooks into veRL and LLaMA-Factory."""
+"""What runs inside veRL, and patches of upstream."""

@@ -77,7 +77,7 @@ class TokenPolicy:
     """The conversation as veRL trains on it: the prompt, then sampled tokens (mask 1) and all others (mask 0)."""
 
     def __init__(self, loop: ToolLoop, messages: list[Message], sampling_params: dict[str, Any]):
-        self.loop, self.messages = loop, messages
+        self.loop, self.messages, self.longest = loop, messages, loop.rollout_config.response_length
         self.tools = chat_tools(loop.dialect, loop.toolbox.schemas())
         self.sampling = {**sampling_params, "stop": stop_strings(loop.dialect), "include_stop_str_in_output": True}
         self.end = loop.tokenizer.convert_tokens_to_ids("<|im_end|>")
@@ -97,12 +97,8 @@ class TokenPolicy:
         )
         self.prompt_length = len(self.ids)
 
-    @property
-    def room(self) -> int:
-        return self.loop.rollout_config.response_length - len(self.mask)
-
     async def generate(self) -> Reply:
-        most = min(self.loop.turn_tokens, self.room)
+        most = min(self.loop.turn_tokens, self.longest - len(self.mask))
         output = await self.loop.server_manager.generate(
             request_id=self.request,
             prompt_ids=self.ids,
@@ -130,7 +126,7 @@ class TokenPolicy:
         merged, mask, logprobs = await self.loop.ct_merge_context_msg(
             self.messages, [*self.messages, message], ids, mask, logprobs, tools=self.tools
         )
-        if len(mask) + SHORTEST_TURN > self.loop.rollout_config.response_length:
+        if len(mask) + SHORTEST_TURN > self.longest:
             return False
         self.ids, self.mask, self.logprobs = merged.token_ids, mask, logprobs
         self.messages.append(message)

@@ -7,15 +7,14 @@ figures are those of the process.
 
 import os
 import resource
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 import psutil
 import torch
 from verl.plugin.platform import PlatformBase, PlatformRegistry
 
-# For the rollout engine; the shell may override each: a small KV cache, and one process less (the engine runs the model
-# itself; recipes/shared/cpu.yaml asks for that executor), with threads that are not pinned to cores which others need
-# too.
+# For the rollout engine; the shell may override each. A small KV cache; threads that are not pinned, since others need
+# the cores too; and one process less: the engine runs the model itself (recipes/shared/cpu.yaml asks for it).
 ROLLOUT_ENV = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
@@ -23,20 +22,20 @@ ROLLOUT_ENV = {
 }
 
 
+def _always(answer):
+    """A method with one answer, whatever it is asked. Streams, caches and profilers, which a CPU lacks, answer None."""
+    return lambda self, *arguments, **options: answer
+
+
 class CpuDevice:
     """`torch.cpu`, and the calls that veRL makes on every device module but torch.cpu does not have."""
 
+    get_device_name = _always("CPU")
+    empty_cache = _always(None)
+    set_rng_state = staticmethod(torch.set_rng_state)
+
     def __getattr__(self, name):
         return getattr(torch.cpu, name)
-
-    def get_device_name(self, index=None):
-        return "CPU"
-
-    def set_rng_state(self, state):
-        torch.set_rng_state(state)
-
-    def empty_cache(self):
-        pass
 
     def memory_allocated(self, device=None):
         return psutil.Process().memory_info().rss
@@ -59,63 +58,21 @@ class PlatformCPU(PlatformBase):
     vendor_name = "cpu"
     device_module = CpuDevice()
 
-    def is_available(self):
-        return True
+    is_available = _always(True)
+    device_count = _always(1)
+    current_device = _always(torch.device("cpu"))  # an index, as others return, would mean an accelerator to torch
+    get_device_capability = _always((None, None))
+    set_device = synchronize = set_allocator_settings = empty_cache = _always(None)
+    profiler_start = profiler_stop = cudart = _always(None)
+    nvtx_range = staticmethod(nullcontext)
+    manual_seed = manual_seed_all = staticmethod(torch.manual_seed)
 
-    def current_device(self):
-        return torch.device("cpu")  # an index, which other platforms return, would mean an accelerator to torch
-
-    def device_count(self):
-        return 1
-
-    def set_device(self, device_index):
-        pass
-
-    def synchronize(self, device_index=None):
-        pass
-
-    def manual_seed(self, seed):
-        torch.manual_seed(seed)
-
-    manual_seed_all = manual_seed
-
-    def set_allocator_settings(self, settings):
-        pass
-
-    def empty_cache(self):
-        pass
-
-    def get_device_capability(self, device_index=0):
-        return None, None
-
-    def communication_backend_name(self):
-        return "gloo"
-
-    def visible_devices_envvar(self):
-        return "CUDA_VISIBLE_DEVICES"  # Ray sets it for the logical GPU
-
-    def ray_resource_name(self):
-        return "GPU"
-
-    def ray_noset_envvars(self):
-        return []
-
-    def is_ipc_supported(self):
-        return False  # weights travel to the rollout through shared memory
+    communication_backend_name = _always("gloo")
+    visible_devices_envvar = _always("CUDA_VISIBLE_DEVICES")  # Ray sets it for the logical GPU
+    ray_resource_name = _always("GPU")
+    ray_noset_envvars = _always([])
+    is_ipc_supported = _always(False)  # weights travel to the rollout through shared memory
 
     def rollout_env_vars(self):
         chosen = {name: os.environ.get(name, value) for name, value in ROLLOUT_ENV.items()}
         return {**chosen, "OMP_NUM_THREADS": "1"}  # one token is a small product: a second thread only waits
-
-    @contextmanager
-    def nvtx_range(self, msg):
-        yield
-
-    def profiler_start(self):
-        pass
-
-    def profiler_stop(self):
-        pass
-
-    def cudart(self):
-        return None

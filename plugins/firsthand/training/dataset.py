@@ -41,7 +41,7 @@ class MediaDataset(RLHFDataset):
 
     @classmethod
     def _process_multi_modal_info(cls, messages, image_patch_size, config):
-        """Images, videos and audios of the messages, also of those that an agent loop has added."""
+        """Images, videos and audios of the messages, including those that an agent loop has added."""
         budget = config.media
         parts = [part for message in messages if not isinstance(message["content"], str) for part in message["content"]]
         images = [read_image(part["image"], **budget.image) for part in parts if part["type"] == "image"]

@@ -1,13 +1,13 @@
 """veRL's replay buffer where the whole group is known: rewards that need it, telemetry, and a trace file per step.
 
 The stock trainer logs only the total score of a training batch, so a run that earns its reward by format alone looks
-like a run that learns. Its reward function sees one sample. And it looks for finished rollouts every two seconds, which
-is most of a small step. In a recipe:
+like a run that learns. Its reward function sees one sample only. And it looks for finished rollouts every two seconds,
+which is most of a small step. In a recipe:
 
     trainer.v1.sampler.custom_sampler: {path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}
     trainer.v1.sampler.sampler_kwargs: {poll_interval: 0.1, traces: runs/grpo/traces, group_reward: null}
 
-`group_reward` is `path/to/file.py:function`. It gets the rollouts of one question (`training/telemetry.Rollout`) and
+`group_reward` is `path/to/file.py:function`. It gets the rollouts of one question (`rollout/telemetry.Rollout`) and
 changes their scores and parts. Afterwards a rollout whose tools failed gets the mean score of the others and leaves
 their group: its own advantage is zero, and the group's advantages are as if it had never been there. A batch in which
 all rollouts failed holds nothing to train on, and veRL would stop at it. It is dropped, and other questions are asked
@@ -15,21 +15,21 @@ until the tools are back. Groups that veRL filters by reward (DAPO) are filtered
 samples.
 """
 
-import importlib.util
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 import transfer_queue as tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
+from verl.utils.import_utils import load_extern_object
 from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 
 from firsthand import files
+from firsthand.rollout.telemetry import Rollout, by_question, facts_of, metrics_of, settle_faults
 from firsthand.rollout.trace import Trace
-from firsthand.training.telemetry import Rollout, facts_of, metrics_of, settle_faults
 
 GroupReward = Callable[[list[Rollout]], None]
 
@@ -47,32 +47,34 @@ class GroupReplayBuffer(ReplayBuffer):
         super().__init__(sampler_kwargs=sampler_kwargs, **kwargs, **options)
 
     def sample(self, global_steps, partition_id, batch_size):
-        batch, metrics = super().sample(global_steps, partition_id, batch_size)
-        if partition_id != "train":  # the trainer logs the parts of a validation batch itself
-            return batch, metrics
-        rollouts, given = self._read(batch)
-        while all(rollout.faulty for rollout in rollouts):
+        while True:
+            batch, metrics = super().sample(global_steps, partition_id, batch_size)
+            if partition_id != "train":  # the trainer logs the parts of a validation batch itself
+                return batch, metrics
+            rollouts, given = self._read(batch)
+            if not all(rollout.faulty for rollout in rollouts):
+                return batch, metrics | self._settle(global_steps, partition_id, rollouts, given)
             logger.warning("step %d: tools failed in all rollouts; other questions in %g s", global_steps, PAUSE)
             tq.kv_clear(keys=batch.keys, partition_id=partition_id)
             time.sleep(PAUSE)
             self.refill_fn(batch_size)
-            batch, metrics = super().sample(global_steps, partition_id, batch_size)
-            rollouts, given = self._read(batch)
-        groups = _by_question(rollouts)
+
+    def _settle(self, step: int, partition_id, rollouts: list[Rollout], given: list[torch.Tensor]) -> dict[str, float]:
+        """Rewards of groups, and faults, written back to the store; returns the metrics of the batch."""
+        groups = by_question(rollouts)
         set_apart: list[Rollout] = []
         for group in groups:
             if self.group_reward:
                 self.group_reward(group)
             set_apart += settle_faults(group)
-        self._write_back(batch, rollouts, given)
-        if set_apart:  # veRL groups advantages by `uid`
-            keys = [rollout.key for rollout in set_apart]
-            alone = list_of_dict_to_tensordict([{"uid": key} for key in keys])
-            tq.kv_batch_put(keys=keys, partition_id=partition_id, fields=alone)
+        pairs = zip(rollouts, given, strict=True)
+        changed = {r.key: _on_last_token(scores, r.score) for r, scores in pairs if r.score != float(scores.sum())}
+        _put(partition_id, "rm_scores", changed)
+        _put(partition_id, "uid", {rollout.key: rollout.key for rollout in set_apart})  # veRL groups advantages by it
         if self.traces:
-            path = Path(self.traces) / f"{global_steps:06d}.jsonl"
-            files.write_jsonl(path, [rollout.as_row(global_steps) for rollout in rollouts])
-        return batch, metrics | metrics_of(groups)
+            path = Path(self.traces) / f"{step:06d}.jsonl"
+            files.write_jsonl(path, [rollout.as_row(step) for rollout in rollouts])
+        return metrics_of(groups)
 
     def _read(self, batch) -> tuple[list[Rollout], list[torch.Tensor]]:
         fields = ["rm_scores", "response_mask", "extra_fields", "extra_info", "reward_model"]
@@ -88,29 +90,20 @@ class GroupReplayBuffer(ReplayBuffer):
             rollouts.append(Rollout(key, float(scores.sum()), parts, trace, facts, int(mask.sum())))
         return rollouts, given
 
-    def _write_back(self, batch, rollouts: list[Rollout], given: list[torch.Tensor]) -> None:
-        keys, rows = [], []
-        for rollout, scores in zip(rollouts, given, strict=True):
-            if rollout.score != float(scores.sum()):
-                scores = torch.zeros_like(scores)
-                scores[-1] = rollout.score
-                keys.append(rollout.key)
-                rows.append({"rm_scores": scores})
-        if keys:
-            tq.kv_batch_put(keys=keys, partition_id=batch.partition_id, fields=list_of_dict_to_tensordict(rows))
+
+def _on_last_token(scores: torch.Tensor, score: float) -> torch.Tensor:
+    alone = torch.zeros_like(scores)
+    alone[-1] = score
+    return alone
 
 
-def _by_question(rollouts: list[Rollout]) -> list[list[Rollout]]:
-    groups = defaultdict(list)
-    for rollout in rollouts:
-        groups[rollout.group].append(rollout)
-    return list(groups.values())
+def _put(partition_id, field: str, values: dict[str, Any]) -> None:
+    if values:
+        fields = list_of_dict_to_tensordict([{field: value} for value in values.values()])
+        tq.kv_batch_put(keys=list(values), partition_id=partition_id, fields=fields)
 
 
 def _load(named: str) -> GroupReward:
     path, _, function = named.rpartition(":")
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
-    assert spec and spec.loader, f"group_reward: {named!r}; write path/to/file.py:function"
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return getattr(module, function)
+    assert path, f"group_reward: {named!r}; write path/to/file.py:function"
+    return load_extern_object(path, function)

@@ -33,6 +33,6 @@ if torch.accelerator.current_accelerator() is None and os.environ.get("VERL_PLAT
     try:
         activate()
     except Exception:
-        # veRL drops a plugin that fails without a message; the run would then fail much later, looking for a GPU.
+        # veRL silently drops a plugin that fails; the run would then fail much later, looking for a GPU.
         logging.getLogger(__name__).exception("the CPU platform for veRL could not be set up")
         raise

@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from firsthand.cli import app
 from firsthand.errors import UserError
+from firsthand.html.render import duration
 from firsthand.pages.report.build import build, render
-from firsthand.pages.report.cards import duration, spread
+from firsthand.pages.report.cards import spread
 from firsthand.pages.report.figures import draw
 from firsthand.pages.report.model import Curves, RunReport
 
@@ -154,7 +155,7 @@ def change(report: dict[str, Any], path: str, value: Any) -> None:
         ("curves/series/score", [[1, float("nan")]], "curves.series.score.0.1"),
         ("curves/series/score", [], "curves.series.score"),
         ("trajectories/0/answer", "E", "trajectories.0: .*answer 'E' is not one of the options 'ABCD'"),
-        ("trajectories/0/options", {"A1": "x", "B": "y"}, "trajectories.0.options: .*'A1'"),
+        ("trajectories/0/options", {"A1": "x", "B": "y"}, "trajectories.0.options.A1.*at most 1 character"),
         ("trajectories/0/parts", {"dpo": {}}, "trajectories.0: .*'dpo', which has no output"),
         ("trajectories/0/frames", ["../../secret.jpg"], "A1_JAKE/day2/000.*outside the media root"),
         ("trajectories/0/frames", ["report.json"], "A1_JAKE/day2/000.*not a readable image"),

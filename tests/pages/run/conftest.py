@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from firsthand import clock, files
+from firsthand.rollout.telemetry import Rollout, metrics_of
 from firsthand.rollout.trace import Trace, Turn
-from firsthand.training.telemetry import Rollout, metrics_of
 
 OWN = "document.documentElement.dataset.owned = 1"
 HOSTILE = (

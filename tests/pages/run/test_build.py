@@ -13,7 +13,7 @@ from firsthand.errors import UserError
 from firsthand.files import write_jsonl
 from firsthand.pages.run.build import build
 from firsthand.pages.run.chunks import Chunks, as_json
-from firsthand.training.telemetry import metrics_of
+from firsthand.rollout.telemetry import metrics_of
 
 
 def words(index: dict, column: str) -> list:
@@ -162,7 +162,7 @@ def test_large_runs_go_into_chunks_and_a_later_small_page_removes_them(run: Path
 def test_a_folder_of_other_files_is_not_touched(run: Path, tmp_path: Path) -> None:
     (tmp_path / "view_chunks").mkdir()
     (tmp_path / "view_chunks/thesis.tex").touch()
-    with pytest.raises(UserError, match="view_chunks: has files that are no chunks of a page; choose another --out"):
+    with pytest.raises(UserError, match="view_chunks: has files that are not chunks of a page; choose another --out"):
         build(run, tmp_path / "view.html")
     assert (tmp_path / "view_chunks/thesis.tex").exists()
 
@@ -211,7 +211,7 @@ def test_torn_lines_are_counted_and_said(run: Path, tmp_path: Path, sample) -> N
     assert result.exit_code == 0 and "2 trajectories" in result.output
     with (run / "metrics/1.jsonl").open("a") as handle:
         handle.write('{"step": 4, "da')
-    assert build(run, tmp_path / "view.html").unread == [f"{run}/metrics/1.jsonl:4: torn line"]
+    assert build(run, tmp_path / "view.html").unread == [f"{run}/metrics/1.jsonl:4: torn last line"]
 
 
 @pytest.mark.parametrize(

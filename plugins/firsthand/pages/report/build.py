@@ -5,8 +5,8 @@ from pathlib import Path
 from firsthand.errors import UserError
 from firsthand.files import write_text
 from firsthand.html.render import render as render_page
-from firsthand.pages.report.cards import cards, colours, duration, groups, percent
-from firsthand.pages.report.figures import HEIGHT, WIDTH, draw, number
+from firsthand.pages.report.cards import card, colours, groups
+from firsthand.pages.report.figures import HEIGHT, WIDTH, draw
 from firsthand.pages.report.model import RunReport, read_report
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -18,21 +18,16 @@ def build(run_dir: Path | str, out: Path | str, *, trajectories: int = 10, frame
     root = Path(run_dir) / report.media_root
     if not root.is_dir():
         raise UserError(f"{run_dir}/report.json: media_root: no such folder {root}")
-    page = render(report, root, trajectories=trajectories, frames=frames)
-    try:
-        write_text(out, page)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror})") from None
+    write_text(out, render(report, root, trajectories=trajectories, frames=frames))
     return report
 
 
 def render(report: RunReport, media_root: Path, *, trajectories: int = 10, frames: int = 12) -> str:
     charts = draw(report.curves.series, report.curves.chance)
-    shown = cards(report.trajectories[:trajectories], media_root, frames)
+    shown = [card(trajectory, media_root, frames) for trajectory in report.trajectories[:trajectories]]
     return render_page(
         TEMPLATES / "page.html.jinja",
         scripts=[TEMPLATES / "page.js"],
-        filters={"percent": percent, "duration": duration, "number": number},
         report=report,
         charts=charts,
         chart_points={chart.name: chart.points for chart in charts},
@@ -40,5 +35,5 @@ def render(report: RunReport, media_root: Path, *, trajectories: int = 10, frame
         colours=colours(report),
         groups=groups(report),
         cards=shown,
-        labels=sorted({card["trajectory"].label for card in shown} - {""}),
+        labels=sorted({one["trajectory"].label for one in shown} - {""}),
     )

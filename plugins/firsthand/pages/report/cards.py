@@ -1,4 +1,4 @@
-"""What the template shows: the accuracy table, one card per trajectory with small frames, and numbers in words."""
+"""What the template shows: the accuracy table, one card per trajectory with small frames."""
 
 import base64
 import re
@@ -19,16 +19,6 @@ COLOURS = 6  # --model-0 to --model-5 in style.css
 _TAG = re.compile(r"(</?[a-z_]{1,20}>)")
 
 
-def percent(share: float) -> str:
-    return f"{100 * share:.1f}"
-
-
-def duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"
-
-
 def groups(report: RunReport) -> list[dict[str, Any]]:
     """The rows of the accuracy table: all questions, then each label, with one tally per model that has it."""
     labels = dict.fromkeys(label for row in report.table for label in row.by)
@@ -47,12 +37,8 @@ def _sizes(counts: list[int]) -> str:
     return " / ".join(map(str, counts if len(set(counts)) > 1 else counts[:1]))
 
 
-def cards(trajectories: list[Trajectory], media_root: Path, most_frames: int) -> list[dict[str, Any]]:
-    """What the page shows of each trajectory; the verdicts come from the one extractor, not from the run."""
-    return [_card(trajectory, media_root, most_frames) for trajectory in trajectories]
-
-
-def _card(trajectory: Trajectory, media_root: Path, most_frames: int) -> dict[str, Any]:
+def card(trajectory: Trajectory, media_root: Path, most_frames: int) -> dict[str, Any]:
+    """What the page shows of a trajectory; the verdicts come from the one extractor, not from the run."""
     shown = spread(trajectory.frames, most_frames)
     try:
         images = [(path, data_url(media_root, path)) for path in shown]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="One self-contained HTML page from a run.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()

@@ -1,8 +1,8 @@
 """The geometry of one small chart per series, in the units of its SVG view box.
 
-The drawing is made here and not in the browser, so that a page prints and shows its curves without any script; the
-script only adds the reading of values. Shares (everything within [0, 1], and not all of it tiny, as a learning rate is)
-get the axis 0 to 1, so that charts beside each other can be compared and a small wobble does not look like progress.
+The drawing is made here and not in the browser, so that a page prints and shows its curves without any script. The
+script only shows single values. Shares (everything within [0, 1], and not all of it tiny, as a learning rate is) get
+the axis 0 to 1, so that charts beside each other can be compared and a small wobble does not look like progress.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,6 +10,8 @@ from math import ceil, floor, log10
 from types import MappingProxyType
 
 from pydantic import BaseModel
+
+from firsthand.html.render import number
 
 WIDTH, HEIGHT = 340, 180
 LEFT, RIGHT, TOP, BOTTOM = 40, 12, 12, 24
@@ -34,7 +36,7 @@ class Chart(BaseModel):
 
 
 def draw(series: dict[str, list[Point]], chance: Mapping[str, float] = MappingProxyType({})) -> list[Chart]:
-    """One chart a series, all over the same steps, so that they can be read one above the other."""
+    """One chart per series, all over the same steps, so that they can be compared one above the other."""
     steps = [step for points in series.values() for step, _ in points]
     return [_chart(name, sorted(points), min(steps), max(steps), chance.get(name)) for name, points in series.items()]
 
@@ -73,16 +75,12 @@ def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
 
 
 def moving_mean(values: list[float], window: int) -> list[float]:
-    """The mean of up to `window` values around each one; at the ends of as many as there are on the shorter side."""
+    """The mean of up to `window` values around each one, equally many on both sides, so that it narrows at the ends."""
     means = []
     for i in range(len(values)):
         half = min(window // 2, i, len(values) - 1 - i)
         means.append(sum(values[i - half : i + half + 1]) / (2 * half + 1))
     return means
-
-
-def number(value: float) -> str:
-    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
 def brief(value: float) -> str:

@@ -1,15 +1,16 @@
 """What a run hands to the report: `report.json`, strict, so that a misspelt key is an error and not a missing chart."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from firsthand.errors import UserError, problems
 from firsthand.evals.score import Comparison, Score
 from firsthand.files import read_json
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Letter = Annotated[str, Field(min_length=1, max_length=1)]
 
 
 class _Strict(BaseModel):
@@ -39,18 +40,11 @@ class Trajectory(_Strict):
     id: str
     label: str = ""
     question: str
-    options: dict[str, str] = Field(min_length=2)
+    options: dict[Letter, str] = Field(min_length=2)
     answer: str
     frames: list[str] = []
     outputs: dict[str, str] = Field(min_length=1)
     parts: dict[str, dict[str, Number | None]] = {}  # model -> reward part -> value; None where it was masked
-
-    @field_validator("options")
-    @classmethod
-    def _letters(cls, options: dict[str, str]) -> dict[str, str]:
-        if long := [key for key in options if len(key) != 1]:
-            raise ValueError(f"option keys must be single letters, not {long[0]!r}")
-        return options
 
     @model_validator(mode="after")
     def _consistent(self) -> "Trajectory":
@@ -77,8 +71,7 @@ class RunReport(_Strict):
 
 def read_report(run_dir: Path | str) -> RunReport:
     path = Path(run_dir) / "report.json"
-    content: Any = read_json(path)
     try:
-        return RunReport.model_validate(content)
+        return RunReport.model_validate(read_json(path))
     except ValidationError as error:
         raise UserError(f"{path}:\n  " + "\n  ".join(problems(error, "the file")[:5])) from None

@@ -1,7 +1,7 @@
-"""The page of a run, made in one pass over its files: what is in memory is the index, not the conversations.
+"""The page of a run, made in one pass over its files: memory holds the index, not the conversations.
 
-Everything a model wrote is hostile. It reaches the page as JSON only and is shown as text only. As a second wall a
-Content-Security-Policy lets the browser run the one script whose hash stands in the page, and what that loads, and
+Text from a model is treated as hostile. It reaches the page only as JSON and is shown only as text. As a second wall, a
+Content-Security-Policy lets the browser run the one script whose hash is in the page, and what that script loads, and
 turns every other way from text to markup or code into an error (trusted types).
 """
 
@@ -12,15 +12,15 @@ from pathlib import Path
 from markupsafe import Markup
 
 from firsthand.errors import UserError
-from firsthand.files import write_text
+from firsthand.files import write_text, writing
 from firsthand.html.render import render
 from firsthand.pages.run import episode, run_files
 from firsthand.pages.run.chunks import INLINE, Chunks, as_json
-from firsthand.pages.run.curves import Curves, rollout
+from firsthand.pages.run.curves import Curves, read_verl_metrics, rollout
 from firsthand.pages.run.frames import Thumbnails, open_store
 from firsthand.pages.run.index import Index
 from firsthand.progress import progress_bar
-from firsthand.training.telemetry import Rollout
+from firsthand.rollout.telemetry import Rollout
 
 TEMPLATES = Path(__file__).parent / "templates"
 SCRIPTS = ("state", "list", "talk", "curves", "tools", "main")  # one script in this order
@@ -38,28 +38,26 @@ class Built:
 
 
 def build(run_path: Path | str, out: Path | str, *, store: Path | str | None = None, inline: int = INLINE) -> Built:
-    """Write the page of a run to `out`, and its chunks beside it where it has more than `inline` characters of them."""
-    run, out = run_files.find(run_path), Path(out)
+    """Write the page of a run to `out`, and its chunks beside it if they have more than `inline` characters."""
+    run, out, unread = run_files.find(run_path), Path(out), list[str]()
     thumbnails = Thumbnails(open_store(store)) if store else None
-    index, curves, unread = Index(), Curves(), list[str]()
-    try:
+    index, curves = Index(), Curves(read_verl_metrics(run.metrics, unread))
+    with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         chunks = Chunks(out.with_name(f"{out.stem}_chunks"), inline)
         try:
-            curves.read(run.metrics, unread)
             _read(run, index, curves, chunks, thumbnails, unread)
             if not len(index) and not curves.series:
                 raise UserError(f"{run_path}: nothing to show: {len(run.trajectories)} files without a whole line")
             kept = chunks.close()
         finally:
             chunks.discard()
-        series = curves.as_json()
         missing = thumbnails.missing if thumbnails else 0
         content = {
             "build": chunks.build,
             "folder": chunks.folder.name,
             "starts": chunks.starts,
-            "series": series,
+            "series": curves.as_json(),
             "notes": [*unread, *([f"{missing} frames are not in the store"] if missing else [])],
             **index.as_json(),
         }
@@ -71,12 +69,8 @@ def build(run_path: Path | str, out: Path | str, *, store: Path | str | None = N
             chunks=[Markup(chunk) for chunk in kept],
         )
         write_text(out, page)
-    except OSError as error:
-        raise UserError(f"{out}: cannot be written ({error.strerror})") from None
-    folder = chunks.folder if chunks.spilled else None
-    return Built(
-        len(index), len(series), len(page) + (chunks.size if folder else 0), folder, unread, run.ignored, missing
-    )
+    folder, beside = (chunks.folder, chunks.size) if chunks.spilled else (None, 0)
+    return Built(len(index), len(curves.series), len(page) + beside, folder, unread, run.ignored, missing)
 
 
 def _read(
@@ -99,4 +93,5 @@ def _read(
                 chunks.add(shown, pictures)
                 if row.step is not None:
                     steps[row.step].append(rollout(row))
-            curves.add(steps)
+            for step, rollouts in steps.items():
+                curves.add(step, rollouts)

@@ -1,7 +1,7 @@
 """Conversations in pieces of half a megabyte: inside the page while all are small, or else files beside it.
 
 A page opened from a file may not fetch other files, but it may load scripts. So a chunk is a script that hands its
-content to the page, with the mark of its build: a page refuses the chunks of another one.
+content to the page, with the mark of its build: a page refuses the chunks of another page.
 """
 
 import json
@@ -19,7 +19,7 @@ INLINE = 4_500_000  # characters of all chunks together
 
 
 def as_json(value: Any) -> str:
-    """JSON that may stand in a script element, of text that may hold anything."""
+    """JSON that is safe inside a script element, whatever text is in it."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 
@@ -29,7 +29,7 @@ class Chunks:
 
     def __init__(self, folder: Path, inline: int = INLINE):
         if folder.exists() and not all(re.fullmatch(r"\d{5}\.js", path.name) for path in folder.iterdir()):
-            raise UserError(f"{folder}: has files that are no chunks of a page; choose another --out")
+            raise UserError(f"{folder}: has files that are not chunks of a page; choose another --out")
         self.folder, self.inline = folder, inline
         self.build = secrets.token_hex(6)
         self.starts: list[int] = []  # the number of the first row of each chunk
@@ -40,7 +40,7 @@ class Chunks:
         self._frames: dict[str, str] = {}
 
     def add(self, row: dict[str, Any], frames: dict[str, str]) -> None:
-        """`frames` are pictures by name, kept once a chunk."""
+        """`frames` are pictures by name, kept once per chunk."""
         text = as_json(row)
         self._length += len(text) + sum(len(url) for name, url in frames.items() if name not in self._frames)
         self._rows.append(text)
@@ -79,7 +79,6 @@ class Chunks:
             self.spilled = Path(tempfile.mkdtemp(dir=self.folder.parent, prefix=f".{self.folder.name}."))
         first = len(self.starts) - len(self.kept)
         for number, content in enumerate(self.kept, first):
-            (self.spilled / f"{number:05}.js").write_text(
-                f'chunk("{self.build}",{number},{content});\n', encoding="utf-8"
-            )
+            script = f'chunk("{self.build}",{number},{content});\n'
+            (self.spilled / f"{number:05}.js").write_text(script, encoding="utf-8")
         self.kept = []

@@ -1,7 +1,7 @@
-"""An episode as the page shows it, whether training wrote it (`training/telemetry.Rollout`) or the runner of episodes.
+"""An episode as the page shows it, whether training wrote it (`rollout/telemetry.Rollout`) or the runner of episodes.
 
-It goes two ways: facts to filter and sort by into the index, which every page loads, and the conversation into a chunk,
-which is loaded when somebody looks at it.
+Its facts, to filter and sort by, go into the index, which every page loads. Its conversation goes into a chunk, which
+is loaded when the conversation is opened.
 """
 
 import json
@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ValidationError, model_validato
 
 from firsthand import clock
 from firsthand.errors import UserError, first_problem
+from firsthand.rollout.telemetry import group_of
 from firsthand.rollout.trace import Trace, Turn
-from firsthand.training.telemetry import group_of
 
 
 def _finite(value: Any) -> Any:
@@ -30,7 +30,7 @@ Text = Annotated[str | None, BeforeValidator(_text)]
 
 class Shown(BaseModel):
     id: str
-    trace: Trace | None  # None: this run has no conversations, its rewards are all that is known
+    trace: Trace | None  # None: this run kept rewards, but no conversations
     step: int | None = None
     key: str = ""  # training only
     score: Number = None
@@ -86,7 +86,7 @@ class Shown(BaseModel):
 
 
 def _turn(turn: Turn) -> dict[str, Any]:
-    """Arguments are pairs of words: a key that a model chose must not become a key of an object in the browser."""
+    """Arguments are pairs of strings: a key that a model chose must not become a key of an object in the browser."""
     values = {
         "action": turn.action,
         "text": turn.text,

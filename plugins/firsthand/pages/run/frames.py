@@ -1,7 +1,7 @@
 """Small pictures of the moments of a trajectory, out of the run's frame store.
 
-Where a tool brought frames, these are the frames. Where it only spoke about a stretch of the video, a few frames of
-that stretch show what was there; the page says which of the two it shows.
+If a tool returned frames, these are shown. If it answered in words about a stretch of the video, a few frames of that
+stretch show what was there. The page says which of the two it shows.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""What the page knows of every trajectory from the start: columns of numbers, words as numbers into lists of names.
+"""What the page knows of every trajectory from the start: columns of numbers, and words as numbers into lists of names.
 
 It has to stay small, since it is read before anything is shown: about forty bytes per trajectory and eight per turn.
 """

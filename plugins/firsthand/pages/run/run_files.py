@@ -1,7 +1,7 @@
 """What a run left behind: the JSONL of its trajectories and of its metrics, found by name and read line by line.
 
 A killed process leaves half a line. Lines that are not JSON are left out, counted and listed; a line that is JSON but
-not a trajectory means that the wrong file was named, which is an error.
+not a trajectory means that the wrong file was given, which is an error.
 """
 
 import json
@@ -55,8 +55,10 @@ def _holds_trajectories(path: Path) -> bool:
         return b'"trace"' in handle.readline()
 
 
-def read(path: Path, unread: list[str], advance: Callable[[int], None]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(where, row) of every line that can be read, the others to `unread`; `advance` hears of the bytes."""
+def read(
+    path: Path, unread: list[str], advance: Callable[[int], None] = lambda size: None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(where, row) of every line that can be read; the others go to `unread`. `advance` gets the bytes of each line."""
     try:
         with path.open("rb") as handle:
             for number, line in enumerate(handle, 1):

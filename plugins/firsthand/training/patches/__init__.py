@@ -2,7 +2,7 @@
 
 A patch file has two functions. `needed(module)` looks at upstream and is False once upstream works without the patch;
 `apply(module)` changes it. The import hook below runs them as soon as the upstream module has been imported, in every
-process. So a patch never imports a framework by itself, and costs one dictionary lookup per import.
+process. So a patch never causes an import of a framework, and costs one dictionary lookup per import.
 
 The patches are installed in three ways. On a machine without an accelerator the veRL and vLLM plugins call `install()`
 in each of their processes. On any other machine a recipe asks for VERL by naming firsthand.training.video_prompts.
@@ -13,7 +13,7 @@ Programs that load no plugin (`llamafactory-cli`, `vllm serve`) get WHEELS from 
 import importlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
@@ -52,6 +52,19 @@ def patch(name: str, module: ModuleType) -> None:
         this.apply(module)
 
 
+def built_for_another_torch(load: Callable[[], object]) -> bool:
+    """Whether a compiled library does not load here: one that was built for CUDA does not, beside a CPU-only torch."""
+    import torch
+
+    if torch.accelerator.current_accelerator() is not None:
+        return False
+    try:
+        load()
+    except OSError:
+        return True
+    return False
+
+
 class _AfterImport:
     """A finder that lets the other finders find a module, and adds the patches to its loader."""
 
@@ -80,7 +93,7 @@ _finder = _AfterImport()
 
 
 def install(names: Iterable[str] = tuple(PATCHES)) -> None:
-    """Patch the modules that are imported already, and the others when they are. A second call does nothing."""
+    """Patch the modules that are imported already, and the others as they are imported. A second call does nothing."""
     if "off" in (os.environ.get("FIRSTHAND_PATCHES"), os.environ.get("FIRSTHAND_MENDS")):  # the second: its old name
         return
     if _finder not in sys.meta_path:

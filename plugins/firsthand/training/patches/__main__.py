@@ -1,4 +1,4 @@
-"""`python -m firsthand.training.patches install | remove | status`: for programs that load no plugin of ours."""
+"""`python -m firsthand.training.patches install | remove | status`: for programs that load none of our plugins."""
 
 import importlib
 import site
@@ -40,7 +40,7 @@ def remove() -> None:
 
 
 def status() -> None:
-    """Import every patched module and say what became of it."""
+    """Import every patched module and print whether its patch was applied."""
     patches.install()
     for name, module in patches.PATCHES.items():
         try:

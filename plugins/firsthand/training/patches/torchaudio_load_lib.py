@@ -7,17 +7,11 @@ for every task. With the patch, a library that does not load counts as absent.
 
 import functools
 
-import torch
+from firsthand.training.patches import built_for_another_torch
 
 
 def needed(utils) -> bool:
-    if torch.accelerator.current_accelerator() is not None:
-        return False
-    try:
-        utils._load_lib("_torchaudio")
-    except OSError:
-        return True
-    return False
+    return built_for_another_torch(lambda: utils._load_lib("_torchaudio"))
 
 
 def apply(utils) -> None:

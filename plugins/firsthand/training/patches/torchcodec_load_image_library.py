@@ -8,17 +8,11 @@ ImportError, and the importers fall back to PyAV or OpenCV.
 
 import functools
 
-import torch
+from firsthand.training.patches import built_for_another_torch
 
 
 def needed(utils) -> bool:
-    if torch.accelerator.current_accelerator() is not None:
-        return False
-    try:
-        utils.load_image_library()
-    except OSError:
-        return True
-    return False
+    return built_for_another_torch(utils.load_image_library)
 
 
 def apply(utils) -> None:

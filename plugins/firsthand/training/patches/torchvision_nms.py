@@ -1,4 +1,4 @@
-"""Patches `torchvision::nms` and `torchvision::qnms`: torchvision's compiled library `_C` would declare them.
+"""Patches `torchvision::nms` and `torchvision::qnms`: torchvision's compiled library `_C` should declare them.
 
 A torchvision built for CUDA cannot load `_C` beside a CPU-only torch. It allows for that (`extension._has_ops`), except
 where it registers shapes for these two operators: `import torchvision` fails with "operator torchvision::nms does not

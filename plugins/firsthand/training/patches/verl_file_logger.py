@@ -1,7 +1,7 @@
 """Patches `FileLogger` of `verl.utils.tracking`: it empties its file when a run begins, on every machine.
 
 A run that was killed and resumes from its checkpoint would lose the metrics of all earlier steps. With the patch, the
-file is appended to. A step that is run again stands in it twice, and the later line counts.
+file is appended to. A step that is run again is in it twice, and the later line counts.
 """
 
 import inspect

@@ -64,7 +64,7 @@ function chart(name, low, high) {
   picture.addEventListener("pointermove", (event) => point(stepAt(event)));
   picture.addEventListener("pointerleave", () => point(null));
   if (columns.step?.some((step) => step !== null)) {
-    picture.addEventListener("click", (event) => { const at = stepAt(event); set({ step_min: at, step_max: at, tab: "list" }); drawFilters(); refresh(); });
+    picture.addEventListener("click", (event) => { const at = stepAt(event); filter({ step_min: at, step_max: at, tab: "list" }); });
   }
   drawn.push({ steps, values, x, y, cursor, output });
   return el("figure", { class: "chart" }, el("figcaption", {}, el("span", {}, name), output), picture);
@@ -98,13 +98,12 @@ function drawMetrics() {
   const groups = new Map(metrics.map((name) => [name.split("/")[0], []]));
   for (const name of metrics) groups.get(name.split("/")[0]).push(name);
   const boxes = [...groups].map(([group, members]) => el("fieldset", {}, el("legend", {}, group), ...members.map((name) => {
-    const tick = el("input", { type: "checkbox", checked: picked.has(name) });
-    tick.addEventListener("change", () => {
-      if (tick.checked) picked.add(name); else picked.delete(name);
+    const change = (event) => {
+      if (event.target.checked) picked.add(name); else picked.delete(name);
       set({ metrics: [...picked].join(",") });
       drawCurves();
-    });
-    return el("label", { title: name }, tick, name.slice(name.indexOf("/") + 1));
+    };
+    return el("label", { title: name }, el("input", { type: "checkbox", checked: picked.has(name), change }), name.slice(name.indexOf("/") + 1));
   })));
   document.querySelector("#curves .metrics").replaceChildren(...boxes);
   search.addEventListener("input", () => {

@@ -1,7 +1,7 @@
 // The list: only the rows in view are elements, whatever the number of trajectories.
 const ROW = 28;
 const box = document.querySelector("#list .rows"), spacer = box.firstElementChild;
-let rows = [], place = new Map(); // the trajectories shown, and where each stands
+let rows = [], place = new Map(); // the trajectories shown, and the position of each
 
 const some = (column) => columns[column]?.some((value) => value !== null);
 const heads = [ // key, title, what a cell shows; a column without any value is left out
@@ -19,12 +19,11 @@ function drawHeads() {
   const sort = state.get("sort"), down = state.has("down");
   const buttons = heads.map(([key, title]) => {
     const arrow = sort === key ? (down ? " ↓" : " ↑") : "";
-    const button = el("button", { type: "button", title: `Sort by ${key}`, "aria-pressed": String(sort === key), class: key }, title + arrow);
-    button.addEventListener("click", () => { // upwards, downwards, not at all
+    const click = () => { // upwards, downwards, not at all
       set(sort !== key ? { sort: key, down: null } : down ? { sort: null, down: null } : { down: 1 });
       refresh();
-    });
-    return button;
+    };
+    return el("button", { type: "button", title: `Sort by ${key}`, "aria-pressed": String(sort === key), class: key, click }, title + arrow);
   });
   document.querySelector("#list .columns").replaceChildren(...buttons);
 }
@@ -34,13 +33,12 @@ function mark(i) {
   return el("span", { class: RIGHT[right], title: RIGHT[right] ?? "not known" }, right === null ? "·" : right ? "✓" : "✗");
 }
 
-// One small square a turn: a tool's colour, hollow where the call failed, grey for the answer.
+// One small square per turn: in the tool's colour, hollow if the call failed, grey for the answer.
 function path(i) {
   const squares = Array.from(index.turns.slice(first[i], Math.min(first[i + 1], first[i] + 12)), (code) => {
     const { action, tool, status, call } = kinds[code];
-    const square = el("i", { class: call ? (status === "ok" ? "call" : "failed") : action, title: call ? `${tool}: ${status}` : action });
-    if (call) square.style.setProperty("--c", colours.get(tool));
-    return square;
+    const kind = call ? (status === "ok" ? "call" : "failed") : action;
+    return el("i", { class: kind, title: call ? `${tool}: ${status}` : action, style: call && `--c: ${colours.get(tool)}` });
   });
   return el("span", { class: "path" }, ...squares, columns.turns[i] > 12 ? "…" : "");
 }

@@ -2,39 +2,36 @@
 const TABS = { curves: "Curves", tools: "Tools", list: "Trajectories" };
 const available = Object.keys(TABS).filter((key) => (key === "curves" ? metrics.length : count));
 const tabs = available.map((key) => {
-  const button = el("button", { type: "button", role: "tab", "aria-controls": key }, TABS[key]);
-  button.addEventListener("click", () => { set({ tab: key }); refresh(); });
-  return [key, button];
+  const click = () => { set({ tab: key }); refresh(); };
+  return [key, el("button", { type: "button", role: "tab", "aria-controls": key, click }, TABS[key])];
 });
 document.querySelector("nav").append(...tabs.map(([, button]) => button));
 
 const form = document.querySelector("#filters");
-const input = (attributes, key) => {
-  const made = el("input", { ...attributes, value: state.get(key) ?? "" });
-  made.addEventListener("input", () => { set({ [key]: made.value }); refresh(); });
-  return made;
-};
+const input = (attributes, key) =>
+  el("input", { ...attributes, value: state.get(key) ?? "", input: (event) => { set({ [key]: event.target.value }); refresh(); } });
+
+function filter(changes) {
+  set(changes);
+  drawFilters();
+  refresh();
+}
 
 function drawFilters() {
   const search = input({ type: "search", placeholder: "Find in ids and questions", "aria-label": "Find in ids and questions" }, "q");
   const choices = facets.filter(({ key, counts }) => counts.size > 1 || state.has(key) || (key === "tool" && counts.size)).map(({ key, title, counts }) => {
     const options = [...counts].slice(0, 200).map(([value, n]) => el("option", { value, selected: state.get(key) === value }, `${String(value).slice(0, 60)} (${shown(n)})`));
-    const choice = el("select", { "aria-label": title, class: state.has(key) ? "on" : null }, el("option", { value: "" }, title), ...options);
-    choice.addEventListener("change", () => { set({ [key]: choice.value }); drawFilters(); refresh(); });
-    return choice;
+    const change = (event) => filter({ [key]: event.target.value });
+    return el("select", { "aria-label": title, class: state.has(key) ? "on" : null, change }, el("option", { value: "" }, title), ...options);
   });
   const spans = ranges.filter(({ low, high }) => low < high).map(({ key, title, low, high }) =>
     el("label", {}, title, input({ type: "number", min: low, max: high, placeholder: low, "aria-label": `${title} from` }, `${key}_min`), "–", input({ type: "number", min: low, max: high, placeholder: high, "aria-label": `${title} to` }, `${key}_max`)));
-  const group = state.has("group") ? [el("button", { type: "button", class: "more on", "aria-label": "no longer one group only" }, "one group ×")] : [];
-  group[0]?.addEventListener("click", () => { set({ group: null }); drawFilters(); refresh(); });
-  const clear = el("button", { type: "button", class: "more" }, "clear");
-  clear.addEventListener("click", () => {
-    const keys = [...facets.map(({ key }) => key), ...ranges.flatMap(({ key }) => [`${key}_min`, `${key}_max`]), "q", "group"];
-    set(Object.fromEntries(keys.map((key) => [key, null])));
-    drawFilters();
-    refresh();
-  });
-  form.replaceChildren(search, ...choices, ...spans, ...group, el("output"), clear);
+  const all = () => filter({ group: null });
+  const group = state.has("group") ? el("button", { type: "button", class: "more on", "aria-label": "show all groups again", click: all }, "one group ×") : "";
+  const keys = [...facets.map(({ key }) => key), ...ranges.flatMap(({ key }) => [`${key}_min`, `${key}_max`]), "q", "group"];
+  const none = () => filter(Object.fromEntries(keys.map((key) => [key, null])));
+  const clear = el("button", { type: "button", class: "more", click: none }, "clear");
+  form.replaceChildren(search, ...choices, ...spans, group, el("output"), clear);
 }
 addEventListener("hashchange", () => location.reload()); // an address typed by hand; our own changes do not say so
 form.addEventListener("submit", (event) => event.preventDefault());
@@ -74,11 +71,11 @@ document.addEventListener("keydown", (event) => {
 });
 
 const steps = ranges[1].high >= ranges[1].low ? `steps ${ranges[1].low}–${ranges[1].high}, ` : "";
-document.querySelector("#facts").textContent = count ? `${steps}${shown(count)} trajectories` : "metrics only: no trajectories were written down";
+document.querySelector("#facts").textContent = count ? `${steps}${shown(count)} trajectories` : "metrics only: this run kept no trajectories";
 if (index.notes.length) {
   const notes = document.querySelector("#notes");
   notes.hidden = false;
-  notes.firstElementChild.textContent = `${shown(index.notes.length)} notes on what is not here`;
+  notes.firstElementChild.textContent = `${shown(index.notes.length)} notes on what is missing`;
   notes.lastElementChild.append(...index.notes.slice(0, 1000).map((note) => el("li", {}, note)));
 }
 drawFilters();

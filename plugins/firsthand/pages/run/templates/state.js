@@ -13,11 +13,12 @@ function set(changes) {
   history.replaceState(null, "", "#" + state);
 }
 
-// Elements from words: never markup, so that nothing in them can become an element or code.
+// Elements from words: never markup, so that nothing in them can become an element or code. A function listens.
 function el(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value === true) made.setAttribute(name, "");
+    if (typeof value === "function") made.addEventListener(name, value);
+    else if (value === true) made.setAttribute(name, "");
     else if (value !== null && value !== undefined && value !== false) made.setAttribute(name, value);
   }
   made.append(...children.filter((child) => child !== null && child !== undefined));
@@ -29,7 +30,7 @@ const percent = (share) => (Number.isFinite(share) ? `${(100 * share).toFixed(1)
 const seconds = (value) => (value === null ? "–" : value < 0.9995 ? `${Math.round(1000 * value)} ms` : value < 99.95 ? `${value.toFixed(1)} s` : `${Math.floor(value / 60)} m ${String(Math.round(value % 60)).padStart(2, "0")} s`);
 const number = (value) => (value === null || value === undefined ? "–" : Math.abs(value) >= 10000 ? shown(Math.round(value)) : String(Number(value.toPrecision(4))));
 
-// Turns of all trajectories lie one after the other: those of trajectory i from first[i] to first[i + 1].
+// The turns of all trajectories follow one another: those of trajectory i from first[i] to first[i + 1].
 const first = new Uint32Array(count + 1);
 for (let i = 0; i < count; i++) first[i + 1] = first[i] + columns.turns[i];
 const kinds = (names.turn ?? []).map(([action, tool, status]) => ({ action, tool, status, call: action === "call" && status !== null }));
@@ -40,7 +41,7 @@ function counted(values) {
   return counts;
 }
 
-// How often each tool was called, the most called first; it is one colour over the whole page.
+// How often each tool was called, the most called first; a tool has one colour on the whole page.
 const tools = (() => {
   const counts = new Map();
   for (const code of index.turns) if (kinds[code].call) counts.set(kinds[code].tool, (counts.get(kinds[code].tool) ?? 0) + 1);
@@ -109,7 +110,7 @@ function chosen() {
   }
   const rows = [];
   for (let i = 0; i < count; i++) if (tests.every((test) => test(i))) rows.push(i);
-  // By itself in the order of the files, which is when each ended, but groups stay together.
+  // Without a choice: in the order of the files, which is when each ended, but groups stay together.
   const column = sortable[state.get("sort")] ?? ((i) => columns.group[i]);
   const turn = state.has("down") ? -1 : 1;
   return rows.sort((a, b) => {

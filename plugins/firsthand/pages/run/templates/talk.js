@@ -1,4 +1,4 @@
-// One trajectory as a conversation. It lies in a chunk: inside the page, or in a script beside it that is loaded now.
+// One trajectory as a conversation. It is in a chunk: inside the page, or in a script beside it that is loaded now.
 const LONG = 4000; // characters of a text that are shown at once
 const article = document.querySelector("article");
 const chunks = new Map(); // number -> promise of its content, the last ones used
@@ -62,10 +62,9 @@ async function talk(i) {
 
 function long(text, className) {
   if (text.length <= LONG) return el("div", { class: className }, text);
-  const more = el("button", { type: "button", class: "more" }, `show all ${shown(text.length)} characters`);
-  const made = el("div", { class: className }, text.slice(0, LONG) + " … ", more);
-  more.addEventListener("click", () => made.replaceChildren(text));
-  return made;
+  const all = (event) => event.target.parentElement.replaceChildren(text);
+  const more = el("button", { type: "button", class: "more", click: all }, `show all ${shown(text.length)} characters`);
+  return el("div", { class: className }, text.slice(0, LONG) + " … ", more);
 }
 
 function heading(i, row) {
@@ -78,12 +77,8 @@ function heading(i, row) {
     step[i] === null ? null : `step ${step[i]}`, names.stop[columns.stop[i]] && `ended by ${names.stop[columns.stop[i]]}`,
     columns.faults[i] ? el("b", { class: "wrong" }, `${columns.faults[i]} faults of tools`) : null,
   ].filter(Boolean).map((fact) => el("span", {}, fact));
-  const group = siblings(i);
-  if (group > 1) {
-    const button = el("button", { type: "button", class: "more" }, `all ${group} of its group`);
-    button.addEventListener("click", () => { set({ group: columns.group[i] }); drawFilters(); refresh(); });
-    facts.push(button);
-  }
+  const group = columns.group[i], size = columns.group.filter((one) => one === group).length;
+  if (size > 1) facts.push(el("button", { type: "button", class: "more", click: () => filter({ group }) }, `all ${size} of its group`));
   const options = (row.options ?? []).map(([letter, text]) => {
     const marks = [letter === row.answer ? "correct" : "", letter === row.letter ? "given" : ""].filter(Boolean).join(" ");
     return el("li", { class: marks }, el("b", {}, letter), text);
@@ -98,18 +93,11 @@ function heading(i, row) {
   ].filter(Boolean);
 }
 
-function siblings(i) {
-  let same = 0;
-  for (const group of columns.group) if (group === columns.group[i]) same++;
-  return same;
-}
-
 function parts(score, values) {
   if (!values.length && score === null) return null;
   const all = [...(values.some(([name]) => name === "score") || score === null ? [] : [["score", score]]), ...values];
   return el("dl", { class: "parts" }, ...all.map(([name, value]) => {
-    const bar = el("i", { class: value < 0 ? "negative" : null });
-    bar.style.width = `${100 * Math.abs(value)}%`;
+    const bar = el("i", { class: value < 0 ? "negative" : null, style: `width: ${100 * Math.abs(value)}%` });
     const share = value !== null && Math.abs(value) <= 1; // counts have no bar
     return el("div", {}, el("dt", {}, name), el("dd", {}, number(value)), share ? el("s", {}, bar) : null);
   }));
@@ -124,18 +112,15 @@ function timeline(row) {
   const total = pieces.reduce((sum, { time }) => sum + time, 0);
   if (!total) return null;
   const waited = (row.turns ?? []).reduce((sum, turn) => sum + (turn.waited ?? 0), 0);
-  const bars = pieces.map(({ title, time, colour }) => {
-    const bar = el("i", { title: `${title}: ${seconds(time)}` });
-    bar.style.cssText = `flex-grow: ${time / total}; background: ${colour}`;
-    return bar;
-  });
+  const bars = pieces.map(({ title, time, colour }) =>
+    el("i", { title: `${title}: ${seconds(time)}`, style: `flex-grow: ${time / total}; background: ${colour}` }));
   const cost = row.turns.reduce((sum, turn) => sum + (turn.cost ?? 0), 0);
   const words = [`${seconds(total - waited)} writing`, `${seconds(waited)} in tools`, cost ? `$${cost.toPrecision(2)}` : ""];
   return el("div", { class: "timeline" }, el("div", {}, ...bars), el("p", { class: "quiet" }, words.filter(Boolean).join(", ")));
 }
 
 function turns(row, frames) {
-  if (!row.traced) return [el("p", { class: "quiet" }, "This run wrote down no conversations: single turns without tools have rewards only.")];
+  if (!row.traced) return [el("p", { class: "quiet" }, "This run kept no conversations: single turns without tools have rewards only.")];
   return (row.turns ?? []).map((turn, n) => el("section", { class: `turn ${turn.action}` },
     el("h3", {}, String(n + 1)),
     el("div", {},
@@ -159,9 +144,8 @@ function spoken(turn) {
 
 function called(turn) {
   const values = (turn.arguments ?? []).map(([name, value]) => el("div", {}, el("dt", {}, name), long(value ?? "null", "value")));
-  const made = el("div", { class: "called" }, el("b", { class: "tool" }, turn.tool ?? ""), turn.status ? el("span", { class: `status ${turn.status === "ok" ? "" : "wrong"}` }, turn.status) : el("span", { class: "quiet" }, "not carried out"), el("dl", {}, ...values));
-  made.style.setProperty("--c", colours.get(turn.tool) ?? "var(--quiet)");
-  return made;
+  const colour = `--c: ${colours.get(turn.tool) ?? "var(--quiet)"}`;
+  return el("div", { class: "called", style: colour }, el("b", { class: "tool" }, turn.tool ?? ""), turn.status ? el("span", { class: `status ${turn.status === "ok" ? "" : "wrong"}` }, turn.status) : el("span", { class: "quiet" }, "not carried out"), el("dl", {}, ...values));
 }
 
 function observation(turn, frames) {

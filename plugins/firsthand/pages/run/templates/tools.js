@@ -42,7 +42,7 @@ function tiles(calls) {
     ["right", percent(mean("right") ?? NaN)],
     ["mean score", number(mean("score"))],
     ["turns", number(mean("turns"))],
-    ["calls a trajectory", number(rows.length ? calls / rows.length : null)],
+    ["calls per trajectory", number(rows.length ? calls / rows.length : null)],
     ["tokens written", number(mean("tokens"))],
     ["time, median", seconds(quantile(waits, 0.5))],
     ["with faults of tools", percent(rows.filter((i) => columns.faults[i]).length / rows.length)],
@@ -52,9 +52,8 @@ function tiles(calls) {
 }
 
 function link(words, changes) {
-  const button = el("button", { type: "button", class: "link", title: "Show these trajectories" }, words);
-  button.addEventListener("click", () => { set({ ...changes, tab: "list" }); drawFilters(); refresh(); });
-  return button;
+  const click = () => filter({ ...changes, tab: "list" });
+  return el("button", { type: "button", class: "link", title: "Show these trajectories", click }, words);
 }
 
 function toolTable(found) {
@@ -62,14 +61,10 @@ function toolTable(found) {
   const body = found.slice(0, MOST_TOOLS).map(([tool, one]) => {
     const waits = one.waits.sort((a, b) => a - b);
     const outcomes = [...one.statuses].sort((a, b) => STATUSES.indexOf(a[0]) - STATUSES.indexOf(b[0]));
-    const bar = el("span", { class: "outcomes" }, ...outcomes.map(([status, n]) => {
-      const piece = el("i", { class: status, title: `${status}: ${shown(n)}` });
-      piece.style.flexGrow = n;
-      return piece;
-    }));
+    const bar = el("span", { class: "outcomes" }, ...outcomes.map(([status, n]) =>
+      el("i", { class: status, title: `${status}: ${shown(n)}`, style: `flex-grow: ${n}` })));
     const words = outcomes.flatMap(([status, n], k) => [k ? " · " : "", link(`${status} ${shown(n)}`, { tool, outcome: status })]);
-    const name = el("span", { class: "tool" }, link(tool, { tool, outcome: null }));
-    name.style.setProperty("--c", colours.get(tool));
+    const name = el("span", { class: "tool", style: `--c: ${colours.get(tool)}` }, link(tool, { tool, outcome: null }));
     return el("tr", {}, el("th", { scope: "row" }, name), ...[shown(one.calls), `${shown(one.users)} (${percent(one.users / rows.length)})`, percent(one.right / one.known)].map((value) => el("td", {}, value)),
       el("td", { class: "wide" }, bar, el("small", {}, ...words)), ...[0.5, 0.9, 0.99, 1].map((share) => el("td", {}, seconds(quantile(waits, share) / 1000))));
   });
@@ -78,8 +73,8 @@ function toolTable(found) {
     found.length > MOST_TOOLS ? el("p", { class: "quiet" }, `and ${shown(found.length - MOST_TOOLS)} other names`) : null);
 }
 
-// Bars of numbers of trajectories, each with its right share; `filter(value)` is what a click sets.
-function bars(title, values, filter, order) {
+// Bars of numbers of trajectories, each with the share that is right; a click sets the filters of `changes(value)`.
+function bars(title, values, changes, order) {
   const found = new Map();
   for (const i of rows) {
     const value = values(i);
@@ -90,10 +85,9 @@ function bars(title, values, filter, order) {
   }
   const most = Math.max(...[...found.values()].map(({ n }) => n), 1);
   const lines = [...found].sort(order).slice(0, 40).map(([value, { n, right, known }]) => {
-    const [good, bad, rest] = [right, known - right, n - known].map((part) => { const piece = el("i"); piece.style.width = `${(100 * part) / most}%`; return piece; });
-    good.className = "right";
-    bad.className = "wrong";
-    return el("tr", {}, el("th", { scope: "row" }, link(String(value), filter(value))), el("td", { class: "wide" }, el("span", { class: "bar" }, good, bad, rest)), el("td", {}, shown(n)), el("td", {}, known ? percent(right / known) : ""));
+    const parts = Object.entries({ right, wrong: known - right, unknown: n - known });
+    const pieces = parts.map(([name, part]) => el("i", { class: name, style: `width: ${(100 * part) / most}%` }));
+    return el("tr", {}, el("th", { scope: "row" }, link(String(value), changes(value))), el("td", { class: "wide" }, el("span", { class: "bar" }, ...pieces)), el("td", {}, shown(n)), el("td", {}, known ? percent(right / known) : ""));
   });
   return el("figure", { class: "bars" }, el("figcaption", {}, title), el("table", {}, el("tbody", {}, ...lines)));
 }

@@ -2,8 +2,8 @@
 
 import pytest
 
+from firsthand.rollout.telemetry import Rollout, metrics_of, settle_faults
 from firsthand.rollout.trace import Trace, Turn
-from firsthand.training.telemetry import Rollout, metrics_of, settle_faults
 
 
 def turn(action="call", status="ok", tool="rag", seconds=0.1):

@@ -47,7 +47,7 @@ def group_of(key: str) -> str:
 
 
 def facts_of(info: Mapping[str, Any], truth: Any) -> dict[str, Any]:
-    """What the reader of a trace must know of its question (`prompt.verl_row`). Rows of others may lack any of it."""
+    """What the reader of a trace must know of its question (`prompt.verl_row`); rows from elsewhere may lack it."""
     known = {name: info.get(name) for name in ("id", "identity", "query_time", "label", "index", "question")}
     return {**known, "options": options_of(info), "answer": None if truth is None else str(truth)}
 
@@ -67,6 +67,13 @@ def settle_faults(group: list[Rollout]) -> list[Rollout]:
     return faulty if len(sound) > 1 else []
 
 
+def by_question(rollouts: list[Rollout]) -> list[list[Rollout]]:
+    groups: dict[str, list[Rollout]] = defaultdict(list)
+    for rollout in rollouts:
+        groups[rollout.group].append(rollout)
+    return list(groups.values())
+
+
 def metrics_of(groups: list[list[Rollout]]) -> dict[str, float]:
     """Means over the batch under fixed names. Tools are measured where rollouts have a trace, groups where a question
     was tried more than once."""
@@ -78,24 +85,22 @@ def metrics_of(groups: list[list[Rollout]]) -> dict[str, float]:
     }
     if tried := [group for group in groups if len(group) > 1]:
         metrics["groups/zero_variance"] = fmean(len({r.score for r in group if not r.faulty}) < 2 for group in tried)
-    traces = [rollout.trace for rollout in rollouts if rollout.trace]
-    if traces:
+    if traces := [rollout.trace for rollout in rollouts if rollout.trace]:
         metrics |= _tool_metrics(traces)
-        metrics["tools/faulty_rollouts"] = float(np.mean([rollout.faulty for rollout in rollouts]))
+        metrics["tools/faulty_rollouts"] = fmean(rollout.faulty for rollout in rollouts)
     return metrics
 
 
 def _tool_metrics(traces: list[Trace]) -> dict[str, float]:
     calls = [turn for trace in traces for turn in trace.calls]
-    metrics = {
-        "turns/mean": float(np.mean([len(trace.turns) for trace in traces])),
-        "turns/max": float(max(len(trace.turns) for trace in traces)),
-        "turns/invalid": float(np.mean([len(trace.invalid) for trace in traces])),
-        "tools/calls": len(calls) / len(traces),
-    }
-    for stop in get_args(Stop):
-        metrics[f"turns/stop_{stop}"] = sum(trace.stop == stop for trace in traces) / len(traces)
     executed = [turn for turn in calls if turn.status]
+    metrics = {
+        "turns/mean": fmean(len(trace.turns) for trace in traces),
+        "turns/max": float(max(len(trace.turns) for trace in traces)),
+        "turns/invalid": fmean(len(trace.invalid) for trace in traces),
+        "tools/calls": len(calls) / len(traces),
+        **{f"turns/stop_{stop}": fmean(trace.stop == stop for trace in traces) for stop in get_args(Stop)},
+    }
     for status in get_args(Status):
         metrics[f"tools/{status}"] = sum(turn.status == status for turn in executed) / max(1, len(executed))
     waits: dict[str, list[float]] = defaultdict(list)  # each invented name would be a new metric, without end
@@ -103,5 +108,6 @@ def _tool_metrics(traces: list[Trace]) -> dict[str, float]:
         waits[UNKNOWN if turn.invented else str(turn.tool)].append(turn.tool_seconds)
     for name, seconds in sorted(waits.items()):
         metrics[f"tools/{name}/calls"] = len(seconds) / len(traces)
-        metrics[f"tools/{name}/seconds_p50"], metrics[f"tools/{name}/seconds_p95"] = np.percentile(seconds, [50, 95])
-    return {name: float(value) for name, value in metrics.items()}
+        for percent in (50, 95):
+            metrics[f"tools/{name}/seconds_p{percent}"] = float(np.percentile(seconds, percent))
+    return metrics
