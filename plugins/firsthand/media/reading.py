@@ -23,27 +23,24 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from firsthand.errors import UserError
+from firsthand.media.budget import reshapings, scalings
 from firsthand.media.decode import opened
 from firsthand.media.limits import FPS, IMAGE, MAX_FRAMES, VIDEO
 
 if TYPE_CHECKING:
     import torch
 
-SHORTEST = 28  # no side is shorter afterwards
 Source = str | Path | Image.Image
 
 
 def read_image(source: Source, max_pixels: int = IMAGE[1], min_pixels: int = IMAGE[0]) -> Image.Image:
     """An RGB image with at least `min_pixels` and at most `max_pixels`, whatever its shape."""
     image = source if isinstance(source, Image.Image) else _open(source)
-    for limit, outside in ((max_pixels, int.__gt__), (min_pixels, int.__lt__)):
-        pixels = image.width * image.height
-        if outside(pixels, limit):
-            factor = math.sqrt(limit / pixels)
-            image = image.resize((int(image.width * factor), int(image.height * factor)))
+    for size in scalings(*image.size, (min_pixels, max_pixels)):
+        image = image.resize(size)
     image = image.convert("RGB")
-    if min(image.size) < SHORTEST:
-        image = image.resize((max(image.width, SHORTEST), max(image.height, SHORTEST)))
+    for size in reshapings(*image.size):
+        image = image.resize(size)
     return image
 
 

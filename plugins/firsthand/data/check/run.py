@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from firsthand.data.check.decode import Decoded
 from firsthand.data.check.ram import MEMORY, Memory, estimate
 from firsthand.data.check.rules import answers, between_rows, budget, media, placeholders, turns
-from firsthand.data.check.token_count import Counter, Frames, Prompt, sampled, within
+from firsthand.data.check.token_count import Counter, Frames, Prompt, sampled
 from firsthand.data.leaks import guard
 from firsthand.data.leaks.compare import asked_key, frames_of
 from firsthand.data.read import media_headers
@@ -20,6 +20,7 @@ from firsthand.data.read.data_file import Source
 from firsthand.data.read.rows import Broken, Rows
 from firsthand.data.read.sample import FORM, Row, Sample, Unreadable
 from firsthand.findings import ROW_RULES, InRow, counted, row_rule
+from firsthand.media.budget import within
 from firsthand.media.limits import Budget
 from firsthand.workers import batched, mapped
 

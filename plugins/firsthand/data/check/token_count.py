@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 from firsthand.data.read.media_headers import Look
 from firsthand.data.read.sample import Sample, Turn, Video
 from firsthand.errors import UserError
-from firsthand.media.limits import Budget, Limits
+from firsthand.media.budget import within
+from firsthand.media.limits import Limits
 from firsthand.media.reading import spread
 
-SHORTEST, NARROWEST, NARROWED = 28, 200, 180  # LLaMA-Factory: shortest side; a shape beyond 1:200 becomes 1:180
 PLACEHOLDER = re.compile("(<image>|<video>)")
 FILLED = re.compile(r"(?:<\|vision_start\|>)?<\|(image|video)_pad\|>(?:<\|vision_end\|>)?")
 CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
@@ -39,26 +39,6 @@ class Frames(NamedTuple):
 class Prompt(NamedTuple):
     text: str  # with one token for each medium, or for each pair of frames
     hidden: int  # tokens of media that are not in `text`
-
-
-def within(width: int, height: int, budget: Budget) -> tuple[int, int]:
-    """The size that the frameworks' reader makes of an image or frame."""
-    if budget is None:
-        return width, height
-    fewest, most = budget
-    if width * height > most:
-        width, height = _scaled(width, height, most)
-    if width * height < fewest:
-        width, height = _scaled(width, height, fewest)
-    width, height = max(width, SHORTEST), max(height, SHORTEST)
-    if width / height > NARROWEST:
-        return height * NARROWED, height
-    return (width, width * NARROWED) if height / width > NARROWEST else (width, height)
-
-
-def _scaled(width: int, height: int, pixels: float) -> tuple[int, int]:
-    factor = math.sqrt(pixels / (width * height))
-    return int(width * factor), int(height * factor)
 
 
 class Counter:

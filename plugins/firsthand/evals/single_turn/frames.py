@@ -17,6 +17,7 @@ from PIL import Image
 
 from firsthand.errors import UserError
 from firsthand.llm.media import read_image as read_file
+from firsthand.media.budget import image_tokens, within
 from firsthand.media.paths import inside
 from firsthand.media.reading import read_image
 from firsthand.question import Question
@@ -32,10 +33,13 @@ class Budget:
     factor: int
 
     def tokens(self, path: Path) -> int:
-        return math.prod(max(round(side / self.factor), 1) for side in self._size(path))
+        return image_tokens(*self._shown(path), self.factor)
 
     def holds(self, path: Path) -> bool:
-        return self.min_pixels <= math.prod(_size(path)) <= self.max_pixels
+        return self._shown(path) == _size(path)
+
+    def _shown(self, path: Path) -> tuple[int, int]:
+        return within(*_size(path), (self.min_pixels, self.max_pixels))
 
     def read(self, root: Path | str, path: str) -> tuple[bytes, str]:
         """What is sent of a frame, and its media type."""
@@ -44,12 +48,6 @@ class Budget:
         buffer = BytesIO()
         read_image(inside(root, path), self.max_pixels, self.min_pixels).save(buffer, "PNG")
         return buffer.getvalue(), "image/png"
-
-    def _size(self, path: Path) -> tuple[float, float]:
-        width, height = _size(path)
-        pixels = width * height
-        factor = math.sqrt(min(max(pixels, self.min_pixels), self.max_pixels) / pixels)
-        return width * factor, height * factor
 
 
 def choose(total: int, policy: Policy, limit: int) -> list[int]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from firsthand.data.check.token_count import Frames, within
+from firsthand.data.check.token_count import Frames
 from firsthand.data.read.media_headers import Look
 from firsthand.data.read.sample import Sample
 from firsthand.findings import InRow, row_rule
+from firsthand.media.budget import within
 from firsthand.media.limits import Limits
 
 SHRUNK = row_rule(
