@@ -154,3 +154,23 @@ def test_every_kind_is_in_the_docs() -> None:
     page = (ROOT / "docs/data_checks.md").read_text()
     for rule in ROW_RULES.values():
         assert f"| `{rule.id}` | {rule.level} | {rule.title} | {rule.fix} |" in page
+
+
+def test_budgets_of_a_recipe_without_ours_are_those_of_qwen_vl_utils(tmp_path: Path) -> None:
+    from qwen_vl_utils import vision_process as theirs
+
+    path = tmp_path / "recipe.yaml"
+    path.write_text("actor_rollout_ref: {model: {path: Qwen/Qwen3-VL-4B-Instruct}}\ndata: {max_prompt_length: 9}\n")
+    limits = recipe.read(path).limits
+    assert limits.image == (theirs.IMAGE_MIN_TOKEN_NUM * 32**2, theirs.IMAGE_MAX_TOKEN_NUM * 32**2)
+    assert limits.video == (theirs.VIDEO_MIN_TOKEN_NUM * 32**2, theirs.VIDEO_MAX_TOKEN_NUM * 32**2)
+
+
+def test_a_limit_that_is_no_number_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    for value in ("many", "'4096'", "-1", "0", "1.5"):
+        path.write_text(f"stage: sft\ncutoff_len: {value}\n")
+        with pytest.raises(UserError, match=r"recipe\.yaml: cutoff_len: .* is not a positive integer"):
+            recipe.read(path)
+    path.write_text("stage: sft\nimage_min_pixels: 0\n")
+    assert recipe.read(path).limits.image == (0, 768 * 768)

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from firsthand.doctor.rows import Unreadable, column, first_rows
+from firsthand.doctor.rows import Row, column, first_rows
 from firsthand.doctor.verl.agent_loops import TARGET, reads_trace
 from firsthand.doctor.verl.files import NO_LOOP, agent_entries, builtin_loops
+from firsthand.doctor.verl.rows import data_files
+from firsthand.errors import UserError
 from firsthand.findings import Finding, Place, rule
 from firsthand.recipe import model_names, named_files, yaml_lines
 from firsthand.recipe.hydra_chain import Chain
@@ -66,7 +68,6 @@ SAMPLER_OPTIONS = {  # of GroupReplayBuffer and of veRL's own, which it extends
 }  # fmt: skip
 AGENTS = "actor_rollout_ref.rollout.agent"
 
-Row = dict[str, Any]
 Loops = dict[str, Row]  # by the name that rows give
 
 
@@ -74,20 +75,17 @@ def check(chain: Chain) -> Iterator[Finding]:
     loops = {str(entry.get("name")): entry for entry in agent_entries(chain)}
     ours = {name: entry for name, entry in loops.items() if entry.get("_target_") == TARGET}
     seen: set[str] = set()
-    for key in ("data.train_files", "data.val_files"):
-        value = chain.get(key)
-        for path in value if isinstance(value, list) else [value]:
-            file = named_files.find(path) if isinstance(path, str) else None
-            try:
-                rows = first_rows(file) if file is not None else []
-            except Unreadable:  # said by verl_rows
-                continue
-            default = chain.get(f"{AGENTS}.default_agent_loop") or "single_turn_agent"
-            named = [str(row.get("agent_name") or default) for row in rows]
-            seen |= set(named)
-            yield from _rows(chain.place(key), str(path), list(zip(named, rows, strict=True)), loops)
-            if file is not None and seen & ours.keys():
-                yield from _whole_file(chain.place(key), file, validates=key == "data.val_files")
+    default = chain.get(f"{AGENTS}.default_agent_loop") or "single_turn_agent"
+    for key, file in data_files(chain):
+        try:
+            rows = first_rows(file)
+        except UserError:  # reported by verl/rows.py
+            continue
+        named = [str(row.get("agent_name") or default) for row in rows]
+        seen |= set(named)
+        yield from _rows(chain.place(key), str(file), list(zip(named, rows, strict=True)), loops)
+        if seen & ours.keys():
+            yield from _whole_file(chain.place(key), file, validates=key == "data.val_files")
     if seen & ours.keys():
         yield from _room(chain, [entry for name, entry in ours.items() if name in seen])
         yield from _sampler(chain)
