@@ -1,16 +1,18 @@
-"""What a check says: rules are declared once, beside the check that uses them, and findings are made only from them.
+"""What a check says: rules are described in one table, rules.md, and findings are made only from them.
 
-A rule carries its own explanation, so that tables, JSON and the pages in docs/ can never disagree about what an id
-means. The doctor checks a place in a recipe and writes a fix for each finding; `data check` counts rows, and a rule of
-it carries the fix, because the same thousand rows need the same correction.
+Tables, JSON and pages can therefore never disagree about what an id means. The doctor checks a place in a recipe and
+writes a fix for each finding; `data check` counts rows, and a rule of it carries the fix, because the same thousand
+rows need the same correction.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, cast
 
 Level = Literal["error", "warning", "info"]
 MAX_TEXT = 600
+PAGE = Path(__file__).with_name("rules.md")
 LEVELS: tuple[Level, ...] = ("error", "warning", "info")
 COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
@@ -54,25 +56,20 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown)
 
 
-RULES: dict[str, Rule] = {}  # of recipes and machines
-ROW_RULES: dict[str, Rule] = {}  # of the rows of a data file
+def table(heading: str) -> list[str]:
+    """The lines of one of the tables in rules.md."""
+    section = PAGE.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return [line for line in section.splitlines() if line.startswith("|")]
+
+
+def _rules(heading: str, last_column: str) -> dict[str, Rule]:
+    rows = (line.strip("| ").split(" | ") for line in table(heading)[2:])
+    return {id: Rule(id, cast(Level, level), title, **{last_column: more}) for id, level, title, more in rows}
+
+
+RECIPES, ROWS = "Recipes and machines", "Rows of a data file"
+RULES, ROW_RULES = _rules(RECIPES, "why"), _rules(ROWS, "fix")
 InRow = tuple[Rule, str]  # what is wrong in a row
-
-
-def rule(id: str, level: Level, title: str, why: str) -> Rule:
-    """Declare a rule of the doctor; the same id twice is a mistake in this package."""
-    return _declared(RULES, Rule(id, level, title, why=why))
-
-
-def row_rule(id: str, level: Level, title: str, fix: str) -> Rule:
-    return _declared(ROW_RULES, Rule(id, level, title, fix=fix))
-
-
-def _declared(rules: dict[str, Rule], rule: Rule) -> Rule:
-    if rule.id in rules:
-        raise ValueError(f"rule {rule.id} is declared twice")
-    rules[rule.id] = rule
-    return rule
 
 
 def counted(count: Callable[[Level], int]) -> dict[str, int]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from firsthand.doctor.recipes import Checked
-from firsthand.findings import COLOURS, RULES, Finding, counted, verdict
+from firsthand.findings import COLOURS, Finding, counted, verdict
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,3 @@ def _group(console: Any, findings: Sequence[Finding], file: str | None = None) -
         console.print(f"          [dim]fix:[/] {escape(finding.fix)}")
     if not findings:
         console.print("  nothing found")
-
-
-def rules_table() -> str:
-    """Every rule as the Markdown table of docs/doctor.md."""
-    rows = [f"| {rule.id} | {rule.level} | {rule.title} | {rule.why} |" for _, rule in sorted(RULES.items())]
-    return "\n".join(["| rule | level | what is wrong | why it matters |", "|---|---|---|---|", *rows])

@@ -12,24 +12,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import yaml_lines
 from firsthand.recipe.hydra_search import config_folder, searched_folders
 from firsthand.recipe.values import did_you_mean
 from firsthand.recipe.yaml_lines import Document, KeyPath
 
-REFUSED = rule(
-    "VR005", "error", "Hydra cannot compose the recipe", "Its own message, with the line of the defaults list."
-)
-BAD_DEFAULTS = rule(
-    "VR007",
-    "error",
-    "a broken defaults list",
-    "Hydra finds no such config, or the recipe's own values are overwritten.",
-)
-NO_DEFAULTS = rule(
-    "VR008", "error", "no defaults list", "Without veRL's own config below it, a recipe lacks some 500 values."
-)
+REFUSED = RULES["VR005"]
+BAD_DEFAULTS = RULES["VR007"]
+NO_DEFAULTS = RULES["VR008"]
 
 MAX_FILES = 50  # lists that include each other multiply
 

@@ -11,23 +11,16 @@ from typing import Any
 
 import yaml
 
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe.kind import detect
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 50_000  # a recipe has hundreds; aliases that expand to more are an attack or an accident
 
-UNREADABLE = rule("RC001", "error", "the file cannot be read", "Missing, a folder, binary, not UTF-8 or over 1 MiB.")
-NOT_YAML = rule("RC002", "error", "not valid YAML", "Neither framework can load the file.")
-DUPLICATE = rule(
-    "RC003", "error", "a key stands twice", "OmegaConf refuses the file; other readers silently keep the last one."
-)
-NOT_PLAIN = rule(
-    "RC004",
-    "error",
-    "not plain data",
-    "Python tags, cyclic or exploding aliases and keys that are no strings do not belong in a recipe.",
-)
+UNREADABLE = RULES["RC001"]
+NOT_YAML = RULES["RC002"]
+DUPLICATE = RULES["RC003"]
+NOT_PLAIN = RULES["RC004"]
 
 MERGE = "tag:yaml.org,2002:merge"
 KeyPath = tuple[str | int, ...]

@@ -9,12 +9,10 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from firsthand.findings import row_rule
+from firsthand.findings import ROW_RULES
 from firsthand.workers import mapped
 
-CORRUPT = row_rule(
-    "media-corrupt", "error", "media that break while they are decoded", "download or extract the files again"
-)
+CORRUPT = ROW_RULES["media-corrupt"]
 CHUNK = 32
 Wanted = tuple[str, bool, int]  # path, is it a video, row
 Answer = tuple[str, int, int, str]  # path, size, time of change, what is wrong or ""

@@ -19,14 +19,12 @@ from firsthand.data.leaks.compare import asked_key, frames_of
 from firsthand.data.read.data_file import Source
 from firsthand.data.read.rows import Broken, Rows
 from firsthand.data.read.sample import FORM, Row, Sample, Unreadable
-from firsthand.findings import ROW_RULES, InRow, counted, row_rule
+from firsthand.findings import ROW_RULES, InRow, counted
 from firsthand.media.budget import within
 from firsthand.media.limits import Limits
 from firsthand.workers import batched, mapped
 
-TEST = row_rule(
-    "test-set", "error", "rows of a published test set", "take them out; a model that has seen them has no score"
-)
+TEST = ROW_RULES["test-set"]
 CHUNK = 200
 Numbered = tuple[int, Any]
 

@@ -3,28 +3,16 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from firsthand.findings import Finding, rule
+from firsthand.findings import RULES, Finding
 from firsthand.media.limits import IMAGE
 from firsthand.recipe import model_names
 from firsthand.recipe.values import number
 from firsthand.recipe.yaml_lines import Document
 
-VISION_LORA = rule(
-    "LF031",
-    "warning",
-    "LoRA on the vision tower",
-    "Engines that serve adapters ignore the vision part silently; only a merged model contains it.",
-)
-GPU_ONLY = rule(
-    "LF034", "error", "a GPU-only setting in a CPU run", "The run stops, or a kernel is missing at the first step."
-)
-CONTRADICTION = rule("LF036", "error", "settings that exclude each other", "LLaMA-Factory stops on the combination.")
-NOTHING_TO_DO = rule(
-    "LF037",
-    "error",
-    "nothing to do",
-    "Without do_train, do_eval or do_predict the run loads the model and ends, without an error.",
-)
+VISION_LORA = RULES["LF031"]
+GPU_ONLY = RULES["LF034"]
+CONTRADICTION = RULES["LF036"]
+NOTHING_TO_DO = RULES["LF037"]
 
 Settings = dict[str, Any]
 # (when, key, what is wrong, what to do): combinations that LLaMA-Factory itself refuses, each after it has started

@@ -15,58 +15,23 @@ from firsthand.data.read.media_headers import MISSING, OUTSIDE
 from firsthand.data.read.sample import FORM, Sample
 from firsthand.doctor.rows import Code, Row, first_rows, look
 from firsthand.errors import UserError
-from firsthand.findings import Finding, Rule, rule
+from firsthand.findings import RULES, Finding, Rule
 from firsthand.recipe import llamafactory_facts, model_names, named_files
 from firsthand.recipe.dataset_registry import TAGS, Dataset, datasets
 from firsthand.recipe.limits import of_llamafactory
 from firsthand.recipe.yaml_lines import Document
 
-WRONG_TAGS = rule(
-    "LF023",
-    "error",
-    "the tags do not fit the rows",
-    "Without `tags`, LLaMA-Factory looks for from/value/human/gpt: KeyError, or every row is skipped.",
-)
-NO_COLUMN = rule("LF024", "error", "a column that the rows do not have", "KeyError while the data set is converted.")
-UNMAPPED = rule(
-    "LF025", "warning", "a column that is not mapped", "Its content (a system prompt, images) never reaches the model."
-)
-NO_MEDIA = rule(
-    "LF026", "error", "media files are missing", "One warning for the whole run, then an error in the middle of it."
-)
-MISCOUNTED = rule(
-    "LF027", "error", "placeholders and media differ in number", "LLaMA-Factory stops at the first such row."
-)
-UNSEEN = rule(
-    "LF028", "info", "rows were not looked at", "The checks of rows, media and length did not run on this data set."
-)
-SKIPPED = rule(
-    "LF029",
-    "error",
-    "rows that would be skipped",
-    "Turns must alternate from the user's to the model's; others are dropped.",
-)
-TOO_SHORT = rule(
-    "LF030",
-    "error",
-    "cutoff_len is too small for the media",
-    "Image tokens are cut off, and the model stops on `image features and image tokens do not match`.",
-)
-FRAME_RATE = rule(
-    "LF032",
-    "warning",
-    "frame lists without video_fps",
-    "Qwen3-VL writes frame i as second i / video_fps into the prompt; the default of 2.0 is a guess about your frames.",
-)
-MASKED = rule(
-    "LF033",
-    "warning",
-    "mask_history on trajectories",
-    "Only the last turn of each row is learnt: none of the tool calls before it.",
-)
-FAULTY = rule(
-    "LF038", "error", "rows with another fault", "`firsthand data check` names all of them, over the whole file."
-)
+WRONG_TAGS = RULES["LF023"]
+NO_COLUMN = RULES["LF024"]
+UNMAPPED = RULES["LF025"]
+NO_MEDIA = RULES["LF026"]
+MISCOUNTED = RULES["LF027"]
+UNSEEN = RULES["LF028"]
+SKIPPED = RULES["LF029"]
+TOO_SHORT = RULES["LF030"]
+FRAME_RATE = RULES["LF032"]
+MASKED = RULES["LF033"]
+FAULTY = RULES["LF038"]
 
 OPENAI_STYLE = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
 

@@ -10,21 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place
 
-PYTHON = rule("EN001", "error", "an unsupported Python", "The pinned wheels exist for other versions of Python only.")
-VERSION = rule(
-    "EN002", "error", "a version outside the supported set", "The set in setup.cfg is the one the tests run with."
-)
-ABSENT = rule(
-    "EN003", "error", "a package of the installed extra is missing", "An import will fail in the middle of a run."
-)
-BASE_ONLY = rule(
-    "EN004",
-    "info",
-    "the frameworks are not installed",
-    "The base install checks, scores and reports; it does not train.",
-)
+PYTHON = RULES["EN001"]
+VERSION = RULES["EN002"]
+ABSENT = RULES["EN003"]
+BASE_ONLY = RULES["EN004"]
 
 LINE = re.compile(
     r'^(?P<name>[\w.-]+)(?:\[(?P<extras>[\w,-]+)\])?\s*(?P<specs>[<>=!~][^;]*)?(?:;\s*extra == "(?P<of>[\w-]+)")?$'

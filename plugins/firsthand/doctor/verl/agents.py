@@ -14,51 +14,20 @@ from firsthand.doctor.verl.agent_loops import TARGET, reads_trace
 from firsthand.doctor.verl.files import NO_LOOP, agent_entries, builtin_loops
 from firsthand.doctor.verl.rows import data_files
 from firsthand.errors import UserError
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import model_names, named_files, yaml_lines
 from firsthand.recipe.hydra_chain import Chain
 from firsthand.recipe.values import did_you_mean, number
 
-NO_ROOM = rule(
-    "VR036",
-    "warning",
-    "turns and observations that do not fit max_response_length",
-    "Trajectories that use all their turns end in the middle and count as wrong.",
-)
-REFUSED_ROWS = rule(
-    "VR037",
-    "error",
-    "rows without identity or query_time",
-    "The loop refuses them: without these a search would see another week, or what came later.",
-)
-DIALECT = rule(
-    "VR038", "error", "rows in another dialect than their agent loop", "The model is told to write what nobody reads."
-)
-NO_TRACE = rule(
-    "VR039",
-    "error",
-    "a reward of traces for rows without tools",
-    "The reward reads the trace that the agent loop hands over, and fails without one.",
-)
-PLAIN_SAMPLER = rule(
-    "VR040",
-    "warning",
-    "failed tools count as wrong answers",
-    "Only GroupReplayBuffer gives a rollout whose tools failed the mean reward of its group.",
-)
-SAMPLER_OPTION = rule("VR041", "error", "an option that the sampler does not take", "The trainer stops at its start.")
-SAME_INDEX = rule(
-    "VR042",
-    "warning",
-    "rows that share an index",
-    "Traces name a question by it, and trainers that group by it mix different questions.",
-)
-TEST_CHOOSES = rule(
-    "VR043", "warning", "validation on the test split", "The benchmark would choose the checkpoint that it then scores."
-)
-NOT_HANDED_ON = rule(
-    "VR044", "error", "filter_groups beside a custom sampler", "Nothing is filtered: veRL's own sampler alone reads it."
-)
+NO_ROOM = RULES["VR036"]
+REFUSED_ROWS = RULES["VR037"]
+DIALECT = RULES["VR038"]
+NO_TRACE = RULES["VR039"]
+PLAIN_SAMPLER = RULES["VR040"]
+SAMPLER_OPTION = RULES["VR041"]
+SAME_INDEX = RULES["VR042"]
+TEST_CHOOSES = RULES["VR043"]
+NOT_HANDED_ON = RULES["VR044"]
 
 WRAPPING = 32  # tokens around an observation
 SAMPLER = "trainer.v1.sampler"

@@ -9,39 +9,20 @@ from firsthand.data.read.prompts import read_verl
 from firsthand.doctor.rows import Code, Row, count_rows, first_rows, look
 from firsthand.doctor.verl.settings import uses_tools
 from firsthand.errors import UserError
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import model_names, named_files
 from firsthand.recipe.hydra_chain import Chain
 from firsthand.recipe.limits import of_verl
 from firsthand.recipe.values import number
 
-BAD_ROWS = rule(
-    "VR028", "error", "rows that veRL cannot use", "A missing column or an unmatched <image> stops the run at that row."
-)
-TOO_LONG = rule(
-    "VR029",
-    "error",
-    "prompts longer than max_prompt_length",
-    "The media alone need more tokens; truncating them breaks the model.",
-)
-TOOLS_UNUSED = rule(
-    "VR032",
-    "error",
-    "tools that are never called",
-    "Rows go to single_turn_agent unless they, or the recipe, name another loop.",
-)
-UNSEEN = rule(
-    "VR033", "info", "rows were not looked at", "The checks of columns, media and length did not run on this file."
-)
+BAD_ROWS = RULES["VR028"]
+TOO_LONG = RULES["VR029"]
+TOOLS_UNUSED = RULES["VR032"]
+UNSEEN = RULES["VR033"]
 
-NO_MEDIA = rule("VR034", "error", "media of the rows are missing", "veRL opens them in the middle of a rollout.")
+NO_MEDIA = RULES["VR034"]
 
-FEWER_STEPS = rule(
-    "VR045",
-    "error",
-    "more training steps than the rows give",
-    "The run ends with its epochs: it looks well, and the checkpoint of its last step was never written.",
-)
+FEWER_STEPS = RULES["VR045"]
 
 AGENT = "actor_rollout_ref.rollout.agent.default_agent_loop"
 COLUMNS = {"prompt": "prompt", "image": "images", "video": "videos"}  # their keys in `data`, and their names without

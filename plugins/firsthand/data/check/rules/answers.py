@@ -6,23 +6,11 @@ from collections.abc import Iterator
 
 from firsthand.answers import extract_choice
 from firsthand.data.read.sample import Sample
-from firsthand.findings import InRow, row_rule
+from firsthand.findings import ROW_RULES, InRow
 
-LETTER = row_rule(
-    "answer-letter",
-    "error",
-    "an answer that is not among the options",
-    "correct the answer, or the letters of the options",
-)
-NONE = row_rule(
-    "answer-none",
-    "warning",
-    "options, but an answer that names no letter",
-    "end it with the letter alone, or with <answer>letter</answer>",
-)
-OPTIONS = row_rule(
-    "options", "warning", "options that repeat or skip", "give every option its own text, and letters without gaps"
-)
+LETTER = ROW_RULES["answer-letter"]
+NONE = ROW_RULES["answer-none"]
+OPTIONS = ROW_RULES["options"]
 OPTION = re.compile(r"^[ \t]*\(?([A-Z])[.:)：．][ \t]*(.*?)[ \t]*$", re.MULTILINE)
 BARE = re.compile(r"\s*\(?([A-Za-z])[.:)]?\s*")
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
