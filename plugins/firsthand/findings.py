@@ -5,10 +5,14 @@ writes a fix for each finding; `data check` counts rows, and a rule of it carrie
 rows need the same correction.
 """
 
-from collections.abc import Callable
+import io
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
+
+from rich.markup import escape
 
 Level = Literal["error", "warning", "info"]
 MAX_TEXT = 600
@@ -76,7 +80,21 @@ def counted(count: Callable[[Level], int]) -> dict[str, int]:
     return {level: count(level) for level in LEVELS}
 
 
-def verdict(ok: bool, counts: dict[str, int]) -> str:
-    """The last line of a report, with the markup of Rich."""
-    shown = ", ".join(f"{level} {count:,}" for level, count in counts.items())
-    return f"{'[bold green]ok[/]' if ok else '[bold red]something is wrong[/]'}: {shown}"
+class Printer:
+    """A report as text, whatever characters the terminal knows. What is said may hold the markup of Rich."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        self.say = Console(highlight=False, soft_wrap=True).print
+
+    def finding(self, level: Level, text: str, fix: str, details: Sequence[str] = ()) -> None:
+        self.say(f"  [{COLOURS[level]}]{level:<7}[/] {text}")
+        for line in (*details, f"[dim]fix:[/] {escape(fix)}"):
+            self.say(f"          {line}")
+
+    def verdict(self, ok: bool, counts: dict[str, int]) -> None:
+        shown = ", ".join(f"{level} {count:,}" for level, count in counts.items())
+        self.say(f"{'[bold green]ok[/]' if ok else '[bold red]something is wrong[/]'}: {shown}")
