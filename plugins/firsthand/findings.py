@@ -1,4 +1,4 @@
-"""What a check says: rules are described in one table, rules.md, and findings are made only from them.
+"""What a check reports: rules are described in one place, rules.md, and findings are made only from them.
 
 Tables, JSON and pages can therefore never disagree about what an id means. The doctor checks a place in a recipe and
 writes a fix for each finding; `data check` counts rows, and a rule of it carries the fix, because the same thousand
@@ -23,7 +23,7 @@ COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 @dataclass(frozen=True)
 class Place:
-    """Where a finding stands; the machine itself has no file."""
+    """Where a finding is; one about the machine has no file."""
 
     file: str | None = None
     line: int | None = None
@@ -81,7 +81,7 @@ def counted(count: Callable[[Level], int]) -> dict[str, int]:
 
 
 class Printer:
-    """A report as text, whatever characters the terminal knows. What is said may hold the markup of Rich."""
+    """Prints a report on any terminal, even one that knows few characters; texts may hold Rich markup."""
 
     def __init__(self) -> None:
         from rich.console import Console

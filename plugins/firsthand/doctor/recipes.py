@@ -1,6 +1,6 @@
 """Which kind of file a recipe is, and the checks of that kind.
 
-A check that fails is itself reported: a doctor that dies on one recipe says nothing about the other nine.
+A check that crashes is itself reported: otherwise one recipe would hide what is wrong with the others.
 """
 
 from collections.abc import Callable, Container, Iterator
@@ -33,7 +33,7 @@ class Checked:
 
 
 def expand(names: list[str]) -> list[tuple[Path, bool]]:
-    """Files to check, and whether each was named itself; a folder stands for every *.yaml in it."""
+    """Files to check, and whether each was named itself; a folder means every *.yaml in it."""
     found: list[tuple[Path, bool]] = []
     for name in names:
         path = Path(name)

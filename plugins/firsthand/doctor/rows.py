@@ -2,18 +2,18 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from firsthand.data.check import row as checking
+from firsthand.data.read.data_file import Source
 from firsthand.data.read.rows import Broken, Rows
 from firsthand.data.read.sample import FORM, Sample, Unreadable
 from firsthand.errors import UserError
-from firsthand.findings import ROW_RULES, Finding, InRow, Place, Rule
+from firsthand.findings import Finding, InRow, Place, Rule
 from firsthand.media.budget import image_tokens, video_tokens, within
-from firsthand.media.limits import Limits
 
 MAX_ROWS = 100
 Row = dict[str, Any]
@@ -32,55 +32,51 @@ class Code:
 class Problem:
     row: int  # the first
     message: str
-    rows: int = 1
+    rows: int = 0
 
 
 @dataclass
 class Looked:
     """What the first rows show."""
 
+    source: Source
     samples: list[Sample] = field(default_factory=list)
-    problems: dict[str, Problem] = field(default_factory=dict)  # by the id of the rule
-    tokens: int = 0  # of the media of the row in which they need the most
+    problems: dict[Rule, Problem] = field(default_factory=dict)
+    tokens: int = 0  # the most that the media of one row need
     longest: int = 0  # that row
 
     def add(self, number: int, found: Iterable[InRow]) -> None:
-        for name, message in {rule.id: message for rule, message in found if rule.level == "error"}.items():
-            if problem := self.problems.get(name):
-                problem.rows += 1
-            else:
-                self.problems[name] = Problem(number, message)
+        for rule, message in dict(found).items():
+            if rule.level == "error":
+                self.problems.setdefault(rule, Problem(number, message)).rows += 1
 
-    def findings(self, file: Path, codes: Mapping[Rule, Code], other: Code) -> Iterator[Finding]:
-        known = {rule.id: code for rule, code in codes.items()}
-        for name, problem in self.problems.items():
-            code = known.get(name, other)
+    def findings(self, codes: Mapping[Rule, Code], other: Code) -> Iterator[Finding]:
+        for rule, problem in self.problems.items():
+            code = codes.get(rule, other)
             more = f" ({problem.rows} such rows)" if problem.rows > 1 else ""
-            message = f"{file}: row {problem.row}: {problem.message}{more}"
-            yield code.rule.at(code.place, message, code.fix or ROW_RULES[name].fix)
+            message = f"{self.source.file}: row {problem.row}: {problem.message}{more}"
+            yield code.rule.at(code.place, message, code.fix or rule.fix)
 
-    def too_long(self, rule: Rule, place: Place, file: Path, limits: Limits) -> Iterator[Finding]:
-        if limits.tokens is None or self.tokens < limits.tokens:
-            return
-        key = limits.key.rpartition(".")[2]
-        message = f"{file}: the media of row {self.longest} alone need {self.tokens} tokens, {key} is {limits.tokens}"
-        room = 2 ** math.ceil(math.log2(self.tokens + 512))
-        yield rule.at(place, message, f"write `{key}: {room}` or more, or lower the pixel limits")
+    def too_long(self, rule: Rule, place: Place) -> Iterator[Finding]:
+        limit, key = self.source.limits.tokens, self.source.limits.key.rpartition(".")[2]
+        if limit is not None and self.tokens >= limit:
+            where = f"{self.source.file}: the media of row {self.longest}"
+            room = 2 ** math.ceil(math.log2(self.tokens + 512))
+            fix = f"write `{key}: {room}` or more, or lower the pixel limits"
+            yield rule.at(place, f"{where} alone need {self.tokens} tokens, {key} is {limit}", fix)
 
 
-def look(
-    rows: list[Row], read: Callable[[Row], Sample], root: Path, limits: Limits, side: int = 0, stamps: bool = False
-) -> Looked:
+def look(source: Source, rows: list[Row], side: int, stamps: bool = False) -> Looked:
     """`side` is that of the square of pixels that becomes one token; without it no tokens are counted."""
-    seen = Looked()
+    seen, limits = Looked(source), source.limits
     for number, row in enumerate(rows, 1):
         try:
-            sample = read(row)
+            sample = source.read(row)
         except Unreadable as error:
             seen.add(number, [(FORM, str(error))])
             continue
         seen.samples.append(sample)
-        media = checking.look_at(sample, root)
+        media = checking.look_at(sample, source.root)
         if checking.is_broken(found := checking.check(sample, media)):
             seen.add(number, found)
             continue
@@ -123,7 +119,7 @@ def column(path: Path, *names: str) -> list[Any]:
 
 
 def count_rows(path: Path) -> int | None:
-    """None where only reading the whole file would tell."""
+    """None if the whole file would have to be read."""
     if path.suffix != ".parquet":
         return None
     import pyarrow
@@ -132,4 +128,4 @@ def count_rows(path: Path) -> int | None:
     try:
         return parquet.ParquetFile(path).metadata.num_rows
     except (OSError, pyarrow.ArrowException):
-        return None  # said where its rows are read
+        return None  # reported where its rows are read

@@ -15,7 +15,7 @@ from PIL import Image
 
 from firsthand.media.budget import shrunk
 
-_QUALITY = {"qmin": "2", "qmax": "2"}  # ffmpeg's -q:v 2: no loss that is seen
+_QUALITY = {"qmin": "2", "qmax": "2"}  # ffmpeg's -q:v 2: no visible loss
 
 
 def rgb(frame: av.VideoFrame) -> np.ndarray:
@@ -24,12 +24,12 @@ def rgb(frame: av.VideoFrame) -> np.ndarray:
 
 
 class JpegEncoder:
-    """One for a run of frames; a frame of another size than the one before starts libav's encoder anew."""
+    """For a run of frames; a frame of a new size starts a new encoder of libav."""
 
     def __init__(self, max_pixels: int | None = None):
         self._max_pixels = max_pixels
         self._codec: av.VideoCodecContext | None = None
-        self._count = 0  # libav wants rising times, of single pictures too
+        self._count = 0  # libav wants rising times, even for single pictures
 
     def encode(self, frame: av.VideoFrame) -> bytes:
         if frame.rotation:

@@ -42,8 +42,13 @@ class Chain:
             value = value.get(part) if isinstance(value, dict) else None
         return value
 
+    def paths(self, path: str) -> list[str]:
+        """The paths of a key that takes one or a list of them."""
+        value = self.get(path)
+        return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+
     def sets(self, path: str) -> bool:
-        """Whether the recipe itself, not veRL's defaults, says something here."""
+        """Whether the recipe itself, not veRL's defaults, sets this."""
         key = tuple(path.split("."))
         return any(_inside(key, package) in document.lines for document, package in self.files)
 

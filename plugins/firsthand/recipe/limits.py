@@ -1,5 +1,6 @@
 """What a recipe says about the rows it will read: budgets, the longest row, the media root and the model."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,14 +33,10 @@ def read(path: Path) -> Recipe:
 
 
 def of_llamafactory(document: Document) -> Recipe:
-    values = document.data
-
-    def at(key: str, default: Number, zero: bool = False) -> Number:
-        return _number(document.path, key, values.get(key), default, zero)
-
+    values, at = document.data, _Numbers(document.path, document.data.get)
     limits = Limits(
-        image=(at("image_min_pixels", IMAGE[0], zero=True), at("image_max_pixels", IMAGE[1])),
-        video=(at("video_min_pixels", VIDEO[0], zero=True), at("video_max_pixels", VIDEO[1])),
+        image=at.budget("image_{}_pixels", IMAGE),
+        video=at.budget("video_{}_pixels", VIDEO),
         video_fps=at("video_fps", FPS),
         video_maxlen=at("video_maxlen", MAX_FRAMES),
         tokens=at("cutoff_len", CUTOFF),
@@ -53,18 +50,12 @@ def of_llamafactory(document: Document) -> Recipe:
 
 
 def of_verl(chain: hydra_chain.Chain) -> Recipe:
-    def at(key: str, default: Number, zero: bool = False) -> Number:
-        return _number(chain.recipe.path, key, chain.get(key), default, zero)
-
-    def budget(kind: str, default: tuple[int, int]) -> tuple[int, int]:
-        key = f"data.media.{kind}"
-        return at(f"{key}.min_pixels", default[0], zero=True), at(f"{key}.max_pixels", default[1])
-
     root, model = chain.get("data.media.root"), chain.get("actor_rollout_ref.model.path")
+    at = _Numbers(chain.recipe.path, chain.get)
     image, video = (IMAGE, VIDEO) if chain.get("data.media") else _of_its_own(model)
     limits = Limits(
-        image=budget("image", image),
-        video=budget("video", video),
+        image=at.budget("data.media.image.{}_pixels", image),
+        video=at.budget("data.media.video.{}_pixels", video),
         video_fps=at("data.media.video.fps", FPS),
         video_maxlen=at("data.media.video.max_frames", MAX_FRAMES),
         tokens=at("data.max_prompt_length", PROMPT),
@@ -80,10 +71,22 @@ def _of_its_own(model: Any) -> tuple[tuple[int, int], tuple[int, int]]:
     return (4 * token, 16384 * token), (128 * token, 768 * token)
 
 
-def _number(path: Path, key: str, value: Any, default: Number, zero: bool) -> Number:
-    if value is None:
-        return default
-    kind, found = type(default), number(value)
-    if found is None or kind(found) != found or found < 0 or not (found or zero):
-        raise UserError(f"{path}: {key}: {value!r} is not a positive {'integer' if kind is int else 'number'}")
-    return kind(found)
+@dataclass(frozen=True)
+class _Numbers:
+    """The numbers of a recipe; another kind of value is an error that names its key."""
+
+    path: Path
+    get: Callable[[str], Any]
+
+    def __call__(self, key: str, default: Number, zero: bool = False) -> Number:
+        value, kind = self.get(key), type(default)
+        if value is None:
+            return default
+        found = number(value)
+        if found is None or kind(found) != found or found < 0 or not (found or zero):
+            noun = "integer" if kind is int else "number"
+            raise UserError(f"{self.path}: {key}: {value!r} is not a positive {noun}")
+        return kind(found)
+
+    def budget(self, key: str, default: tuple[int, int]) -> tuple[int, int]:
+        return self(key.format("min"), default[0], zero=True), self(key.format("max"), default[1])

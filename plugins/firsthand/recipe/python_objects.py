@@ -15,7 +15,7 @@ REWARD_ARGUMENTS = ("data_source", "solution_str", "ground_truth", "extra_info")
 
 
 def source_of(path: str) -> Path | None:
-    """The file behind `some/file.py`, `file://some/file.py` or `pkg://some.module`; None when there is none."""
+    """The file behind `some/file.py`, `file://some/file.py` or `pkg://some.module`; None if there is no such file."""
     if path.startswith("pkg://"):
         return module_file(path.removeprefix("pkg://").replace("/", "."))
     file = named_files.find(path.removeprefix("file://"))

@@ -47,7 +47,7 @@ Loader.add_implicit_resolver(
 
 @dataclass
 class Document:
-    """A parsed file: plain data, and the line on which each key path stands."""
+    """A parsed file: plain data, and the line of each key path."""
 
     path: Path
     text: str = ""
@@ -63,7 +63,7 @@ class Document:
         return next(n for n in range(len(key), -1, -1) if n == 0 or key[:n] in self.lines)
 
     def place(self, *key: str | int) -> Place:
-        """The line of the key or of its nearest ancestor; line 1 when nothing of it stands here."""
+        """The line of the key or of its nearest ancestor; line 1 when the file has none of them."""
         return Place(str(self.path), self.lines.get(key[: self.depth(key)], 1), ".".join(map(str, key)) or None)
 
 
@@ -195,7 +195,7 @@ class _Walk:
                 continue
             path = (*key, name.value)
             if name.value in first:
-                message = f"`{name.value}` already stands on line {first[name.value]}"
+                message = f"`{name.value}` is already on line {first[name.value]}"
                 self.findings.append(DUPLICATE.at(self.place(name, path), message, "keep one of them"))
             line = name.start_mark.line + 1
             first.setdefault(name.value, line)

@@ -98,7 +98,7 @@ def _video(path: str) -> str:
             stream.thread_type = "AUTO"
             for _ in container.decode(stream):
                 count += 1
-            said = stream.frames
+            declared = stream.frames
     except (av.FFmpegError, OSError, ValueError) as error:
         return f"{error} after {count} frames"
-    return f"{count} frames decode, the header says {said}" if said and count < said else ""
+    return f"{count} frames decode, the header says {declared}" if declared and count < declared else ""

@@ -1,4 +1,4 @@
-"""How much RAM the preprocessing of LLaMA-Factory takes at its peak; docs/data_checks.md says how it was measured.
+"""How much RAM the preprocessing of LLaMA-Factory takes at its peak; see docs/data_checks.md for how it was measured.
 
 A worker keeps the rows of one batch as Python lists (ids, labels, mask) until the batch is written to disk, and the
 media of one row at a time: decoded pixels, and what the processor makes of them.

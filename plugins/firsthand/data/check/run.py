@@ -30,7 +30,7 @@ Numbered = tuple[int, Any]
 
 
 class Seen(NamedTuple):
-    """What the parent must know of a row beside its problems."""
+    """What the parent process needs to know about a row, apart from its problems."""
 
     number: int
     id: str | None
@@ -67,12 +67,12 @@ class Tally:
 @dataclass
 class Report:
     source: Source
-    shown: int  # rows of a kind that are kept
+    shown: int  # how many rows of each kind are kept
     rows: int = 0
     kinds: dict[str, Tally] = field(default_factory=dict)
     lengths: dict[int, int] = field(default_factory=dict)  # tokens -> rows
     most: int = 0  # tokens
-    longest: int = 0  # the first row with so many
+    longest: int = 0  # the first row of that length
     pixels: int = 0  # most of one row
     memory: Memory | None = None
 
@@ -177,13 +177,13 @@ def _part(chunk: list[Numbered]) -> Part:
 
 
 def _why_not(columns: Row, sample: Sample) -> str | None:
-    """Why nobody may learn from the row."""
+    """Why the row must not be trained on."""
     key = asked_key(sample) if _job.guard.questions else None
     return _job.guard.why(columns, key, sorted(frames_of(sample)), _job.source.root)
 
 
 def _check(sample: Sample, number: int, part: Part) -> tuple[Prompt | None, int]:
-    """Its prompt, unless there is none or it cannot be counted, and the pixels of its media."""
+    """Its prompt, if that can be counted, and the pixels of its media."""
     seen = row.look_at(sample, _job.source.root)
     found, prompt = row.check(sample, seen), None
     if _job.decode:

@@ -38,7 +38,7 @@ class Frames(NamedTuple):
 
 class Prompt(NamedTuple):
     text: str  # with one token for each medium, or for each pair of frames
-    hidden: int  # tokens of media that are not in `text`
+    hidden: int  # media tokens that `text` leaves out
 
 
 class Counter:
@@ -136,8 +136,8 @@ def sampled(video: Video, looks: Sequence[Look], limits: Limits) -> Frames:
 def conversation(turns: Sequence[Turn]) -> list[dict[str, Any]]:
     """Turns as a chat template takes them."""
     messages = []
-    for role, said in turns:
-        text = called(said) if role == "call" else said
+    for role, written in turns:
+        text = called(written) if role == "call" else written
         parts = [
             {"type": piece[1:-1]} if PLACEHOLDER.fullmatch(piece) else {"type": "text", "text": piece}
             for piece in PLACEHOLDER.split(text)

@@ -1,4 +1,4 @@
-"""LLaMA-Factory: the model, its template, the files beside it, and what an export merges."""
+"""LLaMA-Factory: the model, its template, the files that go with it, and what an export merges."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -54,7 +54,9 @@ def _fit(
         and (model_names.is_instruct(model) or (default and not default.reasoning))
         and nothink in known
     ):
-        message = f"`{template.name}` is for thinking models, `{model}` is none: it would learn empty think blocks"
+        message = (
+            f"`{template.name}` is for thinking models, and `{model}` is not one: it would learn empty think blocks"
+        )
         yield WRONG_TEMPLATE.at(place, message, f"write `template: {nothink}`")
     elif default and default.reasoning and not template.reasoning:
         message = f"`{model}` thinks before it answers; `{template.name}` trains that away"

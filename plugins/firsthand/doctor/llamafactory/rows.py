@@ -5,12 +5,11 @@ Rows that do not fit are skipped with a warning among thousands of lines, or sto
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from firsthand.data.check.rules.placeholders import COUNT, SYSTEM
 from firsthand.data.check.rules.turns import MODEL, ORDER
-from firsthand.data.read import llamafactory
+from firsthand.data.read.data_file import Source
 from firsthand.data.read.media_headers import MISSING, OUTSIDE
 from firsthand.data.read.sample import FORM, Sample
 from firsthand.doctor.rows import Code, Row, first_rows, look
@@ -61,10 +60,10 @@ def _rows(document: Document, dataset: Dataset, file: Path) -> Iterator[Finding]
     template = llamafactory_facts.templates().get(str(document.data.get("template")))
     plugin, family = template.plugin if template else "", model_names.family(document.data.get("model_name_or_path"))
     side = {"qwen3_vl": 32, "qwen2_vl": 28}.get(plugin, family[1] * 2 if family else 0)
-    read = partial(llamafactory.read, dataset=dataset)
-    seen = look(rows, read, recipe.root or Path(), recipe.limits, side, stamps=plugin == "qwen3_vl")
-    yield from seen.findings(file, _codes(document, dataset), Code(FAULTY, dataset.place("file_name")))
-    yield from seen.too_long(TOO_SHORT, document.place("cutoff_len"), file, recipe.limits)
+    source = Source(file, "llamafactory", recipe.root or Path(), recipe.limits, dataset)
+    seen = look(source, rows, side, stamps=plugin == "qwen3_vl")
+    yield from seen.findings(_codes(document, dataset), Code(FAULTY, dataset.place("file_name")))
+    yield from seen.too_long(TOO_SHORT, document.place("cutoff_len"))
     yield from _of_the_recipe(document, dataset, seen.samples)
 
 

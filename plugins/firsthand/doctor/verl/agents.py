@@ -1,6 +1,6 @@
 """veRL: agents with tools (`firsthand.training.agent_loop.ToolLoop`): their loops, their rows and the room they need.
 
-The loop is made anew for every trajectory. A mistake here does not stop a run: veRL logs a traceback for each rollout
+A new loop is made for every trajectory. A mistake here does not stop a run: veRL logs a traceback for each rollout
 and goes on with the rest of the batch, or ends each of them in the middle.
 """
 
@@ -31,7 +31,7 @@ NOT_HANDED_ON = RULES["VR044"]
 
 WRAPPING = 32  # tokens around an observation
 SAMPLER = "trainer.v1.sampler"
-SAMPLER_OPTIONS = {  # of GroupReplayBuffer and of veRL's own, which it extends
+SAMPLER_OPTIONS = {  # what GroupReplayBuffer takes, and the sampler of veRL that it extends
     "poll_interval", "traces", "group_reward", "filter_groups_metric", "train_batch_size", "gen_batch_size",
     "max_inflight_gen_batches", "sync_refill_failed_groups",
 }  # fmt: skip
@@ -83,9 +83,9 @@ def _rows(place: Place, path: str, rows: list[tuple[str, Row]], loops: Loops) ->
             message = f"{path}: row {number_} has no extra_info.{' and no extra_info.'.join(lacking)}"
             yield REFUSED_ROWS.at(place, message, "add it; query_time may be `end`: the whole video may be seen")
             return
-        told = _system(row)
+        system = _system(row)
         dialect: Any = loop.get("dialect")
-        if told and dialect in get_args(Dialect) and ("<tool>" in told) != (dialect == "ego_r1"):
+        if system and dialect in get_args(Dialect) and ("<tool>" in system) != (dialect == "ego_r1"):
             style = style_of(dialect)
             message = f"{path}: row {number_} is not written for `{name}`, whose dialect is {dialect}"
             yield DIALECT.at(place, message, f"build the rows with the style {style}, or name another loop")
@@ -149,7 +149,7 @@ def _sampler(chain: Chain) -> Iterator[Finding]:
         fix = (
             f"write `filter_groups_metric`, `train_batch_size` and `gen_batch_size: 1` under `{SAMPLER}.sampler_kwargs`"
         )
-        yield NOT_HANDED_ON.at(place, "veRL does not tell a custom sampler of `filter_groups`", fix)
+        yield NOT_HANDED_ON.at(place, "veRL does not pass `filter_groups` on to a custom sampler", fix)
     options = chain.get(f"{SAMPLER}.sampler_kwargs")
     for option in options if isinstance(options, dict) else ():
         if option not in SAMPLER_OPTIONS:

@@ -34,8 +34,7 @@ FILES = ("data.train_files", "data.val_files", f"{TURNS}.function_tool_path", "t
 def check(chain: Chain) -> Iterator[Finding]:
     recipe = chain.recipe.path
     for key in FILES:
-        value = chain.get(key)
-        for path in value if isinstance(value, list) else [value]:
+        for path in chain.paths(key):
             yield from named_files.missing(chain.place(key), path, recipe)
     for key in ("actor_rollout_ref.model.path", "actor_rollout_ref.model.lora_adapter_path"):
         model = chain.get(key)

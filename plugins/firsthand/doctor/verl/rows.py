@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from firsthand.data.read.data_file import Source
 from firsthand.data.read.media_headers import MISSING, OUTSIDE
-from firsthand.data.read.prompts import read_verl
 from firsthand.doctor.rows import Code, Row, count_rows, first_rows, look
 from firsthand.doctor.verl.settings import uses_tools
 from firsthand.errors import UserError
@@ -44,22 +44,16 @@ def check(chain: Chain) -> Iterator[Finding]:
         yield TOOLS_UNUSED.at(chain.place(AGENT), message, fix)
 
 
-def data_files(chain: Chain) -> Iterator[tuple[str, Path]]:
+def data_files(chain: Chain) -> list[tuple[str, Path]]:
     """The files that are there, with the key that names each."""
-    for key in ("data.train_files", "data.val_files"):
-        value = chain.get(key)
-        for path in value if isinstance(value, list) else [value]:
-            file = named_files.find(path) if isinstance(path, str) else None
-            if file is not None:
-                yield key, file
+    keys = ("data.train_files", "data.val_files")
+    return [(key, file) for key in keys for path in chain.paths(key) if (file := named_files.find(path))]
 
 
 def _steps(chain: Chain) -> Iterator[Finding]:
-    named, batch = chain.get("data.train_files"), number(chain.get("data.train_batch_size"))
+    batch = number(chain.get("data.train_batch_size"))
     wanted, epochs = number(chain.get("trainer.total_training_steps")), number(chain.get("trainer.total_epochs"))
-    files = [
-        named_files.find(path) for path in (named if isinstance(named, list) else [named]) if isinstance(path, str)
-    ]
+    files = map(named_files.find, chain.paths("data.train_files"))
     counts = [count_rows(file) if file else None for file in files]
     if not counts or None in counts or not batch or not epochs or not wanted:
         return
@@ -75,11 +69,11 @@ def _rows(chain: Chain, place: Place, file: Path, rows: list[Row]) -> Iterator[F
     renamed = {str(chain.get(f"data.{key}_key") or name): name for key, name in COLUMNS.items()}
     rows = [{renamed.get(column, column): value for column, value in row.items()} for row in rows]
     side = family[1] * 2 if family and not any(map(_says_its_size, rows)) else 0
-    seen = look(rows, read_verl, recipe.root or Path(), recipe.limits, side)
+    seen = look(Source(file, "verl", recipe.root or Path(), recipe.limits), rows, side)
     lost = Code(NO_MEDIA, place, "set `data.media.root` to the folder that the rows' paths start from")
     outside = lost if chain.get("data.media") else replace(lost, rule=replace(NO_MEDIA, level="warning"))
-    yield from seen.findings(file, {MISSING: lost, OUTSIDE: outside}, Code(BAD_ROWS, place))
-    yield from seen.too_long(TOO_LONG, chain.place("data.max_prompt_length"), file, recipe.limits)
+    yield from seen.findings({MISSING: lost, OUTSIDE: outside}, Code(BAD_ROWS, place))
+    yield from seen.too_long(TOO_LONG, chain.place("data.max_prompt_length"))
 
 
 def _says_its_size(row: Row) -> bool:

@@ -78,7 +78,7 @@ def _algorithm(chain: Chain) -> Iterator[Finding]:
     if not chain.sets(path):
         yield ESTIMATOR.at(place, "no `adv_estimator`: the default gae trains a critic", fix, level="warning")
     elif estimator == "gdpo" and chain.get("trainer.use_v1") is not False:
-        yield ESTIMATOR.at(place, "gdpo needs columns that the V1 trainer does not hand over", fix)
+        yield ESTIMATOR.at(place, "gdpo needs columns that the V1 trainer does not pass on", fix)
     if estimator in GROUP_ESTIMATORS and (number(chain.get(f"{ROLLOUT}.n")) or 1) < 2:
         yield GROUP_OF_ONE.at(chain.place(f"{ROLLOUT}.n"), f"{estimator} with `{ROLLOUT}.n: 1`", "write `n: 8`")
     if chain.get(f"{ACTOR}.use_kl_loss") is True and chain.get("algorithm.use_kl_in_reward") is True:

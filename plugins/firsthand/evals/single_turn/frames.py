@@ -3,8 +3,8 @@
 The budget of pixels is that of training (`image_max_pixels`, `image_min_pixels`) and its rule of sizes is the same, so
 that a model meets in the test what it has learnt from. A frame within the budget is sent as the file is on disk.
 
-What a frame costs follows from its size: one token for every `factor` x `factor` pixels, where the factor is patch x
-merge (Qwen3-VL 32, Qwen2.5-VL 28).
+What a frame costs follows from its size: one token per `factor` x `factor` pixels, where the factor is patch x merge
+(Qwen3-VL 32, Qwen2.5-VL 28).
 """
 
 import math
@@ -27,8 +27,8 @@ Policy = Literal["uniform", "tail", "full"]
 
 @dataclass(frozen=True)
 class Budget:
-    max_tokens: int  # of all frames of a question
-    max_pixels: int  # of a frame
+    max_tokens: int  # for all frames of a question
+    max_pixels: int  # per frame
     min_pixels: int
     factor: int
 

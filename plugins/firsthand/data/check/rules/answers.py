@@ -1,4 +1,4 @@
-"""The right letter against the options: a letter that is not there makes the answer wrong whatever the model says."""
+"""The gold letter against the options: with a letter that is not among them, every answer of a model is wrong."""
 
 import re
 from collections import Counter
@@ -25,12 +25,12 @@ def check(sample: Sample) -> Iterator[InRow]:
     letters = sample.letters or written
     if not letters:
         return
-    said = sample.answer if sample.form != "llamafactory" else _last_words(sample)
-    if said is None:
+    answer = sample.answer if sample.form != "llamafactory" else _last_words(sample)
+    if answer is None:
         return
-    letter = _letter(said)
+    letter = _letter(answer)
     if letter is None:
-        yield NONE, f"the answer is {said[-40:]!r}, the options are {letters}"
+        yield NONE, f"the answer is {answer[-40:]!r}, the options are {letters}"
     elif letter not in letters or (written and letter not in written):
         yield LETTER, f"the answer is {letter}, the options are {written or letters}"
     if written and sample.letters and set(written) != set(sample.letters):
@@ -46,7 +46,7 @@ def _last_words(sample: Sample) -> str | None:
     return sample.turns[-1].text if sample.turns[-1].role == "assistant" else None
 
 
-def _letter(said: str) -> str | None:
-    found = extract_choice(said, ALPHABET)
-    bare = BARE.fullmatch(said)
+def _letter(answer: str) -> str | None:
+    found = extract_choice(answer, ALPHABET)
+    bare = BARE.fullmatch(answer)
     return found or (bare[1].upper() if bare else None)

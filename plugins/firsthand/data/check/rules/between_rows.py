@@ -1,6 +1,6 @@
-"""The rules that compare rows: a column has one type, and no row stands twice. They remember a few bytes of each row.
+"""The rules that compare rows: a column has one type, and no row appears twice. They remember a few bytes per row.
 
-The loader of both frameworks builds a table, and stops where a column changes its type.
+Both frameworks load the file into one table, and stop where a column changes its type.
 """
 
 from collections.abc import Iterator
