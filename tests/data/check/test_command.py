@@ -110,6 +110,13 @@ def decoded(find: Find, media: Path, cache: Path) -> dict[str, list[int]]:
     return {name: [row for row, _ in tally.first] for name, tally in report.kinds.items()}
 
 
+def test_a_file_under_two_names_is_decoded_once(find: Find, media: Path, tmp_path: Path) -> None:
+    rows = [trained(f"<image>{name}", images=[name]) for name in ("photo0.png", "./photo0.png")]
+    store = decode.Decoded(tmp_path / "cache.sqlite")
+    assert run.check(find(rows, root=media), None, decoded=store).ok
+    assert store.database.execute("SELECT count(*) FROM decoded").fetchone() == (1,)
+
+
 def test_decoding_goes_on_where_it_was(find: Find, media: Path, tmp_path: Path, monkeypatch) -> None:
     folder, seen, real = tmp_path / "media", list[str](), decode._image
 

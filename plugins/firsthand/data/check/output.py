@@ -1,6 +1,9 @@
 """The report for a person and for a program: counts by kind, the first rows of each, lengths, memory."""
 
 import json
+from bisect import bisect_left
+from itertools import accumulate
+from operator import mul
 from typing import Any
 
 from rich.markup import escape
@@ -73,12 +76,8 @@ def _ordered(report: Report) -> list[tuple[str, Any]]:
 def _tokens(report: Report) -> dict[str, int] | None:
     if not report.lengths:
         return None
-    lengths, rows = sorted(report.lengths.items()), sum(report.lengths.values())
-    found, below = [], 0
-    wanted = [max(1, round(share * rows)) for share in QUANTILES.values()]
-    for tokens, count in lengths:
-        below += count
-        found += [tokens for rank in wanted if below - count < rank <= below]
-    total = sum(tokens * count for tokens, count in lengths)
-    named = dict(zip(QUANTILES, found, strict=True))
-    return {"rows": rows, "sum": total, **named, "longest": report.longest}
+    lengths, counts = zip(*sorted(report.lengths.items()), strict=True)
+    up_to = list(accumulate(counts))
+    rows = up_to[-1]
+    named = {name: lengths[bisect_left(up_to, max(1, round(share * rows)))] for name, share in QUANTILES.items()}
+    return {"rows": rows, "sum": sum(map(mul, lengths, counts)), **named, "longest": report.longest}

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from firsthand.data.check import row
 from firsthand.data.check.decode import Decoded
@@ -29,15 +29,16 @@ CHUNK = 200
 Numbered = tuple[int, Any]
 
 
-class Seen(NamedTuple):
+@dataclass
+class Seen:
     """What the parent process needs to know about a row, apart from its problems."""
 
     number: int
     id: str | None
     place: int | None  # veRL's index
     digest: bytes
-    tokens: int | None
     pixels: int
+    tokens: int | None = None
 
 
 @dataclass
@@ -123,10 +124,10 @@ def check(
         for problem in sorted(part.problems, key=lambda problem: problem[1]):
             report.add(*problem)
         if decoded:
-            decoded.want(part.media)
+            decoded.want(part.media, source.root)
         tick("rows", rows.done, rows.total)
     if decoded:
-        for problem in decoded.run(source.root, workers, lambda done, total: tick("decoding", done, total)):
+        for problem in decoded.run(workers, lambda done, total: tick("decoding", done, total)):
             report.add(*problem)
     if source.form == "llamafactory" and report.lengths:
         tokens = sum(tokens * count for tokens, count in report.lengths.items())
@@ -149,7 +150,7 @@ _job: _Job  # what the workers inherit
 
 
 def _part(chunk: list[Numbered]) -> Part:
-    part, prompts, places = Part(len(chunk)), [], []
+    part, prompts = Part(len(chunk)), []
     for number, columns in chunk:
         if isinstance(columns, Broken):
             part.add(number, [(FORM, columns.why)])
@@ -159,19 +160,19 @@ def _part(chunk: list[Numbered]) -> Part:
         except Unreadable as error:
             part.add(number, [(FORM, str(error))])
             continue
-        if sample.form != "eval" and (why := _why_not(columns, sample)):
-            part.add(number, [(TEST, why)])
         if sample.form != "eval":
+            if why := _why_not(columns, sample):
+                part.add(number, [(TEST, why)])
             for held in between_rows.types(columns):
                 part.types.setdefault(held, number)
         prompt, pixels = _check(sample, number, part)
-        part.seen.append(Seen(number, sample.id, sample.index, sample.digest, None, pixels))
+        part.seen.append(Seen(number, sample.id, sample.index, sample.digest, pixels))
         if prompt:
-            prompts.append(prompt)
-            places.append(len(part.seen) - 1)
+            prompts.append((part.seen[-1], prompt))
     if _job.counter:
-        for place, tokens in zip(places, _job.counter.lengths(prompts), strict=True):
-            seen = part.seen[place] = part.seen[place]._replace(tokens=tokens)
+        lengths = _job.counter.lengths([prompt for _, prompt in prompts])
+        for (seen, _), tokens in zip(prompts, lengths, strict=True):
+            seen.tokens = tokens
             part.add(seen.number, budget.length(tokens, _job.source.limits, _job.counter.context))
     return part
 
