@@ -71,6 +71,7 @@ def test_a_registered_name(find: Find, tmp_path: Path, entry: dict, says: str) -
         (("check", "nothing"), "neither a file nor an entry"),
         (("check", "gone.json"), "no such file"),
         (("check", "{rows}", "--model", "models/none"), "no processor or tokenizer can be loaded"),
+        (("check", "{rows}", "--model", "runs/none"), "there is no such folder"),
         (("check", "{rows}", "--recipe", "gone.yaml"), "gone.yaml"),
         (("check", "{rows}", "--recipe", "{rows}"), "a recipe of `llamafactory-cli train` or of veRL is needed"),
         (("check", "{odd}"), "neither LLaMA-Factory's"),

@@ -20,6 +20,7 @@ from firsthand.errors import UserError
 from firsthand.media.budget import within
 from firsthand.media.limits import Limits
 from firsthand.media.reading import spread
+from firsthand.recipe import named_files
 
 PLACEHOLDER = re.compile("(<image>|<video>)")
 FILLED = re.compile(r"(?:<\|vision_start\|>)?<\|(image|video)_pad\|>(?:<\|vision_end\|>)?")
@@ -166,7 +167,7 @@ def called(text: str) -> str:
 
 def load(model: str) -> Any:
     path = Path(model)
-    if not path.is_dir() and (path.is_absolute() or (path.parent.name and path.parent.is_dir())):
+    if not path.is_dir() and (named_files.is_local(model) or (path.parent.name and path.parent.is_dir())):
         # A mistyped folder looks like a name of the hub, whose client tries for minutes to reach it.
         raise UserError(f"--model {model}: no processor or tokenizer can be loaded (there is no such folder)")
     from transformers import AutoProcessor
