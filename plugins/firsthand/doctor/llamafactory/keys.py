@@ -1,4 +1,4 @@
-"""LLaMA-Factory: keys it does not know, keys it used to know, and values it does not check itself."""
+"""LLaMA-Factory: unknown keys, keys of older versions, and values that it does not check itself."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""veRL: the rollout, the algorithm and the machine: defaults that nobody wants and values that exclude each other."""
+"""veRL: the rollout, the algorithm and the machine: unhelpful defaults, and values that exclude each other."""
 
 from collections.abc import Iterator
 from typing import Any
