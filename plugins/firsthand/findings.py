@@ -1,23 +1,29 @@
-"""What a check says: rules are declared once, beside the check that uses them, and findings are made only from them.
+"""What a check reports: rules are described in one place, rules.md, and findings are made only from them.
 
-A rule carries its own explanation, so that tables, JSON and the pages in docs/ can never disagree about what an id
-means. The doctor checks a place in a recipe and writes a fix for each finding; `data check` counts rows, and a rule of
-it carries the fix, because the same thousand rows need the same correction.
+Tables, JSON and pages can therefore never disagree about what an id means. The doctor checks a place in a recipe and
+writes a fix for each finding; `data check` counts rows, and a rule of it carries the fix, because the same thousand
+rows need the same correction.
 """
 
-from collections.abc import Callable
+import io
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Literal, cast
+
+from rich.markup import escape
 
 Level = Literal["error", "warning", "info"]
 MAX_TEXT = 600
+PAGE = Path(__file__).with_name("rules.md")
 LEVELS: tuple[Level, ...] = ("error", "warning", "info")
 COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a finding stands; the machine itself has no file."""
+    """Where a finding is; one about the machine has no file."""
 
     file: str | None = None
     line: int | None = None
@@ -54,32 +60,41 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in shown)
 
 
-RULES: dict[str, Rule] = {}  # of recipes and machines
-ROW_RULES: dict[str, Rule] = {}  # of the rows of a data file
+def table(heading: str) -> list[str]:
+    """The lines of one of the tables in rules.md."""
+    section = PAGE.read_text(encoding="utf-8").partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return [line for line in section.splitlines() if line.startswith("|")]
+
+
+def _rules(heading: str, last_column: str) -> dict[str, Rule]:
+    rows = (line.strip("| ").split(" | ") for line in table(heading)[2:])
+    return {id: Rule(id, cast(Level, level), title, **{last_column: more}) for id, level, title, more in rows}
+
+
+RECIPES, ROWS = "Recipes and machines", "Rows of a data file"
+RULES, ROW_RULES = _rules(RECIPES, "why"), _rules(ROWS, "fix")
 InRow = tuple[Rule, str]  # what is wrong in a row
-
-
-def rule(id: str, level: Level, title: str, why: str) -> Rule:
-    """Declare a rule of the doctor; the same id twice is a mistake in this package."""
-    return _declared(RULES, Rule(id, level, title, why=why))
-
-
-def row_rule(id: str, level: Level, title: str, fix: str) -> Rule:
-    return _declared(ROW_RULES, Rule(id, level, title, fix=fix))
-
-
-def _declared(rules: dict[str, Rule], rule: Rule) -> Rule:
-    if rule.id in rules:
-        raise ValueError(f"rule {rule.id} is declared twice")
-    rules[rule.id] = rule
-    return rule
 
 
 def counted(count: Callable[[Level], int]) -> dict[str, int]:
     return {level: count(level) for level in LEVELS}
 
 
-def verdict(ok: bool, counts: dict[str, int]) -> str:
-    """The last line of a report, with the markup of Rich."""
-    shown = ", ".join(f"{level} {count:,}" for level, count in counts.items())
-    return f"{'[bold green]ok[/]' if ok else '[bold red]something is wrong[/]'}: {shown}"
+class Printer:
+    """Prints a report on any terminal, even one that knows few characters; texts may hold Rich markup."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        self.say = Console(highlight=False, soft_wrap=True).print
+
+    def finding(self, level: Level, text: str, fix: str, details: Sequence[str] = ()) -> None:
+        self.say(f"  [{COLOURS[level]}]{level:<7}[/] {text}")
+        for line in (*details, f"[dim]fix:[/] {escape(fix)}"):
+            self.say(f"          {line}")
+
+    def verdict(self, ok: bool, counts: dict[str, int]) -> None:
+        shown = ", ".join(f"{level} {count:,}" for level, count in counts.items())
+        self.say(f"{'[bold green]ok[/]' if ok else '[bold red]something is wrong[/]'}: {shown}")

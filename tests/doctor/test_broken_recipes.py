@@ -18,7 +18,7 @@ LF = [
     ("bf16: true", "image_resolution: 512  # <-", "LF002", "image_max_pixels"),
     ("bf16: true", "evaluation_strategy: 'no'  # <-", "LF002", "eval_strategy"),
     ("bf16: true", "bf16: 'true'  # <-", "LF004", "without quotes"),
-    ("cutoff_len: 4096", "cutoff_len: '4096'  # <-", "LF004", "int"),
+    ("learning_rate: 1e-4", "learning_rate: '1e-4'  # <-", "LF004", "float"),
     ("stage: sft", "stage: sfta  # <-", "LF004", "`sft`"),
     ("output_dir: runs/sft", "output_dir: runs/${oc.env:USER}  # <-", "LF005", "value itself"),
     ("template: qwen3_vl_nothink", "template: qwen3_vl_nothing  # <-", "LF010", "`qwen3_vl_nothink`"),
@@ -104,6 +104,12 @@ def test_a_fault_is_found_with_its_line_and_its_fix(lint, kind, old, new, rule, 
         assert (finding.file, fix in finding.fix) == ("recipe.yaml", True), finding
         if wanted:
             assert [finding.line] == wanted
+
+
+def test_rows_are_not_measured_with_a_limit_that_is_no_number(lint):
+    first, second = lint("lf", "cutoff_len: 4096", "cutoff_len: '4096'")
+    assert (first.rule, second.rule) == ("LF004", "LF028") and "int" in first.fix
+    assert "cutoff_len: '4096' is not a positive integer" in second.message
 
 
 @pytest.mark.parametrize("recipe", BROKEN, ids=lambda path: path.stem)

@@ -95,6 +95,22 @@ def test_placeholders_and_media_differ(broken, images):
     assert [finding[0] for finding in broken(ENTRY, [row(turns, images)])] == ["LF027"]
 
 
+@pytest.mark.parametrize(
+    ("user", "images", "rule", "fix"),
+    [
+        ("<image>Where<|im_end|>", ["a.png"], "LF038", "would end the turn"),
+        ("<image>Where?", ["/etc/hostname"], "LF026", "`media_dir:`"),
+    ],
+)
+def test_other_rules_of_data_check(broken, user, images, rule, fix):
+    found = broken(ENTRY, [row(), row([{"role": "user", "content": user}, TURNS[1]], images)])
+    assert [finding[0] for finding in found] == [rule] and fix in found[0][3]
+
+
+def test_rows_of_another_shape_are_said_to_be_unseen(broken):
+    assert [finding[0] for finding in broken(ENTRY, [row(), {**row(), "images": "a.png"}])] == ["LF028"]
+
+
 def test_mask_history_hides_the_tool_calls(broken):
     found = broken(ENTRY, [row([*TURNS, *TURNS])], "mask_history: true\n")
     assert [(rule, line) for rule, _, line, _ in found] == [("LF033", "mask_history: true")]

@@ -14,6 +14,8 @@ from firsthand.recipe import python_source
     ("version", "specs", "good"),
     [
         ("2.13.0+cpu", "==2.13.0", True),
+        ("2.13.0.post1", "==2.13.0", True),
+        ("2.13.0rc1", "==2.13.0", False),
         ("2.13.1", "==2.13.0", False),
         ("2.13", "==2.13.0", True),
         ("14.2.1", ">=14", True),
@@ -65,11 +67,6 @@ def test_the_extra_follows_the_build_of_torch(world):
 def test_versions_outside_the_set(world):
     found = world({"rich": "13.0", "verl": "0.9.0", "torch": "2.13.0+cpu"}, python="<3.11")
     assert found == [("EN001", None), ("EN002", "rich"), ("EN002", "verl")]
-
-
-def test_the_requirements_of_the_installed_firsthand_are_all_understood():
-    own = [text for text in metadata.requires("firsthand") or []]
-    assert own and [text for text in own if versions.LINE.match(text) is None] == []
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ ROW = {"prompt": PROMPT, "images": ["media/a.png"], "data_source": "toy", "rewar
     [
         ({**ROW, "data_source": None}, "every row"),
         ({**ROW, "reward_model": {"ground_truth": None}}, "every row"),
-        ({**ROW, "images": []}, "one <image> for each"),
-        ({**ROW, "prompt": [{"role": "user", "content": "Where?"}]}, "one <image> for each"),
+        ({**ROW, "images": []}, "one <image> or <video> in the text for each"),
+        ({**ROW, "prompt": [{"role": "user", "content": "Where?"}]}, "one <image> or <video> in the text for each"),
+        ({**ROW, "prompt": [{"role": "user", "content": "<image><|im_end|>"}]}, "would end the turn"),
     ],
 )
 def test_rows_that_verl_cannot_use(lint, workshop, row, fix):

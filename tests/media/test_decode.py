@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from firsthand.media.budget import within
+from firsthand.media.budget import shrunk
 from firsthand.media.decode import Broken, opened
 from firsthand.media.pixels import JpegEncoder, rgb, shrink
 
@@ -119,10 +119,10 @@ def test_broken_videos_say_what_is_wrong(videos):
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(16, 10**6))
 def test_sizes_within_a_budget(width, height, max_pixels):
-    made = within(width, height, max_pixels)
+    made = shrunk(width, height, max_pixels)
     assert math.prod(made) <= max(max_pixels, max(made))  # a line of pixels cannot be thinner than one
     assert made == (width, height) or math.prod(made) > 0.5 * max_pixels - max(made)
-    assert within(width, height, None) == (width, height)
+    assert shrunk(width, height, None) == (width, height)
 
 
 def test_small_copies(videos):

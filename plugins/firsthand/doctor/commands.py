@@ -26,10 +26,10 @@ def doctor(
     from firsthand.doctor import output, recipes
     from firsthand.doctor.machine import machine, versions
     from firsthand.errors import UserError
-    from firsthand.findings import RULES
+    from firsthand.findings import RECIPES, RULES, table
 
     if rules:
-        typer.echo(output.rules_table())
+        typer.echo("\n".join(table(RECIPES)))
         return
     ignored = ignore or []
     for name in ignored:

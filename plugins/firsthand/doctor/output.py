@@ -1,14 +1,14 @@
 """The findings for a person and for a program: the same list, once as text by file, once as JSON."""
 
-import io
 import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rich.markup import escape
+
 from firsthand.doctor.recipes import Checked
-from firsthand.findings import COLOURS, RULES, Finding, counted, verdict
+from firsthand.findings import Finding, Printer, counted
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,18 @@ def as_json(report: Report) -> str:
 
 
 def show(report: Report) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that knows few characters
-    console = Console(highlight=False, soft_wrap=True)
+    printer = Printer()
     if report.facts is not None:
-        console.print("[bold]this machine[/]")
+        printer.say("[bold]this machine[/]")
         for name, value in _lines(report.facts):
-            console.print(f"  {name:<10} {escape(value)}")
-        _group(console, report.machine)
+            printer.say(f"  {name:<10} {escape(value)}")
+        _group(printer, report.machine)
     seen: set[Finding] = set()
     for recipe in report.recipes:
-        console.print(f"[bold]{escape(recipe.file)}[/]  ({recipe.kind})")
-        _group(console, [finding for finding in recipe.findings if finding not in seen], recipe.file)
+        printer.say(f"[bold]{escape(recipe.file)}[/]  ({recipe.kind})")
+        _group(printer, [finding for finding in recipe.findings if finding not in seen], recipe.file)
         seen |= set(recipe.findings)
-    console.print(verdict(report.ok, report.counts))
+    printer.verdict(report.ok, report.counts)
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
@@ -79,20 +74,11 @@ def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _group(console: Any, findings: Sequence[Finding], file: str | None = None) -> None:
-    from rich.markup import escape
-
+def _group(printer: Printer, findings: Sequence[Finding], file: str | None = None) -> None:
     for finding in findings:
         line = f" line {finding.line}" if finding.line else ""
         elsewhere = f" {finding.file}" if finding.file != file else ""
-        head = f"[{COLOURS[finding.level]}]{finding.level:<7}[/] {finding.rule}{escape(elsewhere)}{line}"
-        console.print(f"  {head}: {escape(finding.message)}")
-        console.print(f"          [dim]fix:[/] {escape(finding.fix)}")
+        text = escape(f"{finding.rule}{elsewhere}{line}: {finding.message}")
+        printer.finding(finding.level, text, finding.fix)
     if not findings:
-        console.print("  nothing found")
-
-
-def rules_table() -> str:
-    """Every rule as the Markdown table of docs/doctor.md."""
-    rows = [f"| {rule.id} | {rule.level} | {rule.title} | {rule.why} |" for _, rule in sorted(RULES.items())]
-    return "\n".join(["| rule | level | what is wrong | why it matters |", "|---|---|---|---|", *rows])
+        printer.say("  nothing found")

@@ -1,6 +1,6 @@
 """Which kind of file a recipe is, and the checks of that kind.
 
-A check that fails is itself reported: a doctor that dies on one recipe says nothing about the other nine.
+A check that crashes is itself reported: otherwise one recipe would hide what is wrong with the others.
 """
 
 from collections.abc import Callable, Container, Iterator
@@ -14,12 +14,12 @@ from firsthand.doctor.llamafactory import rows as llamafactory_rows
 from firsthand.doctor.verl import agent_loops, agents, files, settings, sizes
 from firsthand.doctor.verl import keys as verl_keys
 from firsthand.doctor.verl import rows as verl_rows
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import hydra_chain, named_files, yaml_lines
 from firsthand.recipe.yaml_lines import Document
 
-UNKNOWN_KIND = rule("RC005", "error", "neither a LLaMA-Factory nor a veRL recipe", "None of its keys is one of theirs.")
-BROKEN_CHECK = rule("RC099", "error", "a check of the doctor failed", "A fault of firsthand: please report the file.")
+UNKNOWN_KIND = RULES["RC005"]
+BROKEN_CHECK = RULES["RC099"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Checked:
 
 
 def expand(names: list[str]) -> list[tuple[Path, bool]]:
-    """Files to check, and whether each was named itself; a folder stands for every *.yaml in it."""
+    """Files to check, and whether each was named itself; a folder means every *.yaml in it."""
     found: list[tuple[Path, bool]] = []
     for name in names:
         path = Path(name)

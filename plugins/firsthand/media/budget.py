@@ -1,83 +1,86 @@
-"""Pixels, frames and tokens of Qwen's vision models: how much of a video fits into a part of the context.
+"""Sizes: what a budget of pixels makes of a picture, and how many tokens the picture then costs.
 
-Pure arithmetic that agrees with the processors of transformers to the token (tests/media/test_budget.py). A token is a
-square of `side` pixels, of two frames in a video. A picture is first stretched to multiples of that square, and beyond
-the limits of its processor to the nearest size within them. Limits count pixels: of an image, or of one frame for
-Qwen2.5-VL, but of all frames together for Qwen3-VL.
+Pure arithmetic, equal to LLaMA-Factory's to the pixel and to that of the processors of transformers to the token
+(tests/media/test_budget.py). It needs no processor, so that a recipe can be checked before any model is there.
 """
 
 import math
-from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from firsthand.errors import UserError
+from firsthand.media.limits import Budget
 
+SHORTEST, NARROWEST, NARROWED = 28, 200, 180  # LLaMA-Factory: shortest side; a shape beyond 1:200 becomes 1:180
 FRAMES_PER_STEP = 2  # frames that share their tokens
+NO_LIMITS = (1, 2**62)
+Size = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Vision:
-    side: int  # pixels of the square that becomes a token
-    limits_whole_video: bool  # or each frame
-    step_overhead: int  # tokens besides those of pixels, at most, for each two frames: their time stamp and its frame
-
-
-QWEN2_5_VL = Vision(side=28, limits_whole_video=False, step_overhead=0)
-# "<12345.5 seconds>", one token a digit, and the two marks around the pixels. Not counted with the tokenizer itself.
-QWEN3_VL = Vision(side=32, limits_whole_video=True, step_overhead=12)
-
-
-def image_tokens(vision: Vision, width: int, height: int, min_pixels: int, max_pixels: int) -> int:
-    columns, rows = _grid(vision, width, height, 1, 1, min_pixels, max_pixels)
-    return columns * rows
-
-
-def video_tokens(vision: Vision, frames: int, width: int, height: int, min_pixels: int, max_pixels: int) -> int:
-    """Tokens of the pixels; stamps come on top, `step_overhead` at most for each two frames."""
-    steps = math.ceil(frames / FRAMES_PER_STEP)
-    depth, padded = (frames, steps * FRAMES_PER_STEP) if vision.limits_whole_video else (1, 1)
-    columns, rows = _grid(vision, width, height, depth, padded, min_pixels, max_pixels)
-    return steps * columns * rows
-
-
-def frames_within(vision: Vision, tokens: int, width: int, height: int) -> int:
-    """How many frames of this size fit, stamps included."""
-    return tokens // _cost(vision, FRAMES_PER_STEP, width, height) * FRAMES_PER_STEP
-
-
-def pixels_within(vision: Vision, tokens: int, frames: int, width: int, height: int) -> int:
-    """The most pixels of a frame with which so many fit, stamps included: what `firsthand media extract` shrinks to."""
-    budgets = range(1, width * height + 1)
-    fitting = bisect_right(budgets, tokens, key=lambda one: _cost(vision, frames, *within(width, height, one)))
-    if not fitting:
-        raise UserError(f"{frames} frames cannot fit into {tokens} tokens; take fewer frames or allow more tokens")
-    return fitting
-
-
-def within(width: int, height: int, max_pixels: int | None) -> tuple[int, int]:
+def shrunk(width: int, height: int, max_pixels: int | None) -> Size:
     """The size of a picture that has at most `max_pixels` and the same shape."""
     if not max_pixels or width * height <= max_pixels:
         return width, height
-    factor = math.sqrt(max_pixels / (width * height))
+    return _scaled(width, height, max_pixels)
+
+
+def within(width: int, height: int, budget: Budget) -> Size:
+    """The size that LLaMA-Factory gives to an image or a frame; without a budget it keeps its own."""
+    if budget is None:
+        return width, height
+    size = [(width, height), *scalings(width, height, budget)][-1]
+    return [size, *reshapings(*size)][-1]
+
+
+def scalings(width: int, height: int, budget: tuple[int, int]) -> Iterator[Size]:
+    """Each size on the way into a budget: LLaMA-Factory resizes once for either end of it."""
+    fewest, most = budget
+    if width * height > most:
+        width, height = _scaled(width, height, most)
+        yield width, height
+    if width * height < fewest:
+        yield _scaled(width, height, fewest)
+
+
+def reshapings(width: int, height: int) -> Iterator[Size]:
+    """Each size on the way to a shape that a processor takes; LLaMA-Factory does this after the budget."""
+    if min(width, height) < SHORTEST:
+        width, height = max(width, SHORTEST), max(height, SHORTEST)
+        yield width, height
+    if width / height > NARROWEST:
+        yield height * NARROWED, height
+    if height / width > NARROWEST:
+        yield width, width * NARROWED
+
+
+def image_tokens(width: int, height: int, side: int, limits: tuple[int, int] = NO_LIMITS) -> int:
+    """A token is a square of `side` pixels: a processor stretches a picture to whole squares, within its limits."""
+    return _squares(width, height, side, limits, 1, 1)
+
+
+def video_tokens(
+    frames: int, width: int, height: int, side: int, limits: tuple[int, int] = NO_LIMITS, whole: bool = False
+) -> int:
+    """Tokens of the pixels, without time stamps. Limits count the `whole` video (Qwen3-VL) or one frame (Qwen2.5-VL).
+
+    As in the processor, they are compared with an even number of frames and kept with the true one.
+    """
+    steps = math.ceil(frames / FRAMES_PER_STEP)
+    depth, padded = (frames, steps * FRAMES_PER_STEP) if whole else (1, 1)
+    return steps * _squares(width, height, side, limits, depth, padded)
+
+
+def _scaled(width: int, height: int, pixels: int) -> Size:
+    factor = math.sqrt(pixels / (width * height))
     return max(1, int(width * factor)), max(1, int(height * factor))
 
 
-def _cost(vision: Vision, frames: int, width: int, height: int) -> int:
-    """All tokens of a video whose frames are small enough for the processor."""
-    steps = math.ceil(frames / FRAMES_PER_STEP)
-    return video_tokens(vision, frames, width, height, 1, 2**62) + steps * vision.step_overhead
-
-
-def _grid(
-    vision: Vision, width: int, height: int, frames: int, padded: int, min_pixels: int, max_pixels: int
-) -> tuple[int, int]:
-    """Columns and rows of squares. As in the processors, limits are compared with `padded` and kept with `frames`."""
-    columns, rows = round(width / vision.side), round(height / vision.side)
-    pixels = padded * columns * rows * vision.side**2
-    if pixels > max_pixels:
-        factor = math.sqrt(frames * width * height / max_pixels)
-        return max(1, int(width / factor / vision.side)), max(1, int(height / factor / vision.side))
-    if pixels < min_pixels:
-        factor = math.sqrt(min_pixels / (frames * width * height))
-        return math.ceil(width * factor / vision.side), math.ceil(height * factor / vision.side)
-    return columns, rows
+def _squares(width: int, height: int, side: int, limits: tuple[int, int], depth: int, padded: int) -> int:
+    fewest, most = limits
+    columns, rows = round(width / side), round(height / side)
+    pixels = padded * columns * rows * side**2
+    if pixels > most:
+        factor = math.sqrt(depth * width * height / most)
+        return max(1, int(width / factor / side)) * max(1, int(height / factor / side))
+    if pixels < fewest:
+        factor = math.sqrt(fewest / (depth * width * height))
+        return math.ceil(width * factor / side) * math.ceil(height * factor / side)
+    return columns * rows

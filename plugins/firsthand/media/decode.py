@@ -99,7 +99,7 @@ class Video:
         return self._rising([times[number] for number in numbers])
 
     def header(self) -> tuple[int, float, float]:
-        """How many frames, seconds and frames a second the file says that it has."""
+        """Frames, seconds and frames per second, as the file declares them."""
         stream = self._stream
         if not (stream.frames and stream.duration and stream.average_rate):
             raise Broken(self.path, "does not say how many frames it has; copy it into a new file: ffmpeg -c copy")
@@ -147,7 +147,7 @@ class Video:
         return frame.duration * self._base or 1 / float(self._stream.average_rate or clock.FPS)
 
     def _declared(self) -> float:
-        """Seconds that the file says it lasts; 0 when it does not say."""
+        """How many seconds the file claims to last; 0 if it does not say."""
         lengths = ((self._stream.duration or 0) * self._base, (self._container.duration or 0) / av.time_base)
         return min((length for length in lengths if length), default=0.0)
 

@@ -23,7 +23,7 @@ QUARANTINE = "quarantine.jsonl"
 @dataclass(frozen=True)
 class Summary:
     videos: int  # in the folder
-    resumed: int  # of them, in the store before
+    resumed: int  # already in the store
     frames: int  # written now
     quarantined: dict[str, str]  # video: why
     ignored: list[Path]  # files that are not taken for videos
@@ -37,7 +37,7 @@ def extract(
     workers: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Summary:
-    """Take every video below a folder into the store; `progress` hears of bytes."""
+    """Take every video below a folder into the store; `progress` is called with bytes done and in total."""
     if not 0 < fps <= clock.FPS:
         raise UserError(f"--fps {fps:g}: choose more than 0 and at most {clock.FPS}, the grid of times")
     paths, ignored = videos_below(videos, store)
@@ -103,4 +103,4 @@ def _take_in(index: sqlite3.Connection, done: Done, stat: os.stat_result) -> Non
 
 
 def _stat(path: Path) -> os.stat_result:
-    return path.stat() if path.exists() else path.lstat()  # of a link to nowhere the link itself; decoding will say so
+    return path.stat() if path.exists() else path.lstat()  # a broken link: its own stat; decoding reports it

@@ -1,7 +1,7 @@
 """The index of a frame store: one sqlite file, written by one process, read by many.
 
-One transaction a video, so that a killed run has whole videos only. No write-ahead log: a reader needs no write access,
-and a finished store can lie on a read-only disk.
+One transaction per video, so that a killed run leaves whole videos only. No write-ahead log: a reader needs no write
+access, and a finished store can be on a read-only disk.
 
 `frames.moment` is a time of the sampling grid at which the frame was on show, `frames.since` the presentation time of
 the frame in its video; they differ where the video has no frame at that very moment.

@@ -1,9 +1,9 @@
-"""What LLaMA-Factory does to media before the model sees them, with its defaults. They stand here and nowhere else."""
+"""What LLaMA-Factory does to media before the model sees them; its defaults are named here and nowhere else."""
 
 from dataclasses import dataclass
 
 IMAGE = (32 * 32, 768 * 768)  # fewest and most pixels of an image
-VIDEO = (16 * 16, 256 * 256)  # of a frame
+VIDEO = (16 * 16, 256 * 256)  # the same, of a frame of a video
 FPS, MAX_FRAMES = 2.0, 128  # of a video file
 CUTOFF = 2048  # tokens of a row
 
@@ -19,6 +19,6 @@ class Limits:
     video_fps: float = FPS
     video_maxlen: int = MAX_FRAMES
     tokens: int | None = None
-    key: str = ""  # of the recipe, where the limit of tokens stands
+    key: str = ""  # the recipe's key for the limit of tokens
     workers: int = 1  # processes of LLaMA-Factory's preprocessing
     batch: int = 1000

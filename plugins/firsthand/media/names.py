@@ -8,7 +8,7 @@ from pathlib import Path, PurePath
 from firsthand import clock
 from firsthand.errors import UserError
 
-ENDINGS = re.compile(r"\.(mp4|m4v|mov|mkv|webm|avi|m?ts|m2ts|mpe?g|3gp|wmv|flv|ogv)", re.IGNORECASE)  # of videos
+ENDINGS = re.compile(r"\.(mp4|m4v|mov|mkv|webm|avi|m?ts|m2ts|mpe?g|3gp|wmv|flv|ogv)", re.IGNORECASE)
 _EGOLIFE = re.compile(r"(DAY\d+)_(.+)_(\d+)", re.IGNORECASE)  # DAY1_A1_JAKE_11094208
 _ELAPSED = re.compile(r"\d{8}")  # abc/00003000: 30 seconds into video abc
 

@@ -13,9 +13,9 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from PIL import Image
 
-from firsthand.media.budget import within
+from firsthand.media.budget import shrunk
 
-_QUALITY = {"qmin": "2", "qmax": "2"}  # ffmpeg's -q:v 2: no loss that is seen
+_QUALITY = {"qmin": "2", "qmax": "2"}  # ffmpeg's -q:v 2: no visible loss
 
 
 def rgb(frame: av.VideoFrame) -> np.ndarray:
@@ -24,17 +24,17 @@ def rgb(frame: av.VideoFrame) -> np.ndarray:
 
 
 class JpegEncoder:
-    """One for a run of frames; a frame of another size than the one before starts libav's encoder anew."""
+    """For a run of frames; a frame of a new size starts a new encoder of libav."""
 
     def __init__(self, max_pixels: int | None = None):
         self._max_pixels = max_pixels
         self._codec: av.VideoCodecContext | None = None
-        self._count = 0  # libav wants rising times, of single pictures too
+        self._count = 0  # libav wants rising times, even for single pictures
 
     def encode(self, frame: av.VideoFrame) -> bytes:
         if frame.rotation:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb(frame)), format="rgb24")
-        planes = _converted(frame, "yuvj420p", *within(frame.width, frame.height, self._max_pixels))
+        planes = _converted(frame, "yuvj420p", *shrunk(frame.width, frame.height, self._max_pixels))
         if self._codec is None or (self._codec.width, self._codec.height) != (planes.width, planes.height):
             self._codec = _codec(planes.width, planes.height)
         self._count += 1
@@ -46,7 +46,7 @@ class JpegEncoder:
 def shrink(jpeg: bytes, max_pixels: int | None) -> bytes:
     """A JPEG file with at most `max_pixels`; the same bytes when it is small enough."""
     with Image.open(io.BytesIO(jpeg)) as image:
-        size = within(image.width, image.height, max_pixels)
+        size = shrunk(image.width, image.height, max_pixels)
         if size == image.size:
             return jpeg
         image.draft("RGB", size)

@@ -1,11 +1,12 @@
 """Media of a prompt as a processor takes them: opened, within their pixel budget, frames with their true times.
 
 The rule of sizes is LLaMA-Factory's (`image_max_pixels`, `video_max_pixels` and the minima), so that reinforcement
-learning sees the very pixels that fine-tuning saw. What lies within its budget is not touched; then evaluation and
-serving, which know no budget, see the same.
+learning sees the same pixels as fine-tuning. Media within their budget are not touched; then evaluation and serving,
+which know no budget, see the same too.
 
 qwen-vl-utils, the usual reader of veRL, will not do for lists of frames: it stretches each frame to multiples of 64
-pixels, and it dates the twin that it adds to an odd number of frames, so that the last time stamp is wrong.
+pixels, and when it doubles the last of an odd number of frames it gives the copy a later time, so that the last time
+stamp is wrong.
 
 A video file is sampled by LLaMA-Factory's rule too (`video_fps`, `video_maxlen`): evenly over its frames, the first and
 the last among them, frame n dated n / rate of the file. As there, a video that a phone filmed sideways stays so, and
@@ -23,34 +24,31 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from firsthand.errors import UserError
+from firsthand.media.budget import reshapings, scalings
 from firsthand.media.decode import opened
 from firsthand.media.limits import FPS, IMAGE, MAX_FRAMES, VIDEO
 
 if TYPE_CHECKING:
     import torch
 
-SHORTEST = 28  # no side is shorter afterwards
 Source = str | Path | Image.Image
 
 
 def read_image(source: Source, max_pixels: int = IMAGE[1], min_pixels: int = IMAGE[0]) -> Image.Image:
     """An RGB image with at least `min_pixels` and at most `max_pixels`, whatever its shape."""
     image = source if isinstance(source, Image.Image) else _open(source)
-    for limit, outside in ((max_pixels, int.__gt__), (min_pixels, int.__lt__)):
-        pixels = image.width * image.height
-        if outside(pixels, limit):
-            factor = math.sqrt(limit / pixels)
-            image = image.resize((int(image.width * factor), int(image.height * factor)))
+    for size in scalings(*image.size, (min_pixels, max_pixels)):
+        image = image.resize(size)
     image = image.convert("RGB")
-    if min(image.size) < SHORTEST:
-        image = image.resize((max(image.width, SHORTEST), max(image.height, SHORTEST)))
+    for size in reshapings(*image.size):
+        image = image.resize(size)
     return image
 
 
 def read_video(
     sources: Sequence[Source], fps: float, max_pixels: int = VIDEO[1], min_pixels: int = VIDEO[0]
 ) -> tuple["torch.Tensor", dict[str, Any]]:
-    """Frames that were sampled at `fps`, uint8 [n, 3, h, w], and what tells a processor to sample them no more."""
+    """Frames sampled at `fps`, uint8 [n, 3, h, w], and the facts that keep a processor from sampling them again."""
     frames = [read_image(source, max_pixels, min_pixels) for source in sources]
     if len({frame.size for frame in frames}) > 1:
         raise UserError(f"the frames of a video must all have one size; see {sources[0]} and those that follow")
@@ -59,11 +57,11 @@ def read_video(
 
 @dataclass(frozen=True)
 class Clip:
-    """Frames of a video file, small already."""
+    """Frames of a video file, already within the budget."""
 
     frames: list[Image.Image]
-    numbers: list[int]  # of each, among all frames of the file
-    rate: float  # of the file: frame n is n / rate seconds after the first
+    numbers: list[int]  # which frames of the file they are
+    rate: float  # of the file: frame n comes n / rate seconds after the first
     total: int  # frames of the file
 
     @property

@@ -66,7 +66,7 @@ class FrameStore:
                 return self._frame(source, *after)
         nearest = " and ".join(clock.stamp(row[0]) for row in (before, after) if row)
         if not nearest:
-            self.spans(source)  # says that there is no such source
+            self.spans(source)  # raises if there is no such source
         raise UserError(f"{source} has no frame at {clock.stamp(moment)}; the nearest recorded times: {nearest}")
 
     def frames(

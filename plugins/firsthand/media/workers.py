@@ -1,8 +1,8 @@
 """Videos decoded in parallel processes, none of which can end the run.
 
 A worker writes the frames of a video into a folder of its own below `.partial` and moves it into place when it is
-complete. What workers that died leave there says which videos they were at: those are tried once more, each in a
-process of its own, and one that dies again kills its decoder.
+complete. What dead workers leave there shows which videos they were decoding: each of those is tried once more in a
+process of its own, and a video that kills that one too is reported as bad.
 """
 
 import ctypes
@@ -29,7 +29,7 @@ from firsthand.media.pixels import JpegEncoder
 @dataclass(frozen=True)
 class Job:
     video: Path
-    path: str  # of the video, relative to the folder of all videos
+    path: str  # relative to the folder of all videos
     recording: Recording
     store: Path
     fps: float
@@ -76,7 +76,7 @@ def run(jobs: list[Job], workers: int | None = None) -> Iterator[Done | Bad]:
 
 
 def _in_pool(jobs: list[Job], workers: int, cores: int) -> Iterator[Done | Bad]:
-    """Results until the pool is through or breaks."""
+    """Results until the pool is done or breaks."""
     spawn = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, spawn, initializer=_die_with, initargs=(os.getpid(),))
     try:
@@ -85,7 +85,7 @@ def _in_pool(jobs: list[Job], workers: int, cores: int) -> Iterator[Done | Bad]:
             yield future.result()
     except BrokenProcessPool:
         return
-    except OSError as error:  # of writing; one of reading has become Bad
+    except OSError as error:  # while writing; an error while reading has become Bad
         raise UserError(f"{jobs[0].store}: cannot be written ({error})") from None
     finally:
         pool.shutdown(cancel_futures=True)

@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 def load(path: Path) -> "Document":
     """The `kind` of a recipe, its values (`data`) and the line of each key; what it inherits is not followed."""
+    from firsthand.findings import RULES
     from firsthand.recipe import yaml_lines
 
     document, findings = yaml_lines.load(path)
     if document is None:
-        raise UserError(f"{path}: {findings[0].message}; {findings[0].fix}")
+        problem = findings[0]
+        raise UserError(f"{path}: {RULES[problem.rule].title}: {problem.message}; {problem.fix}")
     return document

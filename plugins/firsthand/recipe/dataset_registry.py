@@ -7,18 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import named_files
 from firsthand.recipe.values import did_you_mean, names
 from firsthand.recipe.yaml_lines import Document
 
-REGISTRY = rule("LF020", "error", "dataset_info.json cannot be used", "LLaMA-Factory finds no data set without it.")
-UNREGISTERED = rule(
-    "LF021", "error", "a data set that is not registered", "Every name needs an entry in dataset_info.json."
-)
-ENTRY_KEY = rule(
-    "LF022", "error", "an unknown key in a data set's entry", "It is ignored: `format` for `formatting` means alpaca."
-)
+REGISTRY = RULES["LF020"]
+UNREGISTERED = RULES["LF021"]
+ENTRY_KEY = RULES["LF022"]
 
 SOURCES = ("hf_hub_url", "ms_hub_url", "om_hub_url", "script_url", "cloud_file_name", "file_name")
 ENTRY = (*SOURCES, "formatting", "ranking", "subset", "split", "folder", "num_samples", "columns", "tags")

@@ -12,24 +12,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place, Rule
 from firsthand.recipe import yaml_lines
 from firsthand.recipe.hydra_search import config_folder, searched_folders
 from firsthand.recipe.values import did_you_mean
 from firsthand.recipe.yaml_lines import Document, KeyPath
 
-REFUSED = rule(
-    "VR005", "error", "Hydra cannot compose the recipe", "Its own message, with the line of the defaults list."
-)
-BAD_DEFAULTS = rule(
-    "VR007",
-    "error",
-    "a broken defaults list",
-    "Hydra finds no such config, or the recipe's own values are overwritten.",
-)
-NO_DEFAULTS = rule(
-    "VR008", "error", "no defaults list", "Without veRL's own config below it, a recipe lacks some 500 values."
-)
+REFUSED = RULES["VR005"]
+BAD_DEFAULTS = RULES["VR007"]
+NO_DEFAULTS = RULES["VR008"]
 
 MAX_FILES = 50  # lists that include each other multiply
 
@@ -51,8 +42,16 @@ class Chain:
             value = value.get(part) if isinstance(value, dict) else None
         return value
 
+    def report(self, rule: Rule, place: Place, message: str, fix: str) -> None:
+        self.findings.append(rule.at(place, message, fix))
+
+    def paths(self, path: str) -> list[str]:
+        """The paths of a key that takes one or a list of them."""
+        value = self.get(path)
+        return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+
     def sets(self, path: str) -> bool:
-        """Whether the recipe itself, not veRL's defaults, says something here."""
+        """Whether the recipe itself, not veRL's defaults, sets this."""
         key = tuple(path.split("."))
         return any(_inside(key, package) in document.lines for document, package in self.files)
 
@@ -77,11 +76,11 @@ def follow(recipe: Document) -> Chain:
     chain = Chain(recipe)
     if recipe.path.suffix != ".yaml":
         message = f"Hydra reads *.yaml only, not `{recipe.path.suffix}`"
-        chain.findings.append(REFUSED.at(recipe.place(), message, f"rename it to {recipe.path.stem}.yaml"))
+        chain.report(REFUSED, recipe.place(), message, f"rename it to {recipe.path.stem}.yaml")
     _follow(chain, recipe, (), {recipe.path.resolve()})
     if chain.base is None and not chain.findings and _is_whole(recipe.data):
         message = "a recipe of its own needs veRL's config underneath"
-        chain.findings.append(NO_DEFAULTS.at(recipe.place(), message, "begin with `defaults: [ppo_trainer, _self_]`"))
+        chain.report(NO_DEFAULTS, recipe.place(), message, "begin with `defaults: [ppo_trainer, _self_]`")
     if chain.base is not None and not chain.findings:
         chain.values = _compose(chain)
     if not chain.values:  # an overlay, a broken list, or no veRL here: what the files themselves say
@@ -104,9 +103,8 @@ def _merge(below: Any, above: Any) -> Any:
 def _follow(chain: Chain, document: Document, package: KeyPath, seen: set[Path]) -> None:
     entries = document.data.get("defaults", [])
     if not isinstance(entries, list):
-        place = document.place("defaults")
         fix = "write `defaults: [ppo_trainer, _self_]`"
-        chain.findings.append(BAD_DEFAULTS.at(place, "`defaults` is not a list", fix))
+        chain.report(BAD_DEFAULTS, document.place("defaults"), "`defaults` is not a list", fix)
         entries = []
     own_at = None
     for index, entry in enumerate(entries):
@@ -119,9 +117,8 @@ def _follow(chain: Chain, document: Document, package: KeyPath, seen: set[Path])
     if own_at is None:
         chain.files.append((document, package))
     elif own_at < len(entries) - 1 and document is chain.recipe:
-        place = document.place("defaults", own_at)
         message = "what follows `_self_` in the defaults list overwrites the recipe's own values"
-        chain.findings.append(BAD_DEFAULTS.at(place, message, "move `_self_` to the end of the list"))
+        chain.report(BAD_DEFAULTS, document.place("defaults", own_at), message, "move `_self_` to the end of the list")
 
 
 @dataclass(frozen=True)
@@ -167,13 +164,13 @@ def _entry(chain: Chain, entry: _Entry, package: KeyPath, seen: set[Path]) -> No
         beside = [path.stem for folder in (*folders, verl / entry.group) for path in folder.glob("*.yaml")]
         fix = f"put {entry.file} beside the recipe, name its folder in `hydra.searchpath`, or remove the entry"
         message = f"no config `{entry.name}` in {', '.join(map(str, folders))} nor in veRL"
-        chain.findings.append(BAD_DEFAULTS.at(entry.place, message, did_you_mean(entry.name, beside, fix)))
+        chain.report(BAD_DEFAULTS, entry.place, message, did_you_mean(entry.name, beside, fix))
 
 
 def _include(chain: Chain, entry: _Entry, local: Path, package: KeyPath, seen: set[Path]) -> None:
     if local.resolve() in seen or len(chain.files) >= MAX_FILES:
         message = f"`{entry.name}` includes itself" if local.resolve() in seen else f"over {MAX_FILES} files"
-        chain.findings.append(BAD_DEFAULTS.at(entry.place, message, "remove it from the defaults list"))
+        chain.report(BAD_DEFAULTS, entry.place, message, "remove it from the defaults list")
         return
     included, findings = yaml_lines.load(local)
     chain.findings += findings
@@ -183,7 +180,7 @@ def _include(chain: Chain, entry: _Entry, local: Path, package: KeyPath, seen: s
     if isinstance(hydra, dict) and "searchpath" in hydra:
         message = f"`hydra.searchpath` may stand in the launched recipe only; {chain.recipe.path} includes this"
         fix = "move it to the launched recipe, or remove it"
-        chain.findings.append(REFUSED.at(included.place("hydra", "searchpath"), message, fix))
+        chain.report(REFUSED, included.place("hydra", "searchpath"), message, fix)
     header = _package_header(included.text)
     inner = package + entry.package if header is None else header
     _follow(chain, included, inner, seen | {local.resolve()})
@@ -197,7 +194,7 @@ def _from_verl(chain: Chain, entry: _Entry) -> None:
     for document, _ in chain.files:
         if str(document.path) != entry.place.file:
             message = f"`{entry.name}` is merged after {document.path} and overwrites it"
-            chain.findings.append(BAD_DEFAULTS.at(entry.place, message, f"list `{entry.name}` before it"))
+            chain.report(BAD_DEFAULTS, entry.place, message, f"list `{entry.name}` before it")
 
 
 def _package_header(text: str) -> KeyPath | None:
@@ -238,7 +235,7 @@ def _compose(chain: Chain) -> dict[str, Any]:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         place = _blamed(chain, str(error)) or chain.recipe.place("defaults")
         message = (lines or [type(error).__name__])[0]
-        chain.findings.append(REFUSED.at(place, message, "correct the value or the defaults list"))
+        chain.report(REFUSED, place, message, "correct the value or the defaults list")
         return {}
     return {str(key): value for key, value in values.items()} if isinstance(values, dict) else {}
 

@@ -1,13 +1,18 @@
 """What a recipe says about the rows it will read: budgets, the longest row, the media root and the model."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from firsthand.errors import UserError
 from firsthand.media.limits import CUTOFF, FPS, IMAGE, MAX_FRAMES, VIDEO, Limits
-from firsthand.recipe import hydra_chain, load
+from firsthand.recipe import hydra_chain, load, model_names
 from firsthand.recipe.values import number
+from firsthand.recipe.yaml_lines import Document
+
+PROMPT = 1024  # tokens, where veRL's own config is not there to say it
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -21,42 +26,67 @@ class Recipe:
 def read(path: Path) -> Recipe:
     document = load(path)
     if document.kind == "verl":
-        return _verl(hydra_chain.follow(document))
-    if document.kind == "llamafactory train":
-        return _llamafactory(document.data)
+        return of_verl(hydra_chain.follow(document))
+    if document.kind in ("llamafactory train", "llamafactory chat"):
+        return of_llamafactory(document)
     raise UserError(f"{path}: a recipe of `llamafactory-cli train` or of veRL is needed, this is: {document.kind}")
 
 
-def _llamafactory(values: dict[str, Any]) -> Recipe:
-    def at(key: str, default: int) -> int:
-        return int(number(values.get(key)) or default)
-
-    folder = values.get("dataset_dir", "data")
+def of_llamafactory(document: Document) -> Recipe:
+    values, at = document.data, _Numbers(document.path, document.data.get)
     limits = Limits(
-        image=(at("image_min_pixels", IMAGE[0]), at("image_max_pixels", IMAGE[1])),
-        video=(at("video_min_pixels", VIDEO[0]), at("video_max_pixels", VIDEO[1])),
-        video_fps=number(values.get("video_fps")) or FPS,
+        image=at.budget("image_{}_pixels", IMAGE),
+        video=at.budget("video_{}_pixels", VIDEO),
+        video_fps=at("video_fps", FPS),
         video_maxlen=at("video_maxlen", MAX_FRAMES),
         tokens=at("cutoff_len", CUTOFF),
         key="cutoff_len",
         workers=at("preprocessing_num_workers", 1),
         batch=at("preprocessing_batch_size", Limits.batch),
     )
-    return Recipe(limits, Path(values.get("media_dir", folder)), Path(folder), values.get("model_name_or_path"))
+    folder = values.get("dataset_dir", "data")
+    root, folder = (value if isinstance(value, str) else "" for value in (values.get("media_dir") or folder, folder))
+    return Recipe(limits, Path(root), Path(folder), values.get("model_name_or_path"))
 
 
-def _verl(chain: hydra_chain.Chain) -> Recipe:
-    def budget(kind: str, default: tuple[int, int]) -> tuple[int, int]:
-        low, high = (number(chain.get(f"data.media.{kind}.{end}_pixels")) for end in ("min", "max"))
-        return int(low or default[0]), int(high or default[1])
-
+def of_verl(chain: hydra_chain.Chain) -> Recipe:
+    root, model = chain.get("data.media.root"), chain.get("actor_rollout_ref.model.path")
+    at = _Numbers(chain.recipe.path, chain.get)
+    image, video = (IMAGE, VIDEO) if chain.get("data.media") else _of_its_own(model)
     limits = Limits(
-        image=budget("image", IMAGE),
-        video=budget("video", VIDEO),
-        video_fps=number(chain.get("data.media.video.fps")) or FPS,
-        video_maxlen=int(number(chain.get("data.media.video.max_frames")) or MAX_FRAMES),
-        tokens=int(number(chain.get("data.max_prompt_length")) or 1024),
+        image=at.budget("data.media.image.{}_pixels", image),
+        video=at.budget("data.media.video.{}_pixels", video),
+        video_fps=at("data.media.video.fps", FPS),
+        video_maxlen=at("data.media.video.max_frames", MAX_FRAMES),
+        tokens=at("data.max_prompt_length", PROMPT),
         key="data.max_prompt_length",
     )
-    root, model = chain.get("data.media.root"), chain.get("actor_rollout_ref.model.path")
-    return Recipe(limits, Path(root) if root else None, Path(), model)
+    return Recipe(limits, Path(root) if isinstance(root, str) else None, Path(), model)
+
+
+def _of_its_own(model: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The budgets of qwen-vl-utils, with which veRL's own data set reads: from 4 to 16384 tokens, from 128 to 768."""
+    family = model_names.family(model)
+    token = (2 * family[1] if family else 28) ** 2
+    return (4 * token, 16384 * token), (128 * token, 768 * token)
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """The numbers of a recipe; another kind of value is an error that names its key."""
+
+    path: Path
+    get: Callable[[str], Any]
+
+    def __call__(self, key: str, default: Number, zero: bool = False) -> Number:
+        value, kind = self.get(key), type(default)
+        if value is None:
+            return default
+        found = number(value)
+        if found is None or kind(found) != found or found < 0 or not (found or zero):
+            noun = "integer" if kind is int else "number"
+            raise UserError(f"{self.path}: {key}: {value!r} is not a positive {noun}")
+        return kind(found)
+
+    def budget(self, key: str, default: tuple[int, int]) -> tuple[int, int]:
+        return self(key.format("min"), default[0], zero=True), self(key.format("max"), default[1])

@@ -1,4 +1,4 @@
-"""What a model's name, or the config.json of its folder, says about it."""
+"""What can be known of a model from its name, or from the config.json of its folder."""
 
 import json
 import re

@@ -5,18 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe.yaml_lines import Document
 
-ABSOLUTE = rule(
-    "RC006",
-    "warning",
-    "an absolute path",
-    "The recipe runs on one machine only; write paths relative to the repository.",
-)
-MISSING = rule(
-    "RC007", "error", "a file that the recipe names is missing", "The frameworks notice it minutes after the start."
-)
+ABSOLUTE = RULES["RC006"]
+MISSING = RULES["RC007"]
 
 # A first segment that is a folder on disk, never an organisation on a model hub
 LOCAL_ROOTS = ("runs", "outputs", "output", "saves", "checkpoints", "models", "data", "datasets", "recipes")

@@ -3,29 +3,19 @@
 import ast
 from pathlib import Path
 
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import named_files
 from firsthand.recipe.python_source import definitions, module_file, package_folder, parse
 from firsthand.recipe.values import did_you_mean
 
-NO_OBJECT = rule(
-    "VR012",
-    "error",
-    "a function or class that its file does not define",
-    "veRL loads it in a Ray worker, minutes after the start.",
-)
-SIGNATURE = rule(
-    "VR031",
-    "error",
-    "a reward function that cannot be called",
-    "veRL passes data_source, solution_str, ground_truth and extra_info by name.",
-)
+NO_OBJECT = RULES["VR012"]
+SIGNATURE = RULES["VR031"]
 UNPARSABLE = (SyntaxError, ValueError, OSError, RecursionError, MemoryError)
 REWARD_ARGUMENTS = ("data_source", "solution_str", "ground_truth", "extra_info")
 
 
 def source_of(path: str) -> Path | None:
-    """The file behind `some/file.py`, `file://some/file.py` or `pkg://some.module`; None when there is none."""
+    """The file behind `some/file.py`, `file://some/file.py` or `pkg://some.module`; None if there is no such file."""
     if path.startswith("pkg://"):
         return module_file(path.removeprefix("pkg://").replace("/", "."))
     file = named_files.find(path.removeprefix("file://"))

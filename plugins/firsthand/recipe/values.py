@@ -7,14 +7,14 @@ from typing import Any
 
 
 def number(value: Any) -> float | None:
-    """A finite number, or None: true, ".nan" and "12" are none."""
+    """A finite number; None for anything else, such as true, ".nan" or "12"."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if abs(value) < 1e300 and not math.isnan(value) else None
 
 
 def names(value: Any) -> list[str]:
-    """`a, b` and [a, b] alike."""
+    """The names in `a, b` or in [a, b]."""
     if isinstance(value, str):
         value = value.split(",")
     return [item.strip() for item in value if isinstance(item, str) and item.strip()] if isinstance(value, list) else []

@@ -35,7 +35,7 @@ def defaults(engine: str = "") -> dict[str, Any]:
 
 @cache
 def leaves(engine: str = "") -> dict[str, list[str]]:
-    """The last part of every key -> the dotted paths at which it stands."""
+    """The last part of every key -> the dotted paths that end with it."""
     found: dict[str, list[str]] = {}
 
     def visit(node: dict[str, Any], prefix: str) -> None:
@@ -63,7 +63,7 @@ def target_fields(target: str) -> frozenset[str]:
 
 @cache
 def read_names() -> frozenset[str]:
-    """Every name that veRL's code asks a config for with `.get("name"`: some stand in no YAML and no dataclass."""
+    """Every name that veRL's code asks a config for with `.get("name"`: some are in no YAML and no dataclass."""
     verl = package_folder("verl")
     sources = verl.rglob("*.py") if verl else []
     return frozenset(

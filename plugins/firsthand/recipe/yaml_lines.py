@@ -11,23 +11,16 @@ from typing import Any
 
 import yaml
 
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place, Rule
 from firsthand.recipe.kind import detect
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 50_000  # a recipe has hundreds; aliases that expand to more are an attack or an accident
 
-UNREADABLE = rule("RC001", "error", "the file cannot be read", "Missing, a folder, binary, not UTF-8 or over 1 MiB.")
-NOT_YAML = rule("RC002", "error", "not valid YAML", "Neither framework can load the file.")
-DUPLICATE = rule(
-    "RC003", "error", "a key stands twice", "OmegaConf refuses the file; other readers silently keep the last one."
-)
-NOT_PLAIN = rule(
-    "RC004",
-    "error",
-    "not plain data",
-    "Python tags, cyclic or exploding aliases and keys that are no strings do not belong in a recipe.",
-)
+UNREADABLE = RULES["RC001"]
+NOT_YAML = RULES["RC002"]
+DUPLICATE = RULES["RC003"]
+NOT_PLAIN = RULES["RC004"]
 
 MERGE = "tag:yaml.org,2002:merge"
 KeyPath = tuple[str | int, ...]
@@ -54,7 +47,7 @@ Loader.add_implicit_resolver(
 
 @dataclass
 class Document:
-    """A parsed file: plain data, and the line on which each key path stands."""
+    """A parsed file: plain data, and the line of each key path."""
 
     path: Path
     text: str = ""
@@ -70,47 +63,45 @@ class Document:
         return next(n for n in range(len(key), -1, -1) if n == 0 or key[:n] in self.lines)
 
     def place(self, *key: str | int) -> Place:
-        """The line of the key or of its nearest ancestor; line 1 when nothing of it stands here."""
+        """The line of the key or of its nearest ancestor; line 1 when the file has none of them."""
         return Place(str(self.path), self.lines.get(key[: self.depth(key)], 1), ".".join(map(str, key)) or None)
 
 
 class _Refused(Exception):
-    def __init__(self, finding: Finding):
-        self.finding = finding
+    def __init__(self, rule: Rule, place: Place, message: str, fix: str):
+        self.finding = rule.at(place, message, fix)
 
 
 def load(path: Path) -> tuple[Document | None, list[Finding]]:
     """The document, or None with the reason; duplicate keys are reported and the last one is kept."""
     try:
-        text = _read(path)
-        return _parse(Document(path, text))
+        return _parse(Document(path, _read(path)))
     except _Refused as refused:
         return None, [refused.finding]
 
 
 def _read(path: Path) -> str:
-    def refuse(message: str, fix: str) -> _Refused:
-        return _Refused(UNREADABLE.at(Place(str(path)), message, fix))
-
+    place = Place(str(path))
     try:
         with path.open("rb") as handle:
             content = handle.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise refuse("no such file", "check the path; it is relative to the folder you are in") from None
+        fix = "check the path; it is relative to the folder you are in"
+        raise _Refused(UNREADABLE, place, "no such file", fix) from None
     except IsADirectoryError:
-        raise refuse("this is a folder", "name a recipe file in it") from None
+        raise _Refused(UNREADABLE, place, "this is a folder", "name a recipe file in it") from None
     except (OSError, ValueError) as error:
-        raise refuse(f"cannot be opened ({error})", "check the path and its permissions") from None
+        fix = "check the path and its permissions"
+        raise _Refused(UNREADABLE, place, f"cannot be opened ({error})", fix) from None
     if len(content) > MAX_BYTES:
-        raise refuse("larger than 1 MiB: this is data, not a recipe", "name the recipe, not the data it uses")
+        message = "larger than 1 MiB: this is data, not a recipe"
+        raise _Refused(UNREADABLE, place, message, "name the recipe, not the data it uses")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        place = Place(str(path), line)
-        raise _Refused(
-            UNREADABLE.at(place, f"byte {error.start} is not UTF-8 text", "save the file as UTF-8")
-        ) from None
+        place = Place(str(path), content.count(b"\n", 0, error.start) + 1)
+        message = f"byte {error.start} is not UTF-8 text"
+        raise _Refused(UNREADABLE, place, message, "save the file as UTF-8") from None
 
 
 def _parse(document: Document) -> tuple[Document, list[Finding]]:
@@ -119,30 +110,28 @@ def _parse(document: Document) -> tuple[Document, list[Finding]]:
         loader = Loader(document.text)
         node = loader.get_single_node()
         if node is None:
-            raise _Refused(NOT_PLAIN.at(Place(path, 1), "the file is empty", "write a recipe into it"))
+            raise _Refused(NOT_PLAIN, Place(path, 1), "the file is empty", "write a recipe into it")
         walk = _Walk(loader, document)
         document.data = walk.value(node, (), frozenset())
         return document, walk.findings
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else None
         problem = " ".join(str(error.problem or error.context).split())
         if problem.startswith("but "):  # "expected a single document, but found another"
             problem = f"{error.context}, {problem}"
         fix = "indent with spaces, never with tabs" if "\\t" in problem else "correct the syntax on this line"
-        rule_ = NOT_PLAIN if isinstance(error, yaml.constructor.ConstructorError) else NOT_YAML
-        raise _Refused(rule_.at(Place(path, line), problem, fix)) from None
+        rule = NOT_PLAIN if isinstance(error, yaml.constructor.ConstructorError) else NOT_YAML
+        raise _Refused(rule, Place(path, mark.line + 1 if mark else None), problem, fix) from None
     except yaml.reader.ReaderError as error:
-        line = document.text.count("\n", 0, error.position) + 1
-        message = f"control character {error.character!r} in the text"
-        raise _Refused(NOT_YAML.at(Place(path, line), message, "remove it")) from None
+        place = Place(path, document.text.count("\n", 0, error.position) + 1)
+        raise _Refused(NOT_YAML, place, f"control character {error.character!r} in the text", "remove it") from None
     except (RecursionError, ValueError, OverflowError, yaml.YAMLError) as error:
         message = f"cannot be read as YAML ({type(error).__name__}: {str(error)[:120]})"
-        raise _Refused(NOT_YAML.at(Place(path, 1), message, "write plain keys and values")) from None
+        raise _Refused(NOT_YAML, Place(path, 1), message, "write plain keys and values") from None
 
 
 class _Walk:
-    """From nodes to plain data, noting lines; stops on cycles, exploding aliases and keys that are no strings."""
+    """From nodes to plain data, noting lines; stops at cycles, exploding aliases and keys that are not strings."""
 
     def __init__(self, loader: Loader, document: Document):
         self.loader, self.document = loader, document
@@ -152,13 +141,15 @@ class _Walk:
     def place(self, node: yaml.Node, key: KeyPath) -> Place:
         return Place(str(self.document.path), node.start_mark.line + 1, ".".join(map(str, key)) or None)
 
+    def refused(self, node: yaml.Node, key: KeyPath, message: str, fix: str) -> _Refused:
+        return _Refused(NOT_PLAIN, self.place(node, key), message, fix)
+
     def value(self, node: yaml.Node, key: KeyPath, above: frozenset[int]) -> Any:
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            message = f"aliases expand to more than {MAX_NODES} values"
-            raise _Refused(NOT_PLAIN.at(self.place(node, key), message, "write the values out"))
+            raise self.refused(node, key, f"aliases expand to more than {MAX_NODES} values", "write the values out")
         if id(node) in above:
-            raise _Refused(NOT_PLAIN.at(self.place(node, key), "an alias contains itself", "remove the alias"))
+            raise self.refused(node, key, "an alias contains itself", "remove the alias")
         above = above | {id(node)}
         if isinstance(node, yaml.MappingNode) and node.tag == "tag:yaml.org,2002:map":
             return self.mapping(node, key, above)
@@ -166,7 +157,7 @@ class _Walk:
             return [self.item(child, (*key, index), above) for index, child in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node, key)
-        raise _Refused(NOT_PLAIN.at(self.place(node, key), f"tag {node.tag} is not plain data", "remove the tag"))
+        raise self.refused(node, key, f"tag {node.tag} is not plain data", "remove the tag")
 
     def item(self, node: yaml.Node, key: KeyPath, above: frozenset[int]) -> Any:
         self.document.lines[key] = node.start_mark.line + 1
@@ -177,12 +168,10 @@ class _Walk:
             value = self.loader.construct_object(node)
         except Exception as error:  # PyYAML's constructors raise anything on `!!bool x`, `!!int ""`, an unknown tag
             problem = getattr(error, "problem", None) or f"`{node.value[:40]}` does not fit the tag {node.tag}"
-            raise _Refused(
-                NOT_PLAIN.at(self.place(node, key), str(problem), "remove the tag or quote the value")
-            ) from None
+            raise self.refused(node, key, str(problem), "remove the tag or quote the value") from None
         if value is None or isinstance(value, str | int | float):
             return value
-        raise _Refused(NOT_PLAIN.at(self.place(node, key), f"tag {node.tag} is not plain data", "remove the tag"))
+        raise self.refused(node, key, f"tag {node.tag} is not plain data", "remove the tag")
 
     def mapping(self, node: yaml.MappingNode, key: KeyPath, above: frozenset[int]) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -191,18 +180,17 @@ class _Walk:
                 for source in child.value if isinstance(child, yaml.SequenceNode) else [child]:
                     merged = self.value(source, key, above)
                     if not isinstance(merged, dict):
-                        raise _Refused(NOT_PLAIN.at(self.place(child, key), "`<<` merges mappings only", "remove it"))
+                        raise self.refused(child, key, "`<<` merges mappings only", "remove it")
                     result = merged | result
         first: dict[str, int] = {}
         for name, child in node.value:
             if not isinstance(name, yaml.ScalarNode):
-                message = "a key that is a list or a mapping (an unquoted {{placeholder}}?)"
-                raise _Refused(NOT_PLAIN.at(self.place(name, key), message, "quote it"))
+                raise self.refused(name, key, "a key that is a list or a mapping (unquoted {{braces}}?)", "quote it")
             if name.tag == MERGE:
                 continue
             path = (*key, name.value)
             if name.value in first:
-                message = f"`{name.value}` already stands on line {first[name.value]}"
+                message = f"`{name.value}` is already on line {first[name.value]}"
                 self.findings.append(DUPLICATE.at(self.place(name, path), message, "keep one of them"))
             line = name.start_mark.line + 1
             first.setdefault(name.value, line)

@@ -11,7 +11,6 @@ from firsthand.cli import app
 from firsthand.data.check import decode, run
 from firsthand.data.check.ram import estimate
 from firsthand.errors import UserError
-from firsthand.findings import ROW_RULES
 from firsthand.media.limits import Limits
 from firsthand.recipe import limits as recipe
 
@@ -72,6 +71,7 @@ def test_a_registered_name(find: Find, tmp_path: Path, entry: dict, says: str) -
         (("check", "nothing"), "neither a file nor an entry"),
         (("check", "gone.json"), "no such file"),
         (("check", "{rows}", "--model", "models/none"), "no processor or tokenizer can be loaded"),
+        (("check", "{rows}", "--model", "runs/none"), "there is no such folder"),
         (("check", "{rows}", "--recipe", "gone.yaml"), "gone.yaml"),
         (("check", "{rows}", "--recipe", "{rows}"), "a recipe of `llamafactory-cli train` or of veRL is needed"),
         (("check", "{odd}"), "neither LLaMA-Factory's"),
@@ -109,6 +109,13 @@ def decoded(find: Find, media: Path, cache: Path) -> dict[str, list[int]]:
     ]
     report = run.check(find(rows, root=media), None, decoded=decode.Decoded(cache))
     return {name: [row for row, _ in tally.first] for name, tally in report.kinds.items()}
+
+
+def test_a_file_under_two_names_is_decoded_once(find: Find, media: Path, tmp_path: Path) -> None:
+    rows = [trained(f"<image>{name}", images=[name]) for name in ("photo0.png", "./photo0.png")]
+    store = decode.Decoded(tmp_path / "cache.sqlite")
+    assert run.check(find(rows, root=media), None, decoded=store).ok
+    assert store.database.execute("SELECT count(*) FROM decoded").fetchone() == (1,)
 
 
 def test_decoding_goes_on_where_it_was(find: Find, media: Path, tmp_path: Path, monkeypatch) -> None:
@@ -150,7 +157,21 @@ def test_memory_grows_with_what_is_kept() -> None:
     assert not estimate(10_000, 20_000_000, 10**6, Limits(workers=10_000)).fits
 
 
-def test_every_kind_is_in_the_docs() -> None:
-    page = (ROOT / "docs/data_checks.md").read_text()
-    for rule in ROW_RULES.values():
-        assert f"| `{rule.id}` | {rule.level} | {rule.title} | {rule.fix} |" in page
+def test_budgets_of_a_recipe_without_ours_are_those_of_qwen_vl_utils(tmp_path: Path) -> None:
+    from qwen_vl_utils import vision_process as theirs
+
+    path = tmp_path / "recipe.yaml"
+    path.write_text("actor_rollout_ref: {model: {path: Qwen/Qwen3-VL-4B-Instruct}}\ndata: {max_prompt_length: 9}\n")
+    limits = recipe.read(path).limits
+    assert limits.image == (theirs.IMAGE_MIN_TOKEN_NUM * 32**2, theirs.IMAGE_MAX_TOKEN_NUM * 32**2)
+    assert limits.video == (theirs.VIDEO_MIN_TOKEN_NUM * 32**2, theirs.VIDEO_MAX_TOKEN_NUM * 32**2)
+
+
+def test_a_limit_that_is_no_number_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    for value in ("many", "'4096'", "-1", "0", "1.5"):
+        path.write_text(f"stage: sft\ncutoff_len: {value}\n")
+        with pytest.raises(UserError, match=r"recipe\.yaml: cutoff_len: .* is not a positive integer"):
+            recipe.read(path)
+    path.write_text("stage: sft\nimage_min_pixels: 0\n")
+    assert recipe.read(path).limits.image == (0, 768 * 768)

@@ -62,6 +62,7 @@ BAD: dict[str, tuple[dict[str, Any] | Any, str]] = {
     "no turns in the list": (trained(messages=[]), "form"),
     "a turn that is text": (trained(messages=["hi", "yes"]), "form"),
     "tags of another kind": (trained(messages=[{"from": "human", "value": "hi"}]), "form"),
+    "a role that is an object": (trained(messages=[{"role": {}, "content": "hi"}]), "form"),
     "an unknown role": (turns("human", "assistant"), "form"),
     "content that is no text": (trained(messages=[{"role": "user", "content": 5}]), "form"),
     "images that are text": (trained("<image>", images="photo0.png"), "form"),
@@ -114,6 +115,7 @@ BAD: dict[str, tuple[dict[str, Any] | Any, str]] = {
 }
 VERL: dict[str, tuple[dict[str, Any], str]] = {
     "no data source": (prompted(data_source=None), "form"),
+    "a role that is an object": (prompted(prompt=[{"role": {}, "content": "hi"}]), "form"),
     "no truth": (prompted(reward_model={"style": "rule"}), "form"),
     "a truth that is no option": (prompted(truth="C"), "answer-letter"),
     "letters that are not those of the text": (prompted(extra_info={"index": 0, "letters": "ABC"}), "options"),

@@ -10,7 +10,7 @@ from PIL import Image
 
 from firsthand import files
 from firsthand.data.check import run
-from firsthand.data.check.token_count import Counter, sampled, within
+from firsthand.data.check.token_count import Counter, sampled
 from firsthand.data.read import media_headers
 from firsthand.data.read.data_file import Source
 from firsthand.data.read.sample import Video
@@ -178,16 +178,3 @@ def test_too_long(find: Find, counter: Counter) -> None:
     assert [row for row, _ in report.kinds["too-long"].first] == [2]
     assert report.longest == 2
     assert "cutoff_len is 60" in report.kinds["too-long"].first[0][1]
-
-
-@pytest.mark.parametrize(
-    ("size", "budget", "wanted"),
-    [
-        ((1280, 720), (1024, 589824), (1024, 576)),
-        ((10, 10), (1024, 589824), (32, 32)),
-        ((640, 480), None, (640, 480)),
-        ((8000, 30), (1024, 10**9), (5400, 30)),
-    ],
-)
-def test_the_size_after_the_reader(size: tuple[int, int], budget: Any, wanted: tuple[int, int]) -> None:
-    assert within(*size, budget) == wanted

@@ -9,15 +9,17 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from firsthand.findings import row_rule
-from firsthand.workers import mapped
+from firsthand.findings import ROW_RULES
+from firsthand.workers import batched, mapped
 
-CORRUPT = row_rule(
-    "media-corrupt", "error", "media that break while they are decoded", "download or extract the files again"
-)
+CORRUPT = ROW_RULES["media-corrupt"]
 CHUNK = 32
-Wanted = tuple[str, bool, int]  # path, is it a video, row
-Answer = tuple[str, int, int, str]  # path, size, time of change, what is wrong or ""
+TABLES = """
+CREATE TABLE IF NOT EXISTS decoded (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, problem TEXT);
+CREATE TEMP TABLE wanted (path TEXT PRIMARY KEY, name TEXT, video INTEGER, row INTEGER);
+"""
+WANTED = "SELECT path, name, video, row, size, changed, problem FROM wanted LEFT JOIN decoded USING (path)"
+Medium = tuple[str, bool, int]  # its name in the row, is it a video, the row
 
 
 def default_cache() -> Path:
@@ -28,54 +30,33 @@ class Decoded:
     def __init__(self, cache: Path):
         cache.parent.mkdir(parents=True, exist_ok=True)
         self.database = sqlite3.connect(cache)
-        self.database.executescript(
-            """
-            CREATE TABLE IF NOT EXISTS decoded (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, problem TEXT);
-            CREATE TEMP TABLE wanted (path TEXT PRIMARY KEY, video INTEGER, row INTEGER);
-            """
-        )
+        self.database.executescript(TABLES)
 
-    def want(self, media: Iterable[Wanted]) -> None:
-        self.database.executemany("INSERT OR IGNORE INTO wanted VALUES (?, ?, ?)", media)
+    def want(self, media: Iterable[Medium], root: Path) -> None:
+        rows = ((str((root / name).resolve()), name, video, row) for name, video, row in media)
+        self.database.executemany("INSERT OR IGNORE INTO wanted VALUES (?, ?, ?, ?)", rows)
 
-    def run(self, root: Path, workers: int, tick: Callable[[int, int], None]) -> Iterator[tuple[str, int, str]]:
+    def run(self, workers: int, tick: Callable[[int, int], None]) -> Iterator[tuple[str, int, str]]:
         """(kind, first row, message) of every medium that does not decode."""
         total = self.database.execute("SELECT count(*) FROM wanted").fetchone()[0]
-        rows: dict[str, tuple[str, int]] = {}
         done = 0
-        for answers in mapped(_decode_all, self._chunks(root, rows), workers):
-            self.database.executemany("INSERT OR REPLACE INTO decoded VALUES (?, ?, ?, ?)", answers)
+        for answers in mapped(_decode_all, batched(self.database.execute(WANTED), CHUNK), workers):
+            known = [(path, size, changed, problem) for path, _, _, size, changed, problem in answers]
+            self.database.executemany("INSERT OR REPLACE INTO decoded VALUES (?, ?, ?, ?)", known)
             self.database.commit()
             done += len(answers)
             tick(done, total)
-            for path, _, _, problem in answers:
-                name, number = rows.pop(path)
-                if problem:
-                    yield CORRUPT.id, number, f"{name}: {problem}"
-
-    def _chunks(self, root: Path, rows: dict[str, tuple[str, int]]) -> Iterator[list[tuple[Answer, bool]]]:
-        """What is known of each medium; `rows` gets name and row of those that are on their way."""
-        chunk: list[tuple[Answer, bool]] = []
-        for path, video, number in self.database.execute("SELECT * FROM wanted"):
-            full = str((root / path).resolve())
-            query = "SELECT size, changed, problem FROM decoded WHERE path = ?"
-            known = self.database.execute(query, (full,)).fetchone() or (-1, -1, "")
-            rows[full] = (path, number)
-            chunk.append(((full, *known), bool(video)))
-            if len(chunk) == CHUNK:
-                yield chunk
-                chunk = []
-        if chunk:
-            yield chunk
+            yield from ((CORRUPT.id, row, f"{name}: {problem}") for _, name, row, _, _, problem in answers if problem)
 
 
-def _decode_all(chunk: list[tuple[Answer, bool]]) -> list[Answer]:
+def _decode_all(chunk: list[tuple]) -> list[tuple[str, str, int, int, int, str]]:
+    """Path, name, row, size, time of change and problem of each; what has not changed since is not decoded again."""
     answers = []
-    for (path, size, changed, problem), video in chunk:
+    for path, name, video, row, size, changed, problem in chunk:
         stat = Path(path).stat()
         if (stat.st_size, stat.st_mtime_ns) != (size, changed):
             problem = (_video if video else _image)(path)
-        answers.append((path, stat.st_size, stat.st_mtime_ns, problem))
+        answers.append((path, name, row, stat.st_size, stat.st_mtime_ns, problem))
     return answers
 
 
@@ -100,7 +81,7 @@ def _video(path: str) -> str:
             stream.thread_type = "AUTO"
             for _ in container.decode(stream):
                 count += 1
-            said = stream.frames
+            declared = stream.frames
     except (av.FFmpegError, OSError, ValueError) as error:
         return f"{error} after {count} frames"
-    return f"{count} frames decode, the header says {said}" if said and count < said else ""
+    return f"{count} frames decode, the header says {declared}" if declared and count < declared else ""

@@ -1,10 +1,15 @@
 """The report for a person and for a program: counts by kind, the first rows of each, lengths, memory."""
 
 import json
+from bisect import bisect_left
+from itertools import accumulate
+from operator import mul
 from typing import Any
 
+from rich.markup import escape
+
 from firsthand.data.check.run import Report
-from firsthand.findings import COLOURS, LEVELS, ROW_RULES, verdict
+from firsthand.findings import LEVELS, ROW_RULES, Printer
 
 QUANTILES = {"least": 0.0, "median": 0.5, "p95": 0.95, "most": 1.0}
 
@@ -38,36 +43,30 @@ def as_json(report: Report) -> str:
 
 
 def show(report: Report) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
-    console, source = Console(highlight=False, soft_wrap=True), report.source
+    printer, source = Printer(), report.source
     known = f" as `{source.entry.name}`" if source.entry and source.entry.registry.entries else ""
-    console.print(
+    printer.say(
         f"[bold]{escape(str(source.file))}[/]{known}: {report.rows:,} rows of {source.form}, media in {source.root}"
     )
     for name, tally in _ordered(report):
         kind = ROW_RULES[name]
-        console.print(f"  [{COLOURS[kind.level]}]{kind.level:<7}[/] {tally.rows:>7,} rows  {kind.title} ({name})")
-        for number, message in tally.first:
-            where = f"row {number}: " if number else ""
-            console.print(f"            {where}{escape(message)}")
+        details = [f"{f'row {number}: ' if number else ''}{escape(message)}" for number, message in tally.first]
         if tally.count > len(tally.first):
-            console.print(f"            ... {tally.count - len(tally.first):,} more")
-        console.print(f"            [dim]fix:[/] {escape(kind.fix)}")
+            details.append(f"... {tally.count - len(tally.first):,} more")
+        printer.finding(kind.level, f"{tally.rows:>7,} rows  {kind.title} ({name})", kind.fix, details)
     if tokens := _tokens(report):
         limit = f", {source.limits.key} {source.limits.tokens}" if source.limits.tokens else ""
-        console.print(
+        printer.say(
             f"  tokens of a row: {tokens['least']} to {tokens['most']} (row {tokens['longest']}), "
             f"half below {tokens['median']}, 95 % below {tokens['p95']}{limit}; {tokens['sum']:,} in all"
         )
     if memory := report.memory:
         gib, workers = 2**30, source.limits.workers
-        console.print(
+        printer.say(
             f"  preprocessing by LLaMA-Factory: about {memory.peak / gib:.1f} GiB at the peak of {workers} workers, "
             f"{memory.disk / gib:.2f} GiB on disk; {memory.available / gib:.1f} GiB are free here"
         )
-    console.print(verdict(report.ok, report.counts))
+    printer.verdict(report.ok, report.counts)
 
 
 def _ordered(report: Report) -> list[tuple[str, Any]]:
@@ -77,12 +76,8 @@ def _ordered(report: Report) -> list[tuple[str, Any]]:
 def _tokens(report: Report) -> dict[str, int] | None:
     if not report.lengths:
         return None
-    lengths, rows = sorted(report.lengths.items()), sum(report.lengths.values())
-    found, below = [], 0
-    wanted = [max(1, round(share * rows)) for share in QUANTILES.values()]
-    for tokens, count in lengths:
-        below += count
-        found += [tokens for rank in wanted if below - count < rank <= below]
-    total = sum(tokens * count for tokens, count in lengths)
-    named = dict(zip(QUANTILES, found, strict=True))
-    return {"rows": rows, "sum": total, **named, "longest": report.longest}
+    lengths, counts = zip(*sorted(report.lengths.items()), strict=True)
+    up_to = list(accumulate(counts))
+    rows = up_to[-1]
+    named = {name: lengths[bisect_left(up_to, max(1, round(share * rows)))] for name, share in QUANTILES.items()}
+    return {"rows": rows, "sum": sum(map(mul, lengths, counts)), **named, "longest": report.longest}

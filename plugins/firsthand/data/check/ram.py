@@ -1,4 +1,4 @@
-"""How much RAM the preprocessing of LLaMA-Factory takes at its peak; docs/data_checks.md says how it was measured.
+"""How much RAM the preprocessing of LLaMA-Factory takes at its peak; see docs/data_checks.md for how it was measured.
 
 A worker keeps the rows of one batch as Python lists (ids, labels, mask) until the batch is written to disk, and the
 media of one row at a time: decoded pixels, and what the processor makes of them.
@@ -7,7 +7,7 @@ media of one row at a time: decoded pixels, and what the processor makes of them
 import os
 from dataclasses import dataclass
 
-from firsthand.findings import row_rule
+from firsthand.findings import ROW_RULES
 from firsthand.media.limits import Limits
 
 BASE = 800e6  # bytes of a worker that has imported LLaMA-Factory and holds no row
@@ -15,12 +15,7 @@ TOKEN = 45  # bytes of a token while its batch is collected
 PIXEL = 95  # bytes of a pixel within the budget: the picture, and the processor's floats, patches and copies
 DISK = 13  # bytes of a token in the cache on disk: int32, int64 and int8
 
-MEMORY = row_rule(
-    "memory",
-    "warning",
-    "preprocessing may not fit into memory",
-    "lower preprocessing_num_workers or _batch_size",
-)
+MEMORY = ROW_RULES["memory"]
 
 
 @dataclass(frozen=True)

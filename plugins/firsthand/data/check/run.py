@@ -7,38 +7,38 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from firsthand.data.check import row
 from firsthand.data.check.decode import Decoded
 from firsthand.data.check.ram import MEMORY, Memory, estimate
-from firsthand.data.check.rules import answers, between_rows, budget, media, placeholders, turns
-from firsthand.data.check.token_count import Counter, Frames, Prompt, sampled, within
+from firsthand.data.check.rules import between_rows, budget
+from firsthand.data.check.token_count import Counter, Prompt
 from firsthand.data.leaks import guard
 from firsthand.data.leaks.compare import asked_key, frames_of
-from firsthand.data.read import media_headers
 from firsthand.data.read.data_file import Source
 from firsthand.data.read.rows import Broken, Rows
 from firsthand.data.read.sample import FORM, Row, Sample, Unreadable
-from firsthand.findings import ROW_RULES, InRow, counted, row_rule
-from firsthand.media.limits import Budget
+from firsthand.findings import ROW_RULES, InRow, counted
+from firsthand.media.budget import within
+from firsthand.media.limits import Limits
 from firsthand.workers import batched, mapped
 
-TEST = row_rule(
-    "test-set", "error", "rows of a published test set", "take them out; a model that has seen them has no score"
-)
+TEST = ROW_RULES["test-set"]
 CHUNK = 200
 Numbered = tuple[int, Any]
 
 
-class Seen(NamedTuple):
-    """What the parent must know of a row beside its problems."""
+@dataclass
+class Seen:
+    """What the parent process needs to know about a row, apart from its problems."""
 
     number: int
     id: str | None
     place: int | None  # veRL's index
     digest: bytes
-    tokens: int | None
     pixels: int
+    tokens: int | None = None
 
 
 @dataclass
@@ -68,12 +68,12 @@ class Tally:
 @dataclass
 class Report:
     source: Source
-    shown: int  # rows of a kind that are kept
+    shown: int  # how many rows of each kind are kept
     rows: int = 0
     kinds: dict[str, Tally] = field(default_factory=dict)
     lengths: dict[int, int] = field(default_factory=dict)  # tokens -> rows
     most: int = 0  # tokens
-    longest: int = 0  # the first row with so many
+    longest: int = 0  # the first row of that length
     pixels: int = 0  # most of one row
     memory: Memory | None = None
 
@@ -124,10 +124,10 @@ def check(
         for problem in sorted(part.problems, key=lambda problem: problem[1]):
             report.add(*problem)
         if decoded:
-            decoded.want(part.media)
+            decoded.want(part.media, source.root)
         tick("rows", rows.done, rows.total)
     if decoded:
-        for problem in decoded.run(source.root, workers, lambda done, total: tick("decoding", done, total)):
+        for problem in decoded.run(workers, lambda done, total: tick("decoding", done, total)):
             report.add(*problem)
     if source.form == "llamafactory" and report.lengths:
         tokens = sum(tokens * count for tokens, count in report.lengths.items())
@@ -150,94 +150,79 @@ _job: _Job  # what the workers inherit
 
 
 def _part(chunk: list[Numbered]) -> Part:
-    part, prompts, places = Part(len(chunk)), [], []
-    for number, row in chunk:
-        if isinstance(row, Broken):
-            part.add(number, [(FORM, row.why)])
+    part, prompts = Part(len(chunk)), []
+    for number, columns in chunk:
+        if isinstance(columns, Broken):
+            part.add(number, [(FORM, columns.why)])
             continue
         try:
-            sample = _job.source.read(row)
+            sample = _job.source.read(columns)
         except Unreadable as error:
             part.add(number, [(FORM, str(error))])
             continue
-        if sample.form != "eval" and (why := _why_not(row, sample)):
-            part.add(number, [(TEST, why)])
         if sample.form != "eval":
-            for held in between_rows.types(row):
+            if why := _why_not(columns, sample):
+                part.add(number, [(TEST, why)])
+            for held in between_rows.types(columns):
                 part.types.setdefault(held, number)
         prompt, pixels = _check(sample, number, part)
-        part.seen.append(Seen(number, sample.id, sample.index, sample.digest, None, pixels))
+        part.seen.append(Seen(number, sample.id, sample.index, sample.digest, pixels))
         if prompt:
-            prompts.append(prompt)
-            places.append(len(part.seen) - 1)
+            prompts.append((part.seen[-1], prompt))
     if _job.counter:
-        for place, tokens in zip(places, _job.counter.lengths(prompts), strict=True):
-            seen = part.seen[place] = part.seen[place]._replace(tokens=tokens)
+        lengths = _job.counter.lengths([prompt for _, prompt in prompts])
+        for (seen, _), tokens in zip(prompts, lengths, strict=True):
+            seen.tokens = tokens
             part.add(seen.number, budget.length(tokens, _job.source.limits, _job.counter.context))
     return part
 
 
-def _why_not(row: Row, sample: Sample) -> str | None:
-    """Why nobody may learn from the row."""
+def _why_not(columns: Row, sample: Sample) -> str | None:
+    """Why the row must not be trained on."""
     key = asked_key(sample) if _job.guard.questions else None
-    return _job.guard.why(row, key, sorted(frames_of(sample)), _job.source.root)
+    return _job.guard.why(columns, key, sorted(frames_of(sample)), _job.source.root)
 
 
 def _check(sample: Sample, number: int, part: Part) -> tuple[Prompt | None, int]:
-    """Its prompt, unless there is none or it cannot be counted, and the pixels of its media."""
-    root, counter = _job.source.root, _job.counter
-    images = [
-        media_headers.embedded(x) if isinstance(x, bytes) else media_headers.image(root, x) for x in sample.images
-    ]
-    videos = [[_look(root, path, video.frames is not None) for path in video.paths] for video in sample.videos]
-    found = [*placeholders.check(sample), *turns.check(sample), *answers.check(sample)]
-    found += media.check(sample, images, videos)
-    frames = [look for video, shown in zip(sample.videos, videos, strict=True) if video.frames for look in shown]
-    pixels = _kept(images, _job.source.limits.image) + _kept(frames, _job.source.limits.video)
+    """Its prompt, if that can be counted, and the pixels of its media."""
+    seen = row.look_at(sample, _job.source.root)
+    found, prompt = row.check(sample, seen), None
     if _job.decode:
-        part.media += _readable(sample, images, videos, number)
-    prompt = None
-    if not any(rule.level == "error" for rule, _ in found):
-        prompt, more = _prompt(sample, images, videos)
+        part.media += _readable(sample, seen, number)
+    if not row.is_broken(found):
+        prompt, more = _prompt(sample, seen)
         found += more
-    elif counter:
+    elif _job.counter:
         found.append((budget.UNCOUNTED, "something else is wrong with the row"))
     part.add(number, found)
-    return prompt, pixels
+    return prompt, _pixels(sample, seen, _job.source.limits)
 
 
-def _prompt(
-    sample: Sample, images: list[media_headers.Look], videos: list[list[media_headers.Look]]
-) -> tuple[Prompt | None, list[InRow]]:
+def _prompt(sample: Sample, seen: row.Media) -> tuple[Prompt | None, list[InRow]]:
     limits, counter = _job.source.limits, _job.counter
     if sample.form == "eval" and any(video.frames is None for video in sample.videos):
         return None, [(budget.UNCOUNTED, "a video file: `firsthand eval ask --recipe` says how it is sampled")]
-    frames: list[Frames] = [sampled(video, look, limits) for video, look in zip(sample.videos, videos, strict=True)]
-    found = list(budget.check(sample, images, frames, limits, bool(counter and counter.stamps)))
+    frames, found = row.shown(sample, seen, limits, bool(counter and counter.stamps))
     if counter is None:
         return None, found
     try:
-        return counter.prompt(sample, images, frames, limits), found
+        return counter.prompt(sample, seen.images, frames, limits), found
     except ValueError as error:
         return None, [*found, (budget.REFUSED, str(error))]
 
 
-def _kept(seen: list[media_headers.Look], budget: Budget) -> int:
-    """Pixels after the budget: preprocessing has those of a row in memory. Video files are not decoded for it."""
-    return sum(math.prod(within(look.width, look.height, budget)) for look in seen if not look.problem)
+def _pixels(sample: Sample, seen: row.Media, limits: Limits) -> int:
+    """Preprocessing has those of a row in memory, within the budget. Video files are not decoded for it."""
+    frames = [look for video, looks in zip(sample.videos, seen.videos, strict=True) if video.frames for look in looks]
+    sized = [(look, limits.image) for look in seen.images] + [(look, limits.video) for look in frames]
+    return sum(math.prod(within(look.width, look.height, kept)) for look, kept in sized if not look.problem)
 
 
-def _look(root: Path, path: str, frame: bool) -> media_headers.Look:
-    return media_headers.image(root, path) if frame else media_headers.video(root, path)
-
-
-def _readable(
-    sample: Sample, images: list[media_headers.Look], videos: list[list[media_headers.Look]], number: int
-) -> Iterator[tuple[str, bool, int]]:
-    for name, look in zip(sample.images, images, strict=True):
+def _readable(sample: Sample, seen: row.Media, number: int) -> Iterator[tuple[str, bool, int]]:
+    for name, look in zip(sample.images, seen.images, strict=True):
         if isinstance(name, str) and not look.problem:
             yield name, False, number
-    for video, one in zip(sample.videos, videos, strict=True):
-        for name, look in zip(video.paths, one, strict=True):
+    for video, looks in zip(sample.videos, seen.videos, strict=True):
+        for name, look in zip(video.paths, looks, strict=True):
             if not look.problem:
                 yield name, video.frames is None, number

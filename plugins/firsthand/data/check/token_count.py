@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 from firsthand.data.read.media_headers import Look
 from firsthand.data.read.sample import Sample, Turn, Video
 from firsthand.errors import UserError
-from firsthand.media.limits import Budget, Limits
+from firsthand.media.budget import within
+from firsthand.media.limits import Limits
 from firsthand.media.reading import spread
+from firsthand.recipe import named_files
 
-SHORTEST, NARROWEST, NARROWED = 28, 200, 180  # LLaMA-Factory: shortest side; a shape beyond 1:200 becomes 1:180
 PLACEHOLDER = re.compile("(<image>|<video>)")
 FILLED = re.compile(r"(?:<\|vision_start\|>)?<\|(image|video)_pad\|>(?:<\|vision_end\|>)?")
 CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.DOTALL)
@@ -38,27 +39,7 @@ class Frames(NamedTuple):
 
 class Prompt(NamedTuple):
     text: str  # with one token for each medium, or for each pair of frames
-    hidden: int  # tokens of media that are not in `text`
-
-
-def within(width: int, height: int, budget: Budget) -> tuple[int, int]:
-    """The size that the frameworks' reader makes of an image or frame."""
-    if budget is None:
-        return width, height
-    fewest, most = budget
-    if width * height > most:
-        width, height = _scaled(width, height, most)
-    if width * height < fewest:
-        width, height = _scaled(width, height, fewest)
-    width, height = max(width, SHORTEST), max(height, SHORTEST)
-    if width / height > NARROWEST:
-        return height * NARROWED, height
-    return (width, width * NARROWED) if height / width > NARROWEST else (width, height)
-
-
-def _scaled(width: int, height: int, pixels: float) -> tuple[int, int]:
-    factor = math.sqrt(pixels / (width * height))
-    return int(width * factor), int(height * factor)
+    hidden: int  # media tokens that `text` leaves out
 
 
 class Counter:
@@ -156,8 +137,8 @@ def sampled(video: Video, looks: Sequence[Look], limits: Limits) -> Frames:
 def conversation(turns: Sequence[Turn]) -> list[dict[str, Any]]:
     """Turns as a chat template takes them."""
     messages = []
-    for role, said in turns:
-        text = called(said) if role == "call" else said
+    for role, written in turns:
+        text = called(written) if role == "call" else written
         parts = [
             {"type": piece[1:-1]} if PLACEHOLDER.fullmatch(piece) else {"type": "text", "text": piece}
             for piece in PLACEHOLDER.split(text)
@@ -186,7 +167,7 @@ def called(text: str) -> str:
 
 def load(model: str) -> Any:
     path = Path(model)
-    if not path.is_dir() and (path.is_absolute() or (path.parent.name and path.parent.is_dir())):
+    if not path.is_dir() and (named_files.is_local(model) or (path.parent.name and path.parent.is_dir())):
         # A mistyped folder looks like a name of the hub, whose client tries for minutes to reach it.
         raise UserError(f"--model {model}: no processor or tokenizer can be loaded (there is no such folder)")
     from transformers import AutoProcessor

@@ -66,7 +66,7 @@ def _turns(row: Row, dataset: Dataset) -> list[Turn]:
             raise Unreadable(f"turn {number} is {shown(turn)}, not an object")
         if role_tag not in turn or content_tag not in turn:
             raise Unreadable(f"turn {number} has the keys {', '.join(turn)}, not `{role_tag}` and `{content_tag}`")
-        role = roles.get(turn[role_tag])
+        role = roles.get(str(turn[role_tag]))
         if role is None:
             raise Unreadable(f"turn {number}: no tag for the role {shown(turn[role_tag])}; known: {', '.join(roles)}")
         turns.append(Turn(role, text_of(turn[content_tag], f"the content of turn {number}")))

@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.errors import UserError
-from firsthand.findings import InRow, row_rule
+from firsthand.findings import ROW_RULES, InRow
 from firsthand.media.paths import inside
 
-OUTSIDE = row_rule(
-    "media-outside", "error", "paths that lead out of the media root", "name media relative to --root, below it"
-)
-MISSING = row_rule(
-    "media-missing", "error", "media that are not there", "put the files below --root, or correct the paths"
-)
-UNREADABLE = row_rule("media-unreadable", "error", "media that cannot be opened", "download or extract the files again")
+OUTSIDE = ROW_RULES["media-outside"]
+MISSING = ROW_RULES["media-missing"]
+UNREADABLE = ROW_RULES["media-unreadable"]
 MAX_SIDE = 20_000
 
 

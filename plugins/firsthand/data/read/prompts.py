@@ -84,7 +84,7 @@ def _messages(row: Row, column: str) -> list[tuple[Role, Any, int]]:
     for number, message in enumerate(messages, 1):
         if not isinstance(message, dict) or not {"role", "content"} <= set(message):
             raise Unreadable(f"turn {number} is {shown(message)}, without `role` and `content`")
-        if message["role"] not in ROLES:
+        if str(message["role"]) not in ROLES:
             raise Unreadable(f"turn {number}: unknown role {shown(message['role'])}; known: {', '.join(ROLES)}")
         found.append((ROLES[message["role"]], message["content"], number))
     return found

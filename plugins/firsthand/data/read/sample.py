@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from firsthand.findings import row_rule
+from firsthand.findings import ROW_RULES
 
-FORM = row_rule(
-    "form", "error", "rows that their reader cannot read", "give every row the columns and tags of the others"
-)
+FORM = ROW_RULES["form"]
 
 Form = Literal["llamafactory", "verl", "eval"]
 Role = Literal["system", "user", "assistant", "tool", "call"]  # a call is an assistant's turn that is JSON

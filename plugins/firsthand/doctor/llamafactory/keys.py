@@ -1,33 +1,19 @@
-"""LLaMA-Factory: keys it does not know, keys it used to know, and values it does not check itself."""
+"""LLaMA-Factory: unknown keys, keys of older versions, and values that it does not check itself."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from firsthand.findings import Finding, rule
+from firsthand.findings import RULES, Finding
 from firsthand.recipe import llamafactory_facts
 from firsthand.recipe.python_source import Field
 from firsthand.recipe.values import did_you_mean, number
 from firsthand.recipe.yaml_lines import Document
 
-UNKNOWN = rule(
-    "LF001", "error", "a key that LLaMA-Factory does not know", "It stops on it, naming neither file nor line."
-)
-LEGACY = rule("LF002", "error", "a key of an older LLaMA-Factory or transformers", "Renamed or removed since.")
-UNCHECKED = rule(
-    "LF003",
-    "info",
-    "keys were not checked",
-    "LLaMA-Factory is not installed, so its argument names are not known here.",
-)
-BAD_VALUE = rule(
-    "LF004",
-    "error",
-    "a value of the wrong kind",
-    "LLaMA-Factory does not check types: it fails later, or acts on a string as if it were true.",
-)
-INTERPOLATION = rule(
-    "LF005", "error", "`${...}` is not resolved", "LLaMA-Factory passes it on literally; only veRL recipes resolve it."
-)
+UNKNOWN = RULES["LF001"]
+LEGACY = RULES["LF002"]
+UNCHECKED = RULES["LF003"]
+BAD_VALUE = RULES["LF004"]
+INTERPOLATION = RULES["LF005"]
 
 # old key -> what to write instead
 RENAMED = {

@@ -1,25 +1,18 @@
-"""LLaMA-Factory: the model, its template, the files beside it, and what an export merges."""
+"""LLaMA-Factory: the model, its template, the files that go with it, and what an export merges."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import llamafactory_facts, model_names, named_files
 from firsthand.recipe.llamafactory_facts import Template
 from firsthand.recipe.values import did_you_mean, names
 from firsthand.recipe.yaml_lines import Document
 
-NO_SUCH_TEMPLATE = rule("LF010", "error", "an unknown template", "LLaMA-Factory stops after loading the tokenizer.")
-WRONG_TEMPLATE = rule(
-    "LF011",
-    "error",
-    "the template does not fit the model",
-    "A reasoning template teaches an Instruct model empty think blocks; one of another family garbles media.",
-)
-NO_TEMPLATE = rule(
-    "LF012", "warning", "no template", "It is guessed from the tokenizer; training and serving may then differ."
-)
-QUANTISED_BASE = rule("LF035", "error", "merging into a quantised model", "The merge is refused, or loses precision.")
+NO_SUCH_TEMPLATE = RULES["LF010"]
+WRONG_TEMPLATE = RULES["LF011"]
+NO_TEMPLATE = RULES["LF012"]
+QUANTISED_BASE = RULES["LF035"]
 
 Settings = dict[str, Any]
 
@@ -61,7 +54,9 @@ def _fit(
         and (model_names.is_instruct(model) or (default and not default.reasoning))
         and nothink in known
     ):
-        message = f"`{template.name}` is for thinking models, `{model}` is none: it would learn empty think blocks"
+        message = (
+            f"`{template.name}` is for thinking models, and `{model}` is not one: it would learn empty think blocks"
+        )
         yield WRONG_TEMPLATE.at(place, message, f"write `template: {nothink}`")
     elif default and default.reasoning and not template.reasoning:
         message = f"`{model}` thinks before it answers; `{template.name}` trains that away"

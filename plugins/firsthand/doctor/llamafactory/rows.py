@@ -4,40 +4,33 @@ Rows that do not fit are skipped with a warning among thousands of lines, or sto
 """
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
-from firsthand.doctor.llamafactory import media
-from firsthand.doctor.rows import Unreadable, first_rows
-from firsthand.findings import Finding, rule
-from firsthand.recipe import named_files
+from firsthand.data.check.rules.placeholders import COUNT, SYSTEM
+from firsthand.data.check.rules.turns import MODEL, ORDER
+from firsthand.data.read.data_file import Source
+from firsthand.data.read.media_headers import MISSING, OUTSIDE
+from firsthand.data.read.sample import FORM, Sample
+from firsthand.doctor.rows import Code, Row, first_rows, look
+from firsthand.errors import UserError
+from firsthand.findings import RULES, Finding, Rule
+from firsthand.recipe import llamafactory_facts, model_names, named_files
 from firsthand.recipe.dataset_registry import TAGS, Dataset, datasets
+from firsthand.recipe.limits import of_llamafactory
 from firsthand.recipe.yaml_lines import Document
 
-WRONG_TAGS = rule(
-    "LF023",
-    "error",
-    "the tags do not fit the rows",
-    "Without `tags`, LLaMA-Factory looks for from/value/human/gpt: KeyError, or every row is skipped.",
-)
-NO_COLUMN = rule("LF024", "error", "a column that the rows do not have", "KeyError while the data set is converted.")
-UNMAPPED = rule(
-    "LF025", "warning", "a column that is not mapped", "Its content (a system prompt, images) never reaches the model."
-)
-UNSEEN = rule(
-    "LF028", "info", "rows were not looked at", "The checks of rows, media and length did not run on this data set."
-)
-SKIPPED = rule(
-    "LF029",
-    "error",
-    "rows that would be skipped",
-    "Turns must alternate from the user's to the model's; others are dropped.",
-)
-MASKED = rule(
-    "LF033",
-    "warning",
-    "mask_history on trajectories",
-    "Only the last turn of each row is learnt: none of the tool calls before it.",
-)
+WRONG_TAGS = RULES["LF023"]
+NO_COLUMN = RULES["LF024"]
+UNMAPPED = RULES["LF025"]
+NO_MEDIA = RULES["LF026"]
+MISCOUNTED = RULES["LF027"]
+UNSEEN = RULES["LF028"]
+SKIPPED = RULES["LF029"]
+TOO_SHORT = RULES["LF030"]
+FRAME_RATE = RULES["LF032"]
+MASKED = RULES["LF033"]
+FAULTY = RULES["LF038"]
 
 OPENAI_STYLE = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
 
@@ -48,19 +41,56 @@ def check(document: Document) -> Iterator[Finding]:
     for dataset in found:
         if dataset.file is None:
             yield UNSEEN.at(dataset.place(), f"`{dataset.name}` is not a local file", "none needed")
-            continue
-        if not named_files.exists(str(dataset.file)):
+        elif not named_files.exists(str(dataset.file)):
             yield from _without_rows(dataset)
-            continue
-        try:
-            rows = first_rows(dataset.file)
-        except Unreadable as error:
-            yield UNSEEN.at(dataset.place("file_name"), f"{dataset.file}: {error}", "check the file")
-            continue
-        yield from _columns(dataset, rows)
-        if dataset.formatting in ("sharegpt", "openai"):
-            yield from _turns(document, dataset, rows)
-        yield from media.check(document, dataset, rows)
+        else:
+            try:
+                yield from _rows(document, dataset, dataset.file)
+            except UserError as error:
+                yield UNSEEN.at(dataset.place("file_name"), str(error), "correct what the message names")
+
+
+def _rows(document: Document, dataset: Dataset, file: Path) -> Iterator[Finding]:
+    rows = first_rows(file)
+    misfits = [*_columns(dataset, rows), *(_tags(dataset, rows) if dataset.formatting != "alpaca" else ())]
+    yield from misfits
+    if misfits:
+        return
+    recipe = of_llamafactory(document)
+    template = llamafactory_facts.templates().get(str(document.data.get("template")))
+    plugin, family = template.plugin if template else "", model_names.family(document.data.get("model_name_or_path"))
+    side = {"qwen3_vl": 32, "qwen2_vl": 28}.get(plugin, family[1] * 2 if family else 0)
+    source = Source(file, "llamafactory", recipe.root or Path(), recipe.limits, dataset)
+    seen = look(source, rows, side, stamps=plugin == "qwen3_vl")
+    yield from seen.findings(_codes(document, dataset), Code(FAULTY, dataset.place("file_name")))
+    yield from seen.too_long(TOO_SHORT, document.place("cutoff_len"))
+    yield from _of_the_recipe(document, dataset, seen.samples)
+
+
+def _codes(document: Document, dataset: Dataset) -> dict[Rule, Code]:
+    rows, root = (
+        dataset.place("file_name"),
+        document.place("media_dir" if "media_dir" in document.data else "dataset_dir"),
+    )
+    fix = "write `media_dir:` with the folder that the rows' paths start from"
+    return {
+        FORM: Code(UNSEEN, rows),
+        ORDER: Code(SKIPPED if dataset.formatting == "sharegpt" else UNSEEN, rows),
+        COUNT: Code(MISCOUNTED, rows),
+        SYSTEM: Code(MISCOUNTED, rows),
+        MISSING: Code(NO_MEDIA, root, fix),
+        OUTSIDE: Code(replace(NO_MEDIA, level="warning"), root, fix),  # LLaMA-Factory itself opens any path
+    }
+
+
+def _of_the_recipe(document: Document, dataset: Dataset, samples: list[Sample]) -> Iterator[Finding]:
+    if "video_fps" not in document.data and any(video.frames for sample in samples for video in sample.videos):
+        fix = "write `video_fps:` with the rate at which the frames were sampled"
+        yield FRAME_RATE.at(document.place("dataset"), f"`{dataset.name}` holds frame lists", fix)
+    most = max((sum(turn.role in MODEL for turn in sample.turns) for sample in samples), default=0)
+    if document.data.get("mask_history") is True and most > 1:
+        message = f"rows of `{dataset.name}` have up to {most} turns of the model; only the last is learnt"
+        yield MASKED.at(document.place("mask_history"), message, "write `mask_history: false`")
 
 
 def _without_rows(dataset: Dataset) -> Iterator[Finding]:
@@ -73,7 +103,7 @@ def _tags_fix(tags: dict[str, str]) -> str:
     return 'add "tags": {' + ", ".join(f'"{key}": "{value}"' for key, value in tags.items()) + "}"
 
 
-def _columns(dataset: Dataset, rows: list[dict[str, Any]]) -> Iterator[Finding]:
+def _columns(dataset: Dataset, rows: list[Row]) -> Iterator[Finding]:
     if not rows:
         return
     present = set().union(*rows)
@@ -93,7 +123,7 @@ def _columns(dataset: Dataset, rows: list[dict[str, Any]]) -> Iterator[Finding]:
             yield UNMAPPED.at(dataset.place("columns"), message, f'add "{column}": "{column}" to "columns"')
 
 
-def _turns(document: Document, dataset: Dataset, rows: list[dict[str, Any]]) -> Iterator[Finding]:
+def _tags(dataset: Dataset, rows: list[Row]) -> Iterator[Finding]:
     tags, column = dataset.tags, dataset.columns["messages"]
     conversations = [turns for row in rows if isinstance(turns := row.get(column or ""), list) and turns]
     first = next((turns[0] for turns in conversations if isinstance(turns[0], dict)), None)
@@ -110,28 +140,3 @@ def _turns(document: Document, dataset: Dataset, rows: list[dict[str, Any]]) -> 
     roles = {str(turn.get(tags["role_tag"])) for turns in conversations for turn in turns if isinstance(turn, dict)}
     for role in sorted(roles - known):
         yield WRONG_TAGS.at(dataset.place(section), f"no tag for the role `{role}`", f"name `{role}` in `tags`")
-    if roles <= known and dataset.formatting == "sharegpt":
-        yield from _alternation(dataset, conversations)
-    model = {tags["assistant_tag"], tags["function_tag"]}
-    most = max(
-        sum(str(turn.get(tags["role_tag"])) in model for turn in turns if isinstance(turn, dict))
-        for turns in conversations
-    )
-    if document.data.get("mask_history") is True and most > 1:
-        message = f"rows of `{dataset.name}` have up to {most} turns of the model; only the last is learnt"
-        yield MASKED.at(document.place("mask_history"), message, "write `mask_history: false`")
-
-
-def _alternation(dataset: Dataset, conversations: list[list[Any]]) -> Iterator[Finding]:
-    tags = dataset.tags
-    sides = {tags["user_tag"]: 0, tags["observation_tag"]: 0, tags["assistant_tag"]: 1, tags["function_tag"]: 1}
-    bad = []
-    for number, turns in enumerate(conversations, 1):
-        roles = [str(turn.get(tags["role_tag"])) if isinstance(turn, dict) else None for turn in turns]
-        roles = roles[1:] if roles[0] == tags["system_tag"] else roles
-        if len(roles) % 2 or any(sides.get(role) != index % 2 for index, role in enumerate(roles)):
-            bad.append(number)
-    if bad and not dataset.entry.get("ranking"):
-        message = f"{len(bad)} of the first {len(conversations)} rows do not alternate (first: row {bad[0]})"
-        fix = "start with the user and alternate, ending with the model"
-        yield SKIPPED.at(dataset.place("file_name"), message, fix)

@@ -15,32 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.doctor.machine import versions
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe.python_source import package_folder
 
-IMPORT = rule(
-    "EN005",
-    "error",
-    "torch, torchvision or torchaudio does not import",
-    "Builds for CPU and CUDA are mixed, or a library is missing.",
-)
-GPU_UNUSED = rule(
-    "EN006", "error", "torch cannot use the GPU", "A driver too old for the CUDA of torch, or a CPU build of torch."
-)
-NO_GPU = rule("EN007", "info", "no GPU", "The tiny twins of the recipes run here, the recipes themselves do not.")
-DISK = rule(
-    "EN008", "warning", "little disk space", "One checkpoint of a 4B model with its optimizer needs about 50 GB."
-)
-MEMORY = rule("EN009", "warning", "little memory", "Ray, vLLM and one actor need about 8 GiB even for a tiny model.")
-SHARED = rule(
-    "EN010",
-    "warning",
-    "a small /dev/shm",
-    "Ray and data loader workers hand over batches there; containers give 64 MiB by default.",
-)
-NOT_IMPORTED = rule(
-    "EN011", "info", "torch was not imported", "Its import takes seconds; a run without --recipe does it."
-)
+IMPORT = RULES["EN005"]
+GPU_UNUSED = RULES["EN006"]
+NO_GPU = RULES["EN007"]
+DISK = RULES["EN008"]
+MEMORY = RULES["EN009"]
+SHARED = RULES["EN010"]
+NOT_IMPORTED = RULES["EN011"]
 
 GIB = 1 << 30
 TIMEOUT = 120  # seconds; a cold import of torch from a network disk takes one minute

@@ -1,40 +1,23 @@
 """Installed versions against firsthand's own requirements.
 
 The supported set is written once, in setup.cfg; the installed metadata of firsthand repeats it, so nothing is listed
-here. The metadata is our own, so a small reader of it is enough and the base install needs no packaging library.
+here.
 """
 
-import re
-import sys
+import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 
-from firsthand.findings import Finding, Place, rule
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
-PYTHON = rule("EN001", "error", "an unsupported Python", "The pinned wheels exist for other versions of Python only.")
-VERSION = rule(
-    "EN002", "error", "a version outside the supported set", "The set in setup.cfg is the one the tests run with."
-)
-ABSENT = rule(
-    "EN003", "error", "a package of the installed extra is missing", "An import will fail in the middle of a run."
-)
-BASE_ONLY = rule(
-    "EN004",
-    "info",
-    "the frameworks are not installed",
-    "The base install checks, scores and reports; it does not train.",
-)
+from firsthand.findings import RULES, Finding, Place
 
-LINE = re.compile(
-    r'^(?P<name>[\w.-]+)(?:\[(?P<extras>[\w,-]+)\])?\s*(?P<specs>[<>=!~][^;]*)?(?:;\s*extra == "(?P<of>[\w-]+)")?$'
-)
-
-
-@dataclass(frozen=True)
-class Requirement:
-    name: str
-    specs: str
+PYTHON = RULES["EN001"]
+VERSION = RULES["EN002"]
+ABSENT = RULES["EN003"]
+BASE_ONLY = RULES["EN004"]
 
 
 def installed(name: str) -> str | None:
@@ -44,42 +27,19 @@ def installed(name: str) -> str | None:
         return None
 
 
-def _requirements(extra: str | None) -> list[Requirement]:
-    """What `firsthand` itself, or one of its extras with the extras in it, asks for."""
-    found = []
+def _requirements(extra: str = "") -> Iterator[Requirement]:
+    """What firsthand itself, or one of its extras with the extras in it, asks for."""
     for text in metadata.requires("firsthand") or []:
-        line = LINE.match(text.strip())
-        if line is None or line["of"] != extra:
-            continue
-        if line["name"] == "firsthand":
-            for part in line["extras"].split(","):
-                found += _requirements(part)
-        else:
-            found.append(Requirement(line["name"], (line["specs"] or "").strip()))
-    return found
-
-
-def _release(version: str) -> tuple[int, ...]:
-    """The leading numbers: `2.13.0+cpu` and `2.13.0.post1` are both 2.13.0 here."""
-    return tuple(int(part) for part in re.split(r"\D", version.partition("+")[0].partition(".post")[0]) if part)
+        line = Requirement(text)
+        if line.marker.evaluate({"extra": extra}) if line.marker else not extra:
+            inner = [found for part in line.extras for found in _requirements(part)]
+            yield from inner if line.name == "firsthand" else [line]
 
 
 def satisfies(version: str, specs: str) -> bool:
-    """`2.13.0+cpu` satisfies `==2.13.0`; only the comparisons that setup.cfg uses."""
-    for operator, wanted in re.findall(r"(==|>=|<=|!=|<|>)\s*([\w.]+)", specs):
-        width = max(len(_release(version)), len(_release(wanted)))
-        have, want = ((*_release(v), *(0,) * (width - len(_release(v)))) for v in (version, wanted))
-        holds = {
-            "==": have == want,
-            "!=": have != want,
-            ">=": have >= want,
-            "<=": have <= want,
-            ">": have > want,
-            "<": have < want,
-        }
-        if not holds[operator]:
-            return False
-    return True
+    """`2.13.0+cpu` and `2.13.0.post1` satisfy `==2.13.0`."""
+    found = Version(version)
+    return SpecifierSet(specs).contains(found.base_version if found.is_postrelease else found.public, prereleases=True)
 
 
 def extra_in_use() -> str | None:
@@ -96,7 +56,7 @@ def check() -> Iterator[Finding]:
     except metadata.PackageNotFoundError:
         yield BASE_ONLY.at(machine, "firsthand itself is not installed: versions were not checked", "pip install -e .")
         return
-    running = ".".join(map(str, sys.version_info[:3]))
+    running = platform.python_version()
     if not satisfies(running, python):
         fix = "make a virtual environment with Python 3.11"
         yield PYTHON.at(machine, f"Python {running}, supported is {python}", fix)
@@ -104,12 +64,12 @@ def check() -> Iterator[Finding]:
     if extra is None:
         fix = 'pip install "firsthand[cpu]", or firsthand[cuda] on a GPU machine'
         yield BASE_ONLY.at(machine, "LLaMA-Factory and veRL are not installed", fix)
-    for requirement in [*_requirements(None), *(_requirements(extra) if extra else [])]:
-        place = Place(key=requirement.name)
+    for requirement in [*_requirements(), *(_requirements(extra) if extra else [])]:
+        place, specs = Place(key=requirement.name), str(requirement.specifier)
         version = installed(requirement.name)
-        fix = f'pip install "{requirement.name}{requirement.specs}"'
+        fix = f'pip install "{requirement.name}{specs}"'
         if version is None:
             yield ABSENT.at(place, f"{requirement.name} is not installed", fix)
-        elif not satisfies(version, requirement.specs):
-            message = f"{requirement.name} {version}, supported is {requirement.specs}"
+        elif not satisfies(version, specs):
+            message = f"{requirement.name} {version}, supported is {specs}"
             yield VERSION.at(place, message, fix)

@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.errors import UserError
-from firsthand.findings import Finding, rule
+from firsthand.findings import RULES, Finding
 from firsthand.recipe import named_files, yaml_lines
 from firsthand.recipe.python_objects import UNPARSABLE, source_of
 from firsthand.recipe.python_source import parse
 from firsthand.recipe.values import did_you_mean
 from firsthand.recipe.yaml_lines import Document
 
-BAD_LOOP = rule(
-    "VR035", "error", "wrong settings of an agent loop", "It is made anew for every rollout, and all would fail."
-)
-REFUSED = rule("TL001", "error", "a tools YAML that cannot be used", "`firsthand tools` and the agent loop refuse it.")
+BAD_LOOP = RULES["VR035"]
+REFUSED = RULES["TL001"]
 
 TARGET = "firsthand.training.agent_loop.ToolLoop"
 FIXES = {

@@ -1,6 +1,6 @@
 """veRL: agents with tools (`firsthand.training.agent_loop.ToolLoop`): their loops, their rows and the room they need.
 
-The loop is made anew for every trajectory. A mistake here does not stop a run: veRL logs a traceback for each rollout
+A new loop is made for every trajectory. A mistake here does not stop a run: veRL logs a traceback for each rollout
 and goes on with the rest of the batch, or ends each of them in the middle.
 """
 
@@ -9,64 +9,34 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from firsthand.doctor.rows import Unreadable, column, first_rows
+from firsthand.doctor.rows import Row, column, first_rows
 from firsthand.doctor.verl.agent_loops import TARGET, reads_trace
 from firsthand.doctor.verl.files import NO_LOOP, agent_entries, builtin_loops
-from firsthand.findings import Finding, Place, rule
+from firsthand.doctor.verl.rows import data_files
+from firsthand.errors import UserError
+from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import model_names, named_files, yaml_lines
 from firsthand.recipe.hydra_chain import Chain
 from firsthand.recipe.values import did_you_mean, number
 
-NO_ROOM = rule(
-    "VR036",
-    "warning",
-    "turns and observations that do not fit max_response_length",
-    "Trajectories that use all their turns end in the middle and count as wrong.",
-)
-REFUSED_ROWS = rule(
-    "VR037",
-    "error",
-    "rows without identity or query_time",
-    "The loop refuses them: without these a search would see another week, or what came later.",
-)
-DIALECT = rule(
-    "VR038", "error", "rows in another dialect than their agent loop", "The model is told to write what nobody reads."
-)
-NO_TRACE = rule(
-    "VR039",
-    "error",
-    "a reward of traces for rows without tools",
-    "The reward reads the trace that the agent loop hands over, and fails without one.",
-)
-PLAIN_SAMPLER = rule(
-    "VR040",
-    "warning",
-    "failed tools count as wrong answers",
-    "Only GroupReplayBuffer gives a rollout whose tools failed the mean reward of its group.",
-)
-SAMPLER_OPTION = rule("VR041", "error", "an option that the sampler does not take", "The trainer stops at its start.")
-SAME_INDEX = rule(
-    "VR042",
-    "warning",
-    "rows that share an index",
-    "Traces name a question by it, and trainers that group by it mix different questions.",
-)
-TEST_CHOOSES = rule(
-    "VR043", "warning", "validation on the test split", "The benchmark would choose the checkpoint that it then scores."
-)
-NOT_HANDED_ON = rule(
-    "VR044", "error", "filter_groups beside a custom sampler", "Nothing is filtered: veRL's own sampler alone reads it."
-)
+NO_ROOM = RULES["VR036"]
+REFUSED_ROWS = RULES["VR037"]
+DIALECT = RULES["VR038"]
+NO_TRACE = RULES["VR039"]
+PLAIN_SAMPLER = RULES["VR040"]
+SAMPLER_OPTION = RULES["VR041"]
+SAME_INDEX = RULES["VR042"]
+TEST_CHOOSES = RULES["VR043"]
+NOT_HANDED_ON = RULES["VR044"]
 
 WRAPPING = 32  # tokens around an observation
 SAMPLER = "trainer.v1.sampler"
-SAMPLER_OPTIONS = {  # of GroupReplayBuffer and of veRL's own, which it extends
+SAMPLER_OPTIONS = {  # what GroupReplayBuffer takes, and the sampler of veRL that it extends
     "poll_interval", "traces", "group_reward", "filter_groups_metric", "train_batch_size", "gen_batch_size",
     "max_inflight_gen_batches", "sync_refill_failed_groups",
 }  # fmt: skip
 AGENTS = "actor_rollout_ref.rollout.agent"
 
-Row = dict[str, Any]
 Loops = dict[str, Row]  # by the name that rows give
 
 
@@ -74,20 +44,17 @@ def check(chain: Chain) -> Iterator[Finding]:
     loops = {str(entry.get("name")): entry for entry in agent_entries(chain)}
     ours = {name: entry for name, entry in loops.items() if entry.get("_target_") == TARGET}
     seen: set[str] = set()
-    for key in ("data.train_files", "data.val_files"):
-        value = chain.get(key)
-        for path in value if isinstance(value, list) else [value]:
-            file = named_files.find(path) if isinstance(path, str) else None
-            try:
-                rows = first_rows(file) if file is not None else []
-            except Unreadable:  # said by verl_rows
-                continue
-            default = chain.get(f"{AGENTS}.default_agent_loop") or "single_turn_agent"
-            named = [str(row.get("agent_name") or default) for row in rows]
-            seen |= set(named)
-            yield from _rows(chain.place(key), str(path), list(zip(named, rows, strict=True)), loops)
-            if file is not None and seen & ours.keys():
-                yield from _whole_file(chain.place(key), file, validates=key == "data.val_files")
+    default = chain.get(f"{AGENTS}.default_agent_loop") or "single_turn_agent"
+    for key, file in data_files(chain):
+        try:
+            rows = first_rows(file)
+        except UserError:  # reported by verl/rows.py
+            continue
+        named = [str(row.get("agent_name") or default) for row in rows]
+        seen |= set(named)
+        yield from _rows(chain.place(key), str(file), list(zip(named, rows, strict=True)), loops)
+        if seen & ours.keys():
+            yield from _whole_file(chain.place(key), file, validates=key == "data.val_files")
     if seen & ours.keys():
         yield from _room(chain, [entry for name, entry in ours.items() if name in seen])
         yield from _sampler(chain)
@@ -116,9 +83,9 @@ def _rows(place: Place, path: str, rows: list[tuple[str, Row]], loops: Loops) ->
             message = f"{path}: row {number_} has no extra_info.{' and no extra_info.'.join(lacking)}"
             yield REFUSED_ROWS.at(place, message, "add it; query_time may be `end`: the whole video may be seen")
             return
-        told = _system(row)
+        system = _system(row)
         dialect: Any = loop.get("dialect")
-        if told and dialect in get_args(Dialect) and ("<tool>" in told) != (dialect == "ego_r1"):
+        if system and dialect in get_args(Dialect) and ("<tool>" in system) != (dialect == "ego_r1"):
             style = style_of(dialect)
             message = f"{path}: row {number_} is not written for `{name}`, whose dialect is {dialect}"
             yield DIALECT.at(place, message, f"build the rows with the style {style}, or name another loop")
@@ -182,7 +149,7 @@ def _sampler(chain: Chain) -> Iterator[Finding]:
         fix = (
             f"write `filter_groups_metric`, `train_batch_size` and `gen_batch_size: 1` under `{SAMPLER}.sampler_kwargs`"
         )
-        yield NOT_HANDED_ON.at(place, "veRL does not tell a custom sampler of `filter_groups`", fix)
+        yield NOT_HANDED_ON.at(place, "veRL does not pass `filter_groups` on to a custom sampler", fix)
     options = chain.get(f"{SAMPLER}.sampler_kwargs")
     for option in options if isinstance(options, dict) else ():
         if option not in SAMPLER_OPTIONS:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.doctor.verl import agent_loops as loops
-from firsthand.findings import Finding, rule
+from firsthand.findings import RULES, Finding
 from firsthand.recipe import named_files, yaml_lines
 from firsthand.recipe.hydra_chain import Chain
 from firsthand.recipe.python_objects import look_up, look_up_dotted, source_of, takes_reward_arguments
@@ -15,12 +15,8 @@ from firsthand.recipe.python_source import package_folder
 from firsthand.recipe.values import did_you_mean
 from firsthand.recipe.yaml_lines import Document
 
-NO_LOOP = rule(
-    "VR024", "error", "an agent loop that is not registered", "veRL knows its own and those of agent_loop_config_path."
-)
-BAD_TOOLS = rule(
-    "VR025", "error", "a tool or agent-loop file that veRL cannot use", "It is read in every rollout worker."
-)
+NO_LOOP = RULES["VR024"]
+BAD_TOOLS = RULES["VR025"]
 
 ROLLOUT = "actor_rollout_ref.rollout"
 AGENT, TURNS = f"{ROLLOUT}.agent", f"{ROLLOUT}.multi_turn"
@@ -38,8 +34,7 @@ FILES = ("data.train_files", "data.val_files", f"{TURNS}.function_tool_path", "t
 def check(chain: Chain) -> Iterator[Finding]:
     recipe = chain.recipe.path
     for key in FILES:
-        value = chain.get(key)
-        for path in value if isinstance(value, list) else [value]:
+        for path in chain.paths(key):
             yield from named_files.missing(chain.place(key), path, recipe)
     for key in ("actor_rollout_ref.model.path", "actor_rollout_ref.model.lora_adapter_path"):
         model = chain.get(key)

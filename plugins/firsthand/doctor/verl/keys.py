@@ -8,38 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from firsthand.findings import Finding, Place, rule
+from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import verl_facts
 from firsthand.recipe.hydra_chain import Chain
 from firsthand.recipe.python_objects import names_read, source_of
 from firsthand.recipe.values import similar
 from firsthand.recipe.yaml_lines import Document, KeyPath
 
-UNKNOWN = rule(
-    "VR001",
-    "error",
-    "a key that veRL does not know",
-    "Hydra merges it from a file without a word, and nothing reads it.",
-)
-LEGACY = rule(
-    "VR002",
-    "error",
-    "a key of an older veRL or of a fork",
-    "Still parsed, read by nothing: a reward function here is ignored.",
-)
-UNCHECKED = rule("VR003", "info", "keys were not checked", "veRL is not installed, so its config is not known here.")
-UNSURE = rule(
-    "VR004",
-    "warning",
-    "a key that is in no config of veRL",
-    "Some code of veRL reads a key of this name, perhaps elsewhere.",
-)
-OVERRIDE = rule(
-    "VR006",
-    "error",
-    "command-line syntax in a file",
-    "`+key`, `~key` and `a.b.c:` are Hydra's command line; in YAML they are literal names.",
-)
+UNKNOWN = RULES["VR001"]
+LEGACY = RULES["VR002"]
+UNCHECKED = RULES["VR003"]
+UNSURE = RULES["VR004"]
+OVERRIDE = RULES["VR006"]
 
 # keys of older versions of veRL and of its forks, and what to write today
 ROLLOUT = "actor_rollout_ref.rollout"

@@ -1,56 +1,24 @@
-"""veRL: the rollout, the algorithm and the machine: defaults that nobody wants and values that exclude each other."""
+"""veRL: the rollout, the algorithm and the machine: unhelpful defaults, and values that exclude each other."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from firsthand.findings import Finding, rule
+from firsthand.findings import RULES, Finding
 from firsthand.recipe.hydra_chain import Chain
 from firsthand.recipe.values import names, number
 
 ROLLOUT, ACTOR = "actor_rollout_ref.rollout", "actor_rollout_ref.actor"
 TURNS = f"{ROLLOUT}.multi_turn"
 
-OBSERVATION = rule(
-    "VR010",
-    "error",
-    "max_tool_response_length left at 256",
-    "Every tool result is cut to 256 characters, from the middle, without a word.",
-)
-GROUP_OF_ONE = rule(
-    "VR013",
-    "error",
-    "a group of one",
-    "Group-relative advantages need rollout.n of at least 2; with 1 nothing is learnt.",
-)
-REFILL = rule(
-    "VR018",
-    "warning",
-    "failed rollouts count towards the batch",
-    "A tool or server that fails takes prompts away; with the refill, others are sampled in their place.",
-)
-ENGINE = rule("VR020", "error", "no rollout engine", "rollout.name has no default, and mode knows only async.")
-ESTIMATOR = rule(
-    "VR021",
-    "error",
-    "the advantage estimator",
-    "The default is gae, which trains a critic; gdpo lacks its inputs in the V1 trainer.",
-)
-LOGGER = rule(
-    "VR023",
-    "info",
-    "trainer.logger is veRL's default",
-    "It includes wandb, which asks for a login when the run starts.",
-)
-CPU_ONLY = rule("VR026", "error", "a GPU-only setting in a CPU run", "trainer.device is cpu, and this needs CUDA.")
-LEGACY_TRAINER = rule(
-    "VR027",
-    "error",
-    "the legacy trainer",
-    "use_v1: false is deprecated, and samplers and hooks of V1 do not run in it.",
-)
-TWO_PENALTIES = rule(
-    "VR030", "warning", "two KL penalties", "use_kl_loss and use_kl_in_reward both hold the policy back."
-)
+OBSERVATION = RULES["VR010"]
+GROUP_OF_ONE = RULES["VR013"]
+REFILL = RULES["VR018"]
+ENGINE = RULES["VR020"]
+ESTIMATOR = RULES["VR021"]
+LOGGER = RULES["VR023"]
+CPU_ONLY = RULES["VR026"]
+LEGACY_TRAINER = RULES["VR027"]
+TWO_PENALTIES = RULES["VR030"]
 
 GROUP_ESTIMATORS = (
     "grpo",
@@ -110,7 +78,7 @@ def _algorithm(chain: Chain) -> Iterator[Finding]:
     if not chain.sets(path):
         yield ESTIMATOR.at(place, "no `adv_estimator`: the default gae trains a critic", fix, level="warning")
     elif estimator == "gdpo" and chain.get("trainer.use_v1") is not False:
-        yield ESTIMATOR.at(place, "gdpo needs columns that the V1 trainer does not hand over", fix)
+        yield ESTIMATOR.at(place, "gdpo needs columns that the V1 trainer does not pass on", fix)
     if estimator in GROUP_ESTIMATORS and (number(chain.get(f"{ROLLOUT}.n")) or 1) < 2:
         yield GROUP_OF_ONE.at(chain.place(f"{ROLLOUT}.n"), f"{estimator} with `{ROLLOUT}.n: 1`", "write `n: 8`")
     if chain.get(f"{ACTOR}.use_kl_loss") is True and chain.get("algorithm.use_kl_in_reward") is True:

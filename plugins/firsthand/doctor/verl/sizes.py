@@ -2,42 +2,20 @@
 
 from collections.abc import Iterator
 
-from firsthand.findings import Finding, Level, rule
+from firsthand.findings import RULES, Finding, Level
 from firsthand.recipe import model_names
 from firsthand.recipe.hydra_chain import Chain
 from firsthand.recipe.values import number
 
 ROLLOUT, ACTOR, REF = "actor_rollout_ref.rollout", "actor_rollout_ref.actor", "actor_rollout_ref.ref"
 
-MINI_BATCH = rule(
-    "VR014",
-    "error",
-    "ppo_mini_batch_size against train_batch_size",
-    "Both count prompts; the first divides the second.",
-)
-SHARES = rule("VR015", "error", "a batch that the GPUs cannot share", "The batch is split evenly over all GPUs.")
-LENGTHS = rule(
-    "VR016",
-    "error",
-    "prompt and response do not fit max_model_len",
-    "Long prompts are refused, or answers are cut short.",
-)
-PATCH_SIZE = rule(
-    "VR017",
-    "warning",
-    "image_patch_size does not fit the model",
-    "Lengths are filtered with the wrong number of tokens: 16 for Qwen3-VL and Qwen3.5, 14 for Qwen2.5-VL.",
-)
-MICRO_BATCH = rule("VR019", "error", "no micro batch size, or two", "Set exactly one, or use_dynamic_bsz: true.")
-TENSOR_PARALLEL = rule(
-    "VR022", "error", "tensor_model_parallel_size does not fit the GPUs", "The default is 2: a single GPU needs 1."
-)
-FILTER_MEDIA = rule(
-    "VR011",
-    "warning",
-    "filter_overlong_prompts with images or videos",
-    "It decodes the media of the whole data set before the first step; filter once, offline.",
-)
+MINI_BATCH = RULES["VR014"]
+SHARES = RULES["VR015"]
+LENGTHS = RULES["VR016"]
+PATCH_SIZE = RULES["VR017"]
+MICRO_BATCH = RULES["VR019"]
+TENSOR_PARALLEL = RULES["VR022"]
+FILTER_MEDIA = RULES["VR011"]
 
 
 def check(chain: Chain) -> Iterator[Finding]:

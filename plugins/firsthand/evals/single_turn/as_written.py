@@ -6,26 +6,26 @@ from pathlib import Path
 from typing import Any
 
 from openai import AsyncOpenAI
-from pydantic import Field, ValidationError
 
 from firsthand.answers import extract_choice
-from firsthand.errors import UserError, first_problem
+from firsthand.errors import UserError
 from firsthand.evals.rows import read_rows
-from firsthand.files import read_yaml
 from firsthand.llm.ask_many import Pace, Summary, ask_all
 from firsthand.llm.client import Settings, complete
 from firsthand.llm.media import request_body
 from firsthand.llm.messages import Prompted
-from firsthand.media.limits import FPS, MAX_FRAMES, VIDEO
+from firsthand.media.limits import VIDEO
+from firsthand.recipe import load
+from firsthand.recipe.limits import of_llamafactory
 
 
 class VideoSettings(Settings):
-    """For questions about video files: how a fine-tuning recipe samples them, by its keys and their defaults there."""
+    """For questions about video files: how a fine-tuning recipe samples them, under its own keys."""
 
-    video_fps: float = Field(FPS, gt=0)
-    video_maxlen: int = Field(MAX_FRAMES, gt=0)
-    video_max_pixels: int = Field(VIDEO[1], gt=0)
-    video_min_pixels: int = Field(VIDEO[0], gt=0)
+    video_fps: float
+    video_maxlen: int
+    video_max_pixels: int
+    video_min_pixels: int
 
     @property
     def sampling(self) -> dict[str, Any]:
@@ -34,14 +34,18 @@ class VideoSettings(Settings):
 
     @classmethod
     def of_recipe(cls, path: Path, settings: Settings) -> "VideoSettings":
-        recipe = read_yaml(path)
-        if not isinstance(recipe, dict) or "template" not in recipe:
-            raise UserError(f"{path}: not a recipe of `llamafactory-cli train` (it has no `template`)")
-        keys = cls.model_fields.keys() - Settings.model_fields.keys()
-        try:
-            return cls(**settings.model_dump(), **{key: recipe[key] for key in keys & recipe.keys()})
-        except ValidationError as error:
-            raise UserError(f"{path}: {first_problem(error)}") from None
+        document = load(path)
+        if not document.kind.startswith("llamafactory"):
+            raise UserError(f"{path}: not a recipe of `llamafactory-cli train`, but: {document.kind}")
+        limits = of_llamafactory(document).limits
+        fewest, most = limits.video or VIDEO
+        return cls(
+            **settings.model_dump(),
+            video_fps=limits.video_fps,
+            video_maxlen=limits.video_maxlen,
+            video_max_pixels=most,
+            video_min_pixels=fewest,
+        )
 
 
 def read(path: Path, recipe: Path | None) -> dict[str, Prompted]:

@@ -3,8 +3,8 @@
 The budget of pixels is that of training (`image_max_pixels`, `image_min_pixels`) and its rule of sizes is the same, so
 that a model meets in the test what it has learnt from. A frame within the budget is sent as the file is on disk.
 
-What a frame costs follows from its size: one token for every `factor` x `factor` pixels, where the factor is patch x
-merge (Qwen3-VL 32, Qwen2.5-VL 28).
+What a frame costs follows from its size: one token per `factor` x `factor` pixels, where the factor is patch x merge
+(Qwen3-VL 32, Qwen2.5-VL 28).
 """
 
 import math
@@ -17,6 +17,7 @@ from PIL import Image
 
 from firsthand.errors import UserError
 from firsthand.llm.media import read_image as read_file
+from firsthand.media.budget import image_tokens, within
 from firsthand.media.paths import inside
 from firsthand.media.reading import read_image
 from firsthand.question import Question
@@ -26,16 +27,19 @@ Policy = Literal["uniform", "tail", "full"]
 
 @dataclass(frozen=True)
 class Budget:
-    max_tokens: int  # of all frames of a question
-    max_pixels: int  # of a frame
+    max_tokens: int  # for all frames of a question
+    max_pixels: int  # per frame
     min_pixels: int
     factor: int
 
     def tokens(self, path: Path) -> int:
-        return math.prod(max(round(side / self.factor), 1) for side in self._size(path))
+        return image_tokens(*self._shown(path), self.factor)
 
     def holds(self, path: Path) -> bool:
-        return self.min_pixels <= math.prod(_size(path)) <= self.max_pixels
+        return self._shown(path) == _size(path)
+
+    def _shown(self, path: Path) -> tuple[int, int]:
+        return within(*_size(path), (self.min_pixels, self.max_pixels))
 
     def read(self, root: Path | str, path: str) -> tuple[bytes, str]:
         """What is sent of a frame, and its media type."""
@@ -44,12 +48,6 @@ class Budget:
         buffer = BytesIO()
         read_image(inside(root, path), self.max_pixels, self.min_pixels).save(buffer, "PNG")
         return buffer.getvalue(), "image/png"
-
-    def _size(self, path: Path) -> tuple[float, float]:
-        width, height = _size(path)
-        pixels = width * height
-        factor = math.sqrt(min(max(pixels, self.min_pixels), self.max_pixels) / pixels)
-        return width * factor, height * factor
 
 
 def choose(total: int, policy: Policy, limit: int) -> list[int]:

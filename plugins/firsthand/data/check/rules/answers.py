@@ -1,4 +1,4 @@
-"""The right letter against the options: a letter that is not there makes the answer wrong whatever the model says."""
+"""The gold letter against the options: with a letter that is not among them, every answer of a model is wrong."""
 
 import re
 from collections import Counter
@@ -6,23 +6,11 @@ from collections.abc import Iterator
 
 from firsthand.answers import extract_choice
 from firsthand.data.read.sample import Sample
-from firsthand.findings import InRow, row_rule
+from firsthand.findings import ROW_RULES, InRow
 
-LETTER = row_rule(
-    "answer-letter",
-    "error",
-    "an answer that is not among the options",
-    "correct the answer, or the letters of the options",
-)
-NONE = row_rule(
-    "answer-none",
-    "warning",
-    "options, but an answer that names no letter",
-    "end it with the letter alone, or with <answer>letter</answer>",
-)
-OPTIONS = row_rule(
-    "options", "warning", "options that repeat or skip", "give every option its own text, and letters without gaps"
-)
+LETTER = ROW_RULES["answer-letter"]
+NONE = ROW_RULES["answer-none"]
+OPTIONS = ROW_RULES["options"]
 OPTION = re.compile(r"^[ \t]*\(?([A-Z])[.:)：．][ \t]*(.*?)[ \t]*$", re.MULTILINE)
 BARE = re.compile(r"\s*\(?([A-Za-z])[.:)]?\s*")
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -37,12 +25,12 @@ def check(sample: Sample) -> Iterator[InRow]:
     letters = sample.letters or written
     if not letters:
         return
-    said = sample.answer if sample.form != "llamafactory" else _last_words(sample)
-    if said is None:
+    answer = sample.answer if sample.form != "llamafactory" else _last_words(sample)
+    if answer is None:
         return
-    letter = _letter(said)
+    letter = _letter(answer)
     if letter is None:
-        yield NONE, f"the answer is {said[-40:]!r}, the options are {letters}"
+        yield NONE, f"the answer is {answer[-40:]!r}, the options are {letters}"
     elif letter not in letters or (written and letter not in written):
         yield LETTER, f"the answer is {letter}, the options are {written or letters}"
     if written and sample.letters and set(written) != set(sample.letters):
@@ -58,7 +46,7 @@ def _last_words(sample: Sample) -> str | None:
     return sample.turns[-1].text if sample.turns[-1].role == "assistant" else None
 
 
-def _letter(said: str) -> str | None:
-    found = extract_choice(said, ALPHABET)
-    bare = BARE.fullmatch(said)
+def _letter(answer: str) -> str | None:
+    found = extract_choice(answer, ALPHABET)
+    bare = BARE.fullmatch(answer)
     return found or (bare[1].upper() if bare else None)

@@ -1,19 +1,14 @@
-"""The rules that compare rows: a column has one type, and no row stands twice. They remember a few bytes of each row.
+"""The rules that compare rows: a column has one type, and no row appears twice. They remember a few bytes per row.
 
-The loader of both frameworks builds a table, and stops where a column changes its type.
+Both frameworks load the file into one table, and stop where a column changes its type.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
-from firsthand.findings import InRow, row_rule
+from firsthand.findings import ROW_RULES, InRow
 
-MIXED = row_rule(
-    "column-mixed",
-    "error",
-    "columns whose type changes from row to row",
-    "write one type per column (all video files or all frame lists, all ids as text), or two data files",
-)
+MIXED = ROW_RULES["column-mixed"]
 NAMES = {str: "text", bool: "true or false", int: "numbers", float: "numbers", dict: "objects", list: "lists"}
 Type = tuple[str, str]  # column, and what it holds
 
@@ -35,15 +30,9 @@ def same_type(held: Type, first: dict[str, tuple[int, str]], number: int) -> Ite
         yield MIXED, f"`{held[0]}` holds {held[1]} here and {name} in row {row}"
 
 
-ID = row_rule(
-    "id-repeated", "error", "ids that stand twice", "give every question its own id; answers are matched by it"
-)
-INDEX = row_rule(
-    "index-repeated", "error", "extra_info.index that stands twice", "number the rows of the file: veRL groups by it"
-)
-ROW = row_rule(
-    "row-repeated", "warning", "the same question about the same media", "drop one of them, or weight it on purpose"
-)
+ID = ROW_RULES["id-repeated"]
+INDEX = ROW_RULES["index-repeated"]
+ROW = ROW_RULES["row-repeated"]
 
 
 class Repeated:

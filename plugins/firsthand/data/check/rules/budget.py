@@ -2,63 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 
-from firsthand.data.check.token_count import Frames, within
+from firsthand.data.check.token_count import Frames
 from firsthand.data.read.media_headers import Look
 from firsthand.data.read.sample import Sample
-from firsthand.findings import InRow, row_rule
+from firsthand.findings import ROW_RULES, InRow
+from firsthand.media.budget import within
 from firsthand.media.limits import Limits
 
-SHRUNK = row_rule(
-    "shrunk",
-    "info",
-    "media over the pixel budget",
-    "none needed in training; a server knows no budget and shows more: store media within it",
-)
-SPARSE = row_rule(
-    "frames-left-out",
-    "warning",
-    "videos longer than video_maxlen / video_fps",
-    "raise video_maxlen or lower video_fps (in veRL data.media.video: max_frames and fps)",
-)
-MANY = row_rule(
-    "frames-many",
-    "warning",
-    "frame lists longer than video_maxlen",
-    "shorten the lists: video_maxlen cuts video files only",
-)
-RATE = row_rule(
-    "frame-rate",
-    "error",
-    "frames without their rate",
-    "write raw_fps beside the frames: their times in the prompt come from it",
-)
-SEVERAL = row_rule(
-    "videos-several",
-    "error",
-    "videos that LLaMA-Factory dates wrongly",
-    "one video per row, in its first turn: it takes frames and times of Qwen3-VL by the number of the turn",
-)
-LONG = row_rule(
-    "too-long",
-    "error",
-    "rows longer than the recipe allows",
-    "raise the limit, show fewer frames, or lower the pixel budget: cut media break the model",
-)
-CONTEXT = row_rule(
-    "too-long-model", "error", "rows longer than the model can hold", "show fewer frames or fewer pixels"
-)
-REFUSED = row_rule(
-    "refused",
-    "error",
-    "rows that the processor or the chat template refuses",
-    "see the message; correct media or turns",
-)
-UNCOUNTED = row_rule(
-    "uncounted",
-    "info",
-    "rows whose tokens were not counted",
-    "correct what else is wrong with them; video files of questions are sampled as they are asked",
-)
+SHRUNK = ROW_RULES["shrunk"]
+SPARSE = ROW_RULES["frames-left-out"]
+MANY = ROW_RULES["frames-many"]
+RATE = ROW_RULES["frame-rate"]
+SEVERAL = ROW_RULES["videos-several"]
+LONG = ROW_RULES["too-long"]
+CONTEXT = ROW_RULES["too-long-model"]
+REFUSED = ROW_RULES["refused"]
+UNCOUNTED = ROW_RULES["uncounted"]
 
 
 def check(

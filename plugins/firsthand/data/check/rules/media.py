@@ -5,30 +5,13 @@ from pathlib import PurePath
 
 from firsthand.data.read.media_headers import MAX_SIDE, Look
 from firsthand.data.read.sample import Sample
-from firsthand.findings import InRow, row_rule
+from firsthand.findings import ROW_RULES, InRow
 
-ABSOLUTE = row_rule(
-    "media-absolute", "warning", "absolute paths", "write them relative to --root: the file then moves with its media"
-)
-EMBEDDED = row_rule(
-    "media-embedded",
-    "warning",
-    "images inside the data file",
-    "write paths: every worker keeps the bytes of its rows in memory",
-)
-SIZE = row_rule(
-    "media-size",
-    "error",
-    "media of a size that no processor takes",
-    "remove them and extract again",
-)
-ODD = row_rule(
-    "media-odd-size",
-    "warning",
-    "media of a size that no camera makes",
-    "look at them: a broken extraction makes such files",
-)
-FRAMES = row_rule("frames-differ", "error", "frames of one video that differ in size", "extract them again at one size")
+ABSOLUTE = ROW_RULES["media-absolute"]
+EMBEDDED = ROW_RULES["media-embedded"]
+SIZE = ROW_RULES["media-size"]
+ODD = ROW_RULES["media-odd-size"]
+FRAMES = ROW_RULES["frames-differ"]
 SMALLEST, NARROWEST = 28, 200
 
 

@@ -3,26 +3,11 @@
 from collections.abc import Iterator
 
 from firsthand.data.read.sample import Sample
-from firsthand.findings import InRow, row_rule
+from firsthand.findings import ROW_RULES, InRow
 
-COUNT = row_rule(
-    "placeholders",
-    "error",
-    "placeholders and media differ in number",
-    "write one <image> or <video> in the text for each of the row's media",
-)
-SYSTEM = row_rule(
-    "placeholder-system",
-    "error",
-    "placeholders in the system prompt",
-    "move them to the user's turn: LLaMA-Factory does not expand them in a system prompt",
-)
-CONTROL = row_rule(
-    "control-token",
-    "error",
-    "the model's control tokens written in a text",
-    "remove them: the text would end the turn, or claim media that are not there",
-)
+COUNT = ROW_RULES["placeholders"]
+SYSTEM = ROW_RULES["placeholder-system"]
+CONTROL = ROW_RULES["control-token"]
 TOKENS = (
     "<|image_pad|>",
     "<|video_pad|>",

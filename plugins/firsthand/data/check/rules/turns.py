@@ -4,21 +4,11 @@ from collections.abc import Iterator
 
 from firsthand.data.check.token_count import called
 from firsthand.data.read.sample import Sample
-from firsthand.findings import InRow, row_rule
+from firsthand.findings import ROW_RULES, InRow
 
-ORDER = row_rule(
-    "turns",
-    "error",
-    "turns that do not alternate",
-    "begin with the user (or one system prompt) and alternate; training rows end with the model, prompts without it",
-)
-EMPTY = row_rule("empty", "error", "turns without text", "fill them in, or drop the row")
-CALL = row_rule(
-    "tool-call",
-    "error",
-    "tool calls that cannot be read as calls",
-    'write JSON {"name": ..., "arguments": {...}}, a thought before it as <think>\\n...\\n</think>\\n\\n',
-)
+ORDER = ROW_RULES["turns"]
+EMPTY = ROW_RULES["empty"]
+CALL = ROW_RULES["tool-call"]
 MODEL = ("assistant", "call")
 
 
