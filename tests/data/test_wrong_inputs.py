@@ -142,6 +142,7 @@ CASES: dict[str, Wrong] = {
     "null": video_r1(problem(2, path=None), "not of the release's form", "look at: path"),
     "no options": video_r1(problem(2, options=[]), "multiple choice without options"),
     "letters with a gap": video_r1(problem(2, options=["A. he", "C. she"]), "2 options carry the letters A, C"),
+    "empty options": video_r1(problem(2, options=["A. ", "B. "]), "options without text: A, B"),
     "answer": video_r1(problem(2, solution="<answer>E</answer>"), "answer 'E' is not among the options ['A', 'B']"),
     "empty answer": video_r1(problem(2, problem_type="OCR", solution="<answer></answer>"), "the answer is empty"),
     "empty question": video_r1(problem(2, problem=" "), "question: String should have at least 1 character"),

@@ -105,8 +105,8 @@ def fetch(
     from firsthand.data.build.catalogue import release
 
     chosen = release(name)
-    source, where = fetching.choose(chosen, hub)
-    typer.echo(f"{where.repo} ({source})\nlicence: {chosen.licence}\n{chosen.terms}")
+    where = fetching.choose(chosen, hub)
+    typer.echo(f"{where.repo} ({where.client})\nlicence: {chosen.licence}\n{chosen.terms}")
     out = fetching.fetch(chosen, hub, out or Path("datasets") / name / "release", endpoint)
     typer.echo(f"it is in {out}; now: firsthand data build {name} --src {out}")
 

@@ -31,7 +31,7 @@ def show_releases(releases: Iterable[Release]) -> None:
     name, purposes = Column("name", no_wrap=True), Column("rows for", no_wrap=True)
     table = Table(name, purposes, "what it is", "licence", "where its owner keeps it", header_style="bold")
     for release in releases:
-        table.add_row(release.name, ", ".join(release.inputs), release.about, release.licence, release.home)
+        table.add_row(release.name, ", ".join(release.inputs), release.about, release.licence, release.kept_at)
     Console().print(table)
 
 

@@ -81,7 +81,8 @@ def _prompt(name: str) -> str:
 
 
 def messages(row: Question, tools: list[Tool] | None = None) -> list[Message]:
-    """System and user message; media first, as content parts `{"type": "image"|"video", ...}`."""
+    """System and user message; media first, as content parts `{"type": "image"|"video", ...}`. Without media the
+    content is plain text: the templates of text models (Qwen2.5) take no list."""
     content: list[Message] = []
     for number, path in enumerate(row.images):
         if row.times:
@@ -91,9 +92,10 @@ def messages(row: Question, tools: list[Tool] | None = None) -> list[Message]:
         content.append({"type": "video", "video": row.video, "fps": row.fps})
     if row.video_file:
         content.append({"type": "video", "video": row.video_file})
-    content.append({"type": "text", "text": question_text(row)})
+    asked = question_text(row)
+    user = [*content, {"type": "text", "text": asked}] if content else asked
     instructions = row.system or system(row.style, tools)
-    return [{"role": "system", "content": instructions}, {"role": "user", "content": content}]
+    return [{"role": "system", "content": instructions}, {"role": "user", "content": user}]
 
 
 def question_text(row: Question) -> str:

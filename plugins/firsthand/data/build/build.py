@@ -93,7 +93,7 @@ class _Build:
         global _work
         self.release, self.purpose, self.root, self.out, self.options = release, purpose, root, out, options
         self.built, self.dropped, self.ids, self.people = Built(), dropped, dict[str, Place](), set[str]()
-        self.picker, converter = (release.converter(root, purpose, release.argument) for _ in range(2))
+        self.picker, converter = (release.converter(root, purpose) for _ in range(2))
         known, without = guard.load(out.parent), set[str]()
         for name in options.without:
             without |= compare.asked_keys(data_file.find(name, Path()))

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from firsthand.data.build import writers
 from firsthand.data.build.release import Converter, LeftAside, Place, Purpose
 from firsthand.data.leaks.compare import words_key
-from firsthand.data.leaks.guard import Guard
+from firsthand.data.leaks.guard import FramesMissing, Guard
 from firsthand.data.read.rows import Broken
 from firsthand.errors import UserError
 from firsthand.question import Question, Solved, StyleName
@@ -155,6 +155,8 @@ def attempt(action: Callable[[Any, Place], Any], row: Any, place: Place) -> Any:
         return action(row, place)
     except LeftAside as why:
         return Refused(str(why), wanted=False)
+    except FramesMissing as why:
+        raise UserError(f"{place.file}: row {place.row}: {why}") from None
     except UNREADABLE as error:
         return Refused(_reason(error, row))
 

@@ -22,6 +22,7 @@ from firsthand.data.read.data_file import Source
 from firsthand.data.read.rows import Broken, Rows
 from firsthand.data.read.sample import Row, Sample, Unreadable
 from firsthand.errors import UserError
+from firsthand.media.names import clips
 from firsthand.media.paths import inside
 from firsthand.workers import mapped
 
@@ -32,7 +33,6 @@ KINDS = {
     "time": "overlapping times of the same person",
     "frame": "the same frame, or one that looks alike",
 }
-CLIP_NAME = re.compile(r"DAY(\d+)_(A\d+_[A-Za-z]+)_(\d{8})")
 SPOKEN = re.compile(r"[\W_]+")
 TAGS = re.compile(r"<(image|video|audio)>|<timestamp>.*?</timestamp>")
 CHUNK = 64
@@ -200,10 +200,7 @@ def _spans(sample: Sample, row: Row) -> set[Span]:
             with suppress(UserError):  # the converters report times that cannot be read
                 spans |= {(person, start, end) for start, end in clock.target_spans(value)}
     for path in [*frames_of(sample), *(video.file for video in sample.videos if video.file)]:
-        for day, person, time in CLIP_NAME.findall(path):
-            with suppress(UserError):
-                start = clock.at(day, time)
-                spans.add((person, start, clock.plus(start, clock.CLIP)))
+        spans |= {(clip.source, clip.start, clock.plus(clip.start, clock.CLIP)) for clip in clips(path)}
     return spans
 
 

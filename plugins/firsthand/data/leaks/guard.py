@@ -33,7 +33,13 @@ TESTBED = "egocross_testbed"  # the folder of the test set, in every path of its
 NAMED = (f"{TESTBED}/submission_template.json", "submission_template.json", f"{TESTBED}/{TESTBED}_answers.json")
 ALIKE = 10  # bits of 256 that a frame may differ from a test frame, and half of a row's frames must do so
 WHY = "the owners of the test ask not to train on it"
+UNSEEN = "a test asks this in the same words, and without its frames nothing tells them apart; unpack the frames first"
+UNPACKED_BY = {".zip": "unzip -n {} -d {}"} | dict.fromkeys((".tar", ".gz", ".tgz"), "tar -xf {} -C {}")
 SHOWN = 5
+
+
+class FramesMissing(UserError):
+    """Nothing can be said about a row before its frames are unpacked."""
 
 
 @dataclass
@@ -53,7 +59,12 @@ class Guard:
             return f"{name} is a question of a test set; {WHY}"
         if self.frames and (path := next((path for path in frames if self._is_frame(root, path)), None)):
             return f"{path} is, byte for byte, a frame of a test set; {WHY}"
-        if key in self.questions and (not frames or self._alike(root, frames)):
+        if key not in self.questions:
+            return None
+        files_here = [file for path in frames if (file := _file(root, path))]
+        if frames and not files_here:
+            return f"{UNSEEN}: {_unpack(root)}"
+        if not frames or self._alike(files_here):
             return f"question and options are those of a test set, and no frames show another clip; {WHY}"
         return None
 
@@ -72,15 +83,17 @@ class Guard:
         row: dict[str, Any] = question.labels
         if self.names:
             row = {"id": question.id, "data_source": question.data_source, "split": question.split, **row}
-        return self.why(row, key, question.images or question.video, root)
+        why = self.why(row, key, question.images or question.video, root)
+        if why and why.startswith(UNSEEN):
+            raise FramesMissing(why)
+        return why
 
     def _is_frame(self, root: Path, path: str) -> bool:
         file = _file(root, path)
         return file is not None and (known := self.frames.get(file.stat().st_size)) is not None and _sha(file) in known
 
-    def _alike(self, root: Path, frames: Sequence[str]) -> bool:
-        hashes = [image_hash(file) for path in frames if (file := _file(root, path))]
-        seen = [value for value in hashes if value is not None]
+    def _alike(self, frames: Sequence[Path]) -> bool:
+        seen = [value for value in map(image_hash, frames) if value is not None]
         if not seen:
             return True
         pairs = near(seen, sorted(self.looks), ALIKE)
@@ -156,6 +169,9 @@ def faults(source: Source, guard: Guard) -> Iterator[tuple[int, str]]:
 def refuse(source: Source, guard: Guard) -> None:
     """An error that lists the rows of a file that are a test's."""
     found = list(faults(source, guard))
+    for number, why in found:
+        if why.startswith(UNSEEN):
+            raise FramesMissing(f"{source.file}: row {number}: {why}")
     if found:
         lines = [f"row {number}: {why}" for number, why in found[:SHOWN]]
         lines += [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
@@ -175,6 +191,12 @@ def _file(root: Path, path: str) -> Path | None:
         return inside(root, path)
     except UserError:
         return None  # a missing file is the business of `firsthand data check`
+
+
+def _unpack(root: Path) -> str:
+    """The command for every archive in `root`."""
+    archives = sorted(path for path in root.iterdir() if path.suffix in UNPACKED_BY) if root.is_dir() else []
+    return "; ".join(UNPACKED_BY[path.suffix].format(path, root) for path in archives) or f"they belong into {root}"
 
 
 def _sha(file: Path) -> str:

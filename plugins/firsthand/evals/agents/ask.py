@@ -120,5 +120,5 @@ def _messages(question: Question, tools: bool) -> list[dict[str, Any]]:
         raise UserError(f"{question.id} carries pictures; an agent looks for itself, through its tools")
     told = messages(question)
     if not tools:
-        told[-1]["content"][-1]["text"] += f"\n{LAST_TURN}"
+        told[-1]["content"] += f"\n{LAST_TURN}"
     return told

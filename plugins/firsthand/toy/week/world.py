@@ -14,7 +14,6 @@ from dataclasses import dataclass
 WIDTH, HEIGHT, CELL = 128, 96, 32  # one vision token of a tiny model sees one CELL x CELL square
 SLOTS = 4
 
-PEOPLE = ("A1_JAKE", "A2_ALICE", "A3_TASHA", "A4_LUCIA", "A5_KATRINA", "A6_SHURE")
 GUESTS = ("mia", "leo", "noah", "emma")  # wear no camera, so no hand-over is filmed from both sides
 ROOMS = ("kitchen", "bathroom", "bedroom", "office", "garden", "garage")
 HANDS = ("left", "right")

@@ -23,30 +23,22 @@ DOMAINS = {
     "ExtrameSportFPV": "xsports",
 }  # fmt: skip
 EVERY_SECOND = {"VID25", "VID111"}  # videos of CholecTrack20
-CATEGORIES = {
-    "object counting": "Counting",
-    "dominant held-object identification": "Identification",
-    "object not visible identification": "Identification",
-    "animal identification": "Identification",
-    "interaction identification": "Identification",
-    "action sequence identification": "Identification",
-    "special action identification": "Identification",
-    "sport identification": "Identification",
-    "action temporal localization": "Localization",
-    "object spatial localization": "Localization",
-    "interaction temporal localization": "Localization",
-    "next action prediction": "Prediction",
-    "next phase prediction": "Prediction",
-    "next interaction prediction": "Prediction",
-    "next direction prediction": "Prediction",
+_ASKED = {
+    "Counting": "object",
+    "Identification": "dominant held-object, object not visible, animal, interaction, action sequence, "
+    "special action, sport",
+    "Localization": "action temporal, object spatial, interaction temporal",
+    "Prediction": "next action, next phase, next interaction, next direction",
 }
+CATEGORIES = {f"{what} {category.lower()}": category for category in _ASKED for what in _ASKED[category].split(", ")}
 TYPES = {"".join(word[0] for word in re.split(r"[ -]", name)): name for name in CATEGORIES}  # oc: object counting
-_TAGS = re.compile(r"(?:\s*<image>)*")
 _FRAME = re.compile(r"frame_(\d+)")
 _FOLDER = re.compile(r"(.+)_q\d+")
 
 
 class Support(Converter):
+    style, data_source = "egocross", "egocross"
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.seen: Counter[str] = Counter()
@@ -56,44 +48,33 @@ class Support(Converter):
         return row | {"id": f"{row['domain']}-{self.seen[row['domain']]:02}"}
 
     def convert(self, row: dict[str, Any], place: Place) -> Solved:
-        roles = [turn["role"] for turn in row["messages"]]
-        if roles != ["user", "assistant"]:
-            raise ValueError(f"the roles are {roles}, not user and assistant")
-        user, answer = (turn["content"] for turn in row["messages"])
         domain, frames = row["domain"], _frames(row["images"])
-        tags = _TAGS.match(user)
-        shown = tags[0].count("<image>") if tags else 0
-        if shown != len(frames) or user.count("<image>") != shown:
-            raise ValueError(f"{user.count('<image>')} <image> tags for {len(frames)} images")
-        question, options = split_text(user[tags.end() if tags else 0 :])
+        text, answer = _turns(row["messages"], len(frames))
+        question, options = split_text(text)
         if not options:
             raise ValueError("no options were found after the question")
         _, dataset, video, *_ = PurePosixPath(frames[0]).parts
         if DOMAINS.get(dataset) != domain:
             raise ValueError(f"{frames[0]} is not a frame of the domain {domain!r}")
-        folder = _FOLDER.fullmatch(PurePosixPath(frames[0]).parent.name)
+        kind = self._kind(frames[0])
+        labels = {"domain": domain, "dataset": dataset, "source_video": video, "question_type": kind}
+        asked = self.question(
+            row["id"],
+            question,
+            options=options,
+            answer=answer,
+            images=frames,
+            times=self._times(frames, dataset),
+            labels={**labels, "primary_category": CATEGORIES[kind] if kind else None},
+        )
+        return Solved(question=asked)
+
+    def _kind(self, frame: str) -> str | None:
+        folder = _FOLDER.fullmatch(PurePosixPath(frame).parent.name)
         kind = TYPES.get(folder[1]) if folder else None
         if kind is None:
             self.notes["question type unknown: its folder of frames has another name"] += 1
-        asked = Question(
-            id=row["id"],
-            question=question,
-            options=options,
-            answer=answer.strip(),
-            images=frames,
-            times=self._times(frames, dataset),
-            style="egocross",
-            data_source="egocross",
-            split="train",
-            labels={
-                "domain": domain,
-                "dataset": dataset,
-                "source_video": video,
-                "question_type": kind,
-                "primary_category": CATEGORIES[kind] if kind else None,
-            },
-        )
-        return Solved(question=asked)
+        return kind
 
     def _times(self, frames: list[str], dataset: str) -> list[float]:
         numbers = [int(found[1]) for path in frames if (found := _FRAME.fullmatch(PurePosixPath(path).stem))]
@@ -106,6 +87,8 @@ class Support(Converter):
 
 
 class Test(Converter):
+    style, data_source, split = "egocross", "egocross", "test"
+
     def convert(self, row: dict[str, Any], place: Place) -> Question:
         dataset, frames = row["dataset"], _frames(row["video_path"])
         if dataset not in DOMAINS:
@@ -116,23 +99,29 @@ class Test(Converter):
         options = lettered(row["options"])
         if len(options) < 2:
             raise ValueError(f"{len(options)} options")
-        return Question(
-            id=str(int(row["id"])),
-            question=row["question_text"].strip(),
+        labels = {"domain": DOMAINS[dataset], "dataset": dataset}
+        return self.question(
+            int(row["id"]),
+            row["question_text"],
             options=options,
             answer=None,
             images=frames,
             times=[float(index if every_second else 2 * index) for index in range(len(frames))],
-            style="egocross",
-            data_source="egocross",
-            split="test",
-            labels={
-                "domain": DOMAINS[dataset],
-                "dataset": dataset,
-                "question_type": row["question_type"],
-                "primary_category": row["primary_category"],
-            },
+            labels={**labels, **{key: row[key] for key in ("question_type", "primary_category")}},
         )
+
+
+def _turns(messages: list[dict[str, str]], images: int) -> tuple[str, str]:
+    """The question without its tags, which must all stand before it, and the answer."""
+    roles = [turn["role"] for turn in messages]
+    if roles != ["user", "assistant"]:
+        raise ValueError(f"the roles are {roles}, not user and assistant")
+    user, answer = (turn["content"] for turn in messages)
+    text = re.sub(r"\A(?:\s*<image>)*", "", user)
+    tags = user.count("<image>")
+    if tags != images or "<image>" in text:
+        raise ValueError(f"{tags} <image> tags for {images} images")
+    return text, answer.strip()
 
 
 def _frames(paths: Any) -> list[str]:

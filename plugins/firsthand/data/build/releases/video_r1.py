@@ -7,7 +7,7 @@ The answer is taken out of its tags; `process`, the chain of thought, loses its 
 import re
 from typing import Any
 
-from firsthand.data.build.options import lettered
+from firsthand.data.build.options import lettered, split_text
 from firsthand.data.build.release import Converter, Place
 from firsthand.question import Question, Solved
 from firsthand.rollout.prompt import TYPED_ASKS
@@ -15,10 +15,30 @@ from firsthand.rollout.prompt import TYPED_ASKS
 _ANSWER = re.compile(r"\s*<answer>(.*?)</answer>\s*", re.DOTALL)
 _THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 _LETTER = re.compile(r"([A-Z])(?:[.):]|\Z)")
+_MEDIA_TAGS = re.compile(r"\s*<(?:image|video)>\s*")
 
 
-class VideoR1(Converter):
-    """`argument` is the data source of the rows."""
+class AboutVideo(Converter):
+    """Questions about a video file, with options or without."""
+
+    style = "video_r1"
+
+    def about(self, id: Any, text: str, answer: str, video: str, **labels: str | None) -> Question:
+        """`text` holds the options too, if there are any."""
+        question, options = split_text(text)
+        kind = "multiple choice" if options else "free-form"
+        return self.question(
+            id,
+            question,
+            options=options,
+            answer=solution(answer, options),
+            video_file=video.removeprefix("./"),
+            labels={"problem_type": kind, **labels},
+        )
+
+
+class VideoR1(AboutVideo):
+    data_source = "video_r1"
 
     def convert(self, row: dict[str, Any], place: Place) -> Question | Solved:
         kind, medium, path = row["problem_type"], row["data_type"], row["path"].removeprefix("./")
@@ -29,16 +49,13 @@ class VideoR1(Converter):
         options = lettered(row["options"]) if kind == "multiple choice" else {}
         if kind == "multiple choice" and not options:
             raise ValueError("multiple choice without options")
-        question = Question(
-            id=str(row["problem_id"]),
-            question=row["problem"].strip(),
+        question = self.question(
+            row["problem_id"],
+            row["problem"],
             options=options,
             answer=solution(row["solution"], options),
             images=[path] if medium == "image" else [],
             video_file=path if medium == "video" else None,
-            style="video_r1",
-            data_source=self.argument or "video_r1",
-            split="train",
             labels={
                 "problem_type": kind,
                 "data_type": medium,
@@ -47,6 +64,11 @@ class VideoR1(Converter):
             },
         )
         return Solved(question=question, thought=_thought(row)) if self.purpose == "sft" else question
+
+
+def untagged(text: str) -> str:
+    """`text` without the placeholders of its media."""
+    return _MEDIA_TAGS.sub("", text).strip()
 
 
 def solution(text: str, options: dict[str, str]) -> str:
@@ -63,5 +85,5 @@ def _thought(row: dict[str, Any]) -> str:
     found = _THINK.fullmatch(text)
     thought = (found[1] if found else text).strip()
     if not thought or "<think>" in thought or "<answer>" in thought:
-        raise ValueError("process holds no single chain of thought")
+        raise ValueError("process is not a single chain of thought")
     return thought
