@@ -7,22 +7,29 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from firsthand.data.read.data_file import Source
+
+Name = Annotated[str, typer.Argument(metavar="FILE|NAME", help="A data file, or a name of dataset_info.json.")]
+Model = Annotated[str | None, typer.Option(help="Whose processor and chat template (default: the recipe's).")]
+Recipe = Annotated[Path | None, typer.Option(help="Limits of this SFT or GRPO recipe.")]
+Root = Annotated[Path | None, typer.Option(help="Where media paths start (default: the recipe's, or beside the file).")]
+Folder = Annotated[Path | None, typer.Option(help="Folder of dataset_info.json (default: the recipe's, or here).")]
+Listed = Annotated[int, typer.Option(min=1, help="How many to list of each kind.")]
+Workers = Annotated[int, typer.Option(min=0, help="Processes; 0 means one a core, at most 8.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
 def check(
-    name: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A data file, or a name of dataset_info.json.")],
-    model: Annotated[str | None, typer.Option(help="Count tokens as this model does (default: the recipe's).")] = None,
-    recipe: Annotated[Path | None, typer.Option(help="Limits of this SFT or GRPO recipe.")] = None,
-    root: Annotated[Path | None, typer.Option(help="Where media paths start (default: beside the file).")] = None,
-    dataset_dir: Annotated[Path | None, typer.Option(help="Folder of dataset_info.json (default: as above).")] = None,
+    name: Name,
+    model: Model = None,
+    recipe: Recipe = None,
+    root: Root = None,
+    dataset_dir: Folder = None,
     decode: Annotated[bool, typer.Option("--decode", help="Decode all media too; goes on where it was.")] = False,
     cache: Annotated[Path | None, typer.Option(help="What was decoded (default: ~/.cache/firsthand).")] = None,
-    rows: Annotated[int, typer.Option(min=1, help="Rows to list of each kind of problem.")] = 5,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 means one a core, at most 8.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+    rows: Listed = 5,
+    workers: Workers = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Check every row of a data file without decoding a pixel; exit code 1 when a row would break or be lost.
 
@@ -31,20 +38,13 @@ def check(
     from firsthand import workers as pool
     from firsthand.data.check import decode as decoding
     from firsthand.data.check import output, run, token_count
+    from firsthand.data.output import progress
 
     found, chosen = _source(name, model, recipe, root, dataset_dir)
     counter = token_count.Counter(chosen) if chosen else None
     decoded = decoding.Decoded(cache or decoding.default_cache()) if decode else None
-    with _bar() as bar:
-        ticks = {what: partial(_tick, bar, bar.add_task(what, visible=False)) for what in ("rows", "decoding")}
-        report = run.check(
-            found,
-            counter,
-            workers or pool.default_workers(),
-            rows,
-            decoded,
-            lambda what, done, total: ticks[what](done, total),
-        )
+    with progress() as tick:
+        report = run.check(found, counter, workers or pool.default_workers(), rows, decoded, tick)
     if as_json:
         typer.echo(output.as_json(report))
     else:
@@ -57,14 +57,14 @@ def leaks(
     test: Annotated[str, typer.Argument(metavar="TEST", help="The file that must share nothing with it.")],
     root: Annotated[Path | None, typer.Option(help="Where media paths of TRAIN start (default: beside it).")] = None,
     test_root: Annotated[Path | None, typer.Option(help="Where those of TEST start (default: beside it).")] = None,
-    dataset_dir: Annotated[Path, typer.Option(help="Folder of dataset_info.json.")] = Path(),
+    dataset_dir: Folder = None,
     distance: Annotated[
         int, typer.Option(min=0, max=32, help="Of 256 bits, how many alike frames may differ in.")
     ] = 10,
     ignore: Annotated[list[str], typer.Option(help="A kind to leave out: id, question, video, time, frame.")] = [],  # noqa: B006
-    rows: Annotated[int, typer.Option(min=1, help="Pairs to list of each kind.")] = 10,
-    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 means one a core, at most 8.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with every pair.")] = False,
+    rows: Listed = 10,
+    workers: Workers = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Compare a training file with its test: ids, questions, videos, times of a person, frames; exit code 1 with pairs.
 
@@ -72,18 +72,20 @@ def leaks(
     """
     from firsthand import workers as pool
     from firsthand.data.leaks import compare as leaking
+    from firsthand.data.output import progress
     from firsthand.data.read import data_file
     from firsthand.errors import UserError
 
     for kind in ignore:
         if kind not in leaking.KINDS:
             raise UserError(f"--ignore {kind}: the kinds are {', '.join(leaking.KINDS)}")
-    sources = [data_file.find(train, dataset_dir, root), data_file.find(test, dataset_dir, test_root)]
-    with _bar() as bar:
-        facts = []
-        for one in sources:
-            tick = partial(_tick, bar, bar.add_task(f"frames of {one.file.name}", total=None))
-            facts.append(leaking.facts(one, workers or pool.default_workers(), tick))
+    named = ((train, root), (test, test_root))
+    sources = [data_file.find(name, dataset_dir or Path(), folder) for name, folder in named]
+    with progress() as tick:
+        facts = [
+            leaking.facts(one, workers or pool.default_workers(), partial(tick, f"frames of {one.file}"))
+            for one in sources
+        ]
     found = [leak for leak in leaking.compare(facts[0], facts[1], distance) if leak.kind not in ignore]
     if as_json:
         typer.echo(leaking.as_json(sources, facts, found))
@@ -93,12 +95,12 @@ def leaks(
 
 
 def show(
-    name: Annotated[str, typer.Argument(metavar="FILE|NAME", help="A data file, or a name of dataset_info.json.")],
+    name: Name,
     row: Annotated[int, typer.Argument(min=1, help="Number of the row, as `firsthand data check` gives it.")],
-    model: Annotated[str | None, typer.Option(help="Whose template and processor (default: the recipe's).")] = None,
-    recipe: Annotated[Path | None, typer.Option(help="Limits of this SFT or GRPO recipe.")] = None,
-    root: Annotated[Path | None, typer.Option(help="Where media paths start (default: beside the file).")] = None,
-    dataset_dir: Annotated[Path | None, typer.Option(help="Folder of dataset_info.json (default: as above).")] = None,
+    model: Model = None,
+    recipe: Recipe = None,
+    root: Root = None,
+    dataset_dir: Folder = None,
     html: Annotated[Path | None, typer.Option(help="Write one self-contained page here too.")] = None,
 ) -> None:
     """Show the exact prompt of one row as the model sees it: turns, frames with their times, tokens.
@@ -106,7 +108,7 @@ def show(
     Example: firsthand data show toy_choice 845 --recipe recipes/tiny_sft_qwen3vl_lora.yaml --html row.html
     """
     from firsthand.data import show as showing
-    from firsthand.data.check import token_count as token_count
+    from firsthand.data.check import token_count
     from firsthand.errors import UserError
     from firsthand.files import write_text
 
@@ -123,26 +125,10 @@ def _source(
     name: str, model: str | None, recipe: Path | None, root: Path | None, dataset_dir: Path | None
 ) -> tuple["Source", str | None]:
     """What is named, with the limits of the recipe, and the model to look through."""
-    from firsthand.data.read import data_file as data_file
-    from firsthand.recipe.limits import read
+    from firsthand.data.read import data_file
+    from firsthand.recipe import limits
 
-    said = read(recipe) if recipe else None
-    found = data_file.find(
-        name,
-        dataset_dir or (said.dataset_dir if said else Path()),
-        root or (said.root if said else None),
-        said.limits if said else None,
-    )
-    return found, model or (said.model if said else None)
-
-
-def _tick(bar: "Progress", task: "TaskID", done: int, total: int) -> None:
-    bar.update(task, completed=done, total=total, visible=True)
-
-
-def _bar() -> "Progress":
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    if recipe is None:
+        return data_file.find(name, dataset_dir or Path(), root), model
+    said = limits.read(recipe)
+    return data_file.find(name, dataset_dir or said.dataset_dir, root or said.root, said.limits), model or said.model

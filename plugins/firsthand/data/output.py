@@ -3,28 +3,32 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from firsthand.data.build.build import Built
-from firsthand.data.build.release import Purpose, Release
+if TYPE_CHECKING:
+    from firsthand.data.build.build import Built
+    from firsthand.data.build.release import Purpose, Release
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for everything that is named, from its first tick on."""
+    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    columns = ("[progress.description]{task.description}", BarColumn(), TaskProgressColumn())
-    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bar:
-        tasks: dict[str, int] = {}
+    columns = ("{task.description}", BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
 
         def tick(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+                tasks[what] = bar.add_task(what)
+            bar.update(tasks[what], completed=done, total=total)
 
         yield tick
 
 
-def show_releases(releases: Iterable[Release]) -> None:
+def show_releases(releases: Iterable["Release"]) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
@@ -35,7 +39,7 @@ def show_releases(releases: Iterable[Release]) -> None:
     Console().print(table)
 
 
-def show_built(release: Release, out: Path, built: Mapping[Purpose, Built]) -> None:
+def show_built(release: "Release", out: Path, built: "Mapping[Purpose, Built]") -> None:
     from rich.console import Console
     from rich.markup import escape
 

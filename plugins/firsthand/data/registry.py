@@ -16,8 +16,7 @@ from firsthand.data.build.build import FILES, video_file
 from firsthand.data.build.catalogue import RELEASES
 from firsthand.data.leaks import guard
 from firsthand.data.read.data_file import Source, find, is_native
-from firsthand.data.read.rows import Broken, Rows
-from firsthand.data.read.sample import Unreadable
+from firsthand.data.read.rows import Rows
 from firsthand.errors import UserError
 from firsthand.media.limits import Limits
 from firsthand.recipe.dataset_registry import Dataset, Registry
@@ -111,13 +110,8 @@ def _file(described: Any, folder: Path) -> Path | None:
 
 def _first_row(name: str, folder: Path) -> list[str]:
     try:
-        source = find(name, folder)
-        for number, row in Rows(source.file):
-            if isinstance(row, Broken):
-                return [f"row {number}: {row.why}"]
-            source.read(row)
-            break
-    except (Unreadable, UserError) as error:
+        next(find(name, folder).samples(), None)
+    except UserError as error:
         return [f"the first row does not fit its entry: {error}"]
     return []
 

@@ -18,8 +18,7 @@ from firsthand.data.check.rules import placeholders
 from firsthand.data.check.token_count import Counter, sampled
 from firsthand.data.read import media_headers
 from firsthand.data.read.data_file import Source
-from firsthand.data.read.rows import Broken, Rows
-from firsthand.data.read.sample import Sample, Unreadable, Video
+from firsthand.data.read.sample import Sample, Video
 from firsthand.errors import UserError
 from firsthand.html.render import render
 from firsthand.media.limits import Budget
@@ -107,15 +106,9 @@ def show(source: Source, number: int, counter: Counter, model: str) -> Shown:
 
 
 def read_row(source: Source, number: int) -> Sample:
-    row = next((row for place, row in Rows(source.file) if place == number), None)
-    if row is None:
-        raise UserError(f"{source.file}: no row {number}; rows are counted from 1")
-    try:
-        if isinstance(row, Broken):
-            raise Unreadable(row.why)
-        return source.read(row)
-    except Unreadable as why:
-        raise UserError(f"{source.file}: row {number}: {why}") from None
+    for _, sample in source.samples(only=number):
+        return sample
+    raise UserError(f"{source.file}: no row {number}; rows are counted from 1")
 
 
 @dataclass

@@ -32,12 +32,12 @@ from firsthand.data.build.convert import (
     Work,
     attempt,
     video_file,
-    whole,
 )
 from firsthand.data.build.release import Converter, Place, Purpose, Release
 from firsthand.data.leaks import compare, guard
 from firsthand.data.read import data_file
 from firsthand.data.read.rows import Rows
+from firsthand.data.read.sample import whole
 from firsthand.errors import UserError
 from firsthand.workers import batched, default_workers, mapped
 

@@ -17,7 +17,7 @@ from firsthand.data.build import writers
 from firsthand.data.build.release import Converter, LeftAside, Place, Purpose
 from firsthand.data.leaks.compare import words_key
 from firsthand.data.leaks.guard import FramesMissing, Guard
-from firsthand.data.read.rows import Broken
+from firsthand.data.read.sample import whole
 from firsthand.errors import UserError
 from firsthand.question import Question, Solved, StyleName
 from firsthand.rollout import prompt
@@ -139,14 +139,6 @@ class Work:
             yield name, prompt.eval_row(question)
         else:
             yield (DEV if question.split == "dev" else name), prompt.verl_row(question, index)
-
-
-def whole(row: Any) -> dict[str, Any]:
-    if isinstance(row, Broken):
-        raise ValueError(row.why)
-    if not isinstance(row, dict):
-        raise ValueError(f"the row is not a JSON object but {type(row).__name__}")
-    return row
 
 
 def attempt(action: Callable[[Any, Place], Any], row: Any, place: Place) -> Any:

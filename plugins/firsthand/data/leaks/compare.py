@@ -19,7 +19,7 @@ from firsthand import clock
 from firsthand.data.check.rules.answers import OPTION
 from firsthand.data.leaks.image_hash import BITS, image_hash, near
 from firsthand.data.read.data_file import Source
-from firsthand.data.read.rows import Broken, Rows
+from firsthand.data.read.rows import Rows
 from firsthand.data.read.sample import Row, Sample, Unreadable
 from firsthand.errors import UserError
 from firsthand.media.names import clips
@@ -81,8 +81,6 @@ def facts(source: Source, workers: int, tick: Callable[[int, int], None]) -> Fac
     for number, row in Rows(source.file):
         found.rows += 1
         try:
-            if isinstance(row, Broken):
-                raise Unreadable(row.why)
             sample = source.read(row)
         except Unreadable as why:
             found.unread.append((number, str(why)))
@@ -161,18 +159,10 @@ def words_key(asked: str) -> str | None:
 
 def asked_keys(source: Source) -> set[str]:
     """Of all rows of a file, each of which must ask something."""
-    keys = set()
-    for number, row in Rows(source.file):
-        try:
-            if isinstance(row, Broken):
-                raise Unreadable(row.why)
-            key = asked_key(source.read(row))
-        except Unreadable as why:
-            raise UserError(f"{source.file}: row {number}: {why}") from None
-        if key is None:
-            raise UserError(f"{source.file}: row {number}: it asks nothing")
-        keys.add(key)
-    return keys
+    keys = {number: asked_key(sample) for number, sample in source.samples()}
+    if empty := next((number for number, key in keys.items() if key is None), None):
+        raise UserError(f"{source.file}: row {empty}: it asks nothing")
+    return {key for key in keys.values() if key}
 
 
 def _values(row: Row, *keys: str) -> Iterator[Any]:

@@ -4,6 +4,7 @@ Without a recipe the reader's own defaults hold. A file of LLaMA-Factory that da
 entry there; another one with the entry that its first row calls for.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from firsthand.data.read import llamafactory, prompts
 from firsthand.data.read.rows import Rows
-from firsthand.data.read.sample import Form, Row, Sample, Unreadable
+from firsthand.data.read.sample import Form, Row, Sample, Unreadable, whole
 from firsthand.errors import UserError
 from firsthand.media.limits import Limits
 from firsthand.recipe.dataset_registry import Dataset, Registry
@@ -26,11 +27,18 @@ class Source:
     entry: Dataset | None = None  # LLaMA-Factory's
 
     def read(self, row: Any) -> Sample:
-        if not isinstance(row, dict):
-            raise Unreadable(f"the row is not a JSON object but {type(row).__name__}")
         if self.entry:
-            return llamafactory.read(row, self.entry)
-        return (prompts.read_verl if self.form == "verl" else prompts.read_eval)(row)
+            return llamafactory.read(whole(row), self.entry)
+        return (prompts.read_verl if self.form == "verl" else prompts.read_eval)(whole(row))
+
+    def samples(self, only: int | None = None) -> Iterator[tuple[int, Sample]]:
+        """All rows, or one by its number; a row that cannot be read is an error."""
+        for number, row in Rows(self.file):
+            if only in (None, number):
+                try:
+                    yield number, self.read(row)
+                except Unreadable as why:
+                    raise UserError(f"{self.file}: row {number}: {why}") from None
 
 
 def find(name: str, dataset_dir: Path, root: Path | None = None, limits: Limits | None = None) -> Source:

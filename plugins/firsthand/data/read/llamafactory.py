@@ -13,6 +13,7 @@ from firsthand.data.read.sample import (
     shown,
     text_of,
     tools_of,
+    turns_of,
     videos_of,
 )
 from firsthand.recipe.dataset_registry import Dataset
@@ -53,24 +54,11 @@ def read(row: Row, dataset: Dataset) -> Sample:
 
 
 def _turns(row: Row, dataset: Dataset) -> list[Turn]:
-    name, tags = dataset.columns["messages"] or "", dataset.tags
-    if name not in row:
-        raise Unreadable(f"no column `{name}`; the row has {', '.join(row) or 'none'}")
-    if not isinstance(row[name], list) or not row[name]:
-        raise Unreadable(f"`{name}` is {shown(row[name])}, not a list of turns")
+    tags = dataset.tags
     roles = {said: role for tag, role in ROLES.items() if (said := tags[tag])}
-    role_tag, content_tag = tags["role_tag"] or "", tags["content_tag"] or ""
-    turns = []
-    for number, turn in enumerate(row[name], 1):
-        if not isinstance(turn, dict):
-            raise Unreadable(f"turn {number} is {shown(turn)}, not an object")
-        if role_tag not in turn or content_tag not in turn:
-            raise Unreadable(f"turn {number} has the keys {', '.join(turn)}, not `{role_tag}` and `{content_tag}`")
-        role = roles.get(turn[role_tag])
-        if role is None:
-            raise Unreadable(f"turn {number}: no tag for the role {shown(turn[role_tag])}; known: {', '.join(roles)}")
-        turns.append(Turn(role, text_of(turn[content_tag], f"the content of turn {number}")))
-    return turns
+    keys = (tags["role_tag"] or "", tags["content_tag"] or "")
+    found = turns_of(row, dataset.columns["messages"] or "", roles, keys)
+    return [Turn(role, text_of(content, where)) for role, content, where in found]
 
 
 def _alpaca(row: Row, columns: dict[str, str | None]) -> list[Turn]:

@@ -13,10 +13,12 @@ from firsthand.data.read.sample import (
     name_of,
     shown,
     text_of,
+    turns_of,
     videos_of,
 )
 
 ROLES: dict[str, Role] = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
+KEYS = ("role", "content")
 
 
 def read_verl(row: Row) -> Sample:
@@ -27,12 +29,9 @@ def read_verl(row: Row) -> Sample:
         raise Unreadable("no `reward_model.ground_truth`: no answer could be rewarded")
     if not isinstance(extra, dict):
         raise Unreadable(f"`extra_info` is {shown(extra)}, not an object")
-    turns = []
-    for role, content, number in _messages(row, "prompt"):
-        turns.append(Turn(role, text_of(content, f"the content of turn {number}")))
     return Sample(
         "verl",
-        turns,
+        [Turn(role, text_of(content, where)) for role, content, where in turns_of(row, "prompt", ROLES, KEYS)],
         list(images_of(row.get("images"), "images")),
         list(videos_of(row.get("videos"), "videos")),
         id=name_of(row),
@@ -46,19 +45,17 @@ def read_eval(row: Row) -> Sample:
     if not row.get("id"):
         raise Unreadable("no `id`; answers are matched to questions by it")
     sample = Sample("eval", [], id=str(row["id"]), letters=_letters(row), answer=row.get("answer"))
-    for role, content, number in _messages(row, "messages"):
-        if not isinstance(content, list):
-            sample.turns.append(Turn(role, text_of(content, f"the content of turn {number}")))
-            continue
-        sample.turns.append(Turn(role, "".join(_part(part, sample, number) for part in content)))
+    for role, content, where in turns_of(row, "messages", ROLES, KEYS):
+        parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
+        sample.turns.append(Turn(role, "".join(_part(part, sample, where) for part in parts)))
     return sample
 
 
-def _part(part: Any, sample: Sample, number: int) -> str:
+def _part(part: Any, sample: Sample, where: str) -> str:
     """The text of a content part, its media added to the sample."""
     type_ = part.get("type") if isinstance(part, dict) else None
     if type_ == "text":
-        return text_of(part.get("text"), f"a text of turn {number}")
+        return text_of(part.get("text"), where)
     if type_ == "image":
         sample.images += images_of([part.get("image")], "image")
         return "<image>"
@@ -66,28 +63,12 @@ def _part(part: Any, sample: Sample, number: int) -> str:
         [video] = videos_of([part.get("video")], "video")
         fps = part.get("fps")
         if video.frames and (not isinstance(fps, int | float) or fps <= 0):
-            raise Unreadable(f"a video of turn {number} has no true rate: fps is {shown(fps)}")
+            raise Unreadable(f"a video in {where} has no true rate: fps is {shown(fps)}")
         if video.file and fps is not None:
-            raise Unreadable(f"a video file of turn {number} has an fps; `firsthand eval ask --recipe` samples it")
+            raise Unreadable(f"a video file in {where} has an fps; `firsthand eval ask --recipe` samples it")
         sample.videos.append(Video(video.frames, video.file, fps))
         return "<video>"
-    raise Unreadable(f"turn {number} holds {shown(part)}, which is no text, image or video part")
-
-
-def _messages(row: Row, column: str) -> list[tuple[Role, Any, int]]:
-    if column not in row:
-        raise Unreadable(f"no column `{column}`; the row has {', '.join(row) or 'none'}")
-    messages = row[column]
-    if not isinstance(messages, list) or not messages:
-        raise Unreadable(f"`{column}` is {shown(messages)}, not a list of messages")
-    found = []
-    for number, message in enumerate(messages, 1):
-        if not isinstance(message, dict) or not {"role", "content"} <= set(message):
-            raise Unreadable(f"turn {number} is {shown(message)}, without `role` and `content`")
-        if message["role"] not in ROLES:
-            raise Unreadable(f"turn {number}: unknown role {shown(message['role'])}; known: {', '.join(ROLES)}")
-        found.append((ROLES[message["role"]], message["content"], number))
-    return found
+    raise Unreadable(f"{where} holds {shown(part)}, which is not a text, image or video part")
 
 
 def _letters(row: Row) -> str | None:

@@ -5,10 +5,11 @@ The rules look at samples only. What cannot be understood at all is a problem of
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from firsthand.data.read.rows import Broken
 from firsthand.findings import row_rule
 
 FORM = row_rule(
@@ -58,8 +59,36 @@ class Sample:
         return hashlib.blake2b(repr((asked, self.images, self.videos)).encode(), digest_size=8).digest()
 
 
-class Unreadable(Exception):
+class Unreadable(ValueError):
     """Why a row is not a sample."""
+
+
+def whole(row: Any) -> Row:
+    """The row, if its file holds one in this place."""
+    if isinstance(row, Broken):
+        raise Unreadable(row.why)
+    if not isinstance(row, dict):
+        raise Unreadable(f"the row is not a JSON object but {type(row).__name__}")
+    return row
+
+
+def turns_of(row: Row, column: str, roles: Mapping[str, Role], keys: tuple[str, str]) -> list[tuple[Role, Any, str]]:
+    """Role and content of every turn in a column, and what to call the content where it is wrong."""
+    if column not in row:
+        raise Unreadable(f"no column `{column}`; the row has {', '.join(row) or 'none'}")
+    if not isinstance(row[column], list) or not row[column]:
+        raise Unreadable(f"`{column}` is {shown(row[column])}, not a list of turns")
+    found = []
+    for number, turn in enumerate(row[column], 1):
+        if not isinstance(turn, dict):
+            raise Unreadable(f"turn {number} is {shown(turn)}, not an object")
+        if not turn.keys() >= {*keys}:
+            raise Unreadable(f"turn {number} has the keys {', '.join(turn)}, not `{keys[0]}` and `{keys[1]}`")
+        said, content = (turn[key] for key in keys)
+        if said not in roles:
+            raise Unreadable(f"turn {number}: unknown role {shown(said)}; known: {', '.join(roles)}")
+        found.append((roles[said], content, f"the content of turn {number}"))
+    return found
 
 
 def images_of(value: Any, column: str) -> Iterator[str | bytes]:
@@ -102,8 +131,9 @@ def tools_of(value: Any) -> list[Any] | None:
     """A column of text: LLaMA-Factory calls `json.loads` on it, and a list would stop the run."""
     if not value:
         return None
+    text = text_of(value, "`tools`")
     try:
-        tools = json.loads(text_of(value, "`tools`"))
+        tools = json.loads(text)
     except ValueError as error:
         raise Unreadable(f"`tools` is not valid JSON ({error})") from None
     tools = tools if isinstance(tools, list) else [tools]
