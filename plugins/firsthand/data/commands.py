@@ -10,11 +10,6 @@ from firsthand.data.commands_check import check, leaks, show
 app = typer.Typer(no_args_is_help=True, help="Data sets: built from their releases, checked, compared and shown.")
 
 
-@app.callback()
-def main() -> None:
-    """Data sets: built from their releases, checked, compared and shown."""
-
-
 @app.command("list")
 def list_() -> None:
     """Every data set that can be built, with its licence and where its owner keeps it.

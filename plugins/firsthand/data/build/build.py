@@ -20,19 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import files
-from firsthand.data.build import writers
-from firsthand.data.build.convert import (
-    DEV,
-    FILES,
-    WITHOUT,
-    Batch,
-    Options,
-    Part,
-    Refused,
-    Work,
-    attempt,
-    video_file,
-)
+from firsthand.data.build import convert, writers
+from firsthand.data.build.convert import DEV, FILES, WITHOUT, Batch, Options, Part, Refused, video_file
 from firsthand.data.build.release import Converter, Place, Purpose, Release
 from firsthand.data.leaks import compare, guard
 from firsthand.data.read import data_file
@@ -99,7 +88,7 @@ class _Build:
             without |= compare.asked_keys(data_file.find(name, Path()))
         if without:
             self.built.left_aside[WITHOUT] = 0  # none is worth knowing
-        _work = Work(converter, purpose, root, self._names(), options, known, without, release.video_files)
+        _work = convert.Work(converter, purpose, root, self._names(), options, known, without, release.video_files)
 
     def run(self, paths: list[Path], tick: Tick) -> Built:
         workers = default_workers() if sum(path.stat().st_size for path in paths) > FEW else 1
@@ -151,7 +140,7 @@ class _Build:
             tick(name, rows.total, rows.total)
 
     def _picked(self, name: str, rows: Rows) -> Iterator[list[tuple[int, Any]]]:
-        picked = ((number, attempt(self._pick, row, Place(name, number))) for number, row in rows)
+        picked = ((number, convert.attempt(self._pick, row, Place(name, number))) for number, row in rows)
         return batched(islice(picked, self.options.limit), BATCH)
 
     def _pick(self, row: Any, place: Place) -> dict[str, Any] | None:
@@ -184,7 +173,7 @@ class _Build:
         self.dropped.add(writers.pack("dropped.jsonl", [row]))
 
 
-_work: Work  # what the workers inherit
+_work: convert.Work  # what the workers inherit
 
 
 def _worked(batch: Batch) -> Part:

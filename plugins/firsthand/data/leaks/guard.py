@@ -12,7 +12,8 @@ agree, by their look. Copies that were made anew and asked something else are wh
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,7 +23,7 @@ from firsthand.data.leaks.compare import asked_key, frames_of, question_key
 from firsthand.data.leaks.image_hash import image_hash, near
 from firsthand.data.read.data_file import Source
 from firsthand.data.read.rows import Rows
-from firsthand.data.read.sample import Unreadable
+from firsthand.data.read.sample import Row, Unreadable, layers
 from firsthand.errors import UserError
 from firsthand.media.paths import inside
 from firsthand.question import Question
@@ -49,7 +50,7 @@ class Guard:
     frames: dict[int, set[str]] = field(default_factory=dict)  # size of the file -> hashes of its bytes
     looks: set[int] = field(default_factory=set)
 
-    def why(self, row: Mapping[str, Any], key: str | None, frames: Sequence[str], root: Path) -> str | None:
+    def why(self, row: Row, key: str | None, frames: Sequence[str], root: Path) -> str | None:
         """Why a row must not be learnt from, or None. `key` is the `question_key` of what it asks."""
         if "correct_option_letter" in row:
             return f"it is a row of EgoCross's published answers; {WHY}"
@@ -57,25 +58,22 @@ class Guard:
             return f"{path} is a frame of EgoCross's test set; {WHY}"
         if self.names and (name := next(iter(names_of(row) & self.names), None)):
             return f"{name} is a question of a test set; {WHY}"
-        if self.frames and (path := next((path for path in frames if self._is_frame(root, path)), None)):
+        asked = key in self.questions
+        here = {path: file for path in frames if (file := _file(root, path))} if asked or self.frames else {}
+        if path := next((path for path, file in here.items() if self._is_frame(file)), None):
             return f"{path} is, byte for byte, a frame of a test set; {WHY}"
-        if key not in self.questions:
-            return None
-        files_here = [file for path in frames if (file := _file(root, path))]
-        if frames and not files_here:
+        if asked and frames and not here:
             return f"{UNSEEN}: {_unpack(root)}"
-        if not frames or self._alike(files_here):
+        if asked and (not frames or self._alike(here.values())):
             return f"question and options are those of a test set, and no frames show another clip; {WHY}"
         return None
 
     def why_row(self, row: Any, source: Source) -> str | None:
         """As `why`, for a row of a data file."""
-        if not isinstance(row, dict):
-            return None  # `firsthand data check` reports what cannot be read
         try:
             sample = source.read(row)
-        except Unreadable:
-            return self.why(row, None, [], source.root)
+        except Unreadable:  # `firsthand data check` reports it
+            return self.why(row, None, [], source.root) if isinstance(row, dict) else None
         return self.why(row, asked_key(sample) if self.questions else None, sorted(frames_of(sample)), source.root)
 
     def why_question(self, question: Question, root: Path) -> str | None:
@@ -88,11 +86,11 @@ class Guard:
             raise FramesMissing(why)
         return why
 
-    def _is_frame(self, root: Path, path: str) -> bool:
-        file = _file(root, path)
-        return file is not None and (known := self.frames.get(file.stat().st_size)) is not None and _sha(file) in known
+    def _is_frame(self, file: Path) -> bool:
+        known = self.frames.get(file.stat().st_size)
+        return known is not None and _sha(file) in known
 
-    def _alike(self, frames: Sequence[Path]) -> bool:
+    def _alike(self, frames: Iterable[Path]) -> bool:
         seen = [value for value in map(image_hash, frames) if value is not None]
         if not seen:
             return True
@@ -128,11 +126,10 @@ def write(out: Path, workers: int, tick: Callable[[int, int], None] = lambda don
             content = files.read_json(named)
             rows = content.values() if isinstance(content, dict) else content
             names |= {row["question_id"] for row in rows if isinstance(row, dict) and row.get("question_id")}
-    known: dict[int, set[str]] = {}
-    looks: set[int] = set()
+    known, looks = defaultdict[int, set[str]](set), set[int]()
     paths = [file for path in frames if (file := _file(out / "media", path))]
     for done, (size, digest, look) in enumerate(mapped(_known, paths, workers), 1):
-        known.setdefault(size, set()).add(digest)
+        known[size].add(digest)
         looks |= set() if look is None else {look}
         tick(done, len(paths))
     content = {
@@ -145,38 +142,27 @@ def write(out: Path, workers: int, tick: Callable[[int, int], None] = lambda don
     return len(frames) - len(paths)
 
 
-def names_of(row: Mapping[str, Any]) -> set[str]:
+def names_of(row: Row) -> set[str]:
     """The ids of a row that mean the same everywhere: EgoCross's question_id, and our id with its data source."""
-    inner = row.get("extra_info")
     found: set[str] = set()
-    for source in (row, inner if isinstance(inner, Mapping) else {}):
-        data_source = source.get("data_source") or row.get("data_source")
-        split = source.get("split") or row.get("split")
-        if data_source and source.get("id") and split == "test":
-            found.add(f"{data_source}/{source['id']}")
-        if isinstance(source.get("question_id"), str):
-            found.add(source["question_id"])
+    for layer in layers(row):
+        data_source, split = (layer.get(key) or row.get(key) for key in ("data_source", "split"))
+        if data_source and layer.get("id") and split == "test":
+            found.add(f"{data_source}/{layer['id']}")
+        if isinstance(layer.get("question_id"), str):
+            found.add(layer["question_id"])
     return found
 
 
-def faults(source: Source, guard: Guard) -> Iterator[tuple[int, str]]:
-    """The rows of a file that are a test's, with the reason."""
-    for number, row in Rows(source.file):
-        if why := guard.why_row(row, source):
-            yield number, why
-
-
 def refuse(source: Source, guard: Guard) -> None:
-    """An error that lists the rows of a file that are a test's."""
-    found = list(faults(source, guard))
-    for number, why in found:
-        if why.startswith(UNSEEN):
-            raise FramesMissing(f"{source.file}: row {number}: {why}")
+    """An error that lists the rows of a file that are a test's, or says that frames must be unpacked to know it."""
+    found = [f"row {number}: {why}" for number, row in Rows(source.file) if (why := guard.why_row(row, source))]
+    if unseen := next((line for line in found if UNSEEN in line), None):
+        raise FramesMissing(f"{source.file}: {unseen}")
     if found:
-        lines = [f"row {number}: {why}" for number, why in found[:SHOWN]]
-        lines += [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+        more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
         head = f"{source.file}: {len(found)} rows are a test's and must not be learnt from:"
-        raise UserError("\n  ".join([head, *lines]))
+        raise UserError("\n  ".join([head, *found[:SHOWN], *more]))
 
 
 def _known(file: Path) -> tuple[int, str, int | None]:

@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from firsthand.data.read import llamafactory, prompts
+from firsthand import files
+from firsthand.data.read import readers
 from firsthand.data.read.rows import Rows
 from firsthand.data.read.sample import Form, Row, Sample, Unreadable, whole
 from firsthand.errors import UserError
@@ -28,8 +29,8 @@ class Source:
 
     def read(self, row: Any) -> Sample:
         if self.entry:
-            return llamafactory.read(whole(row), self.entry)
-        return (prompts.read_verl if self.form == "verl" else prompts.read_eval)(whole(row))
+            return readers.read_llamafactory(whole(row), self.entry)
+        return (readers.read_verl if self.form == "verl" else readers.read_eval)(whole(row))
 
     def samples(self, only: int | None = None) -> Iterator[tuple[int, Sample]]:
         """All rows, or one by its number; a row that cannot be read is an error."""
@@ -65,25 +66,18 @@ def _source(file: Path, entry: Dataset | None, root: Path | None, limits: Limits
     form: Form = "llamafactory" if entry else _form(rows[0])
     if form == "llamafactory" and entry is None:
         entry = Dataset(Registry(file), file.stem, _implied(rows), file.parent)
-    limits = limits or (Limits(image=None, video=None) if form == "eval" else Limits())
+    limits = limits or Limits()
     if form == "eval":
         limits = replace(limits, image=None, video=None)  # a server knows no budget
     return Source(file, form, root or file.parent, limits, entry)
 
 
 def _registry(folder: Path) -> Registry:
-    import json
-
-    registry = Registry(folder / "dataset_info.json")
-    if registry.path.is_file():
-        try:
-            registry.text = registry.path.read_text(encoding="utf-8")
-            registry.entries = json.loads(registry.text)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{registry.path}: cannot be read ({error})") from None
-        bad = [key for key, entry in registry.entries.items() if not isinstance(entry, dict)]
-        if bad:
-            raise UserError(f'{registry.path}: `{bad[0]}` is not a JSON object; write {{"file_name": "..."}}')
+    path = folder / "dataset_info.json"
+    registry = Registry(path, entries=files.read_json(path) if path.is_file() else {})
+    for key, entry in registry.entries.items():
+        if not isinstance(entry, dict):
+            raise UserError(f'{path}: `{key}` is not a JSON object; write {{"file_name": "..."}}')
     return registry
 
 

@@ -5,7 +5,7 @@ The rules look at samples only. What cannot be understood at all is a problem of
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +19,9 @@ FORM = row_rule(
 Form = Literal["llamafactory", "verl", "eval"]
 Role = Literal["system", "user", "assistant", "tool", "call"]  # a call is an assistant's turn that is JSON
 Row = dict[str, Any]
+
+
+CHAT = ("role", "content")  # keys of a turn
 
 
 class Turn(NamedTuple):
@@ -72,7 +75,9 @@ def whole(row: Any) -> Row:
     return row
 
 
-def turns_of(row: Row, column: str, roles: Mapping[str, Role], keys: tuple[str, str]) -> list[tuple[Role, Any, str]]:
+def turns_of(
+    row: Row, column: str, roles: Mapping[str, Role], keys: tuple[str, str] = CHAT
+) -> list[tuple[Role, Any, str]]:
     """Role and content of every turn in a column, and what to call the content where it is wrong."""
     if column not in row:
         raise Unreadable(f"no column `{column}`; the row has {', '.join(row) or 'none'}")
@@ -91,26 +96,30 @@ def turns_of(row: Row, column: str, roles: Mapping[str, Role], keys: tuple[str, 
     return found
 
 
-def images_of(value: Any, column: str) -> Iterator[str | bytes]:
+def images_of(value: Any, column: str) -> list[str | bytes]:
+    images: list[str | bytes] = []
     for item in listed(value, column):
         if isinstance(item, dict):
             item = item.get("image") or item.get("bytes") or item.get("path")
         if not isinstance(item, str | bytes) or not item:
             raise Unreadable(f"`{column}` holds {shown(item)}, not a path")
-        yield item.removeprefix("file://") if isinstance(item, str) else item
+        images.append(item.removeprefix("file://") if isinstance(item, str) else item)
+    return images
 
 
-def videos_of(value: Any, column: str) -> Iterator[Video]:
+def videos_of(value: Any, column: str) -> list[Video]:
+    videos = []
     for item in listed(value, column):
         fps = None
         if isinstance(item, dict):
             fps, item = item.get("raw_fps"), item.get("video") or item.get("path")
         if isinstance(item, str) and item:
-            yield Video(file=item.removeprefix("file://"))
+            videos.append(Video(file=item.removeprefix("file://")))
         elif isinstance(item, list) and item and all(isinstance(frame, str) and frame for frame in item):
-            yield Video(frames=item, fps=fps)
+            videos.append(Video(frames=item, fps=fps))
         else:
             raise Unreadable(f"`{column}` holds {shown(item)}, neither a path nor a list of frames")
+    return videos
 
 
 def listed(value: Any, column: str) -> list[Any]:
@@ -142,14 +151,17 @@ def tools_of(value: Any) -> list[Any] | None:
     return [tool if tool.get("type") == "function" else {"type": "function", "function": tool} for tool in tools]
 
 
+def layers(row: Row) -> tuple[Row, Row]:
+    """The columns of a row, and what veRL keeps in its `extra_info`."""
+    inner = row.get("extra_info")
+    return row, inner if isinstance(inner, dict) else {}
+
+
 def name_of(row: Row) -> str | None:
     """The identity of a question, under any of its usual names."""
-    inner = row.get("extra_info") if isinstance(row.get("extra_info"), dict) else {}
-    for source in (row, inner):
-        for key in ("id", "question_id", "ID", "problem_id"):
-            if isinstance(source, dict) and source.get(key) not in (None, ""):
-                return str(source[key])
-    return None
+    keys = ("id", "question_id", "ID", "problem_id")
+    found = (layer[key] for layer in layers(row) for key in keys if layer.get(key) not in (None, ""))
+    return next(map(str, found), None)
 
 
 def shown(value: Any) -> str:
