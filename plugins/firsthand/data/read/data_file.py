@@ -72,9 +72,17 @@ def _source(file: Path, entry: Dataset | None, root: Path | None, limits: Limits
     return Source(file, form, root or file.parent, limits, entry)
 
 
+def read_entries(path: Path) -> dict[str, Any]:
+    """What a dataset_info.json says of each data set."""
+    entries = files.read_json(path)
+    if not isinstance(entries, dict):
+        raise UserError(f"{path}: must be a JSON object with an entry a data set")
+    return entries
+
+
 def _registry(folder: Path) -> Registry:
     path = folder / "dataset_info.json"
-    registry = Registry(path, entries=files.read_json(path) if path.is_file() else {})
+    registry = Registry(path, entries=read_entries(path) if path.is_file() else {})
     for key, entry in registry.entries.items():
         if not isinstance(entry, dict):
             raise UserError(f'{path}: `{key}` is not a JSON object; write {{"file_name": "..."}}')
