@@ -220,7 +220,7 @@ CASES: dict[str, Wrong] = {
         "Video-R1-260k.json",
         problem(),
         "Video-R1-260k.json",
-        "no list of rows",
+        "not a list of rows",
         "starts with [",
         purpose="--for rl",
     ),
