@@ -105,7 +105,7 @@ def test_more_workers_and_smaller_pieces_change_nothing(tmp_path: Path, monkeypa
     rows: list[Any] = [row(number, process="so", problem="a}, {b ?") for number in range(60)]
     rows[7] |= {"problem_id": 3}
     rows[20] |= {"data_type": "video", "path": "./a.mp4"}
-    rows[33:33] = ["no row", {"problem_id": float("nan")}]  # the fast parser refuses the second
+    rows[33:33] = ["no row", {"problem_id": float("nan")}]
     file = tmp_path / f"src/Video-R1-{'COT-165k' if purpose == 'sft' else '260k'}.json"
     file.parent.mkdir()
     file.write_text("\n\n".join(map(json.dumps, rows)) if lines else json.dumps(rows))

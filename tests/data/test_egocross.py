@@ -185,7 +185,7 @@ def test_the_folder_may_be_named_from_inside_or_from_above(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "changes, reason",
     [
-        ({"dataset": "ExtremeSportFPV"}, "none of CholecTrack20"),
+        ({"dataset": "ExtremeSportFPV"}, "is not one of CholecTrack20"),
         ({"video_path": ["/elsewhere/EgoPet/x.jpg"]}, "do not lie in /egocross_testbed/EgoPet/"),
         ({"options": ["A: x", "B: y", "C z", "D: w"]}, "4 options carry the letters A, B, D"),
         ({"id": 200}, "is that of row 1 of egocross_testbed/egocross_testbed_imgs.json too"),

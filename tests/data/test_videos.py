@@ -68,7 +68,7 @@ def test_chains_of_thought_lose_their_tags_once(tmp_path: Path) -> None:
 
 
 BAD = {
-    "problem_type 'essay' is none of": video_r1_row(kind="essay"),
+    "problem_type 'essay' is not one of": video_r1_row(kind="essay"),
     "data_type 'audio' is neither": video_r1_row(data_type="audio"),
     "without options": video_r1_row(options=[]),
     "'C' is not among the options": video_r1_row(solution="C"),

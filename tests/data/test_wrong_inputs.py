@@ -136,7 +136,7 @@ def scored(name: str, content: Any, *says: str, answers: Any = None) -> Wrong:
 
 CASES: dict[str, Wrong] = {
     # converters: rows
-    "problem type": video_r1(problem(2, problem_type="essay"), "problem_type 'essay' is none of multiple choice"),
+    "problem type": video_r1(problem(2, problem_type="essay"), "problem_type 'essay' is not one of multiple choice"),
     "medium": video_r1(problem(2, data_type="audio"), "data_type 'audio' is neither image nor video"),
     "key missing": video_r1(less(problem(2), "solution"), "the key 'solution' is missing"),
     "null": video_r1(problem(2, path=None), "not of the release's form", "look at: path"),
@@ -167,7 +167,7 @@ CASES: dict[str, Wrong] = {
         "egocross_testbed/egocross_testbed_imgs.json",
         [exam(), exam(id=2, dataset="EgoCat")],
         "row 2",
-        "dataset 'EgoCat' is none of",
+        "dataset 'EgoCat' is not one of",
     ),
     "test frames": built(
         "egocross_test",

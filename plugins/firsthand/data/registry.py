@@ -1,5 +1,5 @@
-"""dataset_info.json: what LLaMA-Factory reads a data set by. It has a default for every key, and those fit no row of
-ours: without `tags` it looks for from and value, without `columns` it drops the system prompt and the history.
+"""dataset_info.json: what LLaMA-Factory reads a data set by. It has a default for every key, and these do not fit our
+rows: without `tags` it looks for from and value, without `columns` it drops the system prompt and the history.
 
 `firsthand data register` writes the entries of all releases that can be fine-tuned on, built here or not, so that a
 recipe finds its name. What people added stays; where the file holds rows of the native dialect, the column of their

@@ -5,7 +5,6 @@ from firsthand.data.build.releases import (
     ego_cott,
     ego_qa,
     egocross,
-    longvitu,
     open_r1_video,
     qaego4d,
     video_r1,
@@ -123,7 +122,6 @@ _ALL = (
         terms="Annotations and videos are two repositories; the videos are LLaVA-Video's.",
         home="Hugging Face Xiaodong/open-r1-video-4k, videos malterei/LLaVA-Video-large-swift",
         hub=Hub("Xiaodong/open-r1-video-4k"),
-        video_files=True,
     ),
     Release(
         name="video_r1",
@@ -132,17 +130,15 @@ _ALL = (
         inputs={"sft": ("Video-R1-COT-165k.json",), "rl": ("Video-R1-260k.json",)},
         terms="Its images and videos come from many data sets, each with terms of its own.",
         hub=Hub("Video-R1/Video-R1-data"),
-        video_files=True,
     ),
     Release(
         name="longvitu",
         about="LongViTU: the pool that Ego3S selects from (its rows, or LongViTU's conversations)",
-        converter=longvitu.LongViTU,
+        converter=video_r1.LongViTU,
         inputs={"rl": ("*ongvitu*train*.json", "**/longvitu_train*.json", "*.json")},
         licence="cc-by-nc-sa-4.0 (annotations)",
         terms=_EGO4D_TERMS,
         hub=Hub("rujiewu/LongViTU"),
-        video_files=True,
     ),
     Release(
         name="qaego4d",
@@ -156,7 +152,6 @@ _ALL = (
         terms=_EGO4D_TERMS,
         home="GitHub lbaermann/qaego4d; with options: Hugging Face Becomebright/GroundVQA",
         hub=Hub("Becomebright/GroundVQA"),
-        video_files=True,
     ),
 )
 RELEASES = {release.name: release for release in _ALL}

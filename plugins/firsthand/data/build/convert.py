@@ -52,16 +52,16 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows on their way to a worker; None in the place of one: another row holds all of it."""
+    """Rows on their way to a worker; None stands for one that another row holds whole."""
 
     file: str  # where they come from
     index: int  # of the first one, among all that are read
     count: int
-    rows: Iterable[tuple[int, Any]]  # with their numbers there; those behind `count` are not wanted
+    rows: Iterable[tuple[int, Any]]  # with their numbers there; only the first `count` are wanted
 
 
 class Part(NamedTuple):
-    """What became of a batch; rows are told by their numbers."""
+    """What became of a batch; its rows are named by their numbers."""
 
     file: str
     ends: list[tuple[int, str | Refused | None]]  # the id that it got, or why it got none
@@ -79,7 +79,6 @@ class Work:
     options: Options
     guard: Guard
     without: set[str]  # keys of what the files of `Options.without` ask
-    video_files: bool
 
     def on(self, batch: Batch) -> Part:
         self.converter.notes = Counter()
@@ -98,7 +97,8 @@ class Work:
                 people |= {end.person} if end.person else set()
                 end = end.id
             ends.append((number, end))
-        files = {name: (numbers, writers.pack(name, held, self.video_files)) for name, (numbers, held) in rows.items()}
+        filed = self.converter.video_files
+        files = {name: (numbers, writers.pack(name, held, filed)) for name, (numbers, held) in rows.items()}
         return Part(batch.file, ends, files, people, self.converter.notes)
 
     def _made(self, index: int, row: Any, place: Place) -> Made:
@@ -133,7 +133,7 @@ class Work:
             return
         if self.options.video and question.times:
             if video is None:
-                self.converter.notes["frames at no even rate: images with times, not a video"] += 1
+                self.converter.notes["frames without an even rate: images with times, not a video"] += 1
             question = video or question
         if self.purpose == "eval":
             yield name, prompt.eval_row(question)

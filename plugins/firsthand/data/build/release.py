@@ -40,6 +40,7 @@ class Converter:
     style: ClassVar[StyleName] = "choice"
     data_source: ClassVar[str]
     split: ClassVar[Split] = "train"
+    video_files: ClassVar[bool] = False  # its videos are files, not lists of frames
 
     def __init__(self, root: Path, purpose: Purpose) -> None:
         self.root, self.purpose = root, purpose
@@ -84,9 +85,7 @@ class Release:
     home: str = ""  # where its owner keeps it, if its hub does not say all
     rows: int | None = None  # how many the release has, where that is known
     video_rates: tuple[float, ...] = ()  # rates of frame lists that fine-tuning gets a file each of
-
     guarded: bool = False  # a test: what is known of its rows keeps them out of every training set
-    video_files: bool = False  # its videos are files, not lists of frames
 
     @property
     def kept_at(self) -> str:

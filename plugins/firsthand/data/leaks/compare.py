@@ -204,7 +204,7 @@ def _hash(found: Facts, root: Path, workers: int, tick: Callable[[int, int], Non
 
 
 def _hashes(root: Path, paths: list[str]) -> dict[str, int | str | None]:
-    """The hash of every frame, None for one that shows nothing, or why there is none."""
+    """The hash of every frame, None where it shows nothing, or why it could not be made."""
     return {path: _hash_or_why(root, path) for path in paths}
 
 

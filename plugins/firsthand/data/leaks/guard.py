@@ -110,7 +110,7 @@ def load(datasets: Path) -> Guard:
                 guard.frames.setdefault(int(size), set()).update(hashes)
             guard.looks |= {int(value, 16) for value in content["looks"]}
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise UserError(f"{path}: no guard file; build the test set again: firsthand data build") from None
+            raise UserError(f"{path}: unreadable; build the test set again with firsthand data build") from None
     return guard
 
 
@@ -182,7 +182,7 @@ def _file(root: Path, path: str) -> Path | None:
 def _unpack(root: Path) -> str:
     """The command for every archive in `root`."""
     archives = sorted(path for path in root.iterdir() if path.suffix in UNPACKED_BY) if root.is_dir() else []
-    return "; ".join(UNPACKED_BY[path.suffix].format(path, root) for path in archives) or f"they belong into {root}"
+    return "; ".join(UNPACKED_BY[path.suffix].format(path, root) for path in archives) or f"put them below {root}"
 
 
 def _sha(file: Path) -> str:

@@ -1,4 +1,4 @@
-"""A row as its reader understands it, whoever the reader is: LLaMA-Factory, veRL or `firsthand eval`.
+"""A row as its reader understands it; the reader is LLaMA-Factory, veRL or `firsthand eval`.
 
 The rules look at samples only. What cannot be understood at all is a problem of the kind `form`, and no rule sees it.
 """
@@ -80,7 +80,7 @@ def turns_of(
 ) -> list[tuple[Role, Any, str]]:
     """Role and content of every turn in a column, and what to call the content where it is wrong."""
     if column not in row:
-        raise Unreadable(f"no column `{column}`; the row has {', '.join(row) or 'none'}")
+        raise Unreadable(f"no column `{column}`; the row has {', '.join(row) or 'no columns'}")
     if not isinstance(row[column], list) or not row[column]:
         raise Unreadable(f"`{column}` is {shown(row[column])}, not a list of turns")
     found = []
@@ -147,7 +147,7 @@ def tools_of(value: Any) -> list[Any] | None:
         raise Unreadable(f"`tools` is not valid JSON ({error})") from None
     tools = tools if isinstance(tools, list) else [tools]
     if not all(isinstance(tool, dict) for tool in tools):
-        raise Unreadable("`tools` holds something else than objects")
+        raise Unreadable("`tools` holds something that is not an object")
     return [tool if tool.get("type") == "function" else {"type": "function", "function": tool} for tool in tools]
 
 

@@ -126,7 +126,7 @@ def _step(call: Call | Answer, user: str, number: int) -> Step:
         raise ValueError("an answer must be the last turn")
     opening, closing = _INFORMATION
     if not user.startswith(opening):
-        raise ValueError(f"what follows turn {number} is no {opening}")
+        raise ValueError(f"what follows turn {number} does not begin with {opening}")
     seen = user.removeprefix(opening).removesuffix(closing)
     return Step(thought=_thought(call.thought), tool=call.name, arguments=call.arguments, observation=seen)
 

@@ -73,7 +73,7 @@ class ToyWeek(EgoQA):
 
     def split_of(self, row: dict[str, Any]) -> Split:
         if row["ID"] not in self._splits:
-            raise ValueError(f"the question {row['ID']!r} is in no split of splits.json")
+            raise ValueError(f"the question {row['ID']!r} is missing from the splits of splits.json")
         split = self._splits[row["ID"]]
         if (split == "test") != (self.purpose == "eval"):
             raise LeftAside(f"of the {split} split")

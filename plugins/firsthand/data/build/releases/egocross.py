@@ -92,7 +92,7 @@ class Test(Converter):
     def convert(self, row: dict[str, Any], place: Place) -> Question:
         dataset, frames = row["dataset"], _frames(row["video_path"])
         if dataset not in DOMAINS:
-            raise ValueError(f"dataset {dataset!r} is none of {', '.join(DOMAINS)}")
+            raise ValueError(f"dataset {dataset!r} is not one of {', '.join(DOMAINS)}")
         if any(PurePosixPath(path).parts[:2] != ("egocross_testbed", dataset) for path in frames):
             raise ValueError(f"the frames do not lie in /egocross_testbed/{dataset}/")
         every_second = dataset == "EgoSurgery" or not EVERY_SECOND.isdisjoint(PurePosixPath(frames[0]).parts)

@@ -11,7 +11,7 @@ line that is neither known to be one nor part of the options makes a row that is
 import re
 from typing import Any
 
-from firsthand.data.build.options import begins_an_option
+from firsthand.data.build.options import begins_an_option, split_text
 from firsthand.data.build.release import Place
 from firsthand.data.build.releases.video_r1 import AboutVideo, untagged
 from firsthand.question import Question
@@ -29,14 +29,14 @@ class OpenR1Video(AboutVideo):
     data_source = "open_r1_video"
 
     def convert(self, row: dict[str, Any], place: Place) -> Question:
-        text = _INSTRUCTION.sub("", untagged(row["original_question"]))
-        question = self.about(place.row, text, row["original_answer"], _relative(row["video"]))
+        text, answer = _INSTRUCTION.sub("", untagged(row["original_question"])), row["original_answer"].strip()
+        question, options = split_text(text)
         last = text.splitlines()[-1]
-        if question.options and not begins_an_option(last):
+        if options and not begins_an_option(last):
             raise ValueError(f"the last line is neither an option nor known to say how to answer: {last.strip()!r}")
-        if not question.options and _LONE_LETTER.fullmatch(question.answer or ""):
-            raise ValueError(f"the answer is the letter {question.answer}, but no options were found in the question")
-        return question
+        if not options and _LONE_LETTER.fullmatch(answer):
+            raise ValueError(f"the answer is the letter {answer}, but no options were found in the question")
+        return self.about(place.row, question, options, answer, _relative(row["video"]))
 
 
 def _relative(path: str) -> str:

@@ -9,7 +9,8 @@ import re
 from typing import Any
 
 from firsthand.data.build.options import by_letter
-from firsthand.data.build.release import Converter, Place
+from firsthand.data.build.release import Place
+from firsthand.data.build.releases.video_r1 import AboutVideo
 from firsthand.question import Question, Split
 
 FPS = 30  # of the annotated frames
@@ -20,8 +21,8 @@ CLOSE = (
 _SPLIT = re.compile(r"(train|val|test)")
 
 
-class QAEgo4D(Converter):
-    style, data_source = "video_r1", "qaego4d"
+class QAEgo4D(AboutVideo):
+    data_source = "qaego4d"
 
     def convert(self, row: dict[str, Any], place: Place) -> Question:
         answer, options = str(row["answer"]).strip(), _options(row)
@@ -30,18 +31,11 @@ class QAEgo4D(Converter):
         if options:
             answer = next(letter for letter, text in options.items() if text == answer)
         start, end = (row.get(f"moment_{edge}_frame") for edge in ("start", "end"))
-        return self.question(
-            row["sample_id"],
-            row["question"],
-            options=options,
-            answer=answer,
-            video_file=f"clips/{row['video_id']}.mp4",
-            split=_split(place.file),
-            labels={
-                "problem_type": "multiple choice" if options else "free-form",
-                "evidence_seconds": None if start is None or end is None else f"{start / FPS:.2f}-{end / FPS:.2f}",
-            },
-        )
+        seconds = None if start is None or end is None else f"{start / FPS:.2f}-{end / FPS:.2f}"
+        video = f"clips/{row['video_id']}.mp4"
+        question = self.about(row["sample_id"], row["question"], options, answer, video, evidence_seconds=seconds)
+        question.split = _split(place.file)
+        return question
 
 
 def _options(row: dict[str, Any]) -> dict[str, str]:

@@ -2,6 +2,9 @@
 
 Images and videos, five types of problem. The type decides the last line of the question, and the reward reads it too.
 The answer is taken out of its tags; `process`, the chain of thought, loses its own, because the renderer writes them.
+
+LongViTU, from which that pool is drawn, also has files of its own: the conversations that LLaVA trains on (`video`,
+`conversations` of human and gpt), whose exact keys are not verified.
 """
 
 import re
@@ -21,11 +24,11 @@ _MEDIA_TAGS = re.compile(r"\s*<(?:image|video)>\s*")
 class AboutVideo(Converter):
     """Questions about a video file, with options or without."""
 
-    style = "video_r1"
+    style, video_files = "video_r1", True
 
-    def about(self, id: Any, text: str, answer: str, video: str, **labels: str | None) -> Question:
-        """`text` holds the options too, if there are any."""
-        question, options = split_text(text)
+    def about(
+        self, id: Any, question: str, options: dict[str, str], answer: str, video: str, **labels: str | None
+    ) -> Question:
         kind = "multiple choice" if options else "free-form"
         return self.question(
             id,
@@ -43,7 +46,7 @@ class VideoR1(AboutVideo):
     def convert(self, row: dict[str, Any], place: Place) -> Question | Solved:
         kind, medium, path = row["problem_type"], row["data_type"], row["path"].removeprefix("./")
         if kind not in TYPED_ASKS:
-            raise ValueError(f"problem_type {kind!r} is none of {', '.join(TYPED_ASKS)}")
+            raise ValueError(f"problem_type {kind!r} is not one of {', '.join(TYPED_ASKS)}")
         if medium not in ("image", "video"):
             raise ValueError(f"data_type {medium!r} is neither image nor video")
         options = lettered(row["options"]) if kind == "multiple choice" else {}
@@ -64,6 +67,22 @@ class VideoR1(AboutVideo):
             },
         )
         return Solved(question=question, thought=_thought(row)) if self.purpose == "sft" else question
+
+
+class LongViTU(VideoR1):
+    """Questions about Ego4D: as rows of Ego3S's pool, or as LongViTU's conversations."""
+
+    data_source = "longvitu"
+
+    def convert(self, row: dict[str, Any], place: Place) -> Question | Solved:
+        if "conversations" not in row:
+            return super().convert(row, place)
+        asked, answered, *more = row["conversations"]
+        if (asked["from"], answered["from"]) != ("human", "gpt") or more:
+            raise ValueError("the conversation is not one question of `human` and one answer of `gpt`")
+        question, options = split_text(untagged(asked["value"]))
+        labels = {"data_type": "video", "origin": self.data_source, "roi_path": None}
+        return self.about(row.get("id", place.row), question, options, answered["value"], row["video"], **labels)
 
 
 def untagged(text: str) -> str:

@@ -1,7 +1,7 @@
 """EgoSchema and Video-MME (long): questions about one whole video, answered with tools that search and watch it.
 
 A video has elapsed time: it begins at DAY1_00000000, for every tool alike, and the question is asked when it ends. The
-row says both, because whoever asks for times must know which there are. Nobody's prompt for agents is published for
+row says both, because an agent that asks for times must know which there are. No prompt for agents is published for
 these two, so the sentence is ours.
 """
 
