@@ -35,6 +35,7 @@ class Style:
     reply: str  # the assistant's final turn in fine-tuning
     asks: dict[str, str] = field(default_factory=dict)  # problem type -> file of the last line of the question
     stamped: bool = False  # the question carries its query time
+    numbered: bool = False  # images are frames of one video: without times they have numbers
     agent: str = "single_turn_agent"  # veRL's agent loop
     dialect: Dialect = "ego_r1"  # of calls and observations
 
@@ -44,7 +45,7 @@ TURN = "<think>{thought}</think> <answer>{answer}</answer>"
 LINES = "<think>{thought}</think>\n<answer>{answer}</answer>"
 STYLES: dict[StyleName, Style] = {
     "choice": Style("choice.txt", LINES),
-    "egocross": Style("egocross.txt", "{answer}"),
+    "egocross": Style("egocross.txt", "{answer}", numbered=True),
     "ego_r1": Style("ego_r1.txt", TURN, IN_WORDS, stamped=True, agent="ego_r1"),
     # for models with little room
     "ego_r1_brief": Style("ego_r1_brief.txt", TURN, IN_WORDS, stamped=True, agent="ego_r1"),
@@ -87,6 +88,8 @@ def messages(row: Question, tools: list[Tool] | None = None) -> list[Message]:
     for number, path in enumerate(row.images):
         if row.times:
             content.append({"type": "text", "text": f"<{row.times[number]:.1f} seconds>"})
+        elif STYLES[row.style].numbered:
+            content.append({"type": "text", "text": f"<frame {number + 1} of {len(row.images)}>"})
         content.append({"type": "image", "image": path})
     if row.video:
         content.append({"type": "video", "video": row.video, "fps": row.fps})
