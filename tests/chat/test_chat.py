@@ -54,9 +54,8 @@ def test_a_question_its_call_its_frames_and_its_answer(chat, script, tmp_path: P
     assert np.asarray(Image.open(saved[3]))[5, 5, 1] == pytest.approx(75, abs=4)
     first, second = (request["messages"] for request in server.requests)
     assert first[0] == {"role": "system", "content": prompt.system("ego_r1")}
-    [part] = first[1]["content"]
     asked = f"Which colour is it? <timestamp>{TIME}</timestamp>"
-    assert part["text"] == f"{asked}\nAnswer in your own words, in one or two sentences."
+    assert first[1]["content"] == f"{asked}\nAnswer in your own words, in one or two sentences."
     assert second[: len(first)] == first and second[len(first)] == {"role": "assistant", "content": LOOK}
     assert [part["type"] for part in second[-1]["content"]] == ["image_url"] * 5 + ["text"]
     assert server.requests[0]["stop"] == ["</tool>", "</answer>"] and server.requests[0]["stream"]
@@ -83,8 +82,8 @@ def test_a_loop_without_tools_is_said_in_words(chat, script, tmp_path: Path) -> 
 def test_options_are_asked_as_in_training(chat, script) -> None:
     server = script(answer("B"))
     shown = chat(server, "Where is it? A. in the box B. on the table")
-    [part] = server.requests[0]["messages"][1]["content"]
-    assert part["text"] == f"Where is it? <timestamp>{TIME}</timestamp>\nA. in the box\nB. on the table"
+    said = server.requests[0]["messages"][1]["content"]
+    assert said == f"Where is it? <timestamp>{TIME}</timestamp>\nA. in the box\nB. on the table"
     assert "B  (1 turns" in shown.output
 
 
@@ -102,7 +101,7 @@ def test_the_conversation_goes_on_until_it_begins_anew(chat, script) -> None:
     server = script(*map(answer, "abcd"))
     shown = chat(server, "one", "two", "/new", "three", "/time DAY1_11000200", "four", "/history")
     assert [len(request["messages"]) for request in server.requests] == [2, 4, 2, 2]
-    assert "DAY1_11000200</timestamp>" in server.requests[3]["messages"][1]["content"][0]["text"]
+    assert "DAY1_11000200</timestamp>" in server.requests[3]["messages"][1]["content"]
     assert "A1_JAKE@DAY1_11000200> " in shown.output
     assert [line for line in shown.output.splitlines() if " → " in line][-1] == "four → d"
 

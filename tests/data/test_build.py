@@ -105,7 +105,7 @@ def test_more_workers_and_smaller_pieces_change_nothing(tmp_path: Path, monkeypa
     rows: list[Any] = [row(number, process="so", problem="a}, {b ?") for number in range(60)]
     rows[7] |= {"problem_id": 3}
     rows[20] |= {"data_type": "video", "path": "./a.mp4"}
-    rows[33:33] = ["no row", {"problem_id": float("nan")}]  # the fast parser refuses the second
+    rows[33:33] = ["no row", {"problem_id": float("nan")}]
     file = tmp_path / f"src/Video-R1-{'COT-165k' if purpose == 'sft' else '260k'}.json"
     file.parent.mkdir()
     file.write_text("\n\n".join(map(json.dumps, rows)) if lines else json.dumps(rows))
@@ -217,6 +217,11 @@ def test_options_are_the_same_however_they_are_lettered(options: list[str], form
         ("Who?\nA. he and\nhis dog\nB. she", ("Who?", {"A": "he and his dog", "B": "she"})),
         ("Who?\nA. he", ("Who?\nA. he", {})),
         ("Who?\nA. A: he\nB. B: she", ("Who?", {"A": "A: he", "B": "B: she"})),
+        ("Who? A. he B. she C. it", ("Who?", {"A": "he", "B": "she", "C": "it"})),
+        ("Who?\n(A) he (B) she", ("Who?", {"A": "he", "B": "she"})),
+        ("Who is J. B. Smith? A. he B. she", ("Who is J. B. Smith?", {"A": "he", "B": "she"})),
+        ("Who?\nA.\nhe\nB.\nshe", ("Who?", {"A": "he", "B": "she"})),
+        ("Is 3.A. or U.S.B. right?", ("Is 3.A. or U.S.B. right?", {})),
     ],
 )
 def test_questions_with_their_options(text: str, expected: tuple[str, dict[str, str]]) -> None:
@@ -232,6 +237,14 @@ def test_options_without_letters_get_them() -> None:
 def test_a_missing_letter_is_an_error(options: list[str]) -> None:
     with pytest.raises(ValueError, match="carry the letters A"):
         lettered(options)
+
+
+@pytest.mark.parametrize("options", [["A. ", "B. she"], ["he", " "], ["A.", "B.", "C."]])
+def test_an_option_without_text_is_an_error(options: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"options without text: [AB]"):
+        lettered(options)
+    with pytest.raises(ValueError, match="options without text"):
+        split_text("Who?\nA. he\nB.\nC. she")
 
 
 # -- workers -----------------------------------------------------------------------------------------------------------

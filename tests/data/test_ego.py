@@ -114,7 +114,7 @@ BAD = {
     "no action could be read": changed(output="<answer>B</answer>"),
     "is not among the options": changed(output=ANSWER.replace("B", "E")),
     "turn 1: a turn must not contain": changed(history=[[QUESTION, CALLS[0] + SEEN[0]], *records()[2]["history"][1:]]),
-    "what follows turn 1 is no <information>": changed(history=[records()[2]["history"][0], ["found it", CALLS[1]]]),
+    "does not begin with <information>": changed(history=[records()[2]["history"][0], ["found it", CALLS[1]]]),
     "no <timestamp>": changed(history=[["Who?\nA. x\nB. y", CALLS[0]], *records()[2]["history"][1:]]),
     "no options follow": changed(
         history=[["Who? <timestamp>DAY1_11210217</timestamp>", CALLS[0]], [SEEN[0], CALLS[1]]]

@@ -1,6 +1,7 @@
 """EgoCross in the exact format of its release, with the irregularities of its files."""
 
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -18,11 +19,13 @@ def frame(dataset: str, video: str, folder: str, name: str) -> str:
     return f"frames/{dataset}/{video}/frames/{folder}/{name}"
 
 
-def support_row(domain: str, images: list[str], separator: str = ".", answer: str = "B") -> dict[str, Any]:
+def support_row(
+    domain: str, images: list[str], separator: str = ".", answer: str = "B", asked: str = "What is held?"
+) -> dict[str, Any]:
     options = "\n".join(f"{letter}{separator} thing {letter}" for letter in "ABCD")
     return {
         "messages": [
-            {"role": "user", "content": "<image>" * len(images) + f"What is held?\n{options}"},
+            {"role": "user", "content": "<image>" * len(images) + f"{asked}\n{options}"},
             {"role": "assistant", "content": answer},
         ],
         "images": images,
@@ -30,16 +33,20 @@ def support_row(domain: str, images: list[str], separator: str = ".", answer: st
     }
 
 
-ANIMAL = [frame("EgoPet", "dog_1", "ii_q3", f"frame_{number}.jpg") for number in (100, 137, 174)]
-SURGERY = [frame("CholecTrack20", "VID103", "oc_q1", f"frame_{number}.png") for number in (5000, 5025, 5050)]
-EGOSURGERY = [frame("EgoSurgery", "15", "dhoi_q2", f"15_1_{number}.jpg") for number in (640, 641)]
-INDUSTRY = [frame("ENIGMA", "v7", "nip_q4", f"frame_{number}.jpg") for number in (0, 60, 120)]
+ANIMAL = [frame("EgoPet", "022", "ii_q3", f"frame_{number}.jpg") for number in (100, 137, 174)]
+SURGERY = [frame("CholecTrack20", "VID103", "dic_q1", f"frame_{number}.png") for number in (5000, 5025, 5050)]
+EGOSURGERY = [frame("EgoSurgery", "15", "dtoi_q2", f"15_1_{number}.jpg") for number in (640, 641, 645)]
+EVEN = [frame("EgoSurgery", "15", "onvi_q2", f"15_1_{number}.jpg") for number in (640, 641, 642)]
+INDUSTRY = [frame("ENIGMA", "111", "dotc_q4", f"111_{number}.jpg") for number in (7972, 7992, 8020)]
 SUPPORT = [
-    support_row("animal", ANIMAL, "."),
-    support_row("surgery", SURGERY, ":"),
-    support_row("surgery", EGOSURGERY, ")"),
-    support_row("industry", INDUSTRY, "."),
+    support_row("animal", ANIMAL, ".", asked="What object is the dog holding?"),
+    support_row("surgery", SURGERY, ":", asked="How many distinct types of tools were visible?"),
+    support_row("surgery", EGOSURGERY, ")", asked="Which tool was the left hand predominantly holding?"),
+    support_row("surgery", EVEN, ")", asked="Which of the following objects was NOT visible?"),
+    support_row("industry", INDUSTRY, ".", asked="What is the predicted next type of interaction?"),
 ]
+KINDS = ["interaction identification", "object counting", "dominant held-object identification",
+         "object not visible identification", "next interaction prediction"]  # fmt: skip
 
 
 def run(name: str, src: Path, out: Path, *purposes: Any, **options: Any) -> dict[Any, Built]:
@@ -54,49 +61,61 @@ def built_support(tmp_path: Path, rows: list[dict[str, Any]], *purposes: Any, **
 def test_the_three_ways_of_writing_options_become_one(tmp_path: Path) -> None:
     built_support(tmp_path, SUPPORT, "sft", "eval")
     for row in files.read_jsonl(tmp_path / "out/sft.jsonl"):
-        assert row["messages"][1]["content"].endswith("What is held?\nA. thing A\nB. thing B\nC. thing C\nD. thing D")
+        assert row["messages"][1]["content"].endswith("?\nA. thing A\nB. thing B\nC. thing C\nD. thing D")
         assert row["messages"][2] == {"role": "assistant", "content": "B"}
         assert row["messages"][0] == {"role": "system", "content": system("egocross")}
 
 
-def test_frames_carry_the_times_of_the_original_video(tmp_path: Path) -> None:
-    """25 frames a second in surgery, 30 elsewhere; EgoSurgery's frames are a second apart."""
+def test_the_number_of_a_frame_is_its_clock(tmp_path: Path) -> None:
+    """25 per second in three data sets, 2 s each in EgoSurgery, with gaps; none where a clip's start is unknown."""
     built = built_support(tmp_path, SUPPORT, "sft")["sft"]
-    times = [row["messages"][1]["content"].split("What")[0] for row in files.read_jsonl(tmp_path / "out/sft.jsonl")]
-    assert times == [
-        "<0.0 seconds><image><1.2 seconds><image><2.5 seconds><image>",
-        "<0.0 seconds><image><1.0 seconds><image><2.0 seconds><image>",
-        "<0.0 seconds><image><1.0 seconds><image>",
-        "<0.0 seconds><image><2.0 seconds><image><4.0 seconds><image>",
+    shown = [
+        re.split(r"(?<=>)[^<>]*\?", row["messages"][1]["content"])[0]
+        for row in files.read_jsonl(tmp_path / "out/sft.jsonl")
     ]
-    assert built.rows == {"sft.jsonl": 4, "sft_video_0.5fps.jsonl": 1, "sft_video_1fps.jsonl": 2}
+    assert shown == [
+        "<0.0 seconds><image><1.5 seconds><image><3.0 seconds><image>",
+        "<0.0 seconds><image><1.0 seconds><image><2.0 seconds><image>",
+        "<0.0 seconds><image><2.0 seconds><image><10.0 seconds><image>",
+        "<0.0 seconds><image><2.0 seconds><image><4.0 seconds><image>",
+        "<frame 1 of 3><image><frame 2 of 3><image><frame 3 of 3><image>",
+    ]
+    assert built.rows == {"sft.jsonl": 5, "sft_video_0.5fps.jsonl": 1, "sft_video_1fps.jsonl": 1}
     [row] = files.read_jsonl(tmp_path / "out/sft_video_0.5fps.jsonl")
-    assert (row["videos"], row["images"]) == ([INDUSTRY], [])
-    assert row["messages"][1]["content"].startswith("<video>What is held?")
-    assert built.notes == {"frames at a rate of their own: only in sft.jsonl": 1}
+    assert (row["videos"], row["images"]) == ([EVEN], [])
+    assert row["messages"][1]["content"].startswith("<video>Which of")
+
+
+def test_frames_that_are_listed_out_of_order_are_shown_in_order(tmp_path: Path) -> None:
+    built_support(tmp_path, [support_row("surgery", [EVEN[2], EVEN[0], EVEN[1]])], "sft")
+    [row] = files.read_jsonl(tmp_path / "out/sft.jsonl")
+    assert row["images"] == EVEN
+    assert row["messages"][1]["content"].startswith("<0.0 seconds><image><2.0 seconds><image><4.0 seconds><image>What")
 
 
 def test_rl_and_eval_rows(tmp_path: Path) -> None:
+    """The words of a question give its type, whatever the folder of its frames is called."""
     built_support(tmp_path, SUPPORT)
     rows = pq.read_table(tmp_path / "out/rl_train.parquet").to_pylist()
-    assert [row["extra_info"]["index"] for row in rows] == [0, 1, 2, 3]
+    assert [row["extra_info"]["index"] for row in rows] == [0, 1, 2, 3, 4]
     assert rows[1]["extra_info"]["choices"] == ["thing A", "thing B", "thing C", "thing D"]
-    assert rows[1]["extra_info"]["question_type"] == "object counting"
+    assert [row["extra_info"]["question_type"] for row in rows] == KINDS
     assert (rows[1]["reward_model"]["ground_truth"], rows[1]["agent_name"]) == ("B", "single_turn_agent")
     assert (rows[0]["images"], rows[0]["videos"]) == (ANIMAL, [])
     questions = [Question.from_eval(row) for row in files.read_jsonl(tmp_path / "out/eval.jsonl")]
-    assert [question.id for question in questions] == ["animal-01", "surgery-01", "surgery-02", "industry-01"]
-    assert [question.labels["primary_category"] for question in questions] == [
-        "Identification", "Counting", "Identification", "Prediction",
-    ]  # fmt: skip
+    ids = ["animal-01", "surgery-01", "surgery-02", "surgery-03", "industry-01"]
+    assert [question.id for question in questions] == ids
+    categories = ["Identification", "Counting", "Identification", "Identification", "Prediction"]
+    assert [question.labels["primary_category"] for question in questions] == categories
     assert (tmp_path / "out/media").resolve() == (tmp_path / "src").resolve()
 
 
 def test_frames_as_video_for_rl_and_eval(tmp_path: Path) -> None:
     built = built_support(tmp_path, SUPPORT, "rl", video=True)["rl"]
     rows = pq.read_table(tmp_path / "out/rl_train.parquet").to_pylist()
-    assert [row["videos"][0]["raw_fps"] for row in rows] == [pytest.approx(30 / 37, abs=1e-3), 1.0, 1.0, 0.5]
-    assert not built.notes
+    rates = [row["videos"][0]["raw_fps"] if row["videos"] else None for row in rows]
+    assert rates == [pytest.approx(25 / 37, abs=1e-3), 1.0, None, 0.5, None]
+    assert built.notes == {"frames without an even rate: images with times, not a video": 1}
 
 
 BAD = {
@@ -108,25 +127,19 @@ BAD = {
     "no options": support_row("animal", ANIMAL, separator="-"),
     "is not a frame of the domain 'industry'": support_row("industry", ANIMAL),
     "'domain' is missing": {key: value for key, value in support_row("animal", ANIMAL).items() if key != "domain"},
+    "a number of their own": support_row("animal", [*ANIMAL[:2], ANIMAL[0]]),
     "not a JSON object": "a text",
 }
 
 
 def test_a_row_that_cannot_be_converted_is_listed_and_the_others_are_kept(tmp_path: Path) -> None:
     built = built_support(tmp_path, [*BAD.values(), *SUPPORT], "sft")["sft"]
-    assert (built.dropped, built.rows["sft.jsonl"]) == (len(BAD), 4)
+    assert (built.dropped, built.rows["sft.jsonl"]) == (len(BAD), len(SUPPORT))
     dropped = list(files.read_jsonl(tmp_path / "out/dropped.jsonl"))
     assert [row["row"] for row in dropped] == list(range(1, len(BAD) + 1))
     for reason, row in zip(BAD, dropped, strict=True):
         assert row["file"] == "train.json"
         assert reason in row["reason"]
-
-
-def test_frames_whose_numbers_do_not_rise_have_no_times(tmp_path: Path) -> None:
-    built = built_support(tmp_path, [support_row("animal", ANIMAL[::-1])], "sft")["sft"]
-    [row] = files.read_jsonl(tmp_path / "out/sft.jsonl")
-    assert row["messages"][1]["content"].startswith("<image><image><image>What")
-    assert built.notes == {"times unknown: the numbers of the frames do not rise": 1}
 
 
 def test_a_domain_has_a_file_of_its_own(tmp_path: Path) -> None:
@@ -135,7 +148,7 @@ def test_a_domain_has_a_file_of_its_own(tmp_path: Path) -> None:
     assert built["sft"].rows["sft.jsonl"] == 1
 
 
-def a_test_row(id: int, dataset: str, video: str) -> dict[str, Any]:
+def a_test_row(id: int, dataset: str, video: str, names: list[str] | None = None) -> dict[str, Any]:
     folder = f"/egocross_testbed/{dataset}/generated/{video}/frames/oc_q{id}"
     return {
         "id": id,
@@ -145,7 +158,7 @@ def a_test_row(id: int, dataset: str, video: str) -> dict[str, Any]:
         "question_text": "How many tools?",
         "options": [f"{letter}: {number}" for number, letter in enumerate("ABCD")],
         "original_video_fps": 25.0,
-        "video_path": [f"{folder}/frame_{number:05}.jpg" for number in range(3)],
+        "video_path": [f"{folder}/{name}" for name in names or [f"frame_{number:05}.jpg" for number in range(3)]],
     }
 
 
@@ -153,26 +166,31 @@ TEST = [
     a_test_row(1, "CholecTrack20", "VID25"),
     a_test_row(2, "CholecTrack20", "VID12"),
     a_test_row(200, "EgoPet", "cat"),
-    a_test_row(400, "EgoSurgery", "04_1"),
+    a_test_row(54, "CholecTrack20", "VID30", ["frame_6201.png", "frame_6226.png", "frame_6276.png"]),
+    a_test_row(400, "EgoSurgery", "04", ["04_1_640.jpg", "04_1_641.jpg", "04_1_650.jpg"]),
+    a_test_row(460, "EgoSurgery", "10", ["10_2_232.jpg", "10_2_67.jpg", "10_2_68.jpg"]),
     a_test_row(900, "ExtrameSportFPV", "VID006"),
 ]
 
 
 def test_the_test_set(tmp_path: Path) -> None:
-    """No question_id, no answers, a slash before every path, two rates."""
+    """No question_id, no answers, a slash before every path, three clocks, frames out of order."""
     files.write_json(tmp_path / "src/egocross_testbed/egocross_testbed_imgs.json", TEST)
     built = run("egocross_test", tmp_path / "src", tmp_path / "out")["eval"]
-    assert (built.rows, built.dropped) == ({"eval.jsonl": 5}, 0)
+    assert (built.rows, built.dropped) == ({"eval.jsonl": 7}, 0)
     questions = {row["id"]: Question.from_eval(row) for row in files.read_jsonl(tmp_path / "out/eval.jsonl")}
     assert {id: question.times for id, question in questions.items()} == {
-        "1": [0, 1, 2], "2": [0, 2, 4], "200": [0, 2, 4], "400": [0, 1, 2], "900": [0, 2, 4],
+        "1": [0, 2, 4], "2": [0, 2, 4], "54": [0, 1, 3], "200": [0, 2, 4], "400": [0, 2, 20], "460": [0, 2, 330],
+        "900": [0, 2, 4],
     }  # fmt: skip
+    assert [PurePosixPath(path).name for path in questions["460"].images] == [
+        "10_2_67.jpg", "10_2_68.jpg", "10_2_232.jpg",
+    ]  # fmt: skip
     first = questions["1"]
     assert (first.answer, first.split, first.options["C"]) == (None, "test", "2")
     assert first.images[0] == "egocross_testbed/CholecTrack20/generated/VID25/frames/oc_q1/frame_00000.jpg"
-    assert [question.labels["domain"] for question in questions.values()] == [
-        "surgery", "surgery", "animal", "surgery", "xsports",
-    ]  # fmt: skip
+    domains = {"CholecTrack20": "surgery", "EgoSurgery": "surgery", "EgoPet": "animal", "ExtrameSportFPV": "xsports"}
+    assert all(question.labels["domain"] == domains[question.labels["dataset"]] for question in questions.values())
 
 
 def test_the_folder_may_be_named_from_inside_or_from_above(tmp_path: Path) -> None:
@@ -185,7 +203,7 @@ def test_the_folder_may_be_named_from_inside_or_from_above(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "changes, reason",
     [
-        ({"dataset": "ExtremeSportFPV"}, "none of CholecTrack20"),
+        ({"dataset": "ExtremeSportFPV"}, "is not one of CholecTrack20"),
         ({"video_path": ["/elsewhere/EgoPet/x.jpg"]}, "do not lie in /egocross_testbed/EgoPet/"),
         ({"options": ["A: x", "B: y", "C z", "D: w"]}, "4 options carry the letters A, B, D"),
         ({"id": 200}, "is that of row 1 of egocross_testbed/egocross_testbed_imgs.json too"),

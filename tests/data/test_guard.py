@@ -161,6 +161,31 @@ def test_a_build_of_training_rows_drops_them_and_says_why(project: Path) -> None
     assert len(list(read_jsonl(project / "datasets/egocross_support/sft.jsonl"))) == 1
 
 
+def test_frames_are_unpacked_before_anything_is_refused(project: Path) -> None:
+    """Without its frames nobody knows whether a row is a test's or asks the same about another clip."""
+    source = project / "support"
+    frames = [f"frames/EgoPet/v9/frames/ii_q1/frame_{n}.jpg" for n in (0, 30)]
+    text = "<image><image>" + COUNT + "\n" + "\n".join(OPTIONS)
+    turns = [{"role": "user", "content": text}, {"role": "assistant", "content": "A"}]
+    source.mkdir()
+    (source / "train.json").write_text(json.dumps([{"messages": turns, "images": frames, "domain": "animal"}]))
+    (source / "frames.zip").touch()
+    said = " ".join(cli("build", "egocross_support", "--src", source, "--for", "sft", code=1).split())
+    assert "train.json: row 1: a test asks this in the same words" in said and "unpack the frames first" in said
+    assert f"unzip -n {source}/frames.zip -d {source}" in said
+    assert not (project / "datasets/egocross_support/sft.jsonl").exists()
+    assert "unpack the frames first" in refused_by_its_words(train(project, asked=SAME, images=["gone.jpg"]))
+    for number, path in enumerate(frames):
+        draw(source / path, 200 + number)
+    cli("build", "egocross_support", "--src", source, "--for", "sft")
+
+
+def refused_by_its_words(path: Path) -> str:
+    with pytest.raises(guard.FramesMissing) as caught:
+        guard.refuse(find(str(path), Path("none")), guard.load(Path("datasets")))
+    return str(caught.value)
+
+
 def test_registering_and_checking_refuse_them_too(project: Path) -> None:
     train(project, asked=SAME)
     entry = {"file_name": "train.json", "formatting": "sharegpt", "columns": {"messages": "messages"}}

@@ -212,7 +212,8 @@ def test_tools_must_be_text(tmp_path: Path) -> None:
     files.write_json(tmp_path / "mine.json", [row | {"tools": json.loads(row["tools"])}])
     files.write_json(path, registry.entries() | {"mine": registry.entry("mine.json", native=True)})
     [problem] = registry.problems(path)
-    assert "mine: the first row does not fit its entry: `tools` is [" in problem and "not text" in problem
+    assert problem.startswith("mine: the first row does not fit its entry: ")
+    assert "row 1: `tools` is [" in problem and "not text" in problem
 
 
 def test_a_file_that_is_not_registered_is_read_with_its_tools(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from firsthand import files
 from firsthand.data.build.build import Built, Options, build
 from firsthand.data.build.catalogue import release
+from firsthand.errors import UserError
 
 
 def run(name: str, src: Path, out: Path, *purposes: Any) -> dict[Any, Built]:
@@ -67,7 +68,7 @@ def test_chains_of_thought_lose_their_tags_once(tmp_path: Path) -> None:
 
 
 BAD = {
-    "problem_type 'essay' is none of": video_r1_row(kind="essay"),
+    "problem_type 'essay' is not one of": video_r1_row(kind="essay"),
     "data_type 'audio' is neither": video_r1_row(data_type="audio"),
     "without options": video_r1_row(options=[]),
     "'C' is not among the options": video_r1_row(solution="C"),
@@ -111,6 +112,44 @@ def test_damaged_problems_and_solutions_are_read_whole(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert texts[2] == ["Please describe the man.", "Answer in your own words, in one or two sentences."]
     assert made[0]["videos"] == [{"video": "academic/v1.mp4"}]
+
+
+INSTRUCTIONS = [
+    "Answer with the option's letter from the given choices directly.",
+    "Please provide your answer by stating the letter followed by the full option.",
+    "Select the best answer from the options.",
+    "please answer directly with the letter of the option",
+]
+
+
+@pytest.mark.parametrize("ask", INSTRUCTIONS)
+def test_the_line_that_says_how_to_answer_is_taken_off(tmp_path: Path, ask: str) -> None:
+    rows = [
+        open_r1_row(f"What is it?\nA. a cup\nB. a word of thanks\n{ask}", "B."),
+        open_r1_row(f"What is it? A. a cup B. a bowl\n{ask}", "B. a bowl"),
+        open_r1_row("He speaks.\nGive the name of his dog.\nAnswer the question using a single word or phrase.", "Bo"),
+        open_r1_row("He speaks.\nWhat is the answer he gives?", "No."),
+    ]
+    built, made = rl_rows("open_r1_video", "LLaVA-Video-large-swift-origin.jsonl", rows, tmp_path)
+    assert built.dropped == 0
+    texts = [row["prompt"][1]["content"].removeprefix("<video>").splitlines()[:-1] for row in made]
+    assert texts == [
+        ["What is it?", "A. a cup", "B. a word of thanks"],
+        ["What is it?", "A. a cup", "B. a bowl"],
+        ["He speaks.", "Give the name of his dog."],
+        ["He speaks.", "What is the answer he gives?"],
+    ]
+
+
+@pytest.mark.parametrize("question, reason", [
+    ("What is it?\nA. a cup\nB. a bowl\nThink of the whole video.", "neither an option nor known to say how to answer"),
+    ("What is it?\nA. a cup\nB.\nC. a bowl", "options without text: B"),
+    ("What is it? a cup, a bowl", "the answer is the letter B., but no options were found"),
+])  # fmt: skip
+def test_what_is_not_known_to_be_an_option_is_listed(tmp_path: Path, question: str, reason: str) -> None:
+    rows = [open_r1_row(question, "B."), open_r1_row("What?", "This.")]
+    built, made = rl_rows("open_r1_video", "LLaVA-Video-large-swift-origin.jsonl", rows, tmp_path)
+    assert (built.dropped, len(made)) == (1, 1) and reason in built.examples[0]
 
 
 def test_a_video_from_elsewhere(tmp_path: Path) -> None:
@@ -170,3 +209,19 @@ def test_qaego4d_open_and_close(tmp_path: Path) -> None:
     assert {frozenset(row["options"].values()) for row in rows} == {frozenset(["on the board", *wrong])}
     run("qaego4d", tmp_path / "src", tmp_path / "again", "eval")
     assert (tmp_path / "again/eval.jsonl").read_bytes() == (tmp_path / "out/eval.jsonl").read_bytes()
+
+
+def test_open_questions_of_qaego4d_are_not_for_evaluation(tmp_path: Path) -> None:
+    """`firsthand eval` asks for letters: an eval file of open questions could not be read by anything."""
+    files.write_json(tmp_path / "src/annotations.train.json", [qaego4d_row("a_0")])
+    files.write_json(tmp_path / "src/annotations.test.json", [qaego4d_row("b_0")])
+    wanted = r"annotations\.QaEgo4D_test_close\.json, which .* eval .*Becomebright/GroundVQA\); without it: --for rl"
+    with pytest.raises(UserError, match=wanted):
+        run("qaego4d", tmp_path / "src", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert run("qaego4d", tmp_path / "src", tmp_path / "out", "rl")["rl"].rows == {"rl_train.parquet": 1}
+    options = Options(pattern="annotations.test.json")
+    with pytest.raises(
+        UserError, match=r"annotations\.QaEgo4D_test_close\.json of Hugging Face Becomebright/GroundVQA"
+    ):
+        build(release("qaego4d"), tmp_path / "src", tmp_path / "out", ("eval",), options, lambda *_: None)

@@ -33,7 +33,7 @@ def test_egoschema_takes_the_questions_with_public_answers(tmp_path: Path) -> No
     assert [(row["id"], row["answer"], row["letters"]) for row in rows] == [("u0", "E", "ABCDE"), ("u2", "A", "ABCDE")]
     first = Question.from_eval(rows[0])
     assert (first.identity, first.query_time) == ("u0", "DAY1_00030000")
-    text = rows[0]["messages"][1]["content"][0]["text"]
+    text = rows[0]["messages"][1]["content"]
     assert text.startswith(
         "The video begins at DAY1_00000000. what of u0 ? <timestamp>DAY1_00030000</timestamp>\nA. o0"
     )

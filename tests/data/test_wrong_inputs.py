@@ -136,12 +136,13 @@ def scored(name: str, content: Any, *says: str, answers: Any = None) -> Wrong:
 
 CASES: dict[str, Wrong] = {
     # converters: rows
-    "problem type": video_r1(problem(2, problem_type="essay"), "problem_type 'essay' is none of multiple choice"),
+    "problem type": video_r1(problem(2, problem_type="essay"), "problem_type 'essay' is not one of multiple choice"),
     "medium": video_r1(problem(2, data_type="audio"), "data_type 'audio' is neither image nor video"),
     "key missing": video_r1(less(problem(2), "solution"), "the key 'solution' is missing"),
     "null": video_r1(problem(2, path=None), "not of the release's form", "look at: path"),
     "no options": video_r1(problem(2, options=[]), "multiple choice without options"),
     "letters with a gap": video_r1(problem(2, options=["A. he", "C. she"]), "2 options carry the letters A, C"),
+    "empty options": video_r1(problem(2, options=["A. ", "B. "]), "options without text: A, B"),
     "answer": video_r1(problem(2, solution="<answer>E</answer>"), "answer 'E' is not among the options ['A', 'B']"),
     "empty answer": video_r1(problem(2, problem_type="OCR", solution="<answer></answer>"), "the answer is empty"),
     "empty question": video_r1(problem(2, problem=" "), "question: String should have at least 1 character"),
@@ -166,7 +167,7 @@ CASES: dict[str, Wrong] = {
         "egocross_testbed/egocross_testbed_imgs.json",
         [exam(), exam(id=2, dataset="EgoCat")],
         "row 2",
-        "dataset 'EgoCat' is none of",
+        "dataset 'EgoCat' is not one of",
     ),
     "test frames": built(
         "egocross_test",
@@ -219,7 +220,7 @@ CASES: dict[str, Wrong] = {
         "Video-R1-260k.json",
         problem(),
         "Video-R1-260k.json",
-        "no list of rows",
+        "not a list of rows",
         "starts with [",
         purpose="--for rl",
     ),

@@ -6,7 +6,7 @@ import pytest
 
 from firsthand import clock
 from firsthand.errors import UserError
-from firsthand.media.names import Recording, recording, videos_below
+from firsthand.media.names import Recording, clips, person, recording, videos_below
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,10 @@ def test_videos_and_other_files(tmp_path: Path) -> None:
     assert [str(path) for path in others] == ["a.srt", "b/._x.mp4", "mp4"]
     with pytest.raises(UserError, match="no such folder"):
         videos_below(folder / "missing", store)
+
+
+def test_people_and_clips_of_egolife() -> None:
+    assert [person(name) for name in ("A1", "A6", "A1_JAKE", "A7")] == ["A1_JAKE", "A6_SHURE", "A1_JAKE", "A7"]
+    found = list(clips("frames/DAY1_A1_JAKE_11094208_100.jpg"))
+    assert found == [Recording("A1_JAKE", clock.parse("DAY1_11094208"))]
+    assert not list(clips("DAY1_A1_JAKE_99999999.mp4")) and not list(clips("a.jpg"))

@@ -55,6 +55,15 @@ def test_a_row_whose_letters_are_not_those_of_its_choices_is_not_a_question():
         Question.from_verl(row)
 
 
+def test_a_question_without_media_is_plain_text() -> None:
+    """The template of a text model (Qwen2.5) takes no list of parts."""
+    row = prompt.eval_row(question())
+    text = "what ? <timestamp>DAY1_11210217</timestamp>\nA. cup\nB. book"
+    assert row["messages"][1] == {"role": "user", "content": text} == prompt.verl_row(question(), 0)["prompt"][1]
+    shown = prompt.eval_row(question(images=["a.jpg"]))["messages"][1]["content"]
+    assert shown == [{"type": "image", "image": "a.jpg"}, {"type": "text", "text": text}]
+
+
 def test_labels_do_not_hide_fields() -> None:
     with pytest.raises(ValueError, match=r"\['video'\] are names of fields"):
         question(labels={"video": "v"})

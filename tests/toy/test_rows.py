@@ -57,7 +57,8 @@ def media(row: dict[str, Any]) -> list[str]:
     """Every path of a row of any of the three kinds."""
     if "id" in row:
         parts = [part for message in row["messages"] if message["role"] == "user" for part in message["content"]]
-        return [path for part in parts for path in (part.get("video") or [part.get("image")]) if path]
+        shown = [part for part in parts if isinstance(part, dict)]
+        return [path for part in shown for path in (part.get("video") or [part.get("image")]) if path]
     videos = [item["video"] if isinstance(item, dict) else item for item in row["videos"]]
     return [*row["images"], *(path for frames in videos for path in frames)]
 
@@ -172,7 +173,7 @@ def traces(week: Path, asked: dict[str, dict[str, Any]], label: str) -> list[tup
         content = prompt.messages(Question(
             id="", question=row["question"], options=options, answer=row["answer"], data_source="", split="train"
         ))[1]["content"]  # fmt: skip
-        by_text.setdefault((content[-1]["text"], row.get("clip"), row.get("moment")), row)
+        by_text.setdefault((content, row.get("clip"), row.get("moment")), row)
     found = []
     for row in sft(week):
         text = row["messages"][1]["content"].replace("<image>", "").replace("<video>", "")

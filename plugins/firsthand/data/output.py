@@ -3,38 +3,45 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from firsthand.data.build.build import Built
-from firsthand.data.build.release import Purpose, Release
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from firsthand.data.build.build import Built
+    from firsthand.data.build.release import Purpose, Release
 
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for everything that is named, from its first tick on."""
+    from rich.console import Console
+
     from firsthand.progress import progress_bar
 
-    with progress_bar("percent") as bar:
-        tasks: dict[str, int] = {}
+    with progress_bar("percent", console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
 
         def tick(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+                tasks[what] = bar.add_task(what)
+            bar.update(tasks[what], completed=done, total=total)
 
         yield tick
 
 
-def show_releases(releases: Iterable[Release]) -> None:
+def show_releases(releases: Iterable["Release"]) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
     name, purposes = Column("name", no_wrap=True), Column("rows for", no_wrap=True)
     table = Table(name, purposes, "what it is", "licence", "where its owner keeps it", header_style="bold")
     for release in releases:
-        table.add_row(release.name, ", ".join(release.inputs), release.about, release.licence, release.home)
+        table.add_row(release.name, ", ".join(release.inputs), release.about, release.licence, release.kept_at)
     Console().print(table)
 
 
-def show_built(release: Release, out: Path, built: Mapping[Purpose, Built]) -> None:
+def show_built(release: "Release", out: Path, built: "Mapping[Purpose, Built]") -> None:
     from rich.console import Console
     from rich.markup import escape
 

@@ -1,5 +1,5 @@
-"""dataset_info.json: what LLaMA-Factory reads a data set by. It has a default for every key, and those fit no row of
-ours: without `tags` it looks for from and value, without `columns` it drops the system prompt and the history.
+"""dataset_info.json: what LLaMA-Factory reads a data set by. It has a default for every key, and these do not fit our
+rows: without `tags` it looks for from and value, without `columns` it drops the system prompt and the history.
 
 `firsthand data register` writes the entries of all releases that can be fine-tuned on, built here or not, so that a
 recipe finds its name. What people added stays; where the file holds rows of the native dialect, the column of their
@@ -15,9 +15,8 @@ from firsthand import files
 from firsthand.data.build.build import FILES, video_file
 from firsthand.data.build.catalogue import RELEASES
 from firsthand.data.leaks import guard
-from firsthand.data.read.data_file import Source, find, is_native
-from firsthand.data.read.rows import Broken, Rows
-from firsthand.data.read.sample import Unreadable
+from firsthand.data.read.data_file import Source, find, is_native, read_entries
+from firsthand.data.read.rows import Rows
 from firsthand.errors import UserError
 from firsthand.media.limits import Limits
 from firsthand.recipe.dataset_registry import Dataset, Registry
@@ -53,7 +52,7 @@ def entries() -> dict[str, dict[str, Any]]:
 
 def register(path: Path) -> list[str]:
     """Write the entries; the names of those that were missing or different. A row of a test set stops it."""
-    present = _read(path) if path.is_file() else {}
+    present = read_entries(path) if path.is_file() else {}
     wanted, known = _wanted(present, path.parent), guard.load(path.parent / "datasets")
     for name, described in wanted.items():
         if file := _file(described, path.parent):
@@ -67,7 +66,7 @@ def register(path: Path) -> list[str]:
 
 def problems(path: Path) -> list[str]:
     """What is wrong with the registry: our entries, and the first row of every entry whose file is here."""
-    present, ours, found = _read(path), entries(), []
+    present, ours, found = read_entries(path), entries(), []
     for name, wanted in _wanted(present, path.parent).items():
         described = present.get(name)
         if described != wanted:
@@ -78,7 +77,10 @@ def problems(path: Path) -> list[str]:
         elif described.get("formatting") == "sharegpt" and not described.get("tags"):
             found.append(f"{name}: has no tags, so LLaMA-Factory looks for from, value, human and gpt in its rows")
         elif _file(described, path.parent):
-            found += [f"{name}: {reason}" for reason in _first_row(name, path.parent)]
+            try:
+                next(find(name, path.parent).samples(), None)
+            except UserError as error:
+                found.append(f"{name}: the first row does not fit its entry: {error}")
     return found
 
 
@@ -107,23 +109,3 @@ def _file(described: Any, folder: Path) -> Path | None:
     """The file of an entry, if it is here."""
     name = described.get("file_name") if isinstance(described, dict) else None
     return folder / name if isinstance(name, str) and (folder / name).is_file() else None
-
-
-def _first_row(name: str, folder: Path) -> list[str]:
-    try:
-        source = find(name, folder)
-        for number, row in Rows(source.file):
-            if isinstance(row, Broken):
-                return [f"row {number}: {row.why}"]
-            source.read(row)
-            break
-    except (Unreadable, UserError) as error:
-        return [f"the first row does not fit its entry: {error}"]
-    return []
-
-
-def _read(path: Path) -> dict[str, Any]:
-    present = files.read_json(path)
-    if not isinstance(present, dict):
-        raise UserError(f"{path}: must be a JSON object with an entry a data set")
-    return present

@@ -15,16 +15,14 @@ from typing import Any
 from PIL import Image
 
 from firsthand.data.check.rules import placeholders
-from firsthand.data.check.token_count import Counter, sampled
-from firsthand.data.read import media_headers
+from firsthand.data.check.token_count import Counter
 from firsthand.data.read.data_file import Source
-from firsthand.data.read.rows import Broken, Rows
-from firsthand.data.read.sample import Sample, Unreadable, Video
+from firsthand.data.read.sample import Sample, Video
 from firsthand.errors import UserError
 from firsthand.html.render import render
 from firsthand.media.limits import Budget
 from firsthand.media.paths import inside
-from firsthand.media.reading import read_image
+from firsthand.media.reading import read_clip, read_image
 
 THUMBNAIL = 360  # pixels of the longer side
 NO_LIMIT = (1, 10**9)
@@ -92,8 +90,8 @@ def show(source: Source, number: int, counter: Counter, model: str) -> Shown:
     sample = read_row(source, number)
     for kind, why in placeholders.check(sample):
         raise UserError(f"{source.file}: row {number}: {why}; {kind.fix}")
-    images = [_image(source, path) for path in sample.images]
-    videos = [_frames(source, video) for video in sample.videos]
+    images = [_picture(source, path, source.limits.image) for path in sample.images]
+    videos = [_clip(source, video) for video in sample.videos]
     ids = _ids(sample, counter, images, videos)
     text = counter.tokenizer.decode(ids)
     shown = Shown(source, number, model, len(ids), raw=_collapsed(text))
@@ -107,15 +105,9 @@ def show(source: Source, number: int, counter: Counter, model: str) -> Shown:
 
 
 def read_row(source: Source, number: int) -> Sample:
-    row = next((row for place, row in Rows(source.file) if place == number), None)
-    if row is None:
-        raise UserError(f"{source.file}: no row {number}; rows are counted from 1")
-    try:
-        if isinstance(row, Broken):
-            raise Unreadable(row.why)
-        return source.read(row)
-    except Unreadable as why:
-        raise UserError(f"{source.file}: row {number}: {why}") from None
+    for _, sample in source.samples(only=number):
+        return sample
+    raise UserError(f"{source.file}: no row {number}; rows are counted from 1")
 
 
 @dataclass
@@ -126,49 +118,29 @@ class Clip:
     shown: int = 0  # frames that earlier groups of this clip showed
 
 
-def _image(source: Source, path: str | bytes) -> Image.Image:
-    file: Any = io.BytesIO(path) if isinstance(path, bytes) else inside(source.root, path)
-    return _within(file, source.limits.image)
-
-
-def _within(file: Any, budget: Budget) -> Image.Image:
-    fewest, most = budget or NO_LIMIT
+def _picture(source: Source, path: str | bytes, budget: Budget) -> Image.Image:
     try:
-        picture = file if isinstance(file, Image.Image) else Image.open(file)
-        return read_image(picture, max_pixels=most, min_pixels=fewest) if budget else picture.convert("RGB")
+        picture = Image.open(io.BytesIO(path) if isinstance(path, bytes) else inside(source.root, path))
+        return read_image(picture, budget[1], budget[0]) if budget else picture.convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError(f"{file}: not a readable image ({error})") from None
+        name = path if isinstance(path, str) else "an embedded image"
+        raise UserError(f"{name}: not a readable image ({error})") from None
 
 
-def _frames(source: Source, video: Video) -> Clip:
+def _clip(source: Source, video: Video) -> Clip:
     """The frames that the model is shown, with their times as the processor takes them."""
-    root, budget = source.root, source.limits.video
+    limits = source.limits
     if video.frames is not None:
-        view = [media_headers.image(root, path) for path in video.frames]
-        names, pictures = list(video.frames), [_within(inside(root, path), budget) for path in video.frames]
+        names, pictures = list(video.frames), [_picture(source, path, limits.video) for path in video.frames]
+        fps, times = video.fps or limits.video_fps, [float(index) for index in range(len(names))]
     else:
-        view, names = [media_headers.video(root, video.file or "")], []
-        if view[0].problem:
-            raise UserError(view[0].problem[1])
-        pictures = []
-    frames = sampled(video, view, source.limits)
-    if video.frames is None:
-        wanted = [round(index / frames.fps * view[0].fps) for index in frames.indices]
-        pictures = [_within(picture, budget) for picture in _decoded(inside(root, video.file or ""), wanted)]
-        names = [f"{video.file} frame {number}" for number in wanted]
+        fps, (fewest, most) = limits.video_fps, limits.video or NO_LIMIT
+        held = read_clip(inside(source.root, video.file or ""), fps, limits.video_maxlen, most, fewest)
+        names, pictures = [f"{video.file} frame {number}" for number in held.numbers], held.frames
+        times = [number / held.rate * fps for number in held.numbers]
     if source.form == "llamafactory" and len(pictures) % 2:
         names, pictures = [*names, names[-1]], [*pictures, pictures[-1]]
-    times = {"fps": frames.fps, "frames_indices": frames.indices, "total_num_frames": len(pictures)}
-    return Clip(names, pictures, times)
-
-
-def _decoded(path: Path, wanted: list[int]) -> Iterator[Image.Image]:
-    import av
-
-    with av.open(str(path)) as container:
-        for number, frame in enumerate(container.decode(video=0)):
-            for _ in range(wanted.count(number)):
-                yield frame.to_image()
+    return Clip(names, pictures, {"fps": fps, "frames_indices": times, "total_num_frames": len(pictures)})
 
 
 def _ids(sample: Sample, counter: Counter, images: list[Image.Image], videos: list[Clip]) -> list[int]:

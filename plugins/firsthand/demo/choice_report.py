@@ -83,7 +83,7 @@ def _trajectories(answers: dict[str, dict[str, Prediction]]) -> list[dict[str, A
         chosen += [row for row in rows if row["label"] == label and row not in chosen][:2]
     shown = []
     for row in chosen:
-        media = [part for part in row["messages"][-1]["content"] if part["type"] != "text"]
+        media = [part for part in row["messages"][-1]["content"] if isinstance(part, dict) and part["type"] != "text"]
         frames = [path for part in media for path in (part.get("video") or [part.get("image")])]
         outputs = {name: answers[name][row["id"]].output for name in MODELS}
         parts = {

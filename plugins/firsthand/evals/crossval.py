@@ -69,7 +69,8 @@ def folds(questions: list[Question], count: int, seed: int) -> list[list[Questio
     for question in questions:
         videos[domain(question), video(question)].append(question)
     if len(videos) < count:
-        raise UserError(f"{len(videos)} videos are too few for {count} folds: all questions of a video go together")
+        fix = f"give --folds {len(videos)}" if len(videos) > 1 else "cross-validation needs two videos"
+        raise UserError(f"{len(videos)} videos are too few for {count} folds (a video is never cut apart): {fix}")
     keys = sorted(videos)
     random.Random(seed).shuffle(keys)
     keys.sort(key=lambda key: -len(videos[key]))

@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -11,6 +13,8 @@ from firsthand.errors import UserError
 ENDINGS = re.compile(r"\.(mp4|m4v|mov|mkv|webm|avi|m?ts|m2ts|mpe?g|3gp|wmv|flv|ogv)", re.IGNORECASE)
 _EGOLIFE = re.compile(r"(DAY\d+)_(.+)_(\d+)", re.IGNORECASE)  # DAY1_A1_JAKE_11094208
 _ELAPSED = re.compile(r"\d{8}")  # abc/00003000: 30 seconds into video abc
+_CLIP = re.compile(r"(DAY\d+)_(A\d+_[A-Za-z]+)_(\d{8})")  # in the names of its frames too
+PEOPLE = ("A1_JAKE", "A2_ALICE", "A3_TASHA", "A4_LUCIA", "A5_KATRINA", "A6_SHURE")  # of EgoLife
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,18 @@ def recording(path: PurePath) -> Recording:
     if made.source.startswith("."):
         raise UserError(f"{path}: {made.source!r} cannot name a source; rename the file")
     return made
+
+
+def person(name: str) -> str:
+    """The whole name of a person of EgoLife, whom visual tools and file names call A1; every other name as it is."""
+    return next((whole for whole in PEOPLE if whole.partition("_")[0] == name), name)
+
+
+def clips(path: str) -> Iterator[Recording]:
+    """Every clip of EgoLife that a path names; frames are called after their clip, `DAY1_A1_JAKE_11094208_100.jpg`."""
+    for day, source, time in _CLIP.findall(path):
+        with suppress(UserError):  # digits that are not a time
+            yield Recording(source, clock.parse(f"{day}_{time}"))
 
 
 def videos_below(folder: Path, store: Path) -> tuple[list[Path], list[Path]]:

@@ -33,6 +33,7 @@ class Style:
     reply: str  # the assistant's final turn in fine-tuning
     asks: dict[str, str] = field(default_factory=dict)  # problem type -> file of the last line of the question
     stamped: bool = False  # the question carries its query time
+    numbered: bool = False  # images are frames of one video: without times they have numbers
     agent: str = "single_turn_agent"  # veRL's agent loop
     dialect: Dialect = "ego_r1"  # of calls and observations
 
@@ -42,7 +43,7 @@ TURN = "<think>{thought}</think> <answer>{answer}</answer>"
 LINES = "<think>{thought}</think>\n<answer>{answer}</answer>"
 STYLES: dict[StyleName, Style] = {
     "choice": Style("choice.txt", LINES),
-    "egocross": Style("egocross.txt", "{answer}"),
+    "egocross": Style("egocross.txt", "{answer}", numbered=True),
     "ego_r1": Style("ego_r1.txt", TURN, IN_WORDS, stamped=True, agent="ego_r1"),
     # for models with little room
     "ego_r1_brief": Style("ego_r1_brief.txt", TURN, IN_WORDS, stamped=True, agent="ego_r1"),
@@ -87,18 +88,23 @@ def _prompt(name: str) -> str:
 
 
 def messages(row: Question) -> list[Message]:
-    """System and user message; media first, as content parts `{"type": "image"|"video", ...}`."""
+    """System and user message; media first, as content parts `{"type": "image"|"video", ...}`. Without media the
+    content is plain text: the templates of text models (Qwen2.5) take no list."""
     content: list[Message] = []
     for number, path in enumerate(row.images):
         if row.times:
             content.append({"type": "text", "text": f"<{row.times[number]:.1f} seconds>"})
+        elif STYLES[row.style].numbered:
+            content.append({"type": "text", "text": f"<frame {number + 1} of {len(row.images)}>"})
         content.append({"type": "image", "image": path})
     if row.video:
         content.append({"type": "video", "video": row.video, "fps": row.fps})
     if row.video_file:
         content.append({"type": "video", "video": row.video_file})
-    content.append({"type": "text", "text": question_text(row)})
-    return [{"role": "system", "content": row.system or system(row.style)}, {"role": "user", "content": content}]
+    asked = question_text(row)
+    user = [*content, {"type": "text", "text": asked}] if content else asked
+    instructions = row.system or system(row.style)
+    return [{"role": "system", "content": instructions}, {"role": "user", "content": user}]
 
 
 def question_text(row: Question) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from firsthand import clock
 from firsthand.errors import UserError
+from firsthand.media.names import person
 from firsthand.tools.protocol import Context
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 END = "end"  # of a video; how long it is need not be known
 HOW = "send the headers X-Source and X-Query-Time, or use a path like /A1_JAKE@DAY3_12000000/query"
-# Ego-R1's visual tools call a person A1, its memories A1_JAKE.
-PEOPLE = {"A1": "A1_JAKE", "A2": "A2_ALICE", "A3": "A3_TASHA", "A4": "A4_LUCIA", "A5": "A5_KATRINA", "A6": "A6_SHURE"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Scope:
     @classmethod
     def of(cls, source: str | None = None, query_time: str | None = None) -> "Scope":
         time = math.inf if query_time == END else clock.parse(query_time) if query_time else None
-        return cls(PEOPLE.get(source, source) if source else None, time)
+        return cls(person(source) if source else None, time)
 
     @classmethod
     def of_fields(cls, fields: Mapping[str, Any]) -> "Scope":

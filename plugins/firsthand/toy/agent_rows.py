@@ -9,8 +9,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from firsthand import clock, files
-from firsthand.data.build.releases.ego_qa import question_of
+from firsthand import files
+from firsthand.data.build.releases.ego_qa import evidence, question_of
 from firsthand.errors import UserError
 from firsthand.question import Question, Split
 from firsthand.rollout import prompt
@@ -61,13 +61,11 @@ def agent_questions(built: folder.Folder) -> tuple[dict[Split, list[Question]], 
 
 
 def _question(row: dict[str, Any], split: Split) -> Question:
-    targets = clock.target_spans(row["target_time"])
     return question_of(
         row,
         id=row["ID"],
         style="ego_r1_brief",
         data_source="toy_agent",
         split=split,
-        identity=row["identity"],
-        labels={"type": row["type"], "target_time": " ".join(clock.format_range(*span) for span in targets)},
+        labels=evidence(row),
     )

@@ -72,9 +72,7 @@ def _question(week: Path, row: dict[str, Any], split: Split, medium: Literal["im
         offsets = SPAN if medium == "video" else (0.0,)
         paths = _frames(week, row["clip"], [row["moment"] + offset for offset in offsets])
         media = {"video": paths, "fps": FPS} if medium == "video" else {"images": paths}
-    return question_of(
-        row, id=f"{row['ID']}_{medium}", data_source="toy_choice", split=split, identity=row["identity"], **media
-    )
+    return question_of(row, id=f"{row['ID']}_{medium}", data_source="toy_choice", split=split, **media)
 
 
 def _frames(week: Path, clip: str, moments: list[float]) -> list[str]:

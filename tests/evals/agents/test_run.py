@@ -68,7 +68,7 @@ def test_nothing_after_the_query_time_is_seen_and_the_prompt_is_that_of_training
     assert row["trace"]["turns"][1]["observation"] == "DAY1_10100000-DAY1_10200000: I read a book in the garden."
     asked = model.requests[0]
     assert asked["messages"][0]["content"].startswith("You answer questions") and "tools" not in asked
-    assert asked["messages"][1]["content"][0]["text"].startswith("q <timestamp>DAY1_12000000</timestamp>\nA. w")
+    assert asked["messages"][1]["content"].startswith("q <timestamp>DAY1_12000000</timestamp>\nA. w")
     assert (asked["temperature"], asked["stop"]) == (0.0, ["</tool>", "</answer>"])
 
 
@@ -89,7 +89,7 @@ def test_without_tools_beside_with_tools(run, model, ask, tmp_path: Path) -> Non
     done = run(rows, "--no-tools")
     assert done.exit_code == 0, done.output
     alone = episodes(tmp_path, "no_tools")
-    assert all(LAST_TURN in request["messages"][1]["content"][0]["text"] for request in model.requests[-3:])
+    assert all(LAST_TURN in request["messages"][1]["content"] for request in model.requests[-3:])
     assert alone["q0"]["trace"]["turns"][0]["status"] == "user_error" and alone["q0"]["trace"]["stop"] == "answer"
     found = results(tmp_path)
     assert set(found["scores"]) == {"agent", "no tools"} and found["scores"]["no tools"]["correct"] == 2
@@ -108,7 +108,7 @@ def test_a_silent_agent_can_be_forced_to_answer(run, model, ask, tmp_path: Path,
     assert done.exit_code == 0, done.output
     [forced] = [request for request in model.requests if request.get("continue_final_message")]
     assert forced["messages"][-1] == {"role": "assistant", "content": begun} and forced["max_tokens"] == 1
-    assert LAST_TURN in forced["messages"][-2]["content"][0]["text"]
+    assert LAST_TURN in forced["messages"][-2]["content"]
     scores = results(tmp_path)["scores"]
     assert scores["no tools"]["unparsed"] == 1 and scores["no tools"]["correct"] == 0
     assert scores["no tools, answer forced"]["unparsed"] == 0 and scores["no tools, answer forced"]["correct"] == 1

@@ -10,7 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from firsthand.cli import app
-from firsthand.data.build.releases.egocross import CATEGORIES
+from firsthand.data.build.releases.egocross import TYPES
 from firsthand.evals.single_turn.answer import PROMPTS
 from firsthand.files import read_jsonl, write_jsonl
 from firsthand.question import Question
@@ -171,7 +171,7 @@ def test_advice_for_the_type_of_question(run, server: Any) -> None:
 
 
 def test_there_is_advice_for_every_type() -> None:
-    names = {kind.replace(" ", "_").replace("-", "_") for kind in CATEGORIES}
+    names = {kind.replace(" ", "_").replace("-", "_") for kind in TYPES}
     assert {path.stem for path in (PROMPTS / "egocross").glob("*.txt")} == names and len(names) == 15
 
 

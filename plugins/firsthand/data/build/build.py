@@ -20,24 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import files
-from firsthand.data.build import writers
-from firsthand.data.build.convert import (
-    DEV,
-    FILES,
-    WITHOUT,
-    Batch,
-    Options,
-    Part,
-    Refused,
-    Work,
-    attempt,
-    video_file,
-    whole,
-)
+from firsthand.data.build import convert, writers
+from firsthand.data.build.convert import DEV, FILES, WITHOUT, Batch, Options, Part, Refused, video_file
 from firsthand.data.build.release import Converter, Place, Purpose, Release
 from firsthand.data.leaks import compare, guard
 from firsthand.data.read import data_file
 from firsthand.data.read.rows import Rows
+from firsthand.data.read.sample import whole
 from firsthand.errors import UserError
 from firsthand.workers import batched, default_workers, mapped
 
@@ -85,7 +74,7 @@ def build(
 
 
 class _Build:
-    """Reads, remembers and writes; the workers do the rest (`work.Work`)."""
+    """Reads, remembers and writes; the workers do the rest (`convert.Work`)."""
 
     def __init__(
         self, release: Release, purpose: Purpose, root: Path, out: Path, options: Options, dropped: writers.Writer
@@ -93,13 +82,13 @@ class _Build:
         global _work
         self.release, self.purpose, self.root, self.out, self.options = release, purpose, root, out, options
         self.built, self.dropped, self.ids, self.people = Built(), dropped, dict[str, Place](), set[str]()
-        self.picker, converter = (release.converter(root, purpose, release.argument) for _ in range(2))
+        self.picker, converter = (release.converter(root, purpose) for _ in range(2))
         known, without = guard.load(out.parent), set[str]()
         for name in options.without:
             without |= compare.asked_keys(data_file.find(name, Path()))
         if without:
-            self.built.left_aside[WITHOUT] = 0  # none is worth knowing
-        _work = Work(converter, purpose, root, self._names(), options, known, without, release.video_files)
+            self.built.left_aside[WITHOUT] = 0  # shown even when it stays 0
+        _work = convert.Work(converter, purpose, root, self._names(), options, known, without)
 
     def run(self, paths: list[Path], tick: Tick) -> Built:
         workers = default_workers() if sum(path.stat().st_size for path in paths) > FEW else 1
@@ -110,7 +99,7 @@ class _Build:
             for place, reason in self.picker.finish():
                 self._refuse(place, Refused(reason))
             if self.purpose == "rl" and (missing := set(self.options.hold_out) - self.people):
-                found = ", ".join(sorted(self.people)) or "nobody"
+                found = ", ".join(sorted(self.people)) or "no people"
                 raise UserError(f"--hold-out {min(missing)}: no question is this person's; it has {found}")
             if not self.open[FILES[self.purpose]].rows:
                 raise UserError(f"{self.release.name}: no row for {self.purpose} could be taken{self._first()}")
@@ -132,8 +121,8 @@ class _Build:
         return writers.table(path) if path.suffix == ".parquet" else writers.lines(path)
 
     def _first(self) -> str:
-        told = [*self.built.examples, *(f"left aside: {why}" for why in +self.built.left_aside)]
-        return f"; the first: {told[0]}" if told else ": its files hold no rows"
+        reasons = [*self.built.examples, *(f"left aside: {why}" for why in +self.built.left_aside)]
+        return f"; the first: {reasons[0]}" if reasons else ": its files hold no rows"
 
     def _batches(self, paths: list[Path], tick: Tick) -> Iterator[Batch]:
         """Text for the workers to read, unless a row must be seen here, with those before it."""
@@ -151,7 +140,7 @@ class _Build:
             tick(name, rows.total, rows.total)
 
     def _picked(self, name: str, rows: Rows) -> Iterator[list[tuple[int, Any]]]:
-        picked = ((number, attempt(self._pick, row, Place(name, number))) for number, row in rows)
+        picked = ((number, convert.attempt(self._pick, row, Place(name, number))) for number, row in rows)
         return batched(islice(picked, self.options.limit), BATCH)
 
     def _pick(self, row: Any, place: Place) -> dict[str, Any] | None:
@@ -184,7 +173,7 @@ class _Build:
         self.dropped.add(writers.pack("dropped.jsonl", [row]))
 
 
-_work: Work  # what the workers inherit
+_work: convert.Work  # what the workers inherit
 
 
 def _worked(batch: Batch) -> Part:
@@ -205,7 +194,7 @@ def _versions() -> dict[str, str]:
 
 
 def _link(link: Path, root: Path) -> None:
-    """`link` shows `root`; a folder that somebody put there stays."""
+    """`link` points to `root`; a folder of that name stays, and is an error."""
     if link.is_symlink():
         link.unlink()
     elif link.exists():

@@ -16,8 +16,8 @@ from pydantic import ValidationError
 from firsthand.data.build import writers
 from firsthand.data.build.release import Converter, LeftAside, Place, Purpose
 from firsthand.data.leaks.compare import words_key
-from firsthand.data.leaks.guard import Guard
-from firsthand.data.read.rows import Broken
+from firsthand.data.leaks.guard import FramesMissing, Guard
+from firsthand.data.read.sample import whole
 from firsthand.errors import UserError, first_problem
 from firsthand.question import Question, Solved, StyleName
 from firsthand.rollout import prompt
@@ -52,16 +52,16 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows on their way to a worker; None in the place of one: another row holds all of it."""
+    """Rows on their way to a worker; None stands for one that another row holds whole."""
 
     file: str  # where they come from
     index: int  # of the first one, among all that are read
     count: int
-    rows: Iterable[tuple[int, Any]]  # with their numbers there; those behind `count` are not wanted
+    rows: Iterable[tuple[int, Any]]  # with their numbers there; only the first `count` are wanted
 
 
 class Part(NamedTuple):
-    """What became of a batch; rows are told by their numbers."""
+    """What became of a batch; its rows are named by their numbers."""
 
     file: str
     ends: list[tuple[int, str | Refused | None]]  # the id that it got, or why it got none
@@ -79,7 +79,6 @@ class Work:
     options: Options
     guard: Guard
     without: set[str]  # keys of what the files of `Options.without` ask
-    video_files: bool
 
     def on(self, batch: Batch) -> Part:
         self.converter.notes = Counter()
@@ -98,7 +97,8 @@ class Work:
                 people |= {end.person} if end.person else set()
                 end = end.id
             ends.append((number, end))
-        files = {name: (numbers, writers.pack(name, held, self.video_files)) for name, (numbers, held) in rows.items()}
+        filed = self.converter.video_files
+        files = {name: (numbers, writers.pack(name, held, filed)) for name, (numbers, held) in rows.items()}
         return Part(batch.file, ends, files, people, self.converter.notes)
 
     def _made(self, index: int, row: Any, place: Place) -> Made:
@@ -133,20 +133,12 @@ class Work:
             return
         if self.options.video and question.times:
             if video is None:
-                self.converter.notes["frames at no even rate: images with times, not a video"] += 1
+                self.converter.notes["frames without an even rate: images with times, not a video"] += 1
             question = video or question
         if self.purpose == "eval":
             yield name, prompt.eval_row(question)
         else:
             yield (DEV if question.split == "dev" else name), prompt.verl_row(question, index)
-
-
-def whole(row: Any) -> dict[str, Any]:
-    if isinstance(row, Broken):
-        raise ValueError(row.why)
-    if not isinstance(row, dict):
-        raise ValueError(f"the row is not a JSON object but {type(row).__name__}")
-    return row
 
 
 def attempt(action: Callable[[Any, Place], Any], row: Any, place: Place) -> Any:
@@ -155,6 +147,8 @@ def attempt(action: Callable[[Any, Place], Any], row: Any, place: Place) -> Any:
         return action(row, place)
     except LeftAside as why:
         return Refused(str(why), wanted=False)
+    except FramesMissing as why:
+        raise UserError(f"{place.file}: row {place.row}: {why}") from None
     except UNREADABLE as error:
         return Refused(_reason(error, row))
 

@@ -5,7 +5,10 @@ token of somebody who filled it in (`hf auth login`, MODELSCOPE_API_TOKEN).
 """
 
 import importlib.util
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from firsthand.data.build.release import Hub, Release
 from firsthand.errors import UserError
@@ -13,45 +16,38 @@ from firsthand.errors import UserError
 PACKAGES = {"hf": "huggingface_hub", "modelscope": "modelscope"}
 
 
-def choose(release: Release, hub: str | None) -> tuple[str, Hub]:
-    """The hub to fetch from: the one asked for, or the only one there is."""
-    if not release.hubs:
-        raise UserError(f"{release.name} is on no hub; it comes from: {release.home}")
-    name = hub or next(iter(release.hubs))
-    if name not in release.hubs:
-        raise UserError(f"--from {name}: {release.name} is kept at {', '.join(release.hubs)}")
-    if importlib.util.find_spec(PACKAGES[name]) is None:
-        raise UserError(f"{PACKAGES[name]} is not installed; pip install {PACKAGES[name]}")
-    return name, release.hubs[name]
+def choose(release: Release, client: str | None) -> Hub:
+    """The hub to fetch from, which `client` may name."""
+    hub = release.hub
+    if hub is None:
+        raise UserError(f"{release.name} is on no hub; it comes from: {release.kept_at}")
+    if client not in (None, hub.client):
+        raise UserError(f"--from {client}: {release.name} is kept at {hub.client}")
+    if importlib.util.find_spec(PACKAGES[hub.client]) is None:
+        raise UserError(f"{PACKAGES[hub.client]} is not installed; pip install {PACKAGES[hub.client]}")
+    return hub
 
 
-def fetch(release: Release, hub: str | None, out: Path, endpoint: str | None = None) -> Path:
+def fetch(release: Release, client: str | None, out: Path, endpoint: str | None = None) -> Path:
     """`endpoint` is a mirror of the hub."""
-    name, where = choose(release, hub)
+    hub = choose(release, client)
     out.mkdir(parents=True, exist_ok=True)
     try:
-        _CLIENTS[name](where, out, endpoint)
+        _download(hub)(hub.repo, local_dir=str(out), allow_patterns=list(hub.files) or None, endpoint=endpoint)
     except Exception as error:  # each client has many of its own; all mean that the files are not here
         first = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UserError(
-            f"{where.repo} could not be fetched from {name}: {first}\n"
-            f"Ask for access or log in where its owner keeps it ({release.home}), or download it by hand into {out}"
+            f"{hub.repo} could not be fetched from {hub.client}: {first}\n"
+            f"Ask for access or log in where its owner keeps it ({release.kept_at}), or download it by hand into {out}"
         ) from None
     return out
 
 
-def _hf(hub: Hub, out: Path, endpoint: str | None) -> None:
-    from huggingface_hub import snapshot_download
+def _download(hub: Hub) -> Callable[..., Any]:
+    if hub.client == "hf":
+        from huggingface_hub import snapshot_download
 
-    patterns = list(hub.files) or None
-    snapshot_download(hub.repo, repo_type="dataset", local_dir=out, allow_patterns=patterns, endpoint=endpoint)
-
-
-def _modelscope(hub: Hub, out: Path, endpoint: str | None) -> None:
+        return partial(snapshot_download, repo_type="dataset")
     from modelscope.hub.snapshot_download import dataset_snapshot_download
 
-    patterns = list(hub.files) or None
-    dataset_snapshot_download(hub.repo, local_dir=str(out), allow_patterns=patterns, endpoint=endpoint)
-
-
-_CLIENTS = {"hf": _hf, "modelscope": _modelscope}
+    return dataset_snapshot_download

@@ -7,13 +7,15 @@ whole but not wanted (a wrong answer) is `LeftAside`: it is listed too, and is n
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from firsthand.errors import UserError
-from firsthand.question import Question, Solved
+from firsthand.question import Question, Solved, Split, StyleName
 
+HUBS = {"hf": "Hugging Face", "modelscope": "ModelScope"}
+UNVERIFIED = "as stated on the owner's card (not verified)"
 Purpose = Literal["sft", "rl", "eval"]
 
 
@@ -27,12 +29,21 @@ class Place(NamedTuple):
     file: str
     row: int
 
+    def named(self, id: Any) -> str:
+        """An id that is unique within its file only, made unique."""
+        return f"{PurePosixPath(self.file).with_suffix('')}/{id}"
+
 
 class Converter:
     """Makes rows of one release. One object of a build picks, others convert."""
 
-    def __init__(self, root: Path, purpose: Purpose, argument: str | None = None) -> None:
-        self.root, self.purpose, self.argument = root, purpose, argument
+    style: ClassVar[StyleName] = "choice"
+    data_source: ClassVar[str]
+    split: ClassVar[Split] = "train"
+    video_files: ClassVar[bool] = False  # its videos are files, not lists of frames
+
+    def __init__(self, root: Path, purpose: Purpose) -> None:
+        self.root, self.purpose = root, purpose
         self.notes: Counter[str] = Counter()  # what a user should know about rows that were kept
         self.texts: dict[str, str] = {}  # small files to write beside the rows
 
@@ -42,6 +53,11 @@ class Converter:
 
     def convert(self, row: dict[str, Any], place: Place) -> Question | Solved:
         raise NotImplementedError
+
+    def question(self, id: Any, question: str, **fields: Any) -> Question:
+        """A question with what all those of the release share, where the fields do not say otherwise."""
+        shared = {"style": self.style, "data_source": self.data_source, "split": self.split}
+        return Question(id=str(id), question=question.strip(), **shared | fields)
 
     def finish(self) -> Iterator[tuple[Place, str]]:
         """Rows that turn out to be unusable only when all are read."""
@@ -54,6 +70,7 @@ class Hub:
 
     repo: str
     files: tuple[str, ...] = ()  # patterns; none: everything
+    client: Literal["hf", "modelscope"] = "hf"
 
 
 @dataclass(frozen=True)
@@ -62,28 +79,33 @@ class Release:
     about: str
     converter: type[Converter]
     inputs: dict[Purpose, tuple[str, ...]]  # patterns of files; the first one that finds any is taken
-    licence: str
     terms: str  # what its owner asks for
-    home: str
-    hubs: dict[str, Hub] = field(default_factory=dict)
-    argument: str | None = None
+    licence: str = UNVERIFIED
+    hub: Hub | None = None
+    home: str = ""  # where its owner keeps it, if its hub does not say all
     rows: int | None = None  # how many the release has, where that is known
     video_rates: tuple[float, ...] = ()  # rates of frame lists that fine-tuning gets a file each of
-
     guarded: bool = False  # a test: what is known of its rows keeps them out of every training set
-    video_files: bool = False  # its videos are files, not lists of frames
+
+    @property
+    def kept_at(self) -> str:
+        return self.home or (f"{HUBS[self.hub.client]} {self.hub.repo}" if self.hub else "an unknown place")
 
     def find(self, src: Path, purpose: Purpose, pattern: str | None = None) -> tuple[Path, list[Path]]:
         """The folder that media paths start from, and the files with rows, in a fixed order."""
         if purpose not in self.inputs:
             raise UserError(f"{self.name} gives no rows for {purpose}: choose --for {' or '.join(self.inputs)}")
         if not src.is_dir():
-            raise UserError(f"--src {src}: no such folder; {self.name} comes from {self.home}")
+            raise UserError(f"--src {src}: no such folder; {self.name} comes from {self.kept_at}")
         patterns = (pattern,) if pattern else self.inputs[purpose]
         for pattern in patterns:
             inside = [src.parent] if pattern.split("/")[0] == src.name else []
             for root in (src, *inside, *sorted(path for path in src.iterdir() if path.is_dir())):
                 if files := sorted(path for path in root.glob(pattern) if path.is_file()):
                     return root, files
-        wanted = " or ".join(patterns)
-        raise UserError(f"--src {src}: holds no {wanted}; point it at the folder as its owner distributes it")
+        others = [f"--for {other}" for other in self.inputs if other != purpose]
+        without = f"; without it: {' '.join(others)}" if others else ""
+        raise UserError(
+            f"--src {src}: holds no {' or '.join(patterns)}, which the rows for {purpose} are made of; point it at the "
+            f"folder as its owner distributes it ({self.kept_at}){without}"
+        )

@@ -12,18 +12,20 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from firsthand import clock
 from firsthand.data.check.rules.answers import OPTION
 from firsthand.data.leaks.image_hash import BITS, image_hash, near
 from firsthand.data.read.data_file import Source
-from firsthand.data.read.rows import Broken, Rows
-from firsthand.data.read.sample import Row, Sample, Unreadable
+from firsthand.data.read.rows import Rows
+from firsthand.data.read.sample import Row, Sample, Unreadable, layers
 from firsthand.errors import UserError
+from firsthand.media.names import clips
 from firsthand.media.paths import inside
-from firsthand.workers import mapped
+from firsthand.workers import batched, mapped
 
 KINDS = {
     "id": "the same question id",
@@ -32,7 +34,6 @@ KINDS = {
     "time": "overlapping times of the same person",
     "frame": "the same frame, or one that looks alike",
 }
-CLIP_NAME = re.compile(r"DAY(\d+)_(A\d+_[A-Za-z]+)_(\d{8})")
 SPOKEN = re.compile(r"[\W_]+")
 TAGS = re.compile(r"<(image|video|audio)>|<timestamp>.*?</timestamp>")
 CHUNK = 64
@@ -47,19 +48,23 @@ class Leak(NamedTuple):
     what: str
 
 
+Keys = dict[str, list[int]]  # key -> rows, in order
+
+
 @dataclass
 class Facts:
-    """What of the rows of a file can be met again in another one; values are the rows, in order."""
+    """What of the rows of a file can be met again in another one."""
 
     rows: int = 0
     unread: list[tuple[int, str]] = field(default_factory=list)  # rows or frames that could not be compared
     flat: int = 0  # frames that show nothing and are not compared
-    ids: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    questions: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    videos: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    keys: dict[str, Keys] = field(default_factory=lambda: {kind: defaultdict(list) for kind in KINDS})
     spans: dict[str, list[tuple[float, float, int]]] = field(default_factory=lambda: defaultdict(list))
-    paths: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))  # frames
     hashes: dict[str, int] = field(default_factory=dict)  # of the frames
+
+    @property
+    def frames(self) -> Keys:
+        return self.keys["frame"]
 
 
 def question_key(question: str, options: Iterable[str] = ()) -> str:
@@ -81,33 +86,22 @@ def facts(source: Source, workers: int, tick: Callable[[int, int], None]) -> Fac
     for number, row in Rows(source.file):
         found.rows += 1
         try:
-            if isinstance(row, Broken):
-                raise Unreadable(row.why)
             sample = source.read(row)
         except Unreadable as why:
             found.unread.append((number, str(why)))
             continue
-        if sample.id:
-            found.ids[sample.id].append(number)
-        if key := asked_key(sample):
-            found.questions[key].append(number)
-        for key in _videos(sample, row):
-            found.videos[key].append(number)
+        for kind, key in _keys(sample, row):
+            found.keys[kind][key].append(number)
         for person, start, end in _spans(sample, row):
             found.spans[person].append((start, end, number))
-        for path in frames_of(sample):
-            found.paths[path].append(number)
     _hash(found, source.root, workers, tick)
     return found
 
 
 def compare(train: Facts, test: Facts, distance: int) -> Iterator[Leak]:
     """Every pair of rows that share something; frames alike in all but `distance` of 256 bits count as shared."""
-    for kind, ours, theirs in (
-        ("id", train.ids, test.ids),
-        ("question", train.questions, test.questions),
-        ("video", train.videos, test.videos),
-    ):
+    for kind in ("id", "question", "video"):
+        ours, theirs = train.keys[kind], test.keys[kind]
         for key in ours.keys() & theirs.keys():
             what = "" if kind == "question" else key
             yield from (Leak(kind, row, other, what) for row in ours[key] for other in theirs[key])
@@ -130,17 +124,14 @@ def _overlaps(person: str, ours: list, theirs: list) -> Iterator[Leak]:
 
 
 def _alike(train: Facts, test: Facts, distance: int) -> Iterator[Leak]:
-    names = [list(facts.hashes) for facts in (train, test)]
-    ours, theirs = (list(facts.hashes.values()) for facts in (train, test))
+    ours, theirs = list(train.hashes.items()), list(test.hashes.items())
     seen: set[tuple[int, int]] = set()
-    for left, right in near(ours, theirs, distance).tolist():
-        a, b = names[0][left], names[1][right]
-        bits = (ours[left] ^ theirs[right]).bit_count()
-        for row in train.paths[a]:
-            for other in test.paths[b]:
-                if (row, other) not in seen:
-                    seen.add((row, other))
-                    yield Leak("frame", row, other, f"{a} and {b} ({bits} of {BITS} bits differ)")
+    for left, right in near([value for _, value in ours], [value for _, value in theirs], distance).tolist():
+        (a, ours_bits), (b, their_bits) = ours[left], theirs[right]
+        what = f"{a} and {b} ({(ours_bits ^ their_bits).bit_count()} of {BITS} bits differ)"
+        pairs = {(row, other): None for row in train.frames[a] for other in test.frames[b]}
+        yield from (Leak("frame", *pair, what) for pair in pairs if pair not in seen)
+        seen |= pairs.keys()
 
 
 def _plain(text: str) -> str:
@@ -161,30 +152,28 @@ def words_key(asked: str) -> str | None:
 
 def asked_keys(source: Source) -> set[str]:
     """Of all rows of a file, each of which must ask something."""
-    keys = set()
-    for number, row in Rows(source.file):
-        try:
-            if isinstance(row, Broken):
-                raise Unreadable(row.why)
-            key = asked_key(source.read(row))
-        except Unreadable as why:
-            raise UserError(f"{source.file}: row {number}: {why}") from None
-        if key is None:
-            raise UserError(f"{source.file}: row {number}: it asks nothing")
-        keys.add(key)
-    return keys
+    keys = {number: asked_key(sample) for number, sample in source.samples()}
+    if empty := next((number for number, key in keys.items() if key is None), None):
+        raise UserError(f"{source.file}: row {empty}: it asks nothing")
+    return {key for key in keys.values() if key}
 
 
-def _values(row: Row, *keys: str) -> Iterator[Any]:
-    inner = row.get("extra_info")
-    for source in (row, inner if isinstance(inner, dict) else {}):
-        yield from (source[key] for key in keys if source.get(key))
+def _values(row: Row, *keys: str) -> Iterator[str]:
+    return (layer[key] for layer in layers(row) for key in keys if layer.get(key))
 
 
-def _videos(sample: Sample, row: Row) -> set[str]:
-    named = [video.file for video in sample.videos if video.file]
-    named += [value for value in _values(row, "vid_id", "video_id", "video_path", "clip") if isinstance(value, str)]
-    return {video_key(name) for name in named}
+def _keys(sample: Sample, row: Row) -> Iterator[tuple[str, str]]:
+    if sample.id:
+        yield "id", sample.id
+    if key := asked_key(sample):
+        yield "question", key
+    named = [*_values(row, "vid_id", "video_id", "video_path", "clip"), *_files(sample)]
+    yield from (("video", key) for key in {video_key(name) for name in named if isinstance(name, str)})
+    yield from (("frame", path) for path in frames_of(sample))
+
+
+def _files(sample: Sample) -> list[str]:
+    return [video.file for video in sample.videos if video.file]
 
 
 def frames_of(sample: Sample) -> set[str]:
@@ -199,41 +188,36 @@ def _spans(sample: Sample, row: Row) -> set[Span]:
         for value in _values(row, "query_time", "target_time"):
             with suppress(UserError):  # the converters report times that cannot be read
                 spans |= {(person, start, end) for start, end in clock.target_spans(value)}
-    for path in [*frames_of(sample), *(video.file for video in sample.videos if video.file)]:
-        for day, person, time in CLIP_NAME.findall(path):
-            with suppress(UserError):
-                start = clock.at(day, time)
-                spans.add((person, start, clock.plus(start, clock.CLIP)))
+    for path in [*frames_of(sample), *_files(sample)]:
+        spans |= {(clip.source, clip.start, clock.plus(clip.start, clock.CLIP)) for clip in clips(path)}
     return spans
 
 
 def _hash(found: Facts, root: Path, workers: int, tick: Callable[[int, int], None]) -> None:
-    paths = list(found.paths)
-    chunks = ([(root, path) for path in paths[at : at + CHUNK]] for at in range(0, len(paths), CHUNK))
-    for chunk in mapped(_hashes, chunks, workers):
-        for path, value, problem in chunk:
-            if problem:
-                found.unread.append((found.paths[path][0], problem))
-            elif value is None:
-                found.flat += 1
-            else:
-                found.hashes[path] = value
-        tick(len(found.hashes) + found.flat, len(paths))
+    rows, done = found.frames, 0
+    for chunk in mapped(partial(_hashes, root), batched(rows, CHUNK), workers):
+        done += len(chunk)
+        found.flat += sum(value is None for value in chunk.values())
+        found.unread += [(rows[path][0], value) for path, value in chunk.items() if isinstance(value, str)]
+        found.hashes |= {path: value for path, value in chunk.items() if isinstance(value, int)}
+        tick(done, len(rows))
 
 
-def _hashes(chunk: list[tuple[Path, str]]) -> list[tuple[str, int | None, str]]:
-    done: list[tuple[str, int | None, str]] = []
-    for root, path in chunk:
-        try:
-            done.append((path, image_hash(inside(root, path)), ""))
-        except (OSError, ValueError, SyntaxError, UserError) as error:
-            done.append((path, None, f"{path}: {error}"))
-    return done
+def _hashes(root: Path, paths: list[str]) -> dict[str, int | str | None]:
+    """The hash of every frame, None where it shows nothing, or why it could not be made."""
+    return {path: _hash_or_why(root, path) for path in paths}
+
+
+def _hash_or_why(root: Path, path: str) -> int | str | None:
+    try:
+        return image_hash(inside(root, path))
+    except (OSError, ValueError, SyntaxError, UserError) as error:
+        return f"{path}: {error}"
 
 
 def as_json(sources: list[Source], both: list[Facts], found: list[Leak]) -> str:
     files = [
-        {"file": str(source.file), "rows": facts.rows, "frames": len(facts.paths), "flat": facts.flat}
+        {"file": str(source.file), "rows": facts.rows, "frames": len(facts.frames), "flat": facts.flat}
         | {"unread": [{"row": number, "message": why} for number, why in facts.unread]}
         for source, facts in zip(sources, both, strict=True)
     ]
@@ -247,7 +231,9 @@ def show(sources: list[Source], both: list[Facts], found: list[Leak], rows: int)
     console = Console(highlight=False, soft_wrap=True)
     for source, facts in zip(sources, both, strict=True):
         flat = f", {facts.flat:,} of one colour left out" if facts.flat else ""
-        console.print(f"[bold]{escape(str(source.file))}[/]: {facts.rows:,} rows, {len(facts.paths):,} frames{flat}")
+        console.print(
+            f"[bold]{escape(str(source.file))}[/]: {facts.rows:,} rows, {len(facts.keys['frame']):,} frames{flat}"
+        )
         for number, why in facts.unread[:rows]:
             console.print(f"  [bold red]not compared[/] row {number}: {escape(why)}")
         if len(facts.unread) > rows:

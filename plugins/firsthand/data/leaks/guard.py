@@ -12,7 +12,8 @@ agree, by their look. Copies that were made anew and asked something else are wh
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,7 +23,7 @@ from firsthand.data.leaks.compare import asked_key, frames_of, question_key
 from firsthand.data.leaks.image_hash import image_hash, near
 from firsthand.data.read.data_file import Source
 from firsthand.data.read.rows import Rows
-from firsthand.data.read.sample import Unreadable
+from firsthand.data.read.sample import Row, Unreadable, layers
 from firsthand.errors import UserError
 from firsthand.media.paths import inside
 from firsthand.question import Question
@@ -33,7 +34,13 @@ TESTBED = "egocross_testbed"  # the folder of the test set, in every path of its
 NAMED = (f"{TESTBED}/submission_template.json", "submission_template.json", f"{TESTBED}/{TESTBED}_answers.json")
 ALIKE = 10  # bits of 256 that a frame may differ from a test frame, and half of a row's frames must do so
 WHY = "the owners of the test ask not to train on it"
+UNSEEN = "a test asks this in the same words, and without its frames nothing tells them apart; unpack the frames first"
+UNPACKED_BY = {".zip": "unzip -n {} -d {}"} | dict.fromkeys((".tar", ".gz", ".tgz"), "tar -xf {} -C {}")
 SHOWN = 5
+
+
+class FramesMissing(UserError):
+    """Nothing can be said about a row before its frames are unpacked."""
 
 
 @dataclass
@@ -43,7 +50,7 @@ class Guard:
     frames: dict[int, set[str]] = field(default_factory=dict)  # size of the file -> hashes of its bytes
     looks: set[int] = field(default_factory=set)
 
-    def why(self, row: Mapping[str, Any], key: str | None, frames: Sequence[str], root: Path) -> str | None:
+    def why(self, row: Row, key: str | None, frames: Sequence[str], root: Path) -> str | None:
         """Why a row must not be learnt from, or None. `key` is the `question_key` of what it asks."""
         if "correct_option_letter" in row:
             return f"it is a row of EgoCross's published answers; {WHY}"
@@ -51,20 +58,22 @@ class Guard:
             return f"{path} is a frame of EgoCross's test set; {WHY}"
         if self.names and (name := next(iter(names_of(row) & self.names), None)):
             return f"{name} is a question of a test set; {WHY}"
-        if self.frames and (path := next((path for path in frames if self._is_frame(root, path)), None)):
+        asked = key in self.questions
+        here = {path: file for path in frames if (file := _file(root, path))} if asked or self.frames else {}
+        if path := next((path for path, file in here.items() if self._is_frame(file)), None):
             return f"{path} is, byte for byte, a frame of a test set; {WHY}"
-        if key in self.questions and (not frames or self._alike(root, frames)):
+        if asked and frames and not here:
+            return f"{UNSEEN}: {_unpack(root)}"
+        if asked and (not frames or self._alike(here.values())):
             return f"question and options are those of a test set, and no frames show another clip; {WHY}"
         return None
 
     def why_row(self, row: Any, source: Source) -> str | None:
         """As `why`, for a row of a data file."""
-        if not isinstance(row, dict):
-            return None  # `firsthand data check` reports what cannot be read
         try:
             sample = source.read(row)
-        except Unreadable:
-            return self.why(row, None, [], source.root)
+        except Unreadable:  # `firsthand data check` reports it
+            return self.why(row, None, [], source.root) if isinstance(row, dict) else None
         return self.why(row, asked_key(sample) if self.questions else None, sorted(frames_of(sample)), source.root)
 
     def why_question(self, question: Question, root: Path) -> str | None:
@@ -72,15 +81,17 @@ class Guard:
         row: dict[str, Any] = question.labels
         if self.names:
             row = {"id": question.id, "data_source": question.data_source, "split": question.split, **row}
-        return self.why(row, key, question.images or question.video, root)
+        why = self.why(row, key, question.images or question.video, root)
+        if why and why.startswith(UNSEEN):
+            raise FramesMissing(why)
+        return why
 
-    def _is_frame(self, root: Path, path: str) -> bool:
-        file = _file(root, path)
-        return file is not None and (known := self.frames.get(file.stat().st_size)) is not None and _sha(file) in known
+    def _is_frame(self, file: Path) -> bool:
+        known = self.frames.get(file.stat().st_size)
+        return known is not None and _sha(file) in known
 
-    def _alike(self, root: Path, frames: Sequence[str]) -> bool:
-        hashes = [image_hash(file) for path in frames if (file := _file(root, path))]
-        seen = [value for value in hashes if value is not None]
+    def _alike(self, frames: Iterable[Path]) -> bool:
+        seen = [value for value in map(image_hash, frames) if value is not None]
         if not seen:
             return True
         pairs = near(seen, sorted(self.looks), ALIKE)
@@ -99,7 +110,7 @@ def load(datasets: Path) -> Guard:
                 guard.frames.setdefault(int(size), set()).update(hashes)
             guard.looks |= {int(value, 16) for value in content["looks"]}
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise UserError(f"{path}: no guard file; build the test set again: firsthand data build") from None
+            raise UserError(f"{path}: unreadable; build the test set again with firsthand data build") from None
     return guard
 
 
@@ -115,11 +126,10 @@ def write(out: Path, workers: int, tick: Callable[[int, int], None] = lambda don
             content = files.read_json(named)
             rows = content.values() if isinstance(content, dict) else content
             names |= {row["question_id"] for row in rows if isinstance(row, dict) and row.get("question_id")}
-    known: dict[int, set[str]] = {}
-    looks: set[int] = set()
+    known, looks = defaultdict[int, set[str]](set), set[int]()
     paths = [file for path in frames if (file := _file(out / "media", path))]
     for done, (size, digest, look) in enumerate(mapped(_known, paths, workers), 1):
-        known.setdefault(size, set()).add(digest)
+        known[size].add(digest)
         looks |= set() if look is None else {look}
         tick(done, len(paths))
     content = {
@@ -132,35 +142,27 @@ def write(out: Path, workers: int, tick: Callable[[int, int], None] = lambda don
     return len(frames) - len(paths)
 
 
-def names_of(row: Mapping[str, Any]) -> set[str]:
+def names_of(row: Row) -> set[str]:
     """The ids of a row that mean the same everywhere: EgoCross's question_id, and our id with its data source."""
-    inner = row.get("extra_info")
     found: set[str] = set()
-    for source in (row, inner if isinstance(inner, Mapping) else {}):
-        data_source = source.get("data_source") or row.get("data_source")
-        split = source.get("split") or row.get("split")
-        if data_source and source.get("id") and split == "test":
-            found.add(f"{data_source}/{source['id']}")
-        if isinstance(source.get("question_id"), str):
-            found.add(source["question_id"])
+    for layer in layers(row):
+        data_source, split = (layer.get(key) or row.get(key) for key in ("data_source", "split"))
+        if data_source and layer.get("id") and split == "test":
+            found.add(f"{data_source}/{layer['id']}")
+        if isinstance(layer.get("question_id"), str):
+            found.add(layer["question_id"])
     return found
 
 
-def faults(source: Source, guard: Guard) -> Iterator[tuple[int, str]]:
-    """The rows of a file that are a test's, with the reason."""
-    for number, row in Rows(source.file):
-        if why := guard.why_row(row, source):
-            yield number, why
-
-
 def refuse(source: Source, guard: Guard) -> None:
-    """An error that lists the rows of a file that are a test's."""
-    found = list(faults(source, guard))
+    """An error that lists the rows of a file that are a test's, or says that frames must be unpacked to know it."""
+    found = [f"row {number}: {why}" for number, row in Rows(source.file) if (why := guard.why_row(row, source))]
+    if unseen := next((line for line in found if UNSEEN in line), None):
+        raise FramesMissing(f"{source.file}: {unseen}")
     if found:
-        lines = [f"row {number}: {why}" for number, why in found[:SHOWN]]
-        lines += [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
+        more = [f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
         head = f"{source.file}: {len(found)} rows are a test's and must not be learnt from:"
-        raise UserError("\n  ".join([head, *lines]))
+        raise UserError("\n  ".join([head, *found[:SHOWN], *more]))
 
 
 def _known(file: Path) -> tuple[int, str, int | None]:
@@ -175,6 +177,12 @@ def _file(root: Path, path: str) -> Path | None:
         return inside(root, path)
     except UserError:
         return None  # a missing file is the business of `firsthand data check`
+
+
+def _unpack(root: Path) -> str:
+    """The command for every archive in `root`."""
+    archives = sorted(path for path in root.iterdir() if path.suffix in UNPACKED_BY) if root.is_dir() else []
+    return "; ".join(UNPACKED_BY[path.suffix].format(path, root) for path in archives) or f"put them below {root}"
 
 
 def _sha(file: Path) -> str:

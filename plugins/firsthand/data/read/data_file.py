@@ -4,14 +4,16 @@ Without a recipe the reader's own defaults hold. A file of LLaMA-Factory that da
 entry there; another one with the entry that its first row calls for.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from firsthand.data.read import llamafactory, prompts
+from firsthand import files
+from firsthand.data.read import readers
 from firsthand.data.read.rows import Rows
-from firsthand.data.read.sample import Form, Row, Sample, Unreadable
+from firsthand.data.read.sample import Form, Row, Sample, Unreadable, whole
 from firsthand.errors import UserError
 from firsthand.media.limits import Limits
 from firsthand.recipe.dataset_registry import Dataset, Registry
@@ -26,11 +28,18 @@ class Source:
     entry: Dataset | None = None  # LLaMA-Factory's
 
     def read(self, row: Any) -> Sample:
-        if not isinstance(row, dict):
-            raise Unreadable(f"the row is not a JSON object but {type(row).__name__}")
         if self.entry:
-            return llamafactory.read(row, self.entry)
-        return (prompts.read_verl if self.form == "verl" else prompts.read_eval)(row)
+            return readers.read_llamafactory(whole(row), self.entry)
+        return (readers.read_verl if self.form == "verl" else readers.read_eval)(whole(row))
+
+    def samples(self, only: int | None = None) -> Iterator[tuple[int, Sample]]:
+        """All rows, or one by its number; a row that cannot be read is an error."""
+        for number, row in Rows(self.file):
+            if only in (None, number):
+                try:
+                    yield number, self.read(row)
+                except Unreadable as why:
+                    raise UserError(f"{self.file}: row {number}: {why}") from None
 
 
 def find(name: str, dataset_dir: Path, root: Path | None = None, limits: Limits | None = None) -> Source:
@@ -57,25 +66,26 @@ def _source(file: Path, entry: Dataset | None, root: Path | None, limits: Limits
     form: Form = "llamafactory" if entry else _form(rows[0])
     if form == "llamafactory" and entry is None:
         entry = Dataset(Registry(file), file.stem, _implied(rows), file.parent)
-    limits = limits or (Limits(image=None, video=None) if form == "eval" else Limits())
+    limits = limits or Limits()
     if form == "eval":
         limits = replace(limits, image=None, video=None)  # a server knows no budget
     return Source(file, form, root or file.parent, limits, entry)
 
 
-def _registry(folder: Path) -> Registry:
-    import json
+def read_entries(path: Path) -> dict[str, Any]:
+    """What a dataset_info.json says of each data set."""
+    entries = files.read_json(path)
+    if not isinstance(entries, dict):
+        raise UserError(f"{path}: must be a JSON object with an entry a data set")
+    return entries
 
-    registry = Registry(folder / "dataset_info.json")
-    if registry.path.is_file():
-        try:
-            registry.text = registry.path.read_text(encoding="utf-8")
-            registry.entries = json.loads(registry.text)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{registry.path}: cannot be read ({error})") from None
-        bad = [key for key, entry in registry.entries.items() if not isinstance(entry, dict)]
-        if bad:
-            raise UserError(f'{registry.path}: `{bad[0]}` is not a JSON object; write {{"file_name": "..."}}')
+
+def _registry(folder: Path) -> Registry:
+    path = folder / "dataset_info.json"
+    registry = Registry(path, entries=read_entries(path) if path.is_file() else {})
+    for key, entry in registry.entries.items():
+        if not isinstance(entry, dict):
+            raise UserError(f'{path}: `{key}` is not a JSON object; write {{"file_name": "..."}}')
     return registry
 
 

@@ -1,6 +1,7 @@
 """A look at a medium from outside: is it there, inside the root, and what does its header say? Nothing is decoded."""
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,29 +31,24 @@ class Look:
 
 @lru_cache(maxsize=1 << 16)
 def image(root: Path, path: str) -> Look:
-    full = _find(root, path)
-    return full if isinstance(full, Look) else _image(full, path)
+    return _look(root, path, _image)
+
+
+@lru_cache(maxsize=1 << 16)
+def video(root: Path, path: str) -> Look:
+    return _look(root, path, _video)
 
 
 def embedded(content: bytes) -> Look:
     return _image(io.BytesIO(content), "an embedded image")
 
 
-@lru_cache(maxsize=1 << 16)
-def video(root: Path, path: str) -> Look:
-    full = _find(root, path)
-    return full if isinstance(full, Look) else _video(full, path)
-
-
-def _find(root: Path, path: str) -> Path | Look:
+def _look(root: Path, path: str, measure: Callable[[Path, str], Look]) -> Look:
     try:
         full = inside(root, path)
     except UserError as error:
-        missing = "no such file" in str(error)
-        return Look(problem=(MISSING if missing else OUTSIDE, str(error)))
-    if not full.stat().st_size:
-        return Look(problem=(UNREADABLE, f"{path} has 0 bytes"))
-    return full
+        return Look(problem=(MISSING if "no such file" in str(error) else OUTSIDE, str(error)))
+    return measure(full, path) if full.stat().st_size else Look(problem=(UNREADABLE, f"{path} has 0 bytes"))
 
 
 def _image(file: Any, path: str) -> Look:
@@ -76,20 +72,17 @@ def _video(file: Path, path: str) -> Look:
     try:
         with av.open(str(file)) as container:
             look = _measured(container, path)
+        return look
     except (av.FFmpegError, OSError, ValueError) as error:
         return Look(problem=(UNREADABLE, f"{path} is not a readable video ({error})"))
-    return look
 
 
 def _measured(container: Any, path: str) -> Look:
     if not container.streams.video:
-        return Look(problem=(UNREADABLE, f"{path} holds no pictures, only {_streams(container)}"))
+        streams = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+        return Look(problem=(UNREADABLE, f"{path} holds no pictures, only {streams}"))
     stream = container.streams.video[0]
     if not stream.duration or not stream.time_base or not stream.average_rate:
         return Look(problem=(UNREADABLE, f"{path} does not say how long it is"))
     seconds = float(stream.duration * stream.time_base)
     return Look(stream.width, stream.height, stream.frames, seconds, float(stream.average_rate))
-
-
-def _streams(container: Any) -> str:
-    return ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"

@@ -7,7 +7,6 @@ is not valid JSON comes out as `Broken`, so that one bad line does not hide what
 import json
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
@@ -22,9 +21,7 @@ BATCH = 256  # rows of a piece that is not text
 MAX_ROW = 64 << 20  # characters; whatever goes on for longer is a quote that was never closed
 SPACE = re.compile(r"\s*")
 NEXT = re.compile(r"\s*([,\]])")
-OPENING = re.compile(rb"(?:\xef\xbb\xbf)?\s*\[")
-BETWEEN = re.compile(rb"\s*,\s*(?=\{)")
-GUESSES = 16  # objects in rows, and text that looks like them, may follow one another as rows do
+OPENING = re.compile("\ufeff?\\s*\\[")
 FORMATS = (".json", ".jsonl", ".parquet")
 
 
@@ -35,19 +32,16 @@ class Broken:
 
 @dataclass(frozen=True)
 class Piece:
-    """`(number, row)` pairs that follow one another, as text where possible: it passes between processes cheaply."""
+    """`(number, row)` pairs that follow one another: lines as text, for whichever process reads them."""
 
     first: int  # number of the first line or row
     count: int  # rows
     content: bytes | list[Any]
-    lines: bool = False  # a row on each line; otherwise text is one JSON list
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         if isinstance(self.content, list):
             return enumerate(self.content, self.first)
-        if self.lines:
-            return _parsed(enumerate(self.content.split(b"\n"), self.first))
-        return enumerate(orjson.loads(self.content), self.first)
+        return _parsed(enumerate(self.content.split(b"\n"), self.first))
 
 
 class Rows:
@@ -57,7 +51,7 @@ class Rows:
         if not path.is_file():
             raise UserError(f"{path}: no such file")
         if path.suffix not in FORMATS:
-            raise UserError(f"{path}: `{path.suffix}` is none of {', '.join(FORMATS)}")
+            raise UserError(f"{path}: `{path.suffix}` cannot be read; choose one of {', '.join(FORMATS)}")
         self.path, self.done, self.total = path, 0, path.stat().st_size
         if not self.total:
             raise UserError(f"{path}: the file is empty (0 bytes); write or download it again")
@@ -85,39 +79,27 @@ class Rows:
             while lines := handle.readlines(CHUNK):
                 content = b"".join(lines)
                 self.done += len(content)
-                yield Piece(number, sum(not line.isspace() for line in lines), content, lines=True)
+                yield Piece(number, sum(not line.isspace() for line in lines), content)
                 number += len(lines)
 
     def _list(self) -> Iterator[Piece]:
-        """Blocks of whole rows by the fast parser; from the first block that it refuses, row by row."""
-        with self.path.open("rb") as handle:
-            opening = OPENING.match(handle.read(CHUNK))
-            if not opening:
-                raise UserError(
-                    f"{self.path}: no list of rows; a .json file starts with [ and holds one object per row"
-                )
-            number, self.done = 1, opening.end()
-            while True:
-                handle.seek(self.done)
-                rows, content, size = _whole_rows(handle.read(CHUNK), last=handle.tell() == self.total)
-                if not size:
-                    break
-                yield Piece(number, rows, content)
-                number, self.done = number + rows, self.done + size
-                if self.done == self.total:
-                    return
-            handle.seek(self.done)
-            try:
-                yield from self._elements(TextIOWrapper(handle, encoding="utf-8"), number)
-            except UnicodeDecodeError as error:
-                raise UserError(f"{self.path}: not UTF-8 text ({error})") from None
+        try:
+            with self.path.open(encoding="utf-8") as handle:
+                yield from self._elements(handle)
+        except UnicodeDecodeError as error:
+            raise UserError(f"{self.path}: not UTF-8 text ({error})") from None
 
-    def _elements(self, handle: TextIOWrapper, number: int) -> Iterator[Piece]:
-        """The rows from here on, the first of which is row `number`."""
-        decode, text, at = json.JSONDecoder().raw_decode, handle.read(CHUNK), 0
+    def _elements(self, handle: TextIOWrapper) -> Iterator[Piece]:
+        decode, text, number = json.JSONDecoder().raw_decode, handle.read(CHUNK), 1
+        self.done = len(text.encode())
+        if not (opening := OPENING.match(text)):
+            raise UserError(f"{self.path}: not a list of rows; a .json file starts with [ and holds one object per row")
         held: list[Any] = []
+        at = opening.end()
         while True:
             at = SPACE.match(text, at).end()  # type: ignore[union-attr]
+            if number == 1 and not held and text.startswith("]", at):
+                return
             try:
                 value, end = decode(text, at)
                 after = NEXT.match(text, end)
@@ -169,20 +151,3 @@ def _loads(line: bytes) -> Any:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
         return json.loads(line)  # it reads NaN too, and its errors are the clearer ones
-
-
-def _whole_rows(block: bytes, last: bool) -> tuple[int, bytes, int]:
-    """How many rows begin a block, they as a list, and how many bytes they take with the comma, or the end, after them.
-
-    Where the last of them ends is a guess that parsing proves: no beginning of an object is a whole one.
-    """
-    if last:
-        with suppress(orjson.JSONDecodeError):
-            return len(orjson.loads(content := b"[" + block)), content, len(block)
-    end, guesses = len(block), 0
-    while guesses < GUESSES and (end := block.rfind(b"}", 0, end)) >= 0:
-        if after := BETWEEN.match(block, end + 1):
-            guesses += 1
-            with suppress(orjson.JSONDecodeError):
-                return len(orjson.loads(content := b"[%b]" % block[: end + 1])), content, after.end()
-    return 0, b"", 0

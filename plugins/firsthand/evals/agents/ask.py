@@ -68,5 +68,5 @@ def _messages(question: Question, tools: bool) -> list[dict[str, Any]]:
         raise UserError(f"{question.id} carries pictures; an agent looks for itself, through its tools")
     messages = prompt.messages(question)
     if not tools:
-        messages[-1]["content"][-1]["text"] += f"\n{LAST_TURN}"
+        messages[-1]["content"] += f"\n{LAST_TURN}"
     return messages

@@ -12,6 +12,7 @@ from typing import Any
 
 from firsthand import clock
 from firsthand.errors import UserError
+from firsthand.media.names import PEOPLE
 from firsthand.toy.week import world
 from firsthand.toy.week.world import Jitter, State
 
@@ -35,7 +36,7 @@ class Size:
 
     def __post_init__(self) -> None:
         limits = {
-            "people": (1, len(world.PEOPLE)),
+            "people": (1, len(PEOPLE)),
             "days": (1, 7),
             "seed": (0, 2**31),
             "sessions": (1, 6),
@@ -48,7 +49,7 @@ class Size:
 
     @property
     def identities(self) -> tuple[str, ...]:
-        return world.PEOPLE[: self.people]
+        return PEOPLE[: self.people]
 
 
 @dataclass(frozen=True)

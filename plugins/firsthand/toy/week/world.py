@@ -11,12 +11,9 @@ tells what was taken, which is what makes a question answerable from the interac
 import random
 from dataclasses import dataclass
 
-from firsthand.tools import scope
-
 WIDTH, HEIGHT, CELL = 128, 96, 32  # one vision token of a tiny model sees one CELL x CELL square
 SLOTS = 4
 
-PEOPLE = tuple(scope.PEOPLE.values())
 GUESTS = ("mia", "leo", "noah", "emma")  # wear no camera, so no hand-over is filmed from both sides
 ROOMS = ("kitchen", "bathroom", "bedroom", "office", "garden", "garage")
 HANDS = ("left", "right")

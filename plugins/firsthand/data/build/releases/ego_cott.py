@@ -26,6 +26,8 @@ _INFORMATION = "<information>", "</information>"
 
 
 class EgoCoTT(Converter):
+    style, data_source = "ego_r1", "ego_r1"
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.ends: set[int] = set()  # of the chains that were written
@@ -52,7 +54,7 @@ class EgoCoTT(Converter):
     def convert(self, row: dict[str, Any], place: Place) -> Solved:
         if "cot" in row:
             return self._trace(row, place)
-        return _chain(_turns(row), f"{PurePosixPath(place.file).stem}-{place.row}")
+        return self._chain(_turns(row), f"{PurePosixPath(place.file).stem}-{place.row}")
 
     def finish(self) -> Iterator[tuple[Place, str]]:
         for key, place in self.open.items():
@@ -80,31 +82,35 @@ class EgoCoTT(Converter):
             )
             for step in calls
         ]
-        question = _question(
-            row["question"], last["answer"], f"{PurePosixPath(place.file).with_suffix('')}/{row['ID']}"
-        )
+        question = self._asked(row["question"], last["answer"], place.named(row["ID"]))
         return Solved(question=question, steps=steps, thought=last["thought"] or "")
+
+    def _chain(self, turns: list[list[str]], id: str) -> Solved:
+        question = turns[0][0]
+        if question.startswith(_INFORMATION[0]):
+            raise ValueError("the record starts in the middle of a chain: its history is missing")
+        *calls, answer = [_action(assistant, number) for number, (_, assistant) in enumerate(turns, 1)]
+        if not isinstance(answer, Answer):
+            raise ValueError("the last turn is not an answer")
+        steps = [
+            _step(call, user, number) for number, (call, (user, _)) in enumerate(zip(calls, turns[1:], strict=True), 1)
+        ]
+        asked = self._asked(question, answer.letter or answer.content, id)
+        return Solved(question=asked, steps=steps, thought=_thought(answer.thought))
+
+    def _asked(self, text: str, answer: str, id: str) -> Question:
+        found = _QUESTION.fullmatch(text.strip())
+        if not found:
+            raise ValueError("the question has no <timestamp>")
+        before, options = split_text(found[3])
+        if before or not options:
+            raise ValueError("no options follow the <timestamp>")
+        query_time = clock.stamp(clock.parse(found[2]))
+        return self.question(id, found[1], options=options, answer=answer, query_time=query_time)
 
 
 def _turns(row: dict[str, Any]) -> list[list[str]]:
     return [*(row.get("history") or []), [row["instruction"], row["output"]]]
-
-
-def _chain(turns: list[list[str]], id: str) -> Solved:
-    question = turns[0][0]
-    if question.startswith(_INFORMATION[0]):
-        raise ValueError("the record starts in the middle of a chain: its history is missing")
-    *calls, answer = [_action(assistant, number) for number, (_, assistant) in enumerate(turns, 1)]
-    if not isinstance(answer, Answer):
-        raise ValueError("the last turn is not an answer")
-    steps = []
-    for number, (call, (user, _)) in enumerate(zip(calls, turns[1:], strict=True), 1):
-        if not isinstance(call, Call):
-            raise ValueError("an answer must be the last turn")
-        seen = _observation(user, number)
-        steps.append(Step(thought=_thought(call.thought), tool=call.name, arguments=call.arguments, observation=seen))
-    asked = _question(question, answer.letter or answer.content, id)
-    return Solved(question=asked, steps=steps, thought=_thought(answer.thought))
 
 
 def _action(assistant: str, number: int) -> Call | Answer:
@@ -114,30 +120,15 @@ def _action(assistant: str, number: int) -> Call | Answer:
     return action
 
 
-def _question(text: str, answer: str, id: str) -> Question:
-    found = _QUESTION.fullmatch(text.strip())
-    if not found:
-        raise ValueError("the question has no <timestamp>")
-    before, options = split_text(found[3])
-    if before or not options:
-        raise ValueError("no options follow the <timestamp>")
-    return Question(
-        id=id,
-        question=found[1],
-        options=options,
-        answer=answer,
-        style="ego_r1",
-        data_source="ego_r1",
-        split="train",
-        query_time=clock.stamp(clock.parse(found[2])),
-    )
-
-
-def _observation(user: str, number: int) -> str:
+def _step(call: Call | Answer, user: str, number: int) -> Step:
+    """The call of a turn with what came back, which the user's next turn holds."""
+    if not isinstance(call, Call):
+        raise ValueError("an answer must be the last turn")
     opening, closing = _INFORMATION
     if not user.startswith(opening):
-        raise ValueError(f"what follows turn {number} is no {opening}")
-    return user.removeprefix(opening).removesuffix(closing)
+        raise ValueError(f"what follows turn {number} does not begin with {opening}")
+    seen = user.removeprefix(opening).removesuffix(closing)
+    return Step(thought=_thought(call.thought), tool=call.name, arguments=call.arguments, observation=seen)
 
 
 def _thought(text: str) -> str:

@@ -3,9 +3,10 @@
 A row shows frames of one video, at rates that differ from row to row, and LLaMA-Factory knows one rate a run. So the
 frames are images, each with its time in front of it; rows at an even rate are also written as frame lists.
 
-Facts that the release does not say in its files, and that were read off them: a frame of the support set carries its
-number in the original video; a test row has a frame every two seconds, but one a second in EgoSurgery and in two videos
-of CholecTrack20. Frames of EgoSurgery in the support set are taken to be a second apart (not verified).
+Three facts are not in its files, and were read off the real ones. The number in a frame's name is its clock (CLOCKS):
+where a question states the span of its clip, the frames span it. Some rows list their frames out of order. The folder
+of the frames names the type of the question in initials that are not the test's, and twice those of another question;
+the words of the question tell all types apart.
 """
 
 import re
@@ -17,36 +18,39 @@ from firsthand.data.build.options import lettered, split_text
 from firsthand.data.build.release import Converter, Place
 from firsthand.question import Question, Solved
 
-FPS = {"CholecTrack20": 25.0, "EgoSurgery": 25.0, "EgoPet": 30.0, "ENIGMA": 30.0, "ExtrameSportFPV": 30.0}
 DOMAINS = {
     "CholecTrack20": "surgery", "EgoSurgery": "surgery", "EgoPet": "animal", "ENIGMA": "industry",
     "ExtrameSportFPV": "xsports",
 }  # fmt: skip
-EVERY_SECOND = {"VID25", "VID111"}  # videos of CholecTrack20
-CATEGORIES = {
-    "object counting": "Counting",
-    "dominant held-object identification": "Identification",
-    "object not visible identification": "Identification",
-    "animal identification": "Identification",
-    "interaction identification": "Identification",
-    "action sequence identification": "Identification",
-    "special action identification": "Identification",
-    "sport identification": "Identification",
-    "action temporal localization": "Localization",
-    "object spatial localization": "Localization",
-    "interaction temporal localization": "Localization",
-    "next action prediction": "Prediction",
-    "next phase prediction": "Prediction",
-    "next interaction prediction": "Prediction",
-    "next direction prediction": "Prediction",
+EVERY_2_SECONDS, OF_25 = 2.0, 1 / 25
+CLOCKS = {  # seconds from a frame number to the next
+    "CholecTrack20": OF_25, "EgoPet": OF_25, "ExtrameSportFPV": OF_25, "EgoSurgery": EVERY_2_SECONDS,
+    "ENIGMA": None,  # 1 / 30, but the first frame is not the start of the clip that the question counts from
+}  # fmt: skip
+TEST_CLOCKS = {".jpg": EVERY_2_SECONDS, ".png": OF_25}
+TYPES = {  # what only questions of a type say
+    "object counting": "how many distinct types",
+    "dominant held-object identification": "which tool was",
+    "object not visible identification": "not visible",
+    "animal identification": "what type of animal",
+    "interaction identification": "what object is",
+    "action sequence identification": "what sequence of actions",
+    "special action identification": "what action is",
+    "sport identification": "what extreme sport",
+    "action temporal localization": "at what approximate time|approximately at what time",
+    "object spatial localization": "in which region of the view",
+    "interaction temporal localization": "when does the",
+    "next action prediction": "predicted key action",
+    "next phase prediction": "which surgical phase",
+    "next interaction prediction": "next type of interaction",
+    "next direction prediction": "next direction",
 }
-TYPES = {"".join(word[0] for word in re.split(r"[ -]", name)): name for name in CATEGORIES}  # oc: object counting
-_TAGS = re.compile(r"(?:\s*<image>)*")
-_FRAME = re.compile(r"frame_(\d+)")
-_FOLDER = re.compile(r"(.+)_q\d+")
+_NUMBER = re.compile(r"(\d+)\.\w+\Z")
 
 
 class Support(Converter):
+    style, data_source = "egocross", "egocross"
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.seen: Counter[str] = Counter()
@@ -56,83 +60,70 @@ class Support(Converter):
         return row | {"id": f"{row['domain']}-{self.seen[row['domain']]:02}"}
 
     def convert(self, row: dict[str, Any], place: Place) -> Solved:
-        roles = [turn["role"] for turn in row["messages"]]
-        if roles != ["user", "assistant"]:
-            raise ValueError(f"the roles are {roles}, not user and assistant")
-        user, answer = (turn["content"] for turn in row["messages"])
         domain, frames = row["domain"], _frames(row["images"])
-        tags = _TAGS.match(user)
-        shown = tags[0].count("<image>") if tags else 0
-        if shown != len(frames) or user.count("<image>") != shown:
-            raise ValueError(f"{user.count('<image>')} <image> tags for {len(frames)} images")
-        question, options = split_text(user[tags.end() if tags else 0 :])
+        text, answer = _turns(row["messages"], len(frames))
+        question, options = split_text(text)
         if not options:
             raise ValueError("no options were found after the question")
         _, dataset, video, *_ = PurePosixPath(frames[0]).parts
         if DOMAINS.get(dataset) != domain:
             raise ValueError(f"{frames[0]} is not a frame of the domain {domain!r}")
-        folder = _FOLDER.fullmatch(PurePosixPath(frames[0]).parent.name)
-        kind = TYPES.get(folder[1]) if folder else None
+        kind = type_of(question)
         if kind is None:
-            self.notes["question type unknown: its folder of frames has another name"] += 1
-        asked = Question(
-            id=row["id"],
-            question=question,
+            self.notes["question type unknown: its words are those of no type"] += 1
+        labels = {"domain": domain, "dataset": dataset, "source_video": video, "question_type": kind}
+        images, times = _in_order(frames, CLOCKS[dataset])
+        asked = self.question(
+            row["id"],
+            question,
             options=options,
-            answer=answer.strip(),
-            images=frames,
-            times=self._times(frames, dataset),
-            style="egocross",
-            data_source="egocross",
-            split="train",
-            labels={
-                "domain": domain,
-                "dataset": dataset,
-                "source_video": video,
-                "question_type": kind,
-                "primary_category": CATEGORIES[kind] if kind else None,
-            },
+            answer=answer,
+            images=images,
+            times=times,
+            labels={**labels, "primary_category": kind.rsplit(" ", 1)[1].capitalize() if kind else None},
         )
         return Solved(question=asked)
 
-    def _times(self, frames: list[str], dataset: str) -> list[float]:
-        numbers = [int(found[1]) for path in frames if (found := _FRAME.fullmatch(PurePosixPath(path).stem))]
-        if len(numbers) != len(frames):
-            return [float(index) for index in range(len(frames))]
-        if numbers != sorted(set(numbers)):
-            self.notes["times unknown: the numbers of the frames do not rise"] += 1
-            return []
-        return [round((number - numbers[0]) / FPS[dataset], 3) for number in numbers]
-
 
 class Test(Converter):
+    style, data_source, split = "egocross", "egocross", "test"
+
     def convert(self, row: dict[str, Any], place: Place) -> Question:
         dataset, frames = row["dataset"], _frames(row["video_path"])
         if dataset not in DOMAINS:
-            raise ValueError(f"dataset {dataset!r} is none of {', '.join(DOMAINS)}")
+            raise ValueError(f"dataset {dataset!r} is not one of {', '.join(DOMAINS)}")
         if any(PurePosixPath(path).parts[:2] != ("egocross_testbed", dataset) for path in frames):
             raise ValueError(f"the frames do not lie in /egocross_testbed/{dataset}/")
-        every_second = dataset == "EgoSurgery" or not EVERY_SECOND.isdisjoint(PurePosixPath(frames[0]).parts)
         options = lettered(row["options"])
         if len(options) < 2:
             raise ValueError(f"{len(options)} options")
-        return Question(
-            id=str(int(row["id"])),
-            question=row["question_text"].strip(),
+        clock = TEST_CLOCKS.get(PurePosixPath(frames[0]).suffix)
+        if clock is None:
+            raise ValueError(f"{frames[0]}: the clock of such files is not known, only of {', '.join(TEST_CLOCKS)}")
+        images, times = _in_order(frames, clock)
+        labels = {"domain": DOMAINS[dataset], "dataset": dataset}
+        return self.question(
+            int(row["id"]),
+            row["question_text"],
             options=options,
             answer=None,
-            images=frames,
-            times=[float(index if every_second else 2 * index) for index in range(len(frames))],
-            style="egocross",
-            data_source="egocross",
-            split="test",
-            labels={
-                "domain": DOMAINS[dataset],
-                "dataset": dataset,
-                "question_type": row["question_type"],
-                "primary_category": row["primary_category"],
-            },
+            images=images,
+            times=times,
+            labels={**labels, **{key: row[key] for key in ("question_type", "primary_category")}},
         )
+
+
+def _turns(messages: list[dict[str, str]], images: int) -> tuple[str, str]:
+    """The question without its tags, which must all stand before it, and the answer."""
+    roles = [turn["role"] for turn in messages]
+    if roles != ["user", "assistant"]:
+        raise ValueError(f"the roles are {roles}, not user and assistant")
+    user, answer = (turn["content"] for turn in messages)
+    text = re.sub(r"\A(?:\s*<image>)*", "", user)
+    tags = user.count("<image>")
+    if tags != images or "<image>" in text:
+        raise ValueError(f"{tags} <image> tags for {images} images")
+    return text, answer.strip()
 
 
 def _frames(paths: Any) -> list[str]:
@@ -140,3 +131,19 @@ def _frames(paths: Any) -> list[str]:
     if not isinstance(paths, list) or not paths or not all(isinstance(path, str) for path in paths):
         raise ValueError("the frames must be a list of paths")
     return [path.lstrip("/") for path in paths]
+
+
+def type_of(question: str) -> str | None:
+    """The one type that its words say."""
+    found = [kind for kind, words in TYPES.items() if re.search(words, question.lower())]
+    return found[0] if len(found) == 1 else None
+
+
+def _in_order(frames: list[str], clock: float | None) -> tuple[list[str], list[float]]:
+    """The frames as they were filmed, and when, counted from the first one: no times without a clock."""
+    numbers = {path: int(found[1]) for path in frames if (found := _NUMBER.search(path))}
+    if len(numbers) != len(frames) or len(set(numbers.values())) != len(frames):
+        raise ValueError("the frames do not all have a number of their own at the end of their names")
+    images = sorted(frames, key=numbers.__getitem__)
+    first = numbers[images[0]]
+    return images, [round((numbers[path] - first) * clock, 3) for path in images] if clock else []

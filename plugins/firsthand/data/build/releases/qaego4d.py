@@ -1,49 +1,55 @@
 """QAEgo4D: questions about long clips of Ego4D, open or (the 500 of the close test set) with three wrong answers.
 
-The wrong answers come without order, so the options are shuffled, by a seed that is the sample's own id.
+The wrong answers come without order, so the options are shuffled, by a seed that is the sample's own id. Open questions
+are for training: what evaluates models here reads letters.
 """
 
 import random
 import re
-import string
 from typing import Any
 
-from firsthand.data.build.release import Converter, Place
+from firsthand.data.build.options import by_letter
+from firsthand.data.build.release import Place
+from firsthand.data.build.releases.video_r1 import AboutVideo
 from firsthand.question import Question, Split
 
 FPS = 30  # of the annotated frames
+CLOSE = (
+    "an open question, which `firsthand eval` cannot ask; build the eval rows from "
+    "annotations.QaEgo4D_test_close.json of Hugging Face Becomebright/GroundVQA"
+)
 _SPLIT = re.compile(r"(train|val|test)")
 
 
-class QAEgo4D(Converter):
+class QAEgo4D(AboutVideo):
+    data_source = "qaego4d"
+
     def convert(self, row: dict[str, Any], place: Place) -> Question:
-        answer, wrong = str(row["answer"]).strip(), row.get("wrong_answers")
-        options = {}
-        if wrong:
-            texts = [answer, *(str(text).strip() for text in wrong)]
-            if len(set(texts)) < len(texts):
-                raise ValueError(f"the answers are not all different: {texts}")
-            random.Random(str(row["sample_id"])).shuffle(texts)
-            options = dict(zip(string.ascii_uppercase, texts, strict=False))
+        answer, options = str(row["answer"]).strip(), _options(row)
+        if not options and self.purpose == "eval":
+            raise ValueError(CLOSE)
+        if options:
             answer = next(letter for letter, text in options.items() if text == answer)
         start, end = (row.get(f"moment_{edge}_frame") for edge in ("start", "end"))
-        return Question(
-            id=str(row["sample_id"]),
-            question=row["question"].strip(),
-            options=options,
-            answer=answer,
-            video_file=f"clips/{row['video_id']}.mp4",
-            style="video_r1",
-            data_source="qaego4d",
-            split=self._split(place),
-            labels={
-                "problem_type": "multiple choice" if options else "free-form",
-                "evidence_seconds": None if start is None or end is None else f"{start / FPS:.2f}-{end / FPS:.2f}",
-            },
-        )
+        seconds = None if start is None or end is None else f"{start / FPS:.2f}-{end / FPS:.2f}"
+        video = f"clips/{row['video_id']}.mp4"
+        question = self.about(row["sample_id"], row["question"], options, answer, video, evidence_seconds=seconds)
+        question.split = _split(place.file)
+        return question
 
-    def _split(self, place: Place) -> Split:
-        found = _SPLIT.search(place.file)
-        if not found:
-            raise ValueError("the name of the file says neither train, val nor test")
-        return {"train": "train", "val": "dev", "test": "test"}[found[1]]  # type: ignore[return-value]
+
+def _options(row: dict[str, Any]) -> dict[str, str]:
+    if not row.get("wrong_answers"):
+        return {}
+    texts = [str(text).strip() for text in (row["answer"], *row["wrong_answers"])]
+    if len(set(texts)) < len(texts):
+        raise ValueError(f"the answers are not all different: {texts}")
+    random.Random(str(row["sample_id"])).shuffle(texts)
+    return by_letter(texts)
+
+
+def _split(file: str) -> Split:
+    found = _SPLIT.search(file)
+    if not found:
+        raise ValueError("the name of the file says neither train, val nor test")
+    return {"train": "train", "val": "dev", "test": "test"}[found[1]]  # type: ignore[return-value]

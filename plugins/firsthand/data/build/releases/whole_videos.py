@@ -1,7 +1,7 @@
 """EgoSchema and Video-MME (long): questions about one whole video, answered with tools that search and watch it.
 
 A video has elapsed time: it begins at DAY1_00000000, for every tool alike, and the question is asked when it ends. The
-row says both, because whoever asks for times must know which there are. Nobody's prompt for agents is published for
+row says both, because an agent that asks for times must know which there are. No prompt for agents is published for
 these two, so the sentence is ours.
 """
 
@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from firsthand import clock, files
-from firsthand.data.build.options import lettered
+from firsthand.data.build.options import by_letter, lettered
 from firsthand.data.build.release import Converter, LeftAside, Place
 from firsthand.media.decode import opened
 from firsthand.question import Question
@@ -19,27 +19,33 @@ EGOSCHEMA_SECONDS = 180.0  # of every clip
 LETTERS = "ABCDE"
 
 
-def _asked(question: str) -> str:
-    return f"The video begins at {clock.stamp(clock.of_elapsed(0))}. {question.strip()}"
+class _WholeVideo(Converter):
+    style, split = "ego_r1", "test"
+
+    def question(self, id: Any, question: str, **fields: Any) -> Question:
+        return super().question(id, f"The video begins at {_elapsed(0)}. {question.strip()}", **fields)
 
 
-class EgoSchema(Converter):
+def _elapsed(seconds: float) -> str:
+    return clock.stamp(clock.of_elapsed(seconds))
+
+
+class EgoSchema(_WholeVideo):
     """Those of the public answers; the owner scores the others on a server of its own."""
+
+    data_source = "egoschema"
 
     def convert(self, row: dict[str, Any], place: Place) -> Question:
         uid = row["q_uid"]
         if uid not in self._answers:
             raise LeftAside("its answer is not public")
-        return Question(
-            id=uid,
-            question=_asked(row["question"]),
-            options={letter: str(row[f"option {number}"]).strip() for number, letter in enumerate(LETTERS)},
+        return self.question(
+            uid,
+            row["question"],
+            options=by_letter([str(row[f"option {number}"]) for number in range(len(LETTERS))]),
             answer=LETTERS[int(self._answers[uid])],
-            style="ego_r1",
-            data_source="egoschema",
-            split="test",
             identity=uid,
-            query_time=clock.stamp(clock.of_elapsed(EGOSCHEMA_SECONDS)),
+            query_time=_elapsed(EGOSCHEMA_SECONDS),
         )
 
     @cached_property
@@ -47,18 +53,17 @@ class EgoSchema(Converter):
         return files.read_json(self.root / "subset_answers.json")
 
 
-class VideoMMELong(Converter):
+class VideoMMELong(_WholeVideo):
+    data_source = "videomme_long"
+
     def convert(self, row: dict[str, Any], place: Place) -> Question:
         if row["duration"] != "long":
             raise LeftAside(f"a {row['duration']} video")
-        return Question(
-            id=str(row["question_id"]),
-            question=_asked(row["question"]),
+        return self.question(
+            row["question_id"],
+            row["question"],
             options=lettered(list(row["options"])),
             answer=row["answer"].strip(),
-            style="ego_r1",
-            data_source="videomme_long",
-            split="test",
             identity=row["videoID"],
             query_time=self._end(row["videoID"]),
             labels={key: row.get(key) for key in ("domain", "sub_category", "task_type")},
@@ -71,4 +76,4 @@ class VideoMMELong(Converter):
             return END
         with opened(path) as held:
             _, seconds, _ = held.header()
-        return clock.stamp(clock.of_elapsed(seconds))
+        return _elapsed(seconds)
