@@ -116,7 +116,7 @@ def test_licence_and_terms_are_told_and_the_next_step(hubs: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name, hub, reason", [
-    ("toy_week", None, "is on no hub; it comes from: firsthand toy build"),
+    ("toy_week", None, "cannot be fetched from a hub; it comes from: firsthand toy build"),
     ("egocross_support", "hf", "is kept at modelscope"),
     ("nothing", None, "is not a data set that can be built"),
 ])  # fmt: skip

@@ -20,7 +20,7 @@ def choose(release: Release, client: str | None) -> Hub:
     """The hub to fetch from, which `client` may name."""
     hub = release.hub
     if hub is None:
-        raise UserError(f"{release.name} is on no hub; it comes from: {release.kept_at}")
+        raise UserError(f"{release.name} cannot be fetched from a hub; it comes from: {release.kept_at}")
     if client not in (None, hub.client):
         raise UserError(f"--from {client}: {release.name} is kept at {hub.client}")
     if importlib.util.find_spec(PACKAGES[hub.client]) is None:

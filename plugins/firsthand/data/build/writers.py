@@ -54,8 +54,8 @@ def without(packed: Any, places: list[int]) -> Any:
 
 
 class _Lines:
-    """The first rows with images and with videos stand near the beginning, or moved there: a column that is empty as
-    long as `datasets` looks for its type may not be filled later."""
+    """The first row with images and the first with videos are moved to the beginning where they come late: a column
+    that is empty as long as `datasets` looks for its type may not be filled later."""
 
     def __init__(self, handle: BinaryIO) -> None:
         self.handle, self.rows, self.bytes = handle, 0, 0
