@@ -17,7 +17,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from firsthand import clock
 from firsthand.toy.week.memory_questions import memory_drafts
 from firsthand.toy.week.plan import Clip, Size
 from firsthand.toy.week.question_drafts import LETTERS, Draft
@@ -34,7 +33,7 @@ def questions(week: dict[str, list[Clip]], size: Size) -> dict[str, list[Row]]:
     drafted: dict[str, list[tuple[Draft, str, list[str]]]] = {identity: [] for identity in week}
     for block in blocks(size):
         rng = random.Random(f"{size.seed} questions {block}")
-        clips = [clip for clip in week[block.identity] if clock.day(clip.start) in block.days]
+        clips = block.clips(week)
         wanted = round(size.questions * len(block.days) / size.days / len(LABELS))
         for drafts in (
             itertools.islice(prior_drafts(facts, clips, rng), wanted),

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Iterator
+from typing import Any
 
 from firsthand import clock
 from firsthand.toy.week import captions, world
@@ -22,12 +23,10 @@ def prior_facts(seed: int) -> Iterator[PriorFact]:
     rng = random.Random(f"{seed} prior")
     homes, colours = [], []
     for name, thing in world.THINGS.items():
-        question = f"where do i usually keep the {name} ?"
         for others in itertools.combinations([room for room in world.ROOMS if room != thing.home], 3):
-            homes.append(("home", name, question, thing.home, others))
-        question = f"which colour is the {name} ?"
+            homes.append(("home", name, f"where do i usually keep the {name} ?", thing.home, others))
         for others in itertools.combinations([colour for colour in world.COLOURS if colour != thing.colour], 3):
-            colours.append(("colour", name, question, thing.colour, others))
+            colours.append(("colour", name, f"which colour is the {name} ?", thing.colour, others))
     rng.shuffle(homes)
     rng.shuffle(colours)
     return (fact for pair in itertools.zip_longest(homes, colours) for fact in pair if fact)
@@ -53,7 +52,8 @@ def scene_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
                 kinds.append(("table", "EntityLog", "which thing lies on the table ?", seen, unseen, table_line))
             for kind, egolife_type, question, truth, others, reason in kinds:
                 wrong = tuple(rng.sample(others, 3))
-                yield _seen(clip, rng.choice(rest), "scene", kind, egolife_type, question, truth, wrong, reason)
+                asked = {"kind": kind, "type": egolife_type, "question": question, "reason": reason}
+                yield _seen(clip, rng.choice(rest), truth, label="scene", others=wrong, **asked)
 
 
 def interaction_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
@@ -62,10 +62,10 @@ def interaction_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]
     for clip, frame in moments:
         state = clip.state(frame)
         verb, thing = str(state.verb), str(state.thing)
-        others = tuple(name for name in clip.table if name != thing)
+        asked = {"kind": verb, "type": "EntityLog", "question": f"which thing do i {verb} ?"}
         reason = captions.sentence(verb, thing, state.hand, clip.room, state.guest)
-        question = f"which thing do i {verb} ?"
-        yield _seen(clip, frame, "interaction", verb, "EntityLog", question, thing, others, reason)
+        others = tuple(name for name in clip.table if name != thing)
+        yield _seen(clip, frame, thing, label="interaction", others=others, reason=reason, **asked)
 
 
 def _moments(clip: Clip) -> Iterator[int]:
@@ -76,29 +76,14 @@ def _moments(clip: Clip) -> Iterator[int]:
             yield (event.end + after.first - LATER) // 2
 
 
-def _seen(
-    clip: Clip,
-    frame: int,
-    label: str,
-    kind: str,
-    egolife_type: str,
-    question: str,
-    truth: str,
-    others: tuple[str, ...],
-    reason: str,
-) -> Draft:
+def _seen(clip: Clip, frame: int, truth: str, **draft: Any) -> Draft:
     moment = clock.of_frame(clip.start, frame)
     return Draft(
-        label,
-        kind,
-        egolife_type,
-        question,
-        truth,
-        others,
+        truth=truth,
         query=clock.of_frame(clip.start, frame + LATER),
         keywords=(truth,),
-        reason=reason,
         targets=(moment,),
         clip=clip.video,
         moment=clock.seconds_between(clip.start, moment),
+        **draft,
     )
