@@ -7,14 +7,13 @@ model of full size takes the rows of `firsthand data build ego_r1`, whose questi
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from firsthand import clock, files
 from firsthand.data.build.releases.ego_qa import question_of
 from firsthand.errors import UserError
 from firsthand.question import Question, Split
 from firsthand.rollout import prompt
-from firsthand.toy.rows import Written, write_parquet
+from firsthand.toy.rows import Written, write_verl_rows
 from firsthand.toy.week import folder
 from firsthand.toy.week.splits import SPLITS
 
@@ -27,13 +26,11 @@ def build_agent_rows(week: Path) -> Written:
     by_split, aside = agent_questions(folder.load(week))
     if empty := [split for split, questions in by_split.items() if not questions]:
         raise UserError(f"{week}: no question of memory for {', '.join(empty)}; build a week with more clips or days")
-    for split, questions in by_split.items():
-        files.write_jsonl(week / f"agent_{split}.jsonl", [prompt.eval_row(question) for question in questions])
     taught, reinforced = shared_out(by_split["train"])
-    files.write_jsonl(week / "agent_sft.jsonl", [prompt.eval_row(question) for question in taught])
-    for name, questions in (("train", reinforced), ("dev", by_split["dev"]), ("test", by_split["test"])):
-        rows = [prompt.verl_row(question, index) for index, question in enumerate(questions)]
-        write_parquet(week / f"agent_grpo_{name}.parquet", rows)
+    for split, questions in by_split.items():
+        files.write_jsonl(week / f"agent_{split}.jsonl", map(prompt.eval_row, questions))
+        write_verl_rows(week / f"agent_grpo_{split}.parquet", reinforced if split == "train" else questions)
+    files.write_jsonl(week / "agent_sft.jsonl", map(prompt.eval_row, taught))
     return Written({split: len(questions) for split, questions in by_split.items()}, aside)
 
 
@@ -46,7 +43,7 @@ def shared_out(questions: list[Question]) -> tuple[list[Question], list[Question
 
 def agent_questions(built: folder.Folder) -> tuple[dict[Split, list[Question]], dict[str, int]]:
     """Questions by split, and what was left out and why."""
-    split_of: dict[str, Split] = {id_: split for split in SPLITS for id_ in built.splits[split]["questions"]}
+    split_of = built.split_of()
     by_split: dict[Split, list[Question]] = {split: [] for split in SPLITS}
     aside: Counter[str] = Counter()
     for row in built.all_questions():
@@ -60,8 +57,8 @@ def agent_questions(built: folder.Folder) -> tuple[dict[Split, list[Question]], 
     return by_split, dict(aside)
 
 
-def _question(row: dict[str, Any], split: Split) -> Question:
-    targets = clock.target_spans(row["target_time"])
+def _question(row: folder.Row, split: Split) -> Question:
+    targets = " ".join(clock.format_range(*span) for span in clock.target_spans(row["target_time"]))
     return question_of(
         row,
         id=row["ID"],
@@ -69,5 +66,5 @@ def _question(row: dict[str, Any], split: Split) -> Question:
         data_source="toy_agent",
         split=split,
         identity=row["identity"],
-        labels={"type": row["type"], "target_time": " ".join(clock.format_range(*span) for span in targets)},
+        labels={"type": row["type"], "target_time": targets},
     )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from firsthand import clock, files
 from firsthand.errors import UserError
+from firsthand.question import Split
 from firsthand.toy.week.build import FORMAT
 from firsthand.toy.week.plan import Clip, Size, from_json
 from firsthand.toy.week.splits import SPLITS
@@ -30,6 +31,10 @@ class Folder:
 
     def all_questions(self) -> list[Row]:
         return [row for rows in self.questions.values() for row in rows]
+
+    def split_of(self) -> dict[str, Split]:
+        """The split of each question, by its ID."""
+        return {name: split for split in SPLITS for name in self.splits[split]["questions"]}
 
 
 def load(out: Path) -> Folder:
