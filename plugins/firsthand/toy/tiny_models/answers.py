@@ -40,10 +40,6 @@ def _inputs(processor: Any, row: dict[str, Any], question: str, root: Path) -> A
     import numpy as np
     from PIL import Image
 
-    if not hasattr(processor, "image_processor"):
-        turn = [{"role": "user", "content": question}]
-        text = processor.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-        return processor(text, return_tensors="pt")
     content: list[dict[str, str]] = []
     media: dict[str, Any] = {}
     if row["images"]:
@@ -54,7 +50,6 @@ def _inputs(processor: Any, row: dict[str, Any], question: str, root: Path) -> A
         content = [{"type": "video"}]
         media = {"videos": [frames], "video_metadata": [facts], "do_sample_frames": False}
     content.append({"type": "text", "text": question.replace("<image>", "").replace("<video>", "")})
-    text = processor.apply_chat_template(
-        [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
-    )
+    turns = [{"role": "user", "content": content}]
+    text = processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     return processor(text=[text], return_tensors="pt", **media)

@@ -5,8 +5,11 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,9 +39,8 @@ def corpus(rows: list[dict[str, Any]]) -> Iterator[str]:
     for role in ("system", "user", "assistant", "tool"):
         yield from [f"{role}\n"] * 3000
     call = '<tool>{"name": "rag", "arguments": {"start_time": "DAY1_11094208", "query_time": "DAY1_11094208"}}</tool>'
-    yield from [
-        f"{prompt.system('choice')} <answer>\n</answer>\n{call} <information> </information> <0.5 seconds>"
-    ] * 200
+    marks = f"<answer>\n</answer>\n{call} <information> </information> <0.5 seconds>"
+    yield from [f"{prompt.system('choice')} {marks}"] * 200
     yield from [prompt.system(style) for style in prompt.AGENT_STYLES] * 20
 
 
@@ -49,11 +51,7 @@ def make_random(kind: str, out: Path, rows: list[dict[str, Any]]) -> int:
 def draw_rows(kind: str, pictures: int = 9000, videos: int = 3000, texts: int = 4000, seed: int = 1) -> list[dict]:
     if not (ROWS / "rows.json").exists():
         build_base_rows(ROWS, pictures, videos, texts, seed)
-    return files.read_json(ROWS / _rows_file(kind))
-
-
-def _rows_file(kind: str) -> str:
-    return "texts.json" if kind == "qwen2_5" else "rows.json"
+    return files.read_json(ROWS / ("texts.json" if kind == "qwen2_5" else "rows.json"))
 
 
 def train(kind: str, out: Path, work: Path) -> dict[str, Any]:
@@ -88,9 +86,10 @@ def _run(kind: str, start: Path, out: Path, *overrides: str) -> None:
 
 
 def finish(trained: Path, random_model: Path, out: Path) -> dict[str, Any]:
-    """Copy the trained weights to `out` in bfloat16 with the tokenizer and processor they began with; measure them."""
-    import shutil
+    """Copy the trained weights to `out` in bfloat16 with everything else that they began with; measure them.
 
+    LLaMA-Factory and transformers rewrite config.json; the one that the model was made with also serves in vLLM.
+    """
     import torch
 
     from firsthand.serving.verify import load_model
@@ -99,34 +98,23 @@ def finish(trained: Path, random_model: Path, out: Path) -> dict[str, Any]:
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(random_model, out)
     model.save_pretrained(out)
-    restore_config(random_model, out)
+    for name in ("config.json", "generation_config.json"):
+        shutil.copy(random_model / name, out / name)
     figures = measure(out)
     files.write_json(out / "figures.json", figures)
     return figures
 
 
-def restore_config(source: Path, out: Path) -> None:
-    """LLaMA-Factory and transformers rewrite config.json; the one the model was made with also serves in vLLM."""
-    for name in ("config.json", "generation_config.json"):
-        (out / name).write_bytes((source / name).read_bytes())
-
-
 def measure(model_dir: Path, rows: int = 150) -> dict[str, Any]:
     """Share of drills on fresh frames that the model answers exactly, greedily, by kind of drill."""
-    import shutil
-    import tempfile
-    from collections import defaultdict
-
     from firsthand.toy.tiny_models.answers import answer_all
 
-    folder = Path(tempfile.mkdtemp())
-    try:
-        vision = (model_dir / "processor_config.json").exists()
+    vision = (model_dir / "processor_config.json").exists()
+    right: dict[str, list[bool]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         build_base_rows(folder, rows if vision else 0, rows // 2 if vision else 0, rows, HELD_OUT)
-        right: dict[str, list[bool]] = defaultdict(list)
         drawn = files.read_json(folder / ("rows.json" if vision else "texts.json"))
         for kind, wanted, given in answer_all(model_dir, drawn[: 3 * rows], folder):
             right[kind].append(wanted == given)
-    finally:
-        shutil.rmtree(folder)
     return {kind: {"n": len(hits), "right": sum(hits)} for kind, hits in sorted(right.items())}
