@@ -3,17 +3,7 @@
 import json
 from pathlib import Path
 
-from firsthand.recipe import load
 from firsthand.stages import Watch
-
-
-def grpo_steps(recipe: Path) -> int:
-    return load(recipe).data["trainer"]["total_training_steps"]
-
-
-def trained_actor(run: Path, steps: int) -> Path:
-    """What veRL's last checkpoint on one processor consists of."""
-    return run / f"global_step_{steps}/actor/model_world_size_1_rank_0.pt"
 
 
 def llamafactory_log(path: Path) -> Watch:
