@@ -59,8 +59,12 @@ def held_out(metrics: Path) -> dict[str, list[tuple[float, float]]]:
 
 def curves(traces: Path) -> dict[str, list[tuple[int, float]]]:
     """The mean of every reward part at each step, and how many calls were made, over the rollouts of the training."""
-    missing = "no trajectories; did GRPO run with the GroupReplayBuffer and its `traces`?"
-    return means(traces, lambda row: {name: {**row["parts"], "score": row["score"]}[name] for name in SHOWN}, missing)
+
+    def parts_of(row: dict[str, Any]) -> dict[str, float]:
+        parts = {**row["parts"], "score": row["score"]}
+        return {name: parts[name] for name in SHOWN}
+
+    return means(traces, parts_of, "no trajectories; did GRPO run with the GroupReplayBuffer and its `traces`?")
 
 
 def trajectories(folders: dict[str, Folder], shown: int = 12) -> list[dict[str, Any]]:

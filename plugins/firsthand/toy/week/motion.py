@@ -129,12 +129,8 @@ def _glide(start: Point, end: Point, part: float) -> Point:
 
 def _box(centre: Point, half: float) -> Box:
     x, y = centre
-    return (
-        max(round(x - half), 0),
-        max(round(y - half), 0),
-        min(round(x + half), WIDTH),
-        min(round(y + half), HEIGHT),
-    )
+    left, top = max(round(x - half), 0), max(round(y - half), 0)
+    return (left, top, min(round(x + half), WIDTH), min(round(y + half), HEIGHT))
 
 
 def _union(boxes: list[Box]) -> Box:

@@ -33,19 +33,13 @@ class Thing:
 
 
 THINGS = {
-    "cup": Thing("red", "kitchen"),
-    "bottle": Thing("green", "kitchen"),
-    "soap": Thing("pink", "bathroom"),
-    "towel": Thing("cyan", "bathroom"),
-    "pillow": Thing("purple", "bedroom"),
-    "lamp": Thing("yellow", "bedroom"),
-    "book": Thing("blue", "office"),
-    "phone": Thing("black", "office"),
-    "plant": Thing("lime", "garden"),
-    "can": Thing("orange", "garden"),
-    "hammer": Thing("brown", "garage"),
-    "box": Thing("grey", "garage"),
-}
+    "cup": Thing("red", "kitchen"), "bottle": Thing("green", "kitchen"),
+    "soap": Thing("pink", "bathroom"), "towel": Thing("cyan", "bathroom"),
+    "pillow": Thing("purple", "bedroom"), "lamp": Thing("yellow", "bedroom"),
+    "book": Thing("blue", "office"), "phone": Thing("black", "office"),
+    "plant": Thing("lime", "garden"), "can": Thing("orange", "garden"),
+    "hammer": Thing("brown", "garage"), "box": Thing("grey", "garage"),
+}  # fmt: skip
 OBJECTS = tuple(THINGS)
 
 # Every verb but `hold` is an event with a beginning and an end; the things that `pour` and `open` make sense for are
@@ -105,10 +99,10 @@ def random_table(rng: random.Random, must_have: str | None = None) -> tuple[str,
 
     With `must_have` the table is one that this thing can be put down on.
     """
+    known = set() if must_have is None else {must_have}
     pools = [set(OBJECTS), set(OBJECTS), USES["pour"], USES["open"]]
-    pool = rng.choice([pool for pool in pools if must_have is None or must_have in pool])
-    rest = rng.sample(sorted(pool - {must_have}), SLOTS if must_have is None else SLOTS - 1)
-    table = rest if must_have is None else [*rest, must_have]
+    pool = rng.choice([pool for pool in pools if known <= pool])
+    table = [*rng.sample(sorted(pool - known), SLOTS - len(known)), *known]
     rng.shuffle(table)
     return tuple(table)
 
