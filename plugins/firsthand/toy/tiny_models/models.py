@@ -24,7 +24,16 @@ VISION: dict[str, Any] = dict(
 )  # fmt: skip
 ROPE: dict[str, Any] = {"rope_type": "default", "rope_theta": 10000.0}
 OF_MEDIA = {"mrope_section": [6, 5, 5]}  # of text and media: pairs for time, height, width
-SPECIAL_IDS = ["endoftext", "im_end", "vision_start", "vision_end", "image_pad", "video_pad"]
+SPECIAL = [f"<|{name}|>" for name in (
+    "endoftext", "im_start", "im_end", "object_ref_start", "object_ref_end", "box_start", "box_end", "quad_start",
+    "quad_end", "vision_start", "vision_end", "vision_pad", "image_pad", "video_pad",
+)]  # fmt: skip
+ADDED = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>"]
+
+# The pre-tokenizer of the Qwen family: words with their leading space, single digits, runs of punctuation.
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 def chat_template() -> str:
@@ -41,11 +50,9 @@ def build(kind: str, out: Path, corpus: Iterable[str], seed: int = 0) -> int:
     import torch
     from transformers import GenerationConfig
 
-    from firsthand.toy.tiny_models.tokenizer import train_tokenizer
-
-    tokenizer = train_tokenizer(corpus, VOCAB)
+    tokenizer = _tokenizer(corpus)
     tokenizer.chat_template = chat_template()
-    ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in SPECIAL_IDS}
+    ids = {token.strip("<|>"): tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
     torch.manual_seed(seed)
     model = _model(kind, len(tokenizer), ids)
     model.generation_config = GenerationConfig(
@@ -94,3 +101,28 @@ def _processor(kind: str, tokenizer: Any) -> Any:
     video_size = {"shortest_edge": 2 * 32 * 32, "longest_edge": 64 * 256 * 256}
     video = hf.Qwen3VLVideoProcessor(size=video_size, **norm)
     return hf.Qwen3VLProcessor(image, tokenizer, video, chat_template=tokenizer.chat_template)
+
+
+def _tokenizer(corpus: Iterable[str]) -> Any:
+    """A small byte-level BPE tokenizer in Qwen's layout: every toy word is one token, every other text still encodes.
+
+    It has Qwen3's special and added tokens under their own names, so that templates, processors and parsers of the
+    frameworks meet what they expect; only the ids differ.
+    """
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from transformers import Qwen2Tokenizer
+
+    bpe = Tokenizer(models.BPE(byte_fallback=False))
+    bpe.normalizer = normalizers.NFC()
+    bpe.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])  # fmt: skip
+    bpe.decoder = decoders.ByteLevel()
+    alphabet, room = sorted(pre_tokenizers.ByteLevel.alphabet()), VOCAB - len(SPECIAL) - len(ADDED)
+    trainer = trainers.BpeTrainer(vocab_size=room, min_frequency=1, initial_alphabet=alphabet, show_progress=False)
+    bpe.train_from_iterator(corpus, trainer)
+    bpe.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
+    bpe.add_tokens([AddedToken(token, special=False, normalized=False) for token in ADDED])
+    named = {"unk_token": None, "bos_token": None, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+    return Qwen2Tokenizer(tokenizer_object=bpe, additional_special_tokens=SPECIAL[1:], model_max_length=32768, **named)
