@@ -5,7 +5,6 @@ and in order, so every sentence of a day can be traced to the clip that shows it
 recording gap; a day record covers the recorded part of its day.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from firsthand import clock
@@ -36,26 +35,8 @@ def caption(clip: Clip) -> Lines:
     return lines if len(lines) > 2 else [*lines, "my hands are empty ."]
 
 
-def memory(clips: list[Clip]) -> dict[str, list[dict[str, Any]]]:
-    """All levels of one person: level -> records in the order of time, as they are written."""
-    records = [Record("", "30s", clip.start, clip.end, " ".join(caption(clip))) for clip in clips]
-    levels = {"30s": records}
-    for level, keep in _KEEPS.items():
-        groups = windows(records, level)
-        records = [merged(group, level, " ".join(keep(_lines(group)))) for group in groups]
-        levels[level] = records
-    return {
-        level: [{"generated_text": one.text, **clock.to_record(one.start, one.end)} for one in records]
-        for level, records in levels.items()
-    }
-
-
 def sentences(text: str) -> Lines:
     return [f"{part} ." for part in text.removesuffix(" .").split(" . ") if part]
-
-
-def _lines(group: list[Record]) -> Lines:
-    return [line for record in group for line in sentences(record.text)]
 
 
 def _events_only(lines: Lines) -> Lines:
@@ -69,16 +50,23 @@ def _where_things_went(lines: Lines) -> Lines:
 
 def _where_things_ended(lines: Lines) -> Lines:
     """The last of the hours' sentences about each thing."""
-    last = {_thing(line): number for number, line in enumerate(lines)}
+    last = {line.partition(" the ")[2].partition(" ")[0]: number for number, line in enumerate(lines)}
     return [line for number, line in enumerate(lines) if number in last.values()]
 
 
-def _thing(line: str) -> str:
-    return line.partition(" the ")[2].partition(" ")[0]
+# what each level keeps of the level below it
+_KEEPS = {"10min": _events_only, "1hour": _where_things_went, "1day": _where_things_ended}
 
 
-_KEEPS: dict[str, Callable[[Lines], Lines]] = {
-    "10min": _events_only,
-    "1hour": _where_things_went,
-    "1day": _where_things_ended,
-}
+def memory(clips: list[Clip]) -> dict[str, list[dict[str, Any]]]:
+    """All levels of one person: level -> records in the order of time, as they are written."""
+    levels = {"30s": [Record("", "30s", clip.start, clip.end, " ".join(caption(clip))) for clip in clips]}
+    finer = levels["30s"]
+    for level, keep in _KEEPS.items():
+        groups = windows(finer, level)
+        texts = (" ".join(keep([line for one in group for line in sentences(one.text)])) for group in groups)
+        finer = levels[level] = [merged(group, level, text) for group, text in zip(groups, texts, strict=True)]
+    return {
+        level: [{"generated_text": one.text, **clock.to_record(one.start, one.end)} for one in records]
+        for level, records in levels.items()
+    }
