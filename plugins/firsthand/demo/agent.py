@@ -66,7 +66,7 @@ def stages(folder: Path, seed: int) -> list[Stage]:
         _asked_alone(run),
         own(
             "view", "every trajectory of the training on one page",
-            "view", run.grpo, "--out", page, makes=[page],
+            "view", folder / "grpo", "--out", page, makes=[page],
         ),
     ]  # fmt: skip
 

@@ -23,14 +23,6 @@ class Run:
     seed: int
     base: Path
 
-    @property
-    def sft(self) -> Path:
-        return self.folder / "sft"
-
-    @property
-    def grpo(self) -> Path:
-        return self.folder / "grpo"
-
     def model(self, name: str) -> Path:
         return self.base if name == "base" else self.folder / f"{name}_merged"
 
@@ -52,14 +44,15 @@ def week(folder: Path, *size: str) -> list[Stage]:
 
 
 def sft(run: Run, recipe: Path, rows: Path, says: str, *settings: str) -> Stage:
+    out = run.folder / "sft"
     return Stage(
         "sft",
-        [LLAMAFACTORY, "train", str(recipe), f"output_dir={run.sft}", f"seed={run.seed}", *settings],
+        [LLAMAFACTORY, "train", str(recipe), f"output_dir={out}", f"seed={run.seed}", *settings],
         reads=[recipe, run.base, rows],
-        makes=[run.sft / "adapter_model.safetensors"],
-        resumes=[run.sft],
+        makes=[out / "adapter_model.safetensors"],
+        resumes=[out],
         says=says,
-        watch=llamafactory_log(run.sft / "trainer_log.jsonl"),
+        watch=llamafactory_log(out / "trainer_log.jsonl"),
         env=TWO_THREADS,
     )
 
@@ -68,7 +61,7 @@ def export(run: Run, recipe: Path) -> Stage:
     merged = run.model("sft")
     return own(
         "export", "LLaMA-Factory: merge the adapter; the merged model gives the logits of base + adapter",
-        "export", recipe, f"adapter_name_or_path={run.sft}", f"export_dir={merged}",
+        "export", recipe, f"adapter_name_or_path={run.folder}/sft", f"export_dir={merged}",
         reads=[recipe], makes=[merged / "config.json"], env=TWO_THREADS,
     )  # fmt: skip
 
@@ -76,12 +69,13 @@ def export(run: Run, recipe: Path) -> Stage:
 def grpo(run: Run, recipe: Path, reads: list[Path], says: str, *settings: str) -> list[Stage]:
     """The training, and its last checkpoint as a model folder."""
     steps = load(recipe).data["trainer"]["total_training_steps"]
-    last, merged = run.grpo / f"global_step_{steps}", run.model("grpo")
+    out, merged = run.folder / "grpo", run.model("grpo")
+    last = out / f"global_step_{steps}"
     command = [
         sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", str(recipe.parent), "--config-name", recipe.stem,
         f"actor_rollout_ref.model.path={run.model('sft')}",
-        f"trainer.default_local_dir={run.grpo}", f"trainer.rollout_data_dir={run.grpo}/rollouts",
-        f"++ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_ROOT={run.grpo}/metrics",
+        f"trainer.default_local_dir={out}", f"trainer.rollout_data_dir={out}/rollouts",
+        f"++ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_ROOT={out}/metrics",
         f"data.seed={run.seed}", f"actor_rollout_ref.rollout.seed={run.seed}", "trainer.logger=[console,file]",
         *settings,
     ]  # fmt: skip
@@ -91,9 +85,9 @@ def grpo(run: Run, recipe: Path, reads: list[Path], says: str, *settings: str) -
             command,
             reads=[recipe, *reads],
             makes=[last / "actor/model_world_size_1_rank_0.pt"],
-            resumes=[run.grpo],
+            resumes=[out],
             says=says,
-            watch=rollout_files(run.grpo / "rollouts", steps),
+            watch=rollout_files(out / "rollouts", steps),
         ),
         own(
             "merge", "veRL: the last checkpoint as a Hugging Face folder, proved to be the same weights",

@@ -118,13 +118,12 @@ def _most(history: list[Fact], clips: list[Clip]) -> Iterator[list[Ask]]:
     """For a day the clips at whose end one value leads, did not lead in the last hour, and will not lead at last."""
     asks = []
     day = clock.day(history[0].clip.start)
-    for clip in (clip for clip in clips if clock.day(clip.start) == day):
+    for clip in clips:
         known = [fact for fact in history if fact.clip.end <= clip.end]
         truth, future = _leader(known), _leader(history)
         recent = _leader([fact for fact in known if not _is_old(fact, clip)])
-        if truth and future and truth != recent:
-            evidence = tuple(fact for fact in known if fact.value == truth)
-            asks.append(Ask(truth, future, clip, evidence))
+        if truth and future and truth != recent and clock.day(clip.start) == day:
+            asks.append(Ask(truth, future, clip, tuple(fact for fact in known if fact.value == truth)))
     yield asks
 
 

@@ -14,30 +14,24 @@ from firsthand.toy.week.question_drafts import Draft
 ASKED_AT = {"pick up": 0.92, "put down": 0.08, "pour": 0.5, "open": 0.5, "shake": 0.5, "hand over": 0.25}
 LATER = clock.FPS  # frames from the moment to the question; the answer is still true then
 
-PriorFact = tuple[str, str, str, str, tuple[str, ...]]  # kind, thing, question, truth, others
 
-
-def prior_facts(seed: int) -> Iterator[PriorFact]:
+def prior_facts(seed: int) -> Iterator[Draft]:
     """Every question that world.py answers, in a random order, kinds in turn; one iterator serves the whole week, so
-    that no two splits ask the same thing with the same options."""
+    that no two splits ask the same thing with the same options. When it is asked is left to the caller."""
     rng = random.Random(f"{seed} prior")
     homes, colours = [], []
     for name, thing in world.THINGS.items():
+        question, reason = f"where do i usually keep the {name} ?", f"i keep the {name} in the {thing.home} ."
         for others in itertools.combinations([room for room in world.ROOMS if room != thing.home], 3):
-            homes.append(("home", name, f"where do i usually keep the {name} ?", thing.home, others))
+            asked = ("prior", "home", "HabitInsight", question, thing.home, others)
+            homes.append(Draft(*asked, query=0.0, keywords=(name,), reason=reason))
+        question, reason = f"which colour is the {name} ?", f"the {name} is {thing.colour} ."
         for others in itertools.combinations([colour for colour in world.COLOURS if colour != thing.colour], 3):
-            colours.append(("colour", name, f"which colour is the {name} ?", thing.colour, others))
+            asked = ("prior", "colour", "EntityLog", question, thing.colour, others)
+            colours.append(Draft(*asked, query=0.0, keywords=(name,), reason=reason))
     rng.shuffle(homes)
     rng.shuffle(colours)
     return (fact for pair in itertools.zip_longest(homes, colours) for fact in pair if fact)
-
-
-def prior_drafts(facts: Iterator[PriorFact], clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
-    types = {"home": "HabitInsight", "colour": "EntityLog"}
-    for kind, thing, question, truth, others in facts:
-        reason = f"the {thing} is {truth} ." if kind == "colour" else f"i keep the {thing} in the {truth} ."
-        query = rng.choice(clips).end
-        yield Draft("prior", kind, types[kind], question, truth, others, query, (thing,), reason)
 
 
 def scene_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
