@@ -79,12 +79,12 @@ def trajectories(folders: dict[str, Folder], shown: int = 12) -> list[dict[str, 
             "question": row.question,
             "options": row.options,
             "answer": row.answer,
-            "outputs": {name: _told(rows[row.id]) for name, rows in episodes.items()},
+            "outputs": {name: _transcript(rows[row.id]) for name, rows in episodes.items()},
         }
         for row in both[:shown]
     ]
 
 
-def _told(episode: Episode) -> str:
+def _transcript(episode: Episode) -> str:
     turns = (f"{turn.text}\n{turn.observation or ''}" for turn in episode.trace.turns)
     return "\n".join(turns).strip()

@@ -1,7 +1,7 @@
 """Questions for an agent with tools: the memory questions of a week that its written records can answer.
 
-The week also asks what was used last and what happened most often; its summaries keep neither uses nor counts, so that
-no search could tell, and these questions are left aside. The short system prompt is for models with little room; a
+The week also asks what was used last and what happened most often. Its summaries keep neither uses nor counts, so a
+search cannot answer these questions, and they are left aside. The short system prompt is for models with little room; a
 model of full size takes the rows of `firsthand data build ego_r1`, whose questions are the same.
 """
 
@@ -21,11 +21,11 @@ ASKS = ("TaskMaster", "RelationMap")  # types that ask where a thing was put dow
 
 
 def build_agent_rows(week: Path) -> Written:
-    """The rows of every split; those of `train` are shared out once more, so that GRPO asks nothing that SFT has seen
-    answered: half of the training people are for SFT, the other half for GRPO."""
+    """The rows of every split. Those of `train` are divided once more: half of the people are for SFT, the others for GRPO,
+    so GRPO asks nothing that SFT has seen answered."""
     by_split, aside = agent_questions(folder.load(week))
     if empty := [split for split, questions in by_split.items() if not questions]:
-        raise UserError(f"{week}: no question of memory for {', '.join(empty)}; build a week with more clips or days")
+        raise UserError(f"{week}: no memory questions for {', '.join(empty)}; build a week with more clips or days")
     taught, reinforced = shared_out(by_split["train"])
     for split, questions in by_split.items():
         files.write_jsonl(week / f"agent_{split}.jsonl", map(prompt.eval_row, questions))

@@ -3,7 +3,7 @@
 Questions that need no memory become SFT traces (train), GRPO prompts (train, dev) and held-out questions (test), each
 as one image and as a short video. The SFT traces come from an imperfect teacher, as machine-written traces do: asked
 about an interaction it looks past the hands in `scene_share` of its traces and names another thing on the table, which
-is wrong. Nothing marks these traces; only reinforcement, which sees the right letter, can tell them from the others.
+is wrong. Nothing marks these traces; only reinforcement, which sees the right letter, learns to avoid them.
 """
 
 import random

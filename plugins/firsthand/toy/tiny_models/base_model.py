@@ -30,7 +30,7 @@ HELD_OUT = 1000  # seed of the rows that the figures are measured on
 
 def corpus(rows: list[dict[str, Any]]) -> Iterator[str]:
     """The text that the tokenizer learns its words from. Answers are cut out of their tags, so that `>A` stays two
-    tokens, and what are tokens of their own anyway join no word."""
+    tokens; marks that are tokens by themselves are left out."""
     for row in rows:
         for message in row["messages"]:
             yield from re.split(r"<image>|<video>|</?think>|<answer>.*?</answer>", message["content"])

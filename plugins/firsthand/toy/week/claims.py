@@ -1,4 +1,4 @@
-"""A proof is written as claims: what must hold, and what is said of the thing where it does not."""
+"""A proof is written as claims: what must hold, and the message for where it does not."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ Claims = Iterator[tuple[object, str]]
 
 
 def prove(found: Findings, check: str, name: str, claims: Claims) -> None:
-    """Counts one thing as looked at; a claim that stumbles over its content is a finding too."""
+    """Counts one thing as looked at; content that cannot be read is a finding too."""
     with found.about(check, name):
         require(found, check, name, claims)
 

@@ -1,4 +1,4 @@
-"""A built week as it lies on disk, read back for the proofs. Any other folder gives one clear error."""
+"""A built week as it lies on disk, read back for the proofs. Any other folder is one clear error."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,8 +1,8 @@
 """Drafts that only memory can answer: what was last done, or done most often, hours or days before the question.
 
-A draft is made only where the answer later changes within the block, so that whoever looks into the future is wrong,
-and the wrong answer is among the options. Questions are asked at the end of a clip: the 30-s records up to then are
-exactly what may be known. Options are names, never numbers: small numbers would be a good guess.
+A draft is made only where the answer changes later within the block: looking into the future then gives a wrong answer,
+which is among the options. Questions are asked at the end of a clip: the 30-s records up to then are exactly what may
+be known. Options are names, never numbers: small numbers would be a good guess.
 """
 
 import itertools
@@ -128,7 +128,7 @@ def _most(history: list[Fact], clips: list[Clip]) -> Iterator[list[Ask]]:
 
 
 def _leader(facts: list[Fact]) -> str | None:
-    """The most common value, None when there is no single one."""
+    """The most common value; None when several share the first place."""
     ranks = Counter(fact.value for fact in facts).most_common(2)
     return ranks[0][0] if ranks and (len(ranks) == 1 or ranks[0][1] > ranks[1][1]) else None
 

@@ -1,4 +1,4 @@
-"""Where the hands and the thing in them are at a state: the one geometry behind pixels, boxes and body poses.
+"""Where the hands and the held thing are in each state: the one geometry behind pixels, boxes and body poses.
 
 Camera model: a head-mounted camera that looks down at a table, orthographic, image plane = table plane, so one pixel
 is the same length everywhere and a joint's place is its (x, y) in pixels, x to the right, y down. The wearer stands at

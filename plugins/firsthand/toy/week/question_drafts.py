@@ -27,7 +27,7 @@ class Draft:
     need_name: bool = False
 
     def row(self, name: str, identity: str, letter: str, others: list[str]) -> dict[str, Any]:
-        """`others` are the wrong options in the order of the letters that remain beside `letter`."""
+        """`others` are the wrong options, in the order of the letters that remain."""
         options = dict(zip(LETTERS.replace(letter, ""), others, strict=True)) | {letter: self.truth}
         row: dict[str, Any] = {
             "ID": name,

@@ -18,7 +18,7 @@ _PALETTE = np.array([
 ])  # fmt: skip
 _STEP = 8  # colour channels are compared in steps of 8; finer does not matter
 _SKIN = len(world.OBJECTS)
-_BARE_TABLE = np.s_[66:72, 0:4]  # no hand, thing or sleeve ever covers it; its colour tells the light
+_BARE_TABLE = np.s_[66:72, 0:4]  # no hand, thing or sleeve ever covers it; its colour shows the light
 HANDS_ONLY = 66  # below this row there is only what hands hold
 _ON_TABLE, _IN_HAND = 40, 100  # pixels from which a thing counts as seen; blurred outlines are a few dozen grey ones
 

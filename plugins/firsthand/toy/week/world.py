@@ -5,7 +5,7 @@ with it. Everything else (what lies where, what the hands do, who is handed what
 is worth nothing on it.
 
 A table slot holds a pile: taking a thing from it leaves another on top. The scene outside the hands therefore never
-tells what was taken, which is what makes a question answerable from the interaction region and from nothing else.
+shows what was taken, so such a question can be answered from the interaction region and from nothing else.
 """
 
 import random
