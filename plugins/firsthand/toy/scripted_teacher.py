@@ -1,8 +1,8 @@
 """The scripted teacher of the toy agent: it searches as far back as it must, or it guesses; nothing marks which.
 
 It knows the question and what the tools returned, never the answer. In `GUESSES` of its traces it gives some letter at
-once, like a teacher who feels sure. If only traces with the right answer are kept, the lucky guesses among them stay too:
-supervised fine-tuning learns both ways, and only reinforcement finds out which of them pays.
+once, like a teacher who feels sure. If only right answers are kept, the lucky guesses among them stay too: supervised
+fine-tuning learns both ways, and only reinforcement finds out which of them pays.
 
 In a configuration of `firsthand cott generate`:
 `teacher: {kind: scripted, factory: firsthand.toy.scripted_teacher:Expert}`
