@@ -21,8 +21,8 @@ ASKS = ("TaskMaster", "RelationMap")  # types that ask where a thing was put dow
 
 
 def build_agent_rows(week: Path) -> Written:
-    """The rows of every split. Those of `train` are divided once more: half of the people are for SFT, half for GRPO, so
-    GRPO asks nothing that SFT has seen answered."""
+    """The rows of every split. Those of `train` are divided once more, half of the people for SFT and half for GRPO, so
+    that GRPO asks nothing that SFT has seen answered."""
     by_split, aside = agent_questions(folder.load(week))
     if empty := [split for split, questions in by_split.items() if not questions]:
         raise UserError(f"{week}: no memory questions for {', '.join(empty)}; build a week with more clips or days")
