@@ -50,7 +50,7 @@ def _header(path: Path) -> Claims:
 
 
 def _arrays(out: Path, clip: Clip) -> Claims:
-    boxes, joints = read_boxes(out, clip), _read_arrays(out / f"pose/{clip.path}.npz")["joints"]
+    boxes, joints = _read(out, "boxes", clip), _read(out, "pose", clip)["joints"]
     states = [clip.state(frame) for frame in range(FRAMES)]
     things = [world.OBJECTS.index(state.thing) if state.thing else -1 for state in states]
     verbs = [VERBS.index(state.verb) if state.verb else -1 for state in states]
@@ -66,11 +66,8 @@ def _arrays(out: Path, clip: Clip) -> Claims:
         yield (inside | (visible == 0)).all(), f"{hand} wrist outside the hand's box"
 
 
-def read_boxes(out: Path, clip: Clip) -> dict[str, np.ndarray]:
-    return _read_arrays(out / f"boxes/{clip.path}.npz")
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _read(out: Path, kind: str, clip: Clip) -> dict[str, np.ndarray]:
+    path = out / f"{kind}/{clip.path}.npz"
     if not path.is_file():
         raise ValueError(f"{path} is missing; delete the clip's video and build again")
     with np.load(path) as arrays:
@@ -82,7 +79,7 @@ def check_pixels(out: Path, clip: Clip, questions: Iterable[Row]) -> Findings:
     found = Findings()
     with found.about("pixels", clip.video):
         asked = {clock.frame_at(0.0, row["moment"]): row for row in questions}
-        arrays, shares = read_boxes(out, clip), []
+        arrays, shares = _read(out, "boxes", clip), []
         for number, frame in _looked_at(out / clip.video, asked, found, clip.video):
             view, boxes = read_frame.read(frame), {key: arrays[key][number] for key in (*world.HANDS, "interaction")}
             claims = _frame(view, clip.state(number), boxes)

@@ -4,6 +4,8 @@ Shapes are given in a unit square and drawn large with Pillow, then reduced; mas
 are the thing's colours and nothing else.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -39,14 +41,14 @@ _SIGNS = {
 }
 _SPREAD = "oval 6 0 28 70, oval 28 0 50 70, oval 50 0 72 70, oval 72 0 94 70"  # the fingers of an open hand
 _CLOSED = "oval 2 45 26 98, oval 26 45 50 98, oval 50 45 74 98, oval 74 45 98 98"
-# room -> (ground, pattern, kind of pattern)
-_WALLS: dict[str, tuple[Colour, Colour, str]] = {
-    "kitchen": ((255, 205, 130), (205, 120, 60), "checker"),
-    "bathroom": ((165, 220, 250), (240, 250, 255), "grid"),
-    "bedroom": ((225, 170, 225), (150, 95, 165), "rows"),
-    "office": ((205, 200, 165), (105, 105, 85), "columns"),
-    "garden": ((130, 195, 120), (35, 105, 45), "hills"),
-    "garage": ((60, 62, 72), (235, 190, 50), "diagonal"),
+# room -> ground, pattern, where the pattern is
+_WALLS: dict[str, tuple[Colour, Colour, Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
+    "kitchen": ((255, 205, 130), (205, 120, 60), lambda x, y: (x // 8 + y // 8) % 2 == 0),
+    "bathroom": ((165, 220, 250), (240, 250, 255), lambda x, y: (x % 16 < 2) | (y % 16 < 2)),
+    "bedroom": ((225, 170, 225), (150, 95, 165), lambda x, y: y % 10 < 4),
+    "office": ((205, 200, 165), (105, 105, 85), lambda x, y: x % 12 < 5),
+    "garden": ((130, 195, 120), (35, 105, 45), lambda x, y: y > 16 + 8 * np.sin(x / 7)),
+    "garage": ((60, 62, 72), (235, 190, 50), lambda x, y: (x + y) % 20 < 8),
 }
 _SLEEVES: dict[str, tuple[Colour, Colour, int]] = {  # guest -> two colours, period of the stripes in pixels
     "mia": (WHITE, WHITE, 8),
@@ -94,17 +96,9 @@ def sign(verb: str) -> Sprite:
 
 def wall(room: str) -> Sprite:
     """uint8 [CELL + 8, WIDTH + 8, 4], a little larger than it shows so that jitter can shift it."""
-    height, width = CELL + 8, SLOTS * CELL + 8
-    ground, pattern, kind = _WALLS[room]
-    y, x = np.mgrid[0:height, 0:width]
-    on = {
-        "checker": (x // 8 + y // 8) % 2 == 0,
-        "grid": (x % 16 < 2) | (y % 16 < 2),
-        "rows": y % 10 < 4,
-        "columns": x % 12 < 5,
-        "hills": (y > 16 + 8 * np.sin(x / 7)),
-        "diagonal": (x + y) % 20 < 8,
-    }[kind]
+    ground, pattern, where = _WALLS[room]
+    y, x = np.mgrid[0 : CELL + 8, 0 : SLOTS * CELL + 8]
+    on = where(x, y)
     return np.where(on[..., None], flat(pattern)[0], flat(ground)[0]), np.ones_like(on)
 
 
