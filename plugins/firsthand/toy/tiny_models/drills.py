@@ -12,9 +12,9 @@ from firsthand import clock
 from firsthand.question import StyleName
 from firsthand.rollout import prompt
 from firsthand.toy.week import world
+from firsthand.toy.week.question_drafts import LETTERS
 from firsthand.toy.week.world import State
 
-LETTERS = "ABCD"
 Turn = tuple[str, str]  # user text, assistant text
 
 

@@ -10,8 +10,9 @@ import random
 from firsthand import clock
 from firsthand.rollout import prompt
 from firsthand.rollout.dialects import call
-from firsthand.toy.tiny_models.drills import LETTERS, Turn, option_lines
+from firsthand.toy.tiny_models.drills import Turn, option_lines
 from firsthand.toy.week import captions, world
+from firsthand.toy.week.question_drafts import LETTERS
 
 Event = tuple[str, str, str, str, str | None]  # verb, thing, hand, room, guest
 RECITED, ASKED = 10, 2  # facts and questions per record, so that the model reads a record once for several of them
