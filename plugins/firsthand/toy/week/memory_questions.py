@@ -144,17 +144,9 @@ def _draft(history: list[Fact], ask: Ask, options: set[str], rng: random.Random)
     likely = rest & {fact.value for fact in history}  # a value that never occurred would be a weak option
     wrong = [option for pool in (likely, rest - likely) for option in rng.sample(sorted(pool), len(pool))]
     return Draft(
-        "memory",
-        kind,
-        egolife_type,
-        question.format(subject, clock.day(ask.clip.start)),
-        ask.truth,
-        (ask.future, *wrong[:2]),
-        ask.clip.end,
-        keywords=(subject,),
-        reason=" ".join(fact.line for fact in ask.evidence),
-        targets=tuple(fact.moment for fact in ask.evidence),
-        distractor=ask.future,
-        last_time="last" in question,
-        need_name=kind == "guest",
-    )
+        "memory", kind, egolife_type, question.format(subject, clock.day(ask.clip.start)),
+        truth=ask.truth, others=(ask.future, *wrong[:2]), distractor=ask.future,
+        query=ask.clip.end, targets=tuple(fact.moment for fact in ask.evidence),
+        keywords=(subject,), reason=" ".join(fact.line for fact in ask.evidence),
+        last_time="last" in question, need_name=kind == "guest",
+    )  # fmt: skip

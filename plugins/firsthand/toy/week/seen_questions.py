@@ -73,11 +73,6 @@ def _moments(clip: Clip) -> Iterator[int]:
 def _seen(clip: Clip, frame: int, truth: str, **draft: Any) -> Draft:
     moment = clock.of_frame(clip.start, frame)
     return Draft(
-        truth=truth,
-        query=clock.of_frame(clip.start, frame + LATER),
-        keywords=(truth,),
-        targets=(moment,),
-        clip=clip.video,
-        moment=clock.seconds_between(clip.start, moment),
-        **draft,
-    )
+        truth=truth, keywords=(truth,), query=clock.of_frame(clip.start, frame + LATER), targets=(moment,),
+        clip=clip.video, moment=clock.seconds_between(clip.start, moment), **draft,
+    )  # fmt: skip

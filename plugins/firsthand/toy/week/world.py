@@ -117,13 +117,7 @@ def random_state(rng: random.Random) -> State:
     table = random_table(rng)
     verb = rng.choice([None, "hold", "pick up", "put down", "hand over", *uses_at(table)])
     return State(
-        room=rng.choice(ROOMS),
-        table=table,
-        verb=verb,
-        thing=rng.choice(table) if verb else None,
-        hand=rng.choice(HANDS),
-        phase=rng.random(),
-        guest=rng.choice(GUESTS) if verb == "hand over" else None,
-        tick=rng.randrange(600),
-        jitter=random_jitter(rng),
-    )
+        room=rng.choice(ROOMS), table=table, verb=verb, thing=rng.choice(table) if verb else None,
+        hand=rng.choice(HANDS), phase=rng.random(), guest=rng.choice(GUESTS) if verb == "hand over" else None,
+        tick=rng.randrange(600), jitter=random_jitter(rng),
+    )  # fmt: skip
