@@ -1,5 +1,6 @@
 """The agent's loop: chains of tool calls from a scripted teacher, SFT, export, GRPO with live tools, served agents."""
 
+from functools import partial
 from pathlib import Path
 
 from firsthand.demo import stages as shared
@@ -41,7 +42,7 @@ def stages(folder: Path, seed: int) -> list[Stage]:
             "teach", "a scripted teacher answers with the real tools; mostly it guesses, and nothing marks its guesses",
             "cott", "generate", TEACHER,
             reads=[TEACHER, TOOLS, MEMORY, SFT_QUESTIONS, Path(scripted_teacher.__file__)],
-            makes=[CHAINS], resumes=[CHAINS], watch=lines(CHAINS, SFT_QUESTIONS, "chains"),
+            makes=[CHAINS], resumes=[CHAINS], watch=partial(lines, CHAINS, SFT_QUESTIONS, "chains"),
         ),
         own(
             "filter", "chains with the right letter stay, lucky guesses among them",
@@ -76,7 +77,7 @@ def _asked(run: Run, name: str) -> Stage:
     return own(
         f"ask-{name}", f"vLLM serves the {name} agent; it answers the held-out questions with its tools",
         *_question(run, name), makes=[out / "results.json"], resumes=[out], reads=[HELD_OUT, TOOLS, LOOP],
-        watch=lines(out / "episodes.jsonl", HELD_OUT, "episodes"),
+        watch=partial(lines, out / "episodes.jsonl", HELD_OUT, "episodes"),
     )  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def _asked_alone(run: Run) -> Stage:
         "ask-grpo-alone", "the same agent without tools, its answer forced: what can be guessed",
         *_question(run, "grpo"), "--no-tools", "--force",
         makes=[out / "no_tools.jsonl", out / "forced.jsonl"], reads=[HELD_OUT, LOOP],
-        watch=lines(out / "no_tools.jsonl", HELD_OUT, "episodes"),
+        watch=partial(lines, out / "no_tools.jsonl", HELD_OUT, "episodes"),
     )  # fmt: skip
 
 

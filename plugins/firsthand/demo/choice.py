@@ -1,9 +1,10 @@
 """The visual loop: a tiny Qwen3-VL learns to look at the hands. SFT, export, GRPO, merge, three served models."""
 
+from functools import partial
 from pathlib import Path
 
 from firsthand.demo import stages as shared
-from firsthand.demo.progress import lines
+from firsthand.demo.progress import files_made, lines
 from firsthand.demo.stages import MODELS, Run
 from firsthand.stages import Stage
 
@@ -23,7 +24,7 @@ def stages(folder: Path, seed: int) -> list[Stage]:
         shared.own(
             "rows", "frames out of the clips; SFT traces, GRPO prompts, held-out questions",
             "toy", "rows", WEEK, "--seed", str(seed),
-            makes=[taught, trained, held_out], watch=lambda: (len(list(WEEK.glob("frames/*.jpg"))), 0, "frames"),
+            makes=[taught, trained, held_out], watch=partial(files_made, WEEK, "frames/*.jpg", "frames"),
         ),
         shared.sft(run, SFT, taught, "LLaMA-Factory: LoRA on the traces of an imperfect teacher"),
         shared.export(run, MERGE),
@@ -42,5 +43,6 @@ def _asked(run: Run, name: str, questions: Path) -> Stage:
         f"ask-{name}", f"vLLM serves the {name} model; it answers the held-out questions",
         "eval", "run", questions, "--model", run.model(name), "--out", out,
         "--max-tokens", "24", "--max-model-len", "640", "--concurrency", "64",
-        makes=[out / "answers.jsonl"], resumes=[out], reads=[questions], watch=lines(out / "answers.jsonl", questions),
+        makes=[out / "answers.jsonl"], resumes=[out], reads=[questions],
+        watch=partial(lines, out / "answers.jsonl", questions),
     )  # fmt: skip

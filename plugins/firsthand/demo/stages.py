@@ -3,10 +3,11 @@ and the seed."""
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from firsthand.demo.progress import llamafactory_log, rollout_files
+from firsthand.demo.progress import files_made, llamafactory_log, rollout_files
 from firsthand.recipe import load
 from firsthand.stages import TWO_THREADS, Stage
 
@@ -37,7 +38,7 @@ def week(folder: Path, *size: str) -> list[Stage]:
         own(
             "week", "a synthetic egocentric week: real clips, captions, questions, known truth",
             "toy", "build", folder, *size,
-            makes=[folder / "splits.json"], watch=lambda: (len(list(folder.glob("*/*/*.mp4"))), 0, "clips"),
+            makes=[folder / "splits.json"], watch=partial(files_made, folder, "*/*/*.mp4", "clips"),
         ),
         own("check", "labels hold, nothing is shared between the splits", "toy", "check", folder),
     ]  # fmt: skip
@@ -46,15 +47,10 @@ def week(folder: Path, *size: str) -> list[Stage]:
 def sft(run: Run, recipe: Path, rows: Path, says: str, *settings: str) -> Stage:
     out = run.folder / "sft"
     return Stage(
-        "sft",
-        [LLAMAFACTORY, "train", str(recipe), f"output_dir={out}", f"seed={run.seed}", *settings],
-        reads=[recipe, run.base, rows],
-        makes=[out / "adapter_model.safetensors"],
-        resumes=[out],
-        says=says,
-        watch=llamafactory_log(out / "trainer_log.jsonl"),
-        env=TWO_THREADS,
-    )
+        "sft", [LLAMAFACTORY, "train", str(recipe), f"output_dir={out}", f"seed={run.seed}", *settings],
+        reads=[recipe, run.base, rows], makes=[out / "adapter_model.safetensors"], resumes=[out], says=says,
+        watch=partial(llamafactory_log, out / "trainer_log.jsonl"), env=TWO_THREADS,
+    )  # fmt: skip
 
 
 def export(run: Run, recipe: Path) -> Stage:
@@ -81,13 +77,8 @@ def grpo(run: Run, recipe: Path, reads: list[Path], says: str, *settings: str) -
     ]  # fmt: skip
     return [
         Stage(
-            "grpo",
-            command,
-            reads=[recipe, *reads],
-            makes=[last / "actor/model_world_size_1_rank_0.pt"],
-            resumes=[out],
-            says=says,
-            watch=rollout_files(out / "rollouts", steps),
+            "grpo", command, reads=[recipe, *reads], makes=[last / "actor/model_world_size_1_rank_0.pt"],
+            resumes=[out], says=says, watch=partial(rollout_files, out / "rollouts", steps),
         ),
         own(
             "merge", "veRL: the last checkpoint as a Hugging Face folder, proved to be the same weights",
