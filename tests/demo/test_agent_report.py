@@ -1,11 +1,11 @@
-"""The held-out curve of the agent's demo, from what veRL logs."""
+"""The curves of the agent's demo, from what veRL logs and from the traces of the training."""
 
 from pathlib import Path
 
 import pytest
 
 from firsthand import files
-from firsthand.demo.agent_report import HELD_OUT, VALIDATION, held_out
+from firsthand.demo.agent_report import HELD_OUT, SHOWN, VALIDATION, curves, held_out
 from firsthand.errors import UserError
 
 
@@ -21,3 +21,17 @@ def test_a_run_without_validation_is_an_error(tmp_path: Path) -> None:
     files.write_jsonl(tmp_path / "run.jsonl", [{"step": 1, "data": {"lr": 1.0}}])
     with pytest.raises(UserError, match="test_freq"):
         held_out(tmp_path)
+
+
+def test_a_curve_is_the_mean_of_a_part_at_each_step(tmp_path: Path) -> None:
+    for step in (2, 10):
+        parts = [dict.fromkeys(SHOWN, value * step) for value in (0.0, 1.0)]
+        files.write_jsonl(tmp_path / f"{step:06d}.jsonl", [{"score": step, "parts": part} for part in parts])
+    assert curves(tmp_path) == {
+        name: [(2, 2.0), (10, 10.0)] if name == "score" else [(2, 1.0), (10, 5.0)] for name in SHOWN
+    }
+
+
+def test_a_training_without_traces_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="GroupReplayBuffer"):
+        curves(tmp_path)

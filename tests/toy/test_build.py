@@ -1,5 +1,7 @@
 """A build repeats byte for byte, goes on where it stopped, and touches no folder that is not its own."""
 
+import hashlib
+import json
 from pathlib import Path
 
 import av
@@ -12,7 +14,7 @@ from firsthand.cli import app
 from firsthand.errors import UserError
 from firsthand.toy.week import build as toy_build
 from firsthand.toy.week.folder import load
-from firsthand.toy.week.plan import Size
+from firsthand.toy.week.plan import Size, to_json
 
 
 def contents(out: Path) -> dict[str, bytes]:
@@ -25,6 +27,14 @@ def test_equal_sizes_give_equal_bytes_and_other_seeds_do_not(tmp_path):
     one, again, other = (contents(tmp_path / name) for name in ("one", "again", "other"))
     assert one == again
     assert not {name for name in one if name.endswith((".mp4", ".npz"))} & set(other)
+
+
+def test_a_seed_gives_the_week_that_it_always_gave(in_memory):
+    """Results are compared over versions. A week that must change takes a new `FORMAT` and a new digest here."""
+    week = in_memory(Size())
+    truth = {identity: [to_json(clip) for clip in clips] for identity, clips in week.clips.items()}
+    made = json.dumps([truth, week.memory, week.questions, week.splits])
+    assert hashlib.sha256(made.encode()).hexdigest()[:16] == "9875856ae9602f22"
 
 
 def test_a_stopped_build_goes_on_and_leaves_finished_clips_alone(built, week):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from firsthand.rollout import prompt
 from firsthand.toy.tiny_models import base_model, drills, models
-from firsthand.toy.tiny_models.tokenizer import ADDED, SPECIAL
+from firsthand.toy.tiny_models.models import ADDED, SPECIAL
 from firsthand.toy.week import world
 
 KINDS = list(base_model.KINDS)

@@ -1,13 +1,11 @@
-"""The agent's loop: chains of tool calls from a scripted teacher, SFT, export, GRPO with live tools, served agents.
+"""The agent's loop: chains of tool calls from a scripted teacher, SFT, export, GRPO with live tools, served agents."""
 
-Every stage is a command that a user can type alone; the demo only chooses the folders of this run and the seed.
-"""
-
+from functools import partial
 from pathlib import Path
 
 from firsthand.demo import stages as shared
 from firsthand.demo.progress import lines
-from firsthand.demo.stages import FIRSTHAND, Run
+from firsthand.demo.stages import MODELS, Run, own
 from firsthand.stages import Stage
 from firsthand.toy import scripted_teacher
 
@@ -25,16 +23,35 @@ SFT_QUESTIONS = WEEK / "agent_sft.jsonl"
 GRPO_ROWS = WEEK / "agent_grpo_train.parquet"
 HELD_OUT = WEEK / "agent_test.jsonl"
 HELD_OUT_ROWS = WEEK / "agent_grpo_test.parquet"
-SIZE = ["--people", "6", "--days", "4", "--clips", "4", "--questions", "480", "--seed", "0"]
 
 
 def stages(folder: Path, seed: int) -> list[Stage]:
     run = Run(folder, seed, BASE)
-    good, rows = CHAINS.with_stem("toy_good"), WEEK / "cott_sft.json"
+    good, rows, page = CHAINS.with_stem("toy_good"), WEEK / "cott_sft.json", folder / "view.html"
     return [
-        *shared.week(WEEK, SIZE, "a synthetic egocentric week: real clips, captions, questions, known truth"),
-        *_questions(),
-        *_chains(good, rows),
+        *shared.week(WEEK, "--people", "6", "--days", "4", "--clips", "4", "--questions", "480", "--seed", "0"),
+        own(
+            "memory", "the written memory of six people as one searchable file",
+            "memory", "import", WEEK / "memory", "--out", MEMORY, makes=[MEMORY],
+        ),
+        own(
+            "questions", "questions that only memory answers: of two people for SFT, of two for GRPO, of two held out",
+            "toy", "agent-rows", WEEK, makes=[SFT_QUESTIONS, GRPO_ROWS, HELD_OUT, HELD_OUT_ROWS],
+        ),
+        own(
+            "teach", "a scripted teacher answers with the real tools; mostly it guesses, and nothing marks its guesses",
+            "cott", "generate", TEACHER,
+            reads=[TEACHER, TOOLS, MEMORY, SFT_QUESTIONS, Path(scripted_teacher.__file__)],
+            makes=[CHAINS], resumes=[CHAINS], watch=partial(lines, CHAINS, SFT_QUESTIONS, "chains"),
+        ),
+        own(
+            "filter", "chains with the right letter stay, lucky guesses among them",
+            "cott", "filter", CHAINS, "--out", good, "--skip", "calls", reads=[CHAINS], makes=[good],
+        ),
+        own(
+            "rows", "chains as training rows",
+            "cott", "convert", good, "--style", "ego_r1_brief", "--sft", rows, reads=[good], makes=[rows],
+        ),
         shared.sft(
             run, SFT, rows, "LLaMA-Factory: LoRA on the chains",
             "dataset=toy_cott", "num_train_epochs=5", "per_device_train_batch_size=8",
@@ -46,83 +63,38 @@ def stages(folder: Path, seed: int) -> list[Stage]:
             "veRL: several turns per question, each call carried out by the tools, rollouts by vLLM",
             f"data.val_files={HELD_OUT_ROWS}", "trainer.val_before_train=True", "trainer.test_freq=2",
         ),
-        *(stage for name in run.models for stage in _asked(run, name)),
-        Stage(
-            "view",
-            [FIRSTHAND, "view", str(run.grpo), "--out", str(folder / "view.html")],
-            makes=[folder / "view.html"],
-            says="every trajectory of the training on one page",
+        *(_asked(run, name) for name in MODELS),
+        _asked_alone(run),
+        own(
+            "view", "every trajectory of the training on one page",
+            "view", folder / "grpo", "--out", page, makes=[page],
         ),
     ]  # fmt: skip
 
 
-def _questions() -> list[Stage]:
-    return [
-        Stage(
-            "memory",
-            [FIRSTHAND, "memory", "import", str(WEEK / "memory"), "--out", str(MEMORY)],
-            makes=[MEMORY],
-            says="the written memory of six people as one searchable file",
-        ),
-        Stage(
-            "questions",
-            [FIRSTHAND, "toy", "agent-rows", str(WEEK)],
-            makes=[SFT_QUESTIONS, GRPO_ROWS, HELD_OUT, HELD_OUT_ROWS],
-            says="questions that only memory answers: of two people for SFT, of two for GRPO, of two held out",
-        ),
-    ]
-
-
-def _chains(good: Path, rows: Path) -> list[Stage]:
-    return [
-        Stage(
-            "teach",
-            [FIRSTHAND, "cott", "generate", str(TEACHER)],
-            reads=[TEACHER, TOOLS, MEMORY, SFT_QUESTIONS, Path(scripted_teacher.__file__)],
-            makes=[CHAINS],
-            resumes=[CHAINS],
-            says="a scripted teacher answers with the real tools; most of the time it guesses, and nothing tells when",
-            watch=lines(CHAINS, SFT_QUESTIONS, "chains"),
-        ),
-        Stage(
-            "filter",
-            [FIRSTHAND, "cott", "filter", str(CHAINS), "--out", str(good), "--skip", "calls"],
-            reads=[CHAINS],
-            makes=[good],
-            says="chains with the right letter stay, lucky guesses among them",
-        ),
-        Stage(
-            "rows",
-            [FIRSTHAND, "cott", "convert", str(good), "--style", "ego_r1_brief", "--sft", str(rows)],
-            reads=[good],
-            makes=[rows],
-            says="chains as training rows",
-        ),
-    ]
-
-
-def _asked(run: Run, name: str) -> list[Stage]:
-    """With its tools; the trained agent also without them, where an answer is forced if it gives none."""
+def _asked(run: Run, name: str) -> Stage:
     out = run.folder / "answers" / name
-    command = [FIRSTHAND, "eval", "run", "toy_memory", "--model", str(run.models[name]), "--loop", str(LOOP)]
-    command += ["--out", str(out), "--max-model-len", "1440", "--concurrency", "64"]
-    asked = Stage(
-        f"ask-{name}",
-        command,
-        makes=[out / "results.json"],
-        resumes=[out],
-        reads=[HELD_OUT, TOOLS, LOOP],
-        says=f"vLLM serves the {name} agent; it answers the held-out questions with its tools",
-        watch=lines(out / "episodes.jsonl", HELD_OUT, "episodes"),
-    )
-    if name != "grpo":
-        return [asked]
-    alone = Stage(
-        "ask-grpo-alone",
-        [*command, "--no-tools", "--force"],
-        makes=[out / "no_tools.jsonl", out / "forced.jsonl"],
-        reads=[HELD_OUT, LOOP],
-        says="the same agent without tools, its answer forced: what can be guessed",
-        watch=lines(out / "no_tools.jsonl", HELD_OUT, "episodes"),
-    )
-    return [asked, alone]
+    return own(
+        f"ask-{name}", f"vLLM serves the {name} agent; it answers the held-out questions with its tools",
+        *_question(run, name), makes=[out / "results.json"], resumes=[out], reads=[HELD_OUT, TOOLS, LOOP],
+        watch=partial(lines, out / "episodes.jsonl", HELD_OUT, "episodes"),
+    )  # fmt: skip
+
+
+def _asked_alone(run: Run) -> Stage:
+    """The trained agent without its tools, where an answer is forced if it gives none."""
+    out = run.folder / "answers/grpo"
+    return own(
+        "ask-grpo-alone", "the same agent without tools, its answer forced: what can be guessed",
+        *_question(run, "grpo"), "--no-tools", "--force",
+        makes=[out / "no_tools.jsonl", out / "forced.jsonl"], reads=[HELD_OUT, LOOP],
+        watch=partial(lines, out / "no_tools.jsonl", HELD_OUT, "episodes"),
+    )  # fmt: skip
+
+
+def _question(run: Run, name: str) -> list[str | Path]:
+    """The command that asks an agent the held-out questions."""
+    return [
+        "eval", "run", "toy_memory", "--model", run.model(name), "--loop", LOOP,
+        "--out", run.folder / "answers" / name, "--max-model-len", "1440", "--concurrency", "64",
+    ]  # fmt: skip

@@ -1,20 +1,16 @@
 """What the agent's loop measured: scores with and without tools, curves of the reward parts, what changed."""
 
-import statistics
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from firsthand import files
+from firsthand.demo.measures import compared, means
+from firsthand.demo.stages import MODELS
 from firsthand.errors import UserError
 from firsthand.evals.results import AGENT, FORCED, predictions, results
 from firsthand.evals.run_folder import Folder, read
-from firsthand.evals.score import compare
-from firsthand.evals.tables import print_scores
 from firsthand.pages.run.curves import read_verl_metrics
 from firsthand.rollout.episodes import Episode
 
-MODELS = ("base", "sft", "grpo")
 VALIDATION = "val-aux/toy_agent/accuracy/mean@1"
 HELD_OUT = "accuracy on held-out people, greedy"
 CHANCE = {HELD_OUT: 0.25, "accuracy": 0.25}  # four options
@@ -28,20 +24,16 @@ def content(run: Path) -> dict[str, Any]:
     table.append(counted["grpo"][FORCED].model_copy(update={"model": "grpo, no tools"}))
     said = {name: predictions(folder)[AGENT] for name, folder in folders.items()}
     said["grpo, no tools"] = predictions(folders["grpo"])[FORCED]
-    gold = folders["grpo"].golds
     pairs = [("base", "sft"), ("sft", "grpo"), ("grpo, no tools", "grpo")]
-    comparisons = [compare((a, said[a]), (b, said[b]), gold) for a, b in pairs]
-    print_scores(table, comparisons)
     return {
+        **compared(table, said, pairs, folders["grpo"].golds),
         "title": "A tiny agent learns to look things up",
         "subtitle": "base, after SFT on a teacher who mostly guesses, and after GRPO; held-out people of the toy week",
         "curves": {
             "x": "step",
-            "series": held_out(run / "grpo/metrics") | curves(run / "grpo/traces"),
             "chance": CHANCE,
+            "series": held_out(run / "grpo/metrics") | curves(run / "grpo/traces"),
         },
-        "table": [item.model_dump() for item in table],
-        "comparisons": [item.model_dump() for item in comparisons],
         "trajectories": trajectories(folders),
         "notes": [
             "Every question asks for something that happened an hour to days before it and has changed since.",
@@ -66,15 +58,12 @@ def held_out(metrics: Path) -> dict[str, list[tuple[float, float]]]:
 
 def curves(traces: Path) -> dict[str, list[tuple[int, float]]]:
     """The mean of every reward part at each step, and how many calls were made, over the rollouts of the training."""
-    series: dict[str, list[tuple[int, float]]] = defaultdict(list)
-    for path in sorted(traces.glob("*.jsonl")):
-        rows = list(files.read_jsonl(path))
-        for name in SHOWN:
-            values = [row["score"] if name == "score" else row["parts"][name] for row in rows]
-            series[name].append((int(path.stem), statistics.fmean(values)))
-    if not series:
-        raise UserError(f"{traces}: no trajectories; did GRPO run with the GroupReplayBuffer and its `traces`?")
-    return dict(series)
+
+    def parts_of(row: dict[str, Any]) -> dict[str, float]:
+        parts = {**row["parts"], "score": row["score"]}
+        return {name: parts[name] for name in SHOWN}
+
+    return means(traces, parts_of, "no trajectories; did GRPO run with the GroupReplayBuffer and its `traces`?")
 
 
 def trajectories(folders: dict[str, Folder], shown: int = 12) -> list[dict[str, Any]]:
@@ -89,12 +78,12 @@ def trajectories(folders: dict[str, Folder], shown: int = 12) -> list[dict[str, 
             "question": row.question,
             "options": row.options,
             "answer": row.answer,
-            "outputs": {name: _told(rows[row.id]) for name, rows in episodes.items()},
+            "outputs": {name: _transcript(rows[row.id]) for name, rows in episodes.items()},
         }
         for row in both[:shown]
     ]
 
 
-def _told(episode: Episode) -> str:
+def _transcript(episode: Episode) -> str:
     turns = (f"{turn.text}\n{turn.observation or ''}" for turn in episode.trace.turns)
     return "\n".join(turns).strip()

@@ -1,13 +1,11 @@
-"""The visual loop: a tiny Qwen3-VL learns to look at the hands. SFT, export, GRPO, merge, three served models.
+"""The visual loop: a tiny Qwen3-VL learns to look at the hands. SFT, export, GRPO, merge, three served models."""
 
-Every stage is a command that a user can type alone; the demo only chooses the folders of this run and the seed.
-"""
-
+from functools import partial
 from pathlib import Path
 
 from firsthand.demo import stages as shared
-from firsthand.demo.progress import lines
-from firsthand.demo.stages import FIRSTHAND, Run
+from firsthand.demo.progress import files_made, lines
+from firsthand.demo.stages import MODELS, Run
 from firsthand.stages import Stage
 
 WEEK = Path("datasets/toy")
@@ -16,20 +14,17 @@ SFT = Path("recipes/tiny_sft_qwen3vl_lora.yaml")
 MERGE = Path("recipes/tiny_merge_qwen3vl_lora.yaml")
 GRPO = Path("recipes/tiny_grpo_qwen3vl_choice.yaml")
 REWARD = Path("reward_fns/choice.py")
-SIZE = ["--people", "3", "--days", "3", "--questions", "480", "--seed", "0"]
 
 
 def stages(folder: Path, seed: int) -> list[Stage]:
     run = Run(folder, seed, BASE)
     taught, trained, held_out = (WEEK / f"choice_{name}" for name in ("sft.json", "grpo_train.parquet", "test.jsonl"))
     return [
-        *shared.week(WEEK, SIZE, "a synthetic egocentric week: real clips, captions, questions, known truth"),
-        Stage(
-            "rows",
-            [FIRSTHAND, "toy", "rows", str(WEEK), "--seed", str(seed)],
-            makes=[taught, trained, held_out],
-            says="frames out of the clips; SFT traces, GRPO prompts, held-out questions",
-            watch=lambda: (len(list(WEEK.glob("frames/*.jpg"))), 0, "frames"),
+        *shared.week(WEEK, "--people", "3", "--days", "3", "--questions", "480", "--seed", "0"),
+        shared.own(
+            "rows", "frames out of the clips; SFT traces, GRPO prompts, held-out questions",
+            "toy", "rows", WEEK, "--seed", str(seed),
+            makes=[taught, trained, held_out], watch=partial(files_made, WEEK, "frames/*.jpg", "frames"),
         ),
         shared.sft(run, SFT, taught, "LLaMA-Factory: LoRA on the traces of an imperfect teacher"),
         shared.export(run, MERGE),
@@ -38,19 +33,16 @@ def stages(folder: Path, seed: int) -> list[Stage]:
             "veRL: reinforcement by right letters and format, rollouts by vLLM",
             "trainer.val_before_train=False", "trainer.test_freq=-1",  # the held-out questions are asked below
         ),
-        *(_asked(run, name, held_out) for name in run.models),
+        *(_asked(run, name, held_out) for name in MODELS),
     ]  # fmt: skip
 
 
 def _asked(run: Run, name: str, questions: Path) -> Stage:
     out = run.folder / "answers" / name
-    command = [FIRSTHAND, "eval", "run", str(questions), "--model", str(run.models[name]), "--out", str(out)]
-    return Stage(
-        f"ask-{name}",
-        [*command, "--max-tokens", "24", "--max-model-len", "640", "--concurrency", "64"],
-        makes=[out / "answers.jsonl"],
-        resumes=[out],
-        reads=[questions],
-        says=f"vLLM serves the {name} model; it answers the held-out questions",
-        watch=lines(out / "answers.jsonl", questions),
-    )
+    return shared.own(
+        f"ask-{name}", f"vLLM serves the {name} model; it answers the held-out questions",
+        "eval", "run", questions, "--model", run.model(name), "--out", out,
+        "--max-tokens", "24", "--max-model-len", "640", "--concurrency", "64",
+        makes=[out / "answers.jsonl"], resumes=[out], reads=[questions],
+        watch=partial(lines, out / "answers.jsonl", questions),
+    )  # fmt: skip

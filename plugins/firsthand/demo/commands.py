@@ -36,7 +36,7 @@ def seeds(
         "docs/results.md"
     ),
 ) -> None:
-    """Run a demo once per seed and write the table of all of them; seeds that are done are only tabled.
+    """Run a demo once per seed and write the table of all of them; finished seeds are not run again.
 
     Example: firsthand demo seeds agent --seeds 0,1,2 --results docs/results.md
     """

@@ -3,48 +3,33 @@
 import json
 from pathlib import Path
 
-from firsthand.recipe import load
-from firsthand.stages import Watch
+Progress = tuple[int, int, str]  # steps done, steps in all, a few words
 
 
-def grpo_steps(recipe: Path) -> int:
-    return load(recipe).data["trainer"]["total_training_steps"]
+def llamafactory_log(path: Path) -> Progress:
+    try:
+        last = json.loads(path.read_text().splitlines()[-1])
+    except (OSError, IndexError, json.JSONDecodeError):
+        return 0, 0, ""
+    return last["current_steps"], last["total_steps"], f"loss {last.get('loss', float('nan')):.3f}"
 
 
-def trained_actor(run: Path, steps: int) -> Path:
-    """What veRL's last checkpoint on one processor consists of."""
-    return run / f"global_step_{steps}/actor/model_world_size_1_rank_0.pt"
+def rollout_files(folder: Path, steps: int) -> Progress:
+    done = sorted(folder.glob("*.jsonl"), key=lambda path: int(path.stem))
+    if not done:
+        return 0, steps, "starting Ray, vLLM and the actor"
+    try:
+        scores = [json.loads(line)["score"] for line in done[-1].read_text().splitlines()]
+        return int(done[-1].stem), steps, f"mean reward {sum(scores) / len(scores):.2f}"
+    except (json.JSONDecodeError, ZeroDivisionError):
+        return int(done[-1].stem), steps, "step"
 
 
-def llamafactory_log(path: Path) -> Watch:
-    def watch() -> tuple[int, int, str]:
-        try:
-            last = json.loads(path.read_text().splitlines()[-1])
-        except (OSError, IndexError, json.JSONDecodeError):
-            return 0, 0, ""
-        return last["current_steps"], last["total_steps"], f"loss {last.get('loss', float('nan')):.3f}"
-
-    return watch
+def lines(path: Path, of: Path, what: str = "answers") -> Progress:
+    total = of.read_text().count("\n") if of.exists() else 0
+    done = path.read_text(errors="replace").count("\n") if path.exists() else 0
+    return done, total, what if done else "starting"
 
 
-def rollout_files(folder: Path, steps: int) -> Watch:
-    def watch() -> tuple[int, int, str]:
-        done = sorted(folder.glob("*.jsonl"), key=lambda path: int(path.stem))
-        if not done:
-            return 0, steps, "starting Ray, vLLM and the actor"
-        try:
-            scores = [json.loads(line)["score"] for line in done[-1].read_text().splitlines()]
-            return int(done[-1].stem), steps, f"mean reward {sum(scores) / len(scores):.2f}"
-        except (json.JSONDecodeError, ZeroDivisionError):
-            return int(done[-1].stem), steps, "step"
-
-    return watch
-
-
-def lines(path: Path, of: Path, what: str = "answers") -> Watch:
-    def watch() -> tuple[int, int, str]:
-        total = of.read_text().count("\n") if of.exists() else 0
-        done = path.read_text(errors="replace").count("\n") if path.exists() else 0
-        return done, total, what if done else "starting"
-
-    return watch
+def files_made(folder: Path, pattern: str, what: str) -> Progress:
+    return len(list(folder.glob(pattern))), 0, what

@@ -3,13 +3,17 @@ and the seed."""
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from firsthand.demo.progress import grpo_steps, llamafactory_log, rollout_files, trained_actor
+from firsthand.demo.progress import files_made, llamafactory_log, rollout_files
+from firsthand.recipe import load
 from firsthand.stages import TWO_THREADS, Stage
 
 FIRSTHAND = str(Path(sys.executable).with_name("firsthand"))
 LLAMAFACTORY = str(Path(sys.executable).with_name("llamafactory-cli"))
+MODELS = ("base", "sft", "grpo")
 
 
 @dataclass(frozen=True)
@@ -20,87 +24,64 @@ class Run:
     seed: int
     base: Path
 
-    @property
-    def sft(self) -> Path:
-        return self.folder / "sft"
-
-    @property
-    def grpo(self) -> Path:
-        return self.folder / "grpo"
-
-    @property
-    def models(self) -> dict[str, Path]:
-        return {"base": self.base, "sft": self.folder / "sft_merged", "grpo": self.folder / "grpo_merged"}
+    def model(self, name: str) -> Path:
+        return self.base if name == "base" else self.folder / f"{name}_merged"
 
 
-def week(folder: Path, size: list[str], says: str) -> list[Stage]:
+def own(name: str, says: str, *words: str | Path, **more: Any) -> Stage:
+    """A stage that is a command of firsthand; what it makes, reads and resumes stands in `more`."""
+    return Stage(name, [FIRSTHAND, *map(str, words)], says=says, **more)
+
+
+def week(folder: Path, *size: str) -> list[Stage]:
     return [
-        Stage(
-            "week",
-            [FIRSTHAND, "toy", "build", str(folder), *size],
-            makes=[folder / "splits.json"],
-            says=says,
-            watch=lambda: (len(list(folder.glob("*/*/*.mp4"))), 0, "clips"),
+        own(
+            "week", "a synthetic egocentric week: real clips, captions, questions, known truth",
+            "toy", "build", folder, *size,
+            makes=[folder / "splits.json"], watch=partial(files_made, folder, "*/*/*.mp4", "clips"),
         ),
-        Stage(
-            "check",
-            [FIRSTHAND, "toy", "check", str(folder)],
-            says="labels hold, nothing is shared between the splits",
-        ),
-    ]
+        own("check", "labels hold, nothing is shared between the splits", "toy", "check", folder),
+    ]  # fmt: skip
 
 
 def sft(run: Run, recipe: Path, rows: Path, says: str, *settings: str) -> Stage:
+    out = run.folder / "sft"
     return Stage(
-        "sft",
-        [LLAMAFACTORY, "train", str(recipe), f"output_dir={run.sft}", f"seed={run.seed}", *settings],
-        reads=[recipe, run.base, rows],
-        makes=[run.sft / "adapter_model.safetensors"],
-        resumes=[run.sft],
-        says=says,
-        watch=llamafactory_log(run.sft / "trainer_log.jsonl"),
-        env=TWO_THREADS,
-    )
+        "sft", [LLAMAFACTORY, "train", str(recipe), f"output_dir={out}", f"seed={run.seed}", *settings],
+        reads=[recipe, run.base, rows], makes=[out / "adapter_model.safetensors"], resumes=[out], says=says,
+        watch=partial(llamafactory_log, out / "trainer_log.jsonl"), env=TWO_THREADS,
+    )  # fmt: skip
 
 
 def export(run: Run, recipe: Path) -> Stage:
-    merged = run.models["sft"]
-    return Stage(
-        "export",
-        [FIRSTHAND, "export", str(recipe), f"adapter_name_or_path={run.sft}", f"export_dir={merged}"],
-        reads=[recipe],
-        makes=[merged / "config.json"],
-        says="LLaMA-Factory: merge the adapter; the merged model gives the logits of base + adapter",
-        env=TWO_THREADS,
-    )
+    merged = run.model("sft")
+    return own(
+        "export", "LLaMA-Factory: merge the adapter; the merged model gives the logits of base + adapter",
+        "export", recipe, f"adapter_name_or_path={run.folder}/sft", f"export_dir={merged}",
+        reads=[recipe], makes=[merged / "config.json"], env=TWO_THREADS,
+    )  # fmt: skip
 
 
 def grpo(run: Run, recipe: Path, reads: list[Path], says: str, *settings: str) -> list[Stage]:
     """The training, and its last checkpoint as a model folder."""
-    steps = grpo_steps(recipe)
+    steps = load(recipe).data["trainer"]["total_training_steps"]
+    out, merged = run.folder / "grpo", run.model("grpo")
+    last = out / f"global_step_{steps}"
     command = [
         sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", str(recipe.parent), "--config-name", recipe.stem,
-        f"actor_rollout_ref.model.path={run.models['sft']}",
-        f"trainer.default_local_dir={run.grpo}", f"trainer.rollout_data_dir={run.grpo}/rollouts",
-        f"++ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_ROOT={run.grpo}/metrics",
+        f"actor_rollout_ref.model.path={run.model('sft')}",
+        f"trainer.default_local_dir={out}", f"trainer.rollout_data_dir={out}/rollouts",
+        f"++ray_kwargs.ray_init.runtime_env.env_vars.VERL_FILE_LOGGER_ROOT={out}/metrics",
         f"data.seed={run.seed}", f"actor_rollout_ref.rollout.seed={run.seed}", "trainer.logger=[console,file]",
         *settings,
     ]  # fmt: skip
     return [
         Stage(
-            "grpo",
-            command,
-            reads=[recipe, *reads],
-            makes=[trained_actor(run.grpo, steps)],
-            resumes=[run.grpo],
-            says=says,
-            watch=rollout_files(run.grpo / "rollouts", steps),
+            "grpo", command, reads=[recipe, *reads], makes=[last / "actor/model_world_size_1_rank_0.pt"],
+            resumes=[out], says=says, watch=partial(rollout_files, out / "rollouts", steps),
         ),
-        Stage(
-            "merge",
-            [FIRSTHAND, "export", f"{run.grpo}/global_step_{steps}",
-             "--base", str(run.models["sft"]), "--out", str(run.models["grpo"])],
-            makes=[run.models["grpo"] / "config.json"],
-            says="veRL: the last checkpoint as a Hugging Face folder, proved to be the same weights",
+        own(
+            "merge", "veRL: the last checkpoint as a Hugging Face folder, proved to be the same weights",
+            "export", last, "--base", run.model("sft"), "--out", merged, makes=[merged / "config.json"],
         ),
     ]  # fmt: skip

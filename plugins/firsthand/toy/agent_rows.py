@@ -1,20 +1,19 @@
 """Questions for an agent with tools: the memory questions of a week that its written records can answer.
 
-The week also asks what was used last and what happened most often; its summaries keep neither uses nor counts, so that
-no search could tell, and these questions are left aside. The short system prompt is for models with little room; a
+The week also asks what was used last and what happened most often. Its summaries keep neither uses nor counts, so a
+search cannot answer these questions, and they are left aside. The short system prompt is for models with little room; a
 model of full size takes the rows of `firsthand data build ego_r1`, whose questions are the same.
 """
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 from firsthand import files
 from firsthand.data.build.releases.ego_qa import evidence, question_of
 from firsthand.errors import UserError
 from firsthand.question import Question, Split
 from firsthand.rollout import prompt
-from firsthand.toy.rows import Written, write_parquet
+from firsthand.toy.rows import Written, write_verl_rows
 from firsthand.toy.week import folder
 from firsthand.toy.week.splits import SPLITS
 
@@ -22,18 +21,16 @@ ASKS = ("TaskMaster", "RelationMap")  # types that ask where a thing was put dow
 
 
 def build_agent_rows(week: Path) -> Written:
-    """The rows of every split; those of `train` are shared out once more, so that GRPO asks nothing that SFT has seen
-    answered: half of the training people are for SFT, the other half for GRPO."""
+    """The rows of every split. Those of `train` are divided once more, half of the people for SFT and half for GRPO, so
+    that GRPO asks nothing that SFT has seen answered."""
     by_split, aside = agent_questions(folder.load(week))
     if empty := [split for split, questions in by_split.items() if not questions]:
-        raise UserError(f"{week}: no question of memory for {', '.join(empty)}; build a week with more clips or days")
-    for split, questions in by_split.items():
-        files.write_jsonl(week / f"agent_{split}.jsonl", [prompt.eval_row(question) for question in questions])
+        raise UserError(f"{week}: no memory questions for {', '.join(empty)}; build a week with more clips or days")
     taught, reinforced = shared_out(by_split["train"])
-    files.write_jsonl(week / "agent_sft.jsonl", [prompt.eval_row(question) for question in taught])
-    for name, questions in (("train", reinforced), ("dev", by_split["dev"]), ("test", by_split["test"])):
-        rows = [prompt.verl_row(question, index) for index, question in enumerate(questions)]
-        write_parquet(week / f"agent_grpo_{name}.parquet", rows)
+    for split, questions in by_split.items():
+        files.write_jsonl(week / f"agent_{split}.jsonl", map(prompt.eval_row, questions))
+        write_verl_rows(week / f"agent_grpo_{split}.parquet", reinforced if split == "train" else questions)
+    files.write_jsonl(week / "agent_sft.jsonl", map(prompt.eval_row, taught))
     return Written({split: len(questions) for split, questions in by_split.items()}, aside)
 
 
@@ -46,7 +43,7 @@ def shared_out(questions: list[Question]) -> tuple[list[Question], list[Question
 
 def agent_questions(built: folder.Folder) -> tuple[dict[Split, list[Question]], dict[str, int]]:
     """Questions by split, and what was left out and why."""
-    split_of: dict[str, Split] = {id_: split for split in SPLITS for id_ in built.splits[split]["questions"]}
+    split_of = built.split_of()
     by_split: dict[Split, list[Question]] = {split: [] for split in SPLITS}
     aside: Counter[str] = Counter()
     for row in built.all_questions():
@@ -60,7 +57,7 @@ def agent_questions(built: folder.Folder) -> tuple[dict[Split, list[Question]], 
     return by_split, dict(aside)
 
 
-def _question(row: dict[str, Any], split: Split) -> Question:
+def _question(row: folder.Row, split: Split) -> Question:
     return question_of(
         row,
         id=row["ID"],

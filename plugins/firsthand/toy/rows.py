@@ -3,22 +3,23 @@
 Questions that need no memory become SFT traces (train), GRPO prompts (train, dev) and held-out questions (test), each
 as one image and as a short video. The SFT traces come from an imperfect teacher, as machine-written traces do: asked
 about an interaction it looks past the hands in `scene_share` of its traces and names another thing on the table, which
-is wrong. Nothing marks these traces; only reinforcement, which sees the right letter, can tell them from the others.
+is wrong. Nothing marks these traces; only reinforcement, which sees the right letter, learns to avoid them.
 """
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from firsthand import clock, files
 from firsthand.data.build.releases.ego_qa import question_of
+from firsthand.media.decode import opened
 from firsthand.question import Question, Split
 from firsthand.rollout import prompt
 from firsthand.toy.week import folder, world
+from firsthand.toy.week.folder import Row
 from firsthand.toy.week.splits import SPLITS
-from firsthand.toy.week.video import frames_at
 
 SPAN = (-1.0, -0.5, 0.0, 0.5)  # seconds around the moment that a video shows; the last is before the query time
 FPS = 2.0
@@ -35,38 +36,34 @@ class Written:
 
 def build_rows(week: Path, scene_share: float, seed: int, tick: Callable[[int, int], None]) -> Written:
     built = folder.load(week)
-    split_of: dict[str, Split] = {id_: split for split in SPLITS for id_ in built.splits[split]["questions"]}
-    questions_of_week = built.all_questions()
-    visual = [row for row in questions_of_week if row["answerable_from"] != "memory"]
-    questions: list[tuple[Question, dict[str, Any]]] = []
+    split_of, whole = built.split_of(), built.all_questions()
+    visual = [row for row in whole if row["answerable_from"] != "memory"]
+    asked: dict[Split, list[tuple[Question, Row]]] = {split: [] for split in SPLITS}
     for number, row in enumerate(visual, 1):
-        for medium in ("image", "video"):
-            questions.append((_question(week, row, split_of[row["ID"]], medium), row))
+        split = split_of[row["ID"]]
+        asked[split] += [(_question(week, row, split, medium), row) for medium in ("image", "video")]
         tick(number, len(visual))
     rng = random.Random(f"{seed} traces")
-    train = [(question, row) for question, row in questions if question.split == "train"]
-    sft = [prompt.sharegpt_row(question, _trace(question, row, scene_share, rng)) for question, row in train]
+    sft = [prompt.sharegpt_row(question, _trace(question, row, scene_share, rng)) for question, row in asked["train"]]
     rng.shuffle(sft)
     files.write_json(week / "choice_sft.json", sft)
-    parts = {
-        "grpo_train": _one_medium_each(question for question, _ in train),
-        "grpo_dev": _one_medium_each(question for question, _ in questions if question.split == "dev"),
-    }
-    for name, rows in parts.items():
-        write_parquet(week / f"choice_{name}.parquet", [prompt.verl_row(row, i) for i, row in enumerate(rows)])
-    test = _one_medium_each(question for question, _ in questions if question.split == "test")
-    files.write_jsonl(week / "choice_test.jsonl", [prompt.eval_row(row) for row in test])
-    counts = {"sft": len(sft), **{name: len(rows) for name, rows in parts.items()}, "test": len(test)}
-    return Written(counts, {"memory questions (they need tools)": len(questions_of_week) - len(visual)})
+    once = {split: _one_medium_each(pairs) for split, pairs in asked.items()}
+    counts = {"sft": len(sft)}
+    for split in ("train", "dev"):
+        write_verl_rows(week / f"choice_grpo_{split}.parquet", once[split])
+        counts[f"grpo_{split}"] = len(once[split])
+    files.write_jsonl(week / "choice_test.jsonl", map(prompt.eval_row, once["test"]))
+    counts["test"] = len(once["test"])
+    left_aside = {"memory questions (they need tools)": len(whole) - len(visual)}
+    return Written(counts, left_aside)
 
 
-def _one_medium_each(questions: Iterable[Question]) -> list[Question]:
+def _one_medium_each(pairs: list[tuple[Question, Row]]) -> list[Question]:
     """Image and video in turn, so that a question is asked once."""
-    pairs = list(questions)
-    return [pairs[i + (i // 2) % 2] for i in range(0, len(pairs), 2)]
+    return [pairs[i + (i // 2) % 2][0] for i in range(0, len(pairs), 2)]
 
 
-def _question(week: Path, row: dict[str, Any], split: Split, medium: Literal["image", "video"]) -> Question:
+def _question(week: Path, row: Row, split: Split, medium: Literal["image", "video"]) -> Question:
     media: dict[str, Any] = {}
     if "clip" in row:  # a question that the prior answers needs no picture
         offsets = SPAN if medium == "video" else (0.0,)
@@ -80,17 +77,17 @@ def _frames(week: Path, clip: str, moments: list[float]) -> list[str]:
 
     numbers = [min(max(round(moment * clock.FPS), 0), clock.CLIP * clock.FPS - 1) for moment in moments]
     paths = [f"frames/{Path(clip).stem}_{number:03d}.jpg" for number in numbers]
-    missing = [number for number, path in zip(numbers, paths, strict=True) if not (week / path).exists()]
-    for number, pixels in frames_at(week / clip, missing).items():
-        target = week / f"frames/{Path(clip).stem}_{number:03d}.jpg"
-        target.parent.mkdir(exist_ok=True)
-        partial = target.with_suffix(".part")
-        Image.fromarray(pixels).save(partial, format="JPEG", quality=QUALITY)
-        partial.replace(target)
+    missing = {path: n / clock.FPS for path, n in zip(paths, numbers, strict=True) if not (week / path).exists()}
+    if missing:
+        with opened(week / clip) as video:
+            found = video.at(list(missing.values()))
+        for path, shown in zip(missing, found, strict=True):
+            with files.replacing(week / path) as partial:
+                Image.fromarray(shown.frame.to_ndarray(format="rgb24")).save(partial, "JPEG", quality=QUALITY)
     return paths
 
 
-def _trace(question: Question, row: dict[str, Any], scene_share: float, rng: random.Random) -> str:
+def _trace(question: Question, row: Row, scene_share: float, rng: random.Random) -> str:
     letter, subject = question.answer or "", row["keywords"].split(",")[0]
     looks_away = question.label == "interaction" and rng.random() < scene_share
     if looks_away:
@@ -108,8 +105,8 @@ def _trace(question: Question, row: dict[str, Any], scene_share: float, rng: ran
     return prompt.response(f"{thought} {found} {letter}", letter)
 
 
-def write_parquet(path: Path, rows: list[dict[str, Any]]) -> None:
+def write_verl_rows(path: Path, questions: list[Question]) -> None:
     from firsthand.data.build import writers
 
     with writers.table(path) as writer:
-        writer.add(writers.pack(path.name, rows))
+        writer.add(writers.pack(path.name, [prompt.verl_row(question, i) for i, question in enumerate(questions)]))

@@ -1,8 +1,8 @@
 """The scripted teacher of the toy agent: it searches as far back as it must, or it guesses; nothing marks which.
 
-It knows the question and what the tools gave back, never the answer. In `GUESSES` of its traces it gives some letter at
-once, as a teacher does who is sure of himself. Whoever keeps the traces with the right answer only, keeps the lucky
-guesses too: supervised fine-tuning learns both ways, and only reinforcement finds out which of them pays.
+It knows the question and what the tools returned, never the answer. In `GUESSES` of its traces it gives some letter at
+once, like a teacher who feels sure. If only right answers are kept, the lucky guesses among them stay too: supervised
+fine-tuning learns both ways, and only reinforcement finds out which of them pays.
 
 In a configuration of `firsthand cott generate`:
 `teacher: {kind: scripted, factory: firsthand.toy.scripted_teacher:Expert}`

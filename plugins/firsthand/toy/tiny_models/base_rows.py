@@ -1,6 +1,7 @@
 """The training rows of a tiny base model: drawn frames and short frame lists with drills, and text drills."""
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,19 +17,15 @@ from firsthand.toy.week.world import State, random_state
 
 VIDEO_FRAMES, VIDEO_FPS = 4, 2.0
 QUALITY = 90
+Draw = Callable[[random.Random], list[drills.Turn]]
 
 
-def build_base_rows(out: Path, pictures: int, videos: int, texts: int, seed: int) -> int:
-    """Writes `rows.json` with its frames, `letters.json`, and for a text-only model `recitals.json`, `texts.json`.
-
-    Returns the number of rows in the first.
-    """
+def build_base_rows(out: Path, pictures: int, videos: int, texts: int, seed: int) -> None:
+    """Writes `rows.json` with its frames, `letters.json`, and for a text-only model `recitals.json`, `texts.json`."""
     rng = random.Random(seed)
-    kinds = {"letters": drills.letters_row, "recitals": recital_row, "texts": _sightless_row}
-    for name, draw in kinds.items():
-        style: StyleName = "choice" if name == "letters" else "ego_r1_brief"
-        drawn = [_row(drills.chat(draw(rng), rng, style=style)) for _ in range(texts * (2 if name == "letters" else 4))]
-        files.write_json(out / f"{name}.json", drawn, indent=None)
+    _write_texts(out / "letters.json", drills.letters_row, "choice", 2 * texts, rng)
+    _write_texts(out / "recitals.json", recital_row, "ego_r1_brief", 4 * texts, rng)
+    _write_texts(out / "texts.json", _sightless_row, "ego_r1_brief", 4 * texts, rng)
     rows = []
     for number in range(pictures):
         state = random_state(rng)
@@ -46,7 +43,10 @@ def build_base_rows(out: Path, pictures: int, videos: int, texts: int, seed: int
     rows += [_row(drills.chat(drills.text_row(rng), rng)) for _ in range(texts)]
     rng.shuffle(rows)
     files.write_json(out / "rows.json", rows, indent=None)
-    return len(rows)
+
+
+def _write_texts(path: Path, draw: Draw, style: StyleName, count: int, rng: random.Random) -> None:
+    files.write_json(path, [_row(drills.chat(draw(rng), rng, style=style)) for _ in range(count)], indent=None)
 
 
 def _sightless_row(rng: random.Random) -> list[drills.Turn]:

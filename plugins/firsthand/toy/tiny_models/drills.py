@@ -12,9 +12,9 @@ from firsthand import clock
 from firsthand.question import StyleName
 from firsthand.rollout import prompt
 from firsthand.toy.week import world
+from firsthand.toy.week.question_drafts import LETTERS
 from firsthand.toy.week.world import State
 
-LETTERS = "ABCD"
 Turn = tuple[str, str]  # user text, assistant text
 
 
@@ -47,8 +47,8 @@ def do_drill(state: State) -> Turn:
 
 
 def letter_drill(options: list[str], rng: random.Random, lookups: int = 10) -> Turn:
-    """Look-ups in one option list, each letter right after its option: the order of the options is chance, the letters
-    are not. A question with one far-away answer teaches a tiny model nothing for thousands of steps."""
+    """Look-ups in one option list, each letter right after its option: the order of the options is random, their
+    letters are not. A question with one far-away answer teaches a tiny model nothing for thousands of steps."""
     asked = rng.choices(list(zip(LETTERS, options, strict=False)), k=lookups)
     return (f"which letters ?\n{option_lines(options)}", " , ".join(f"{option} {letter}" for letter, option in asked))
 

@@ -1,7 +1,7 @@
 """What a text-only model is trained on besides the text drills: reading a record of memory, and searching for one.
 
 The records hold drawn sentences, not a week's. What is drilled are the skills that an agent needs and that no base of
-a million parameters has by itself: to find the last sentence about a thing, to say so when there is none, to copy names
+a million parameters has by itself: finding the last sentence about a thing, saying that it is missing, copying names
 into a call. When to search and what to do with the result is left to the traces of the agent.
 """
 
@@ -10,15 +10,16 @@ import random
 from firsthand import clock
 from firsthand.rollout import prompt
 from firsthand.rollout.dialects import call
-from firsthand.toy.tiny_models.drills import LETTERS, Turn, option_lines
+from firsthand.toy.tiny_models.drills import Turn, option_lines
 from firsthand.toy.week import captions, world
+from firsthand.toy.week.question_drafts import LETTERS
 
 Event = tuple[str, str, str, str, str | None]  # verb, thing, hand, room, guest
 RECITED, ASKED = 10, 2  # facts and questions per record, so that the model reads a record once for several of them
 
 
 def recital_row(rng: random.Random) -> list[Turn]:
-    """Facts of one record, each value right after its thing: which comes next is chance, the values are not.
+    """Facts of one record, each value right after its thing: which thing comes next is random, its value is not.
 
     As with letters, one fact alone teaches a tiny model nothing for thousands of steps; and a value that stands behind
     more words than its thing is learnt later still.
@@ -36,8 +37,8 @@ def memory_row(rng: random.Random) -> list[Turn]:
 def read_turns(rng: random.Random) -> list[Turn]:
     """Questions about a record, some about things that it does not name; what was last said of a thing counts.
 
-    The first question stands before the record as often as after it: an agent has read its options long before what its
-    search gives back.
+    The first question stands before the record as often as after it: an agent reads its options long before the result
+    of its search.
     """
     said = [_event(rng) for _ in range(rng.randint(3, 10))]
     last = {event[:2]: event for event in said}

@@ -5,32 +5,39 @@ and chat template, so that whatever runs on them runs on the full models. `initi
 size the usual value never learns to bind an option to its letter.
 """
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from firsthand import files
 
 VOCAB = 2048  # at most; today's corpus uses about half of it
 INIT = 0.08
-TEXT = dict(
-    hidden_size=128,
-    intermediate_size=384,
-    num_hidden_layers=4,
-    num_attention_heads=4,
-    num_key_value_heads=2,
-    max_position_embeddings=4096,
-    initializer_range=INIT,
-    rms_norm_eps=1e-6,
-    tie_word_embeddings=True,
+TEXT: dict[str, Any] = dict(
+    hidden_size=128, intermediate_size=384, num_hidden_layers=4, num_attention_heads=4, num_key_value_heads=2,
+    max_position_embeddings=4096, initializer_range=INIT, rms_norm_eps=1e-6, tie_word_embeddings=True,
+)  # fmt: skip
+VISION: dict[str, Any] = dict(
+    depth=3, hidden_size=128, num_heads=4, intermediate_size=256, patch_size=16, temporal_patch_size=2,
+    out_hidden_size=TEXT["hidden_size"], initializer_range=INIT,
+)  # fmt: skip
+ROPE: dict[str, Any] = {"rope_type": "default", "rope_theta": 10000.0}
+OF_MEDIA = {"mrope_section": [6, 5, 5]}  # of text and media: pairs for time, height, width
+SPECIAL = [f"<|{name}|>" for name in (
+    "endoftext", "im_start", "im_end", "object_ref_start", "object_ref_end", "box_start", "box_end", "quad_start",
+    "quad_end", "vision_start", "vision_end", "vision_pad", "image_pad", "video_pad",
+)]  # fmt: skip
+ADDED = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<think>", "</think>"]
+
+# The pre-tokenizer of the Qwen family: words with their leading space, single digits, runs of punctuation.
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
-VISION = dict(depth=3, hidden_size=128, num_heads=4, intermediate_size=256, patch_size=16, temporal_patch_size=2)
-PIXELS = {"shortest_edge": 32 * 32, "longest_edge": 256 * 256}
 
 
 def chat_template() -> str:
     """The template file with Qwen's tool instructions, read from LLaMA-Factory so that SFT and RL prompts agree."""
-    import json
-
     from llamafactory.data.tool_utils import QWEN_TOOL_PROMPT
 
     before, after = QWEN_TOOL_PROMPT.format(tool_text="\0").split("\0")
@@ -43,126 +50,79 @@ def build(kind: str, out: Path, corpus: Iterable[str], seed: int = 0) -> int:
     import torch
     from transformers import GenerationConfig
 
-    from firsthand.toy.tiny_models.tokenizer import train_tokenizer
-
-    tokenizer = train_tokenizer(corpus, VOCAB)
+    tokenizer = _tokenizer(corpus)
     tokenizer.chat_template = chat_template()
-    ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in SPECIAL_IDS}
+    ids = {token.strip("<|>"): tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
     torch.manual_seed(seed)
-    model = {"qwen3_vl": _qwen3_vl, "qwen2_5_vl": _qwen2_5_vl, "qwen2_5": _qwen2_5}[kind](len(tokenizer), ids)
+    model = _model(kind, len(tokenizer), ids)
     model.generation_config = GenerationConfig(
         eos_token_id=[ids["im_end"], ids["endoftext"]], pad_token_id=ids["endoftext"], do_sample=True, temperature=1.0
     )
     model.to(torch.bfloat16).save_pretrained(out)
-    _compute_in_float32(out / "config.json")
+    # what is stored in bfloat16 is loaded as float32: few CPUs have fast products of bfloat16
+    config = out / "config.json"
+    files.write_text(config, config.read_text().replace('"dtype": "bfloat16"', '"dtype": "float32"'))
     _processor(kind, tokenizer).save_pretrained(out)
     return sum(p.numel() for p in model.parameters())
 
 
-def _compute_in_float32(config: Path) -> None:
-    """What is stored in bfloat16 is loaded as float32: few CPUs have fast products of bfloat16."""
-    files.write_text(config, config.read_text().replace('"dtype": "bfloat16"', '"dtype": "float32"'))
+def _model(kind: str, vocab: int, ids: dict[str, int]) -> Any:
+    import transformers as hf
+
+    text = TEXT | dict(vocab_size=vocab, eos_token_id=ids["im_end"], pad_token_id=ids["endoftext"])
+    if kind == "qwen2_5":
+        return hf.Qwen2ForCausalLM(hf.Qwen2Config(**text, rope_parameters=ROPE))
+    media = dict(
+        image_token_id=ids["image_pad"], video_token_id=ids["video_pad"], vision_start_token_id=ids["vision_start"],
+        vision_end_token_id=ids["vision_end"], tie_word_embeddings=True,
+    )  # fmt: skip
+    if kind == "qwen2_5_vl":
+        text["rope_parameters"] = ROPE | OF_MEDIA
+        vision = VISION | dict(patch_size=14, window_size=56, fullatt_block_indexes=[1, 2], tokens_per_second=2)
+        config = hf.Qwen2_5_VLConfig(text_config=text, vision_config=vision, **media)
+        return hf.Qwen2_5_VLForConditionalGeneration(config)
+    text |= dict(head_dim=32, rope_parameters=ROPE | OF_MEDIA | {"mrope_interleaved": True})
+    text["architectures"] = ["Qwen3ForCausalLM"]  # vLLM 0.28 on CPU looks for it and fails without
+    vision = VISION | dict(num_position_embeddings=64, deepstack_visual_indexes=[0, 1])
+    return hf.Qwen3VLForConditionalGeneration(hf.Qwen3VLConfig(text_config=text, vision_config=vision, **media))
 
 
-SPECIAL_IDS = ["endoftext", "im_end", "vision_start", "vision_end", "image_pad", "video_pad"]
+def _processor(kind: str, tokenizer: Any) -> Any:
+    import transformers as hf
 
-
-def _media_ids(ids: dict[str, int]) -> dict[str, int]:
-    return dict(
-        image_token_id=ids["image_pad"],
-        video_token_id=ids["video_pad"],
-        vision_start_token_id=ids["vision_start"],
-        vision_end_token_id=ids["vision_end"],
-        tie_word_embeddings=True,
-    )
-
-
-def _text(vocab: int, ids: dict[str, int], **more) -> dict:
-    return {**TEXT, "vocab_size": vocab, "eos_token_id": ids["im_end"], "pad_token_id": ids["endoftext"], **more}
-
-
-def _qwen3_vl(vocab: int, ids: dict[str, int]):
-    from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
-
-    config = Qwen3VLConfig(
-        # vLLM 0.28 on CPU looks for `architectures` of the text part and fails without it.
-        text_config=_text(
-            vocab,
-            ids,
-            head_dim=32,
-            architectures=["Qwen3ForCausalLM"],
-            rope_parameters={
-                "rope_type": "default",
-                "rope_theta": 10000.0,
-                "mrope_section": [6, 5, 5],
-                "mrope_interleaved": True,
-            },
-        ),
-        vision_config={
-            **VISION,
-            "out_hidden_size": TEXT["hidden_size"],
-            "num_position_embeddings": 64,
-            "deepstack_visual_indexes": [0, 1],
-            "initializer_range": INIT,
-        },
-        **_media_ids(ids),
-    )
-    return Qwen3VLForConditionalGeneration(config)
-
-
-def _qwen2_5_vl(vocab: int, ids: dict[str, int]):
-    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
-
-    config = Qwen2_5_VLConfig(
-        text_config=_text(
-            vocab,
-            ids,
-            rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [6, 5, 5]},
-        ),
-        vision_config={
-            **VISION,
-            "patch_size": 14,
-            "out_hidden_size": TEXT["hidden_size"],
-            "window_size": 56,
-            "fullatt_block_indexes": [1, 2],
-            "tokens_per_second": 2,
-            "initializer_range": INIT,
-        },
-        **_media_ids(ids),
-    )
-    return Qwen2_5_VLForConditionalGeneration(config)
-
-
-def _qwen2_5(vocab: int, ids: dict[str, int]):
-    from transformers import Qwen2Config, Qwen2ForCausalLM
-
-    return Qwen2ForCausalLM(
-        Qwen2Config(**_text(vocab, ids, rope_parameters={"rope_type": "default", "rope_theta": 10000.0}))
-    )
-
-
-def _processor(kind: str, tokenizer):
     if kind == "qwen2_5":
         return tokenizer
-    from transformers import (
-        Qwen2_5_VLProcessor,
-        Qwen2VLImageProcessor,
-        Qwen2VLVideoProcessor,
-        Qwen3VLProcessor,
-        Qwen3VLVideoProcessor,
-    )
-
-    template = tokenizer.chat_template
     if kind == "qwen2_5_vl":
-        size = dict(patch_size=14, size={"shortest_edge": 28 * 28, "longest_edge": 256 * 256})
-        return Qwen2_5_VLProcessor(
-            Qwen2VLImageProcessor(**size), tokenizer, Qwen2VLVideoProcessor(**size), chat_template=template
-        )
-    norm = dict(image_mean=[0.5] * 3, image_std=[0.5] * 3, patch_size=16)
+        patches: dict[str, Any] = dict(patch_size=14, size={"shortest_edge": 28 * 28, "longest_edge": 256 * 256})
+        image, video = hf.Qwen2VLImageProcessor(**patches), hf.Qwen2VLVideoProcessor(**patches)
+        return hf.Qwen2_5_VLProcessor(image, tokenizer, video, chat_template=tokenizer.chat_template)
+    norm: dict[str, Any] = dict(image_mean=[0.5] * 3, image_std=[0.5] * 3, patch_size=16)
+    image = hf.Qwen2VLImageProcessor(size={"shortest_edge": 32 * 32, "longest_edge": 256 * 256}, **norm)
     video_size = {"shortest_edge": 2 * 32 * 32, "longest_edge": 64 * 256 * 256}
-    return Qwen3VLProcessor(
-        Qwen2VLImageProcessor(size=PIXELS, **norm),
-        tokenizer,
-        Qwen3VLVideoProcessor(size=video_size, **norm),
-        chat_template=template,
-    )
+    video = hf.Qwen3VLVideoProcessor(size=video_size, **norm)
+    return hf.Qwen3VLProcessor(image, tokenizer, video, chat_template=tokenizer.chat_template)
+
+
+def _tokenizer(corpus: Iterable[str]) -> Any:
+    """A small byte-level BPE tokenizer in Qwen's layout: every toy word is one token, every other text still encodes.
+
+    It has Qwen3's special and added tokens under their own names, so that templates, processors and parsers of the
+    frameworks meet what they expect; only the ids differ.
+    """
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+    from transformers import Qwen2Tokenizer
+
+    bpe = Tokenizer(models.BPE(byte_fallback=False))
+    bpe.normalizer = normalizers.NFC()
+    bpe.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    ])  # fmt: skip
+    bpe.decoder = decoders.ByteLevel()
+    alphabet, room = sorted(pre_tokenizers.ByteLevel.alphabet()), VOCAB - len(SPECIAL) - len(ADDED)
+    trainer = trainers.BpeTrainer(vocab_size=room, min_frequency=1, initial_alphabet=alphabet, show_progress=False)
+    bpe.train_from_iterator(corpus, trainer)
+    bpe.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
+    bpe.add_tokens([AddedToken(token, special=False, normalized=False) for token in ADDED])
+    named = {"unk_token": None, "bos_token": None, "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+    return Qwen2Tokenizer(tokenizer_object=bpe, additional_special_tokens=SPECIAL[1:], model_max_length=32768, **named)

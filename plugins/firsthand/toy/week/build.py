@@ -14,12 +14,10 @@ A clip's video is written last, so a clip whose video exists is finished and a b
 """
 
 import io
-import os
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +30,7 @@ from firsthand.toy.week.plan import FRAMES, Clip, Size, plan_week, to_json
 from firsthand.toy.week.questions import LABELS, questions
 from firsthand.toy.week.render import render_frame
 from firsthand.toy.week.splits import SPLITS, assign
+from firsthand.workers import default_workers, mapped
 
 CARD = "README.md"  # the data card lies beside the week that is built
 FORMAT = 2  # version of the folder's layout; a build never continues a folder of another format
@@ -45,11 +44,10 @@ def build(out: Path, size: Size, progress: Callable[[int, int], None] = lambda d
     plan = plan_week(size)
     clips = [clip for own in plan.values() for clip in own]
     missing = [clip for clip in clips if not (out / clip.video).exists()]
-    progress(len(clips) - len(missing), len(clips))
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        for done, job in enumerate(as_completed([pool.submit(_write_clip, out, clip) for clip in missing]), 1):
-            job.result()
-            progress(len(clips) - len(missing) + done, len(clips))
+    there = len(clips) - len(missing)
+    progress(there, len(clips))
+    for done, _ in enumerate(mapped(partial(_write_clip, out), missing, default_workers()), there + 1):
+        progress(done, len(clips))
     return _write_texts(out, plan, size)
 
 

@@ -1,9 +1,8 @@
 """`toy check`: all proofs about a built week, the costly ones on a sample or on everything."""
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 
 from firsthand.toy.week.check_memory import check_memory
@@ -11,8 +10,9 @@ from firsthand.toy.week.check_questions import check_questions
 from firsthand.toy.week.check_splits import check_splits
 from firsthand.toy.week.check_videos import check_files, check_pixels
 from firsthand.toy.week.findings import Findings
-from firsthand.toy.week.folder import Folder, Row, load
+from firsthand.toy.week.folder import Row, load
 from firsthand.toy.week.plan import Clip
+from firsthand.workers import default_workers, mapped
 
 SAMPLE = 24  # how many clips are decoded unless all are
 
@@ -27,22 +27,22 @@ def check(
     asked: dict[str, list[Row]] = defaultdict(list)
     for row in folder.all_questions():
         asked[row.get("clip", "")].append(row)
-    clips = _sample(folder, all_clips, set(asked))
+    clips = folder.all_clips() if all_clips else _sample(folder.all_clips(), set(asked))
     broken = {finding.id for finding in found.failed if finding.check == "files"}
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        looks = [pool.submit(check_pixels, out, clip, asked[clip.video]) for clip in clips if clip.video not in broken]
-        for done, look in enumerate(as_completed(looks), 1):
-            found.merge(look.result())
-            progress(done, len(looks))
+    sound = [(clip, asked[clip.video]) for clip in clips if clip.video not in broken]
+    for done, look in enumerate(mapped(partial(_look, out), sound, default_workers()), 1):
+        found.merge(look)
+        progress(done, len(sound))
     found.failed.sort(key=lambda finding: (finding.check, finding.id))
     return found
 
 
-def _sample(folder: Folder, all_clips: bool, asked: set[str]) -> list[Clip]:
+def _look(out: Path, asked: tuple[Clip, list[Row]]) -> Findings:
+    return check_pixels(out, *asked)
+
+
+def _sample(clips: list[Clip], asked: set[str]) -> list[Clip]:
     """Clips spread evenly over the week, chosen from those with questions if there are any."""
-    clips = folder.all_clips()
-    if all_clips:
-        return clips
     clips = [clip for clip in clips if clip.video in asked] or clips
     return clips[:: max(1, len(clips) // SAMPLE)]
 

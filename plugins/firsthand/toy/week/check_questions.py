@@ -7,15 +7,15 @@ only the last hour, once with the whole block; the code that asked them is not u
 import re
 from collections import Counter
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from firsthand import clock
 from firsthand.toy.week import world
 from firsthand.toy.week.check_memory import DEED
+from firsthand.toy.week.claims import Claims, prove
 from firsthand.toy.week.findings import Findings
-from firsthand.toy.week.folder import Folder
+from firsthand.toy.week.folder import Folder, Row
 from firsthand.toy.week.memory_questions import AGE
 from firsthand.toy.week.motion import layout
 from firsthand.toy.week.plan import Clip
@@ -30,7 +30,6 @@ KEYS = (
     "choice_c", "choice_d", "answer", "target_time", "keywords", "reason", "identity", "answerable_from",
 )  # fmt: skip
 MOST = re.compile(r"(?:which (thing)|in which (room)) did i (.+?)(?: things)? most often on day (\d) so far \?")
-Row = dict[str, Any]
 Deed = tuple[float, float, dict[str, str]]  # start and end of the record, groups of DEED
 
 
@@ -41,18 +40,8 @@ def check_questions(folder: Folder) -> Findings:
     for identity, rows in folder.questions.items():
         for number, row in enumerate(rows, 1):
             name = str(row.get("ID") or f"{identity} question {number}")
-            with found.about("schema", name):
-                _check_schema(row, identity, ids, found, name)
-            label = f"label {row.get('answerable_from')}"
-            with found.about(label, name):
-                block = block_at(folder.size, row["identity"], clock.from_question(row["query_time"]))
-                found.require(block is not None, label, name, "asked on a day that is in no split")
-                if row["answerable_from"] == "prior":
-                    _check_prior(row, found, name)
-                elif row["answerable_from"] == "memory" and block:
-                    _check_memory(row, _deeds(folder.memory[identity]["30s"], block), folder, found, name)
-                elif row["answerable_from"] in ("scene", "interaction"):
-                    _check_seen(row, clips[row["clip"]], found, name)
+            prove(found, "schema", name, _schema(row, identity, ids))
+            prove(found, f"label {row.get('answerable_from')}", name, _label(row, identity, folder, clips))
     return found
 
 
@@ -67,48 +56,56 @@ def targets(row: Row) -> list[float]:
     return [clock.at(target["date"], time) for time in target.get("time_list", [target.get("time")])]
 
 
-def _check_schema(row: Row, identity: str, ids: Counter, found: Findings, name: str) -> None:
+def _schema(row: Row, identity: str, ids: Counter) -> Claims:
     missing = [key for key in KEYS if key not in row]
-    found.require(not missing, "schema", name, f"without {', '.join(missing)}")
-    found.require(ids[row["ID"]] == 1, "schema", name, f"the ID is used {ids[row['ID']]} times")
-    found.require(row["identity"] == identity, "schema", name, f"identity {row['identity']} in {identity}'s file")
-    found.require(row["type"] in TYPES, "schema", name, f"type {row['type']!r} is not one of {', '.join(TYPES)}")
-    found.require(row["answerable_from"] in LABELS, "schema", name, f"unknown label {row['answerable_from']!r}")
-    found.require(row["answer"] in LETTERS, "schema", name, f"answer {row['answer']!r} is not a letter of {LETTERS}")
-    found.require(len(set(options(row).values())) == len(LETTERS), "schema", name, "two options are the same")
+    yield not missing, f"without {', '.join(missing)}"
+    yield ids[row["ID"]] == 1, f"the ID is used {ids[row['ID']]} times"
+    yield row["identity"] == identity, f"identity {row['identity']} in {identity}'s file"
+    yield row["type"] in TYPES, f"type {row['type']!r} is not one of {', '.join(TYPES)}"
+    yield row["answerable_from"] in LABELS, f"unknown label {row['answerable_from']!r}"
+    yield row["answer"] in LETTERS, f"answer {row['answer']!r} is not a letter of {LETTERS}"
+    yield len(set(options(row).values())) == len(LETTERS), "two options are the same"
     asked = clock.from_question(row["query_time"])
-    found.require(
-        all(target < asked for target in targets(row)), "schema", name, "target_time is not before query_time"
-    )
+    yield all(target < asked for target in targets(row)), "target_time is not before query_time"
 
 
-def _check_prior(row: Row, found: Findings, name: str) -> None:
+def _label(row: Row, identity: str, folder: Folder, clips: dict[str, Clip]) -> Claims:
+    block = block_at(folder.size, row["identity"], clock.from_question(row["query_time"]))
+    yield block is not None, "asked on a day that is in no split"
+    if row["answerable_from"] == "prior":
+        yield from _prior(row)
+    elif row["answerable_from"] == "memory" and block:
+        yield from _remembered(row, _deeds(folder.memory[identity]["30s"], block), folder.clips[row["identity"]])
+    elif row["answerable_from"] in ("scene", "interaction"):
+        yield from _seen(row, clips[row["clip"]])
+
+
+def _prior(row: Row) -> Claims:
     """The answer follows from world.py alone."""
     home = re.fullmatch(r"where do i usually keep the (\w+) \?", row["question"])
     colour = re.fullmatch(r"which colour is the (\w+) \?", row["question"])
     right = world.THINGS[home[1]].home if home else world.THINGS[colour[1]].colour if colour else None
-    found.require(_letter(row, right) == row["answer"], "label prior", name, f"the world says {right}")
-    found.require(not ({"clip", "moment"} & set(row)), "label prior", name, "has a clip, needs none")
+    yield _letter(row, right) == row["answer"], f"the world says {right}"
+    yield not ({"clip", "moment"} & set(row)), "has a clip, needs none"
 
 
-def _check_seen(row: Row, clip: Clip, found: Findings, name: str) -> None:
-    label, moment = row["answerable_from"], clock.plus(clip.start, row["moment"])
+def _seen(row: Row, clip: Clip) -> Claims:
+    moment = clock.plus(clip.start, row["moment"])
     state = clip.state(clock.frame_at(clip.start, moment))
     at_query = clip.state(clock.frame_at(clip.start, clock.from_question(row["query_time"])))
-    check = f"label {label}"
-    found.require(targets(row) == [moment], check, name, "target_time is not the moment in the clip")
-    if label == "scene":
-        found.require(state.verb is None, check, name, f"the hands do something: {state.verb}")
+    yield targets(row) == [moment], "target_time is not the moment in the clip"
+    if row["answerable_from"] == "scene":
+        yield state.verb is None, f"the hands do something: {state.verb}"
         shown = [key for key, option in options(row).items() if option in (state.room, *state.table)]
-        found.require(shown == [row["answer"]], check, name, f"visible are the options {shown}")
-        found.require(at_query.room == state.room and not at_query.verb, check, name, "no longer so at query_time")
+        yield shown == [row["answer"]], f"visible are the options {shown}"
+        yield at_query.room == state.room and not at_query.verb, "no longer so at query_time"
         return
     asks = re.fullmatch(r"which thing do i (.+) \?", row["question"])
-    found.require(asks and asks[1] == state.verb, check, name, f"the hands {state.verb}")
-    found.require(set(options(row).values()) == set(state.table), check, name, "an option is not on the table")
-    found.require(_letter(row, state.thing) == row["answer"], check, name, f"in the hand is the {state.thing}")
-    found.require(at_query.thing == state.thing, check, name, "no longer so at query_time")
-    found.require(only_region_tells(state), check, name, "the frame outside the interaction region tells the thing")
+    yield asks and asks[1] == state.verb, f"the hands {state.verb}"
+    yield set(options(row).values()) == set(state.table), "an option is not on the table"
+    yield _letter(row, state.thing) == row["answer"], f"in the hand is the {state.thing}"
+    yield at_query.thing == state.thing, "no longer so at query_time"
+    yield only_region_tells(state), "the frame outside the interaction region tells the thing"
 
 
 def only_region_tells(state: world.State) -> bool:
@@ -126,26 +123,22 @@ def only_region_tells(state: world.State) -> bool:
     return True
 
 
-def _check_memory(row: Row, deeds: list[Deed], folder: Folder, found: Findings, name: str) -> None:
+def _remembered(row: Row, deeds: list[Deed], clips: list[Clip]) -> Claims:
     asked = clock.from_question(row["query_time"])
     hour_ago = clock.plus(asked, -AGE)
     known = [deed for deed in deeds if deed[1] <= asked]
-    right = _letter(row, recall(row["question"], known))
-    recent = _letter(row, recall(row["question"], [deed for deed in known if deed[1] > hour_ago]))
-    later = _letter(row, recall(row["question"], deeds))
-    check = "label memory"
-    found.require(right == row["answer"], check, name, f"what was known at query_time gives {right}")
-    found.require(recent != row["answer"], check, name, "the last hour alone gives the answer")
-    found.require(later == row.get("distractor") != right, check, name, f"with the future it is {later}, no distractor")
+    recent = [deed for deed in known if deed[1] > hour_ago]
+    right, lately, later = (_letter(row, recall(row["question"], some)) for some in (known, recent, deeds))
+    yield right == row["answer"], f"what was known at query_time gives {right}"
+    yield lately != row["answer"], "the last hour alone gives the answer"
+    yield later == row.get("distractor") != right, f"with the future it is {later}, no distractor"
     first = targets(row)[0]
     evidence = [deed for deed in known if deed[0] <= first < deed[1]]
-    found.require(evidence and evidence[0][1] <= hour_ago, check, name, "no evidence at target_time")
-    place = re.search(r"i need the (\w+) \.", row["question"])
-    if place:
-        home = world.THINGS[place[1]].home
-        found.require(home not in options(row).values(), check, name, "the prior's room is an option")
-        here = next((c.room for c in folder.clips[row["identity"]] if c.start < asked <= c.end), None)
-        found.require(here != options(row)[row["answer"]], check, name, "asked in the room that is the answer")
+    yield evidence and evidence[0][1] <= hour_ago, "no evidence at target_time"
+    if place := re.search(r"i need the (\w+) \.", row["question"]):
+        yield world.THINGS[place[1]].home not in options(row).values(), "the prior's room is an option"
+        here = next((clip.room for clip in clips if clip.start < asked <= clip.end), None)
+        yield here != options(row)[row["answer"]], "asked in the room that is the answer"
 
 
 def _deeds(records: list[Row], block: Block) -> list[Deed]:

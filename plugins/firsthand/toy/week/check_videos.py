@@ -12,8 +12,10 @@ import numpy as np
 from firsthand import clock
 from firsthand.toy.week import read_frame, video, world
 from firsthand.toy.week.build import VERBS
+from firsthand.toy.week.check_questions import options
+from firsthand.toy.week.claims import Claims, prove, require
 from firsthand.toy.week.findings import Findings
-from firsthand.toy.week.folder import Folder
+from firsthand.toy.week.folder import Folder, Row
 from firsthand.toy.week.motion import COCO_JOINTS
 from firsthand.toy.week.plan import FRAMES, Clip
 from firsthand.toy.week.world import HEIGHT, WIDTH
@@ -21,7 +23,6 @@ from firsthand.toy.week.world import HEIGHT, WIDTH
 LOOK_EVERY = 40  # every 40th frame of a sampled clip is checked, and the moments of its questions
 STRAY = 100  # pixels outside a box: blurred outlines make up to 50, a misplaced hand hundreds
 SKIN_SHARE = 0.2  # least share of skin in a hand's box over a clip; fingers around a thing show less than an open hand
-_BOXES = ("left", "right", "interaction")
 
 
 def check_files(folder: Folder) -> Findings:
@@ -33,65 +34,59 @@ def check_files(folder: Folder) -> Findings:
         for extra in sorted(on_disk - {clip.video for clip in clips}):
             found.require(False, "files", extra, "a video that truth does not know")
         for clip in clips:
-            with found.about("files", clip.video):
-                _check_header(folder.out / clip.video, clip.video, found)
-            with found.about("boxes", clip.video):
-                _check_arrays(folder.out, clip, found)
+            prove(found, "files", clip.video, _header(folder.out / clip.video))
+            prove(found, "boxes", clip.video, _arrays(folder.out, clip))
     return found
 
 
-def _check_header(path: Path, name: str, found: Findings) -> None:
+def _header(path: Path) -> Claims:
     try:
         header = video.header(path)
     except (av.error.FFmpegError, IndexError, OSError) as error:
-        found.require(False, "files", name, f"no decoder opens it ({error}); delete it and build again")
+        yield False, f"no decoder opens it ({error}); delete it and build again"
         return
     wanted = video.Header(WIDTH, HEIGHT, clock.FPS, FRAMES, clock.CLIP)
-    found.require(header == wanted, "files", name, f"is {header}, should be {wanted}")
+    yield header == wanted, f"is {header}, should be {wanted}"
 
 
-def _check_arrays(out: Path, clip: Clip, found: Findings) -> None:
-    boxes, joints = read_boxes(out, clip), _read_arrays(out / f"pose/{clip.path}.npz")["joints"]
+def _arrays(out: Path, clip: Clip) -> Claims:
+    boxes, joints = _read(out, "boxes", clip), _read(out, "pose", clip)["joints"]
     states = [clip.state(frame) for frame in range(FRAMES)]
     things = [world.OBJECTS.index(state.thing) if state.thing else -1 for state in states]
     verbs = [VERBS.index(state.verb) if state.verb else -1 for state in states]
-    found.require(np.array_equal(boxes["thing"], things), "boxes", clip.video, "`thing` is not what truth says")
-    found.require(np.array_equal(boxes["verb"], verbs), "boxes", clip.video, "`verb` is not what truth says")
+    yield np.array_equal(boxes["thing"], things), "`thing` is not what truth says"
+    yield np.array_equal(boxes["verb"], verbs), "`verb` is not what truth says"
     present = (boxes["interaction"] >= 0).all(1)
-    found.require(np.array_equal(present, boxes["verb"] >= 0), "boxes", clip.video, "an interaction without its box")
-    found.require(joints.shape == (FRAMES, len(COCO_JOINTS), 3), "boxes", clip.video, f"pose of shape {joints.shape}")
+    yield np.array_equal(present, boxes["verb"] >= 0), "an interaction without its box"
+    yield joints.shape == (FRAMES, len(COCO_JOINTS), 3), f"pose of shape {joints.shape}"
     for hand in world.HANDS:
         x, y, visible = joints[:, COCO_JOINTS.index(f"{hand}_wrist")].T
         x0, y0, x1, y1 = boxes[hand].T
         inside = (x0 <= x) & (x <= x1) & (y0 <= y) & (y <= y1)
-        found.require((inside | (visible == 0)).all(), "boxes", clip.video, f"{hand} wrist outside the hand's box")
+        yield (inside | (visible == 0)).all(), f"{hand} wrist outside the hand's box"
 
 
-def read_boxes(out: Path, clip: Clip) -> dict[str, np.ndarray]:
-    return _read_arrays(out / f"boxes/{clip.path}.npz")
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def _read(out: Path, kind: str, clip: Clip) -> dict[str, np.ndarray]:
+    path = out / f"{kind}/{clip.path}.npz"
     if not path.is_file():
         raise ValueError(f"{path} is missing; delete the clip's video and build again")
     with np.load(path) as arrays:
         return dict(arrays)
 
 
-def check_pixels(out: Path, clip: Clip, questions: Iterable[dict]) -> Findings:
+def check_pixels(out: Path, clip: Clip, questions: Iterable[Row]) -> Findings:
     """Decodes one clip and looks at it; a question whose moment it shows is answered from its pixels."""
     found = Findings()
     with found.about("pixels", clip.video):
         asked = {clock.frame_at(0.0, row["moment"]): row for row in questions}
-        boxes, shares = read_boxes(out, clip), []
+        arrays, shares = _read(out, "boxes", clip), []
         for number, frame in _looked_at(out / clip.video, asked, found, clip.video):
-            view, name = read_frame.read(frame), f"{clip.video} frame {number}"
-            shares.append(
-                _check_frame(view, clip.state(number), {key: boxes[key][number] for key in _BOXES}, found, name)
-            )
+            view, boxes = read_frame.read(frame), {key: arrays[key][number] for key in (*world.HANDS, "interaction")}
+            claims = _frame(view, clip.state(number), boxes)
+            require(found, "pixels", f"{clip.video} frame {number}", claims)
+            shares.append([_cut(view.skin, boxes[hand]).mean() for hand in world.HANDS])
             if number in asked:
-                with found.about("answers in pixels", asked[number]["ID"]):
-                    _check_answer(view, asked[number], found)
+                prove(found, "answers in pixels", asked[number]["ID"], _answer(view, asked[number]))
         for hand, share in zip(world.HANDS, np.mean(shares, 0), strict=True):
             message = f"only {share:.0%} skin in the {hand} hand's box"
             found.require(share >= SKIN_SHARE, "pixels", clip.video, message)
@@ -110,39 +105,34 @@ def _looked_at(path: Path, asked: Iterable[int], found: Findings, name: str) -> 
     found.require(count == FRAMES, "pixels", name, f"{count} frames decode, {FRAMES} should")
 
 
-def _check_frame(
-    view: read_frame.Seen, state: world.State, boxes: dict[str, np.ndarray], found: Findings, name: str
-) -> list[float]:
-    """The share of skin in the boxes of the left and of the right hand."""
-    found.require(view.room == state.room, "pixels", name, f"shows the {view.room}, truth says {state.room}")
-    if state.verb in (None, *STILL):
-        message = f"shows {view.held} in the hand, truth says {state.thing}"
-        found.require(view.held == state.thing, "pixels", name, message)
-        found.require(view.table == state.table, "pixels", name, f"shows {view.table}, truth says {state.table}")
-    stray = (view.skin & ~_inside([boxes["left"], boxes["right"]]))[read_frame.HANDS_ONLY :].sum()
-    found.require(stray <= STRAY, "pixels", name, f"{stray} pixels of skin outside the hands' boxes")
-    stray = (view.held_pixels & ~_inside([boxes["interaction"]])).sum()
-    found.require(stray <= STRAY, "pixels", name, f"{stray} pixels of the held thing outside the interaction box")
-    return [float(view.skin[y0:y1, x0:x1].mean()) for x0, y0, x1, y1 in (boxes["left"], boxes["right"])]
+def _frame(view: read_frame.Seen, state: world.State, boxes: dict[str, np.ndarray]) -> Claims:
+    yield view.room == state.room, f"shows the {view.room}, truth says {state.room}"
+    if state.verb in (None, "hold", *world.USES):  # the thing is in the resting hand
+        yield view.held == state.thing, f"shows {view.held} in the hand, truth says {state.thing}"
+        yield view.table == state.table, f"shows {view.table}, truth says {state.table}"
+    stray = (view.skin & ~_inside(boxes["left"], boxes["right"]))[read_frame.HANDS_ONLY :].sum()
+    yield stray <= STRAY, f"{stray} pixels of skin outside the hands' boxes"
+    stray = (view.held_pixels & ~_inside(boxes["interaction"])).sum()
+    yield stray <= STRAY, f"{stray} pixels of the held thing outside the interaction box"
 
 
-STILL = ("hold", *world.USES)  # the thing is in the resting hand
-
-
-def _inside(boxes: list[np.ndarray]) -> np.ndarray:
+def _inside(*boxes: np.ndarray) -> np.ndarray:
     mask = np.zeros((HEIGHT, WIDTH), bool)
     for x0, y0, x1, y1 in boxes:
         mask[max(y0 - 2, 0) : max(y1 + 2, 0), max(x0 - 2, 0) : max(x1 + 2, 0)] = True
     return mask
 
 
-def _check_answer(view: read_frame.Seen, row: dict, found: Findings) -> None:
-    options = {letter: row[f"choice_{letter.lower()}"] for letter in "ABCD"}
+def _cut(mask: np.ndarray, box: np.ndarray) -> np.ndarray:
+    x0, y0, x1, y1 = box
+    return mask[y0:y1, x0:x1]
+
+
+def _answer(view: read_frame.Seen, row: Row) -> Claims:
+    shown = (view.room, *view.table)
     if row["answerable_from"] == "interaction":
-        right = [letter for letter, option in options.items() if option == view.held]
-        missing = sorted(set(options.values()) - set(view.table))
-        found.require(not missing, "answers in pixels", row["ID"], f"not on the table: {', '.join(missing)}")
-    else:
-        right = [letter for letter, option in options.items() if option in (view.room, *view.table)]
-    message = f"the pixels show {right}, the answer is {row['answer']}"
-    found.require(right == [row["answer"]], "answers in pixels", row["ID"], message)
+        missing = sorted(set(options(row).values()) - set(view.table))
+        yield not missing, f"not on the table: {', '.join(missing)}"
+        shown = (view.held,)
+    right = [letter for letter, option in options(row).items() if option in shown]
+    yield right == [row["answer"]], f"the pixels show {right}, the answer is {row['answer']}"

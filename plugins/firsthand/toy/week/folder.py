@@ -1,19 +1,19 @@
-"""A built week as it lies on disk, read back for the proofs. Any other folder gives one clear error."""
+"""A built week as it lies on disk, read back for the proofs. Any other folder is one clear error."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from firsthand import clock, files
 from firsthand.errors import UserError
+from firsthand.question import Split
 from firsthand.toy.week.build import FORMAT
 from firsthand.toy.week.plan import Clip, Size, from_json
 from firsthand.toy.week.splits import SPLITS
 
 Row = dict[str, Any]
-Whole = TypeVar("Whole")
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class Folder:
     def all_questions(self) -> list[Row]:
         return [row for rows in self.questions.values() for row in rows]
 
+    def split_of(self) -> dict[str, Split]:
+        """The split of each question, by its ID."""
+        return {name: split for split in SPLITS for name in self.splits[split]["questions"]}
+
 
 def load(out: Path) -> Folder:
     manifest = out / "manifest.json"
@@ -39,33 +43,30 @@ def load(out: Path) -> Folder:
     found = files.read_json(manifest)
     if found.get("format") != FORMAT:
         raise UserError(f"{manifest}: format {found.get('format')}, this version reads {FORMAT}; build the week again")
-    size = _read(manifest, _size, found)
+    with _as_built(manifest):
+        size = Size(**{field.name: found[field.name] for field in fields(Size)})
     clips, memory, questions = {}, {}, {}
     for identity in size.identities:
-        path = out / f"truth/{identity}.json"
-        clips[identity] = [
-            _read(f"{path}, clip {number}", partial(from_json, identity), row)
-            for number, row in enumerate(files.read_json(path), 1)
-        ]
+        clips[identity] = list(_clips(out / f"truth/{identity}.json", identity))
         memory[identity] = {
             level: files.read_json(out / f"memory/egolife/{identity}/{identity}_{level}.json") for level in clock.LEVELS
         }
         questions[identity] = files.read_json(out / f"qa/EgoLifeQA_{identity}.json")
-    path = out / "splits.json"
-    splits = _read(path, _splits, files.read_json(path))
+    listed, parts = files.read_json(out / "splits.json"), ("blocks", "clips", "questions")
+    with _as_built(out / "splits.json"):
+        splits = {str(split): {part: list(listed[split][part]) for part in parts} for split in SPLITS}
     return Folder(out, size, clips, memory, questions, splits)
 
 
-def _size(content: Any) -> Size:
-    return Size(**{field.name: content[field.name] for field in fields(Size)})
+def _clips(path: Path, identity: str) -> Iterator[Clip]:
+    for number, row in enumerate(files.read_json(path), 1):
+        with _as_built(f"{path}, clip {number}"):
+            yield from_json(identity, row)
 
 
-def _splits(content: Any) -> dict[str, dict[str, list[Any]]]:
-    return {split: {key: list(content[split][key]) for key in ("blocks", "clips", "questions")} for split in SPLITS}
-
-
-def _read(where: Path | str, reader: Callable[[Any], Whole], content: Any) -> Whole:
+@contextmanager
+def _as_built(where: Path | str) -> Iterator[None]:
     try:
-        return reader(content)
+        yield
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{where}: not as built ({type(error).__name__}: {error}); build the week again") from None

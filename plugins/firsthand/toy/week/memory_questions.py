@@ -1,8 +1,8 @@
 """Drafts that only memory can answer: what was last done, or done most often, hours or days before the question.
 
-A draft is made only where the answer later changes within the block, so that whoever looks into the future is wrong,
-and the wrong answer is among the options. Questions are asked at the end of a clip: the 30-s records up to then are
-exactly what may be known. Options are names, never numbers: small numbers would be a good guess.
+A draft is made only where the answer changes later within the block: looking into the future then gives a wrong answer,
+which is among the options. Questions are asked at the end of a clip: the 30-s records up to then are exactly what may
+be known. Options are names, never numbers: small numbers would be a good guess.
 """
 
 import itertools
@@ -118,18 +118,17 @@ def _most(history: list[Fact], clips: list[Clip]) -> Iterator[list[Ask]]:
     """For a day the clips at whose end one value leads, did not lead in the last hour, and will not lead at last."""
     asks = []
     day = clock.day(history[0].clip.start)
-    for clip in (clip for clip in clips if clock.day(clip.start) == day):
+    for clip in clips:
         known = [fact for fact in history if fact.clip.end <= clip.end]
         truth, future = _leader(known), _leader(history)
         recent = _leader([fact for fact in known if not _is_old(fact, clip)])
-        if truth and future and truth != recent:
-            evidence = tuple(fact for fact in known if fact.value == truth)
-            asks.append(Ask(truth, future, clip, evidence))
+        if truth and future and truth != recent and clock.day(clip.start) == day:
+            asks.append(Ask(truth, future, clip, tuple(fact for fact in known if fact.value == truth)))
     yield asks
 
 
 def _leader(facts: list[Fact]) -> str | None:
-    """The most common value, None when there is no single one."""
+    """The most common value; None when several share the first place."""
     ranks = Counter(fact.value for fact in facts).most_common(2)
     return ranks[0][0] if ranks and (len(ranks) == 1 or ranks[0][1] > ranks[1][1]) else None
 
@@ -145,17 +144,9 @@ def _draft(history: list[Fact], ask: Ask, options: set[str], rng: random.Random)
     likely = rest & {fact.value for fact in history}  # a value that never occurred would be a weak option
     wrong = [option for pool in (likely, rest - likely) for option in rng.sample(sorted(pool), len(pool))]
     return Draft(
-        "memory",
-        kind,
-        egolife_type,
-        question.format(subject, clock.day(ask.clip.start)),
-        ask.truth,
-        (ask.future, *wrong[:2]),
-        ask.clip.end,
-        keywords=(subject,),
-        reason=" ".join(fact.line for fact in ask.evidence),
-        targets=tuple(fact.moment for fact in ask.evidence),
-        distractor=ask.future,
-        last_time="last" in question,
-        need_name=kind == "guest",
-    )
+        "memory", kind, egolife_type, question.format(subject, clock.day(ask.clip.start)),
+        truth=ask.truth, others=(ask.future, *wrong[:2]), distractor=ask.future,
+        query=ask.clip.end, targets=tuple(fact.moment for fact in ask.evidence),
+        keywords=(subject,), reason=" ".join(fact.line for fact in ask.evidence),
+        last_time="last" in question, need_name=kind == "guest",
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Where the hands and the thing in them are at a state: the one geometry behind pixels, boxes and body poses.
+"""Where the hands and the held thing are in each state: the one geometry behind pixels, boxes and body poses.
 
 Camera model: a head-mounted camera that looks down at a table, orthographic, image plane = table plane, so one pixel
 is the same length everywhere and a joint's place is its (x, y) in pixels, x to the right, y down. The wearer stands at
@@ -28,16 +28,13 @@ HOLD: dict[str, Point] = {"left": (48, 86), "right": (80, 86)}
 MEETING: Point = (64, 76)  # where a hand-over happens
 GUEST_OUT, GUEST_IN = -24.0, 50.0  # the guest's hand comes from above
 
-COCO_JOINTS = (
-    "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
-    "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
-    "right_ankle",
-)  # fmt: skip
-_FIXED: dict[str, Point] = {
+_BODY: dict[str, Point] = {  # elbows and wrists move
     "nose": (64, -30), "left_eye": (60, -34), "right_eye": (68, -34), "left_ear": (54, -30), "right_ear": (74, -30),
-    "left_shoulder": (26, 150), "right_shoulder": (102, 150), "left_hip": (44, 210), "right_hip": (84, 210),
+    "left_shoulder": (26, 150), "right_shoulder": (102, 150), "left_elbow": (0, 0), "right_elbow": (0, 0),
+    "left_wrist": (0, 0), "right_wrist": (0, 0), "left_hip": (44, 210), "right_hip": (84, 210),
     "left_knee": (44, 262), "right_knee": (84, 262), "left_ankle": (44, 312), "right_ankle": (84, 312),
 }  # fmt: skip
+COCO_JOINTS = tuple(_BODY)
 
 
 @dataclass(frozen=True)
@@ -106,13 +103,13 @@ def layout(state: State) -> Layout:
 
 def joints(palms: dict[str, Point]) -> list[tuple[float, float, int]]:
     """The 17 COCO joints as (x, y, visible); the wrists are the palms of `layout`."""
-    places = dict(_FIXED)
+    places = dict(_BODY)
     for hand, palm in palms.items():
         places[f"{hand}_wrist"] = palm
         places[f"{hand}_elbow"] = _add(palm, (-5 if hand == "left" else 5, FOREARM))
     return [
         (x, y, int(0 <= x < WIDTH and 0 <= y < HEIGHT and not name.endswith(("eye", "ear", "nose"))))
-        for name, (x, y) in ((name, places[name]) for name in COCO_JOINTS)
+        for name, (x, y) in places.items()
     ]
 
 
@@ -129,12 +126,8 @@ def _glide(start: Point, end: Point, part: float) -> Point:
 
 def _box(centre: Point, half: float) -> Box:
     x, y = centre
-    return (
-        max(round(x - half), 0),
-        max(round(y - half), 0),
-        min(round(x + half), WIDTH),
-        min(round(y + half), HEIGHT),
-    )
+    left, top = max(round(x - half), 0), max(round(y - half), 0)
+    return (left, top, min(round(x + half), WIDTH), min(round(y + half), HEIGHT))
 
 
 def _union(boxes: list[Box]) -> Box:

@@ -20,6 +20,7 @@ FRAMES = clock.CLIP * clock.FPS
 MORNING, EVENING = 8, 22  # hours between which sessions lie
 STILL = 4  # idle hands move every 4 frames only; frames that repeat cost nothing to draw and little to encode
 GAP = 75 * 60  # seconds between two sessions, at least
+_LIMITS = dict(people=(1, 6), days=(1, 7), seed=(0, 2**31), sessions=(1, 6), clips=(1, 60), questions=(0, 2000))
 _FRAMES_OF = {"pick up": 60, "put down": 60, "pour": 80, "open": 80, "shake": 80, "hand over": 100}
 
 
@@ -35,15 +36,7 @@ class Size:
     questions: int = 120  # per person
 
     def __post_init__(self) -> None:
-        limits = {
-            "people": (1, len(PEOPLE)),
-            "days": (1, 7),
-            "seed": (0, 2**31),
-            "sessions": (1, 6),
-            "clips": (1, 60),
-            "questions": (0, 2000),
-        }
-        for name, (least, most) in limits.items():
+        for name, (least, most) in _LIMITS.items():
             if not least <= getattr(self, name) <= most:
                 raise UserError(f"--{name} {getattr(self, name)}: from {least} to {most} are possible")
 
@@ -104,9 +97,8 @@ class Clip:
                 break
             if frame < event.end:
                 phase = (frame - event.first) / (event.end - event.first)
-                return replace(
-                    base, verb=event.verb, thing=event.thing, hand=event.hand, guest=event.guest, phase=phase
-                )
+                deed = {name: getattr(event, name) for name in ("verb", "thing", "hand", "guest")}
+                return replace(base, **deed, phase=phase)
             held = None if event.leaves_hand else Held(event.thing, event.hand)
         return replace(base, verb="hold", thing=held.thing, hand=held.hand) if held else base
 

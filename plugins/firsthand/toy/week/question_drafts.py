@@ -27,7 +27,7 @@ class Draft:
     need_name: bool = False
 
     def row(self, name: str, identity: str, letter: str, others: list[str]) -> dict[str, Any]:
-        """`others` are the wrong options in the order of the letters that remain beside `letter`."""
+        """`others` are the wrong options, in the order of the letters that remain."""
         options = dict(zip(LETTERS.replace(letter, ""), others, strict=True)) | {letter: self.truth}
         row: dict[str, Any] = {
             "ID": name,
@@ -54,8 +54,6 @@ class Draft:
 
     def _target_time(self) -> dict[str, Any] | None:
         """One moment, or a `time_list` where an answer needs several of one day, as EgoLifeQA writes them."""
-        if not self.targets:
-            return None
-        if len(self.targets) == 1:
-            return dict(clock.to_question(self.targets[0]))
+        if len(self.targets) < 2:
+            return clock.to_question(self.targets[0]) if self.targets else None
         return {"date": clock.date(self.targets[0]), "time_list": [clock.time(target) for target in self.targets]}

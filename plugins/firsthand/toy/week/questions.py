@@ -15,13 +15,13 @@ import itertools
 import random
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-from firsthand import clock
 from firsthand.toy.week.memory_questions import memory_drafts
 from firsthand.toy.week.plan import Clip, Size
 from firsthand.toy.week.question_drafts import LETTERS, Draft
-from firsthand.toy.week.seen_questions import interaction_drafts, prior_drafts, prior_facts, scene_drafts
+from firsthand.toy.week.seen_questions import interaction_drafts, prior_facts, scene_drafts
 from firsthand.toy.week.splits import blocks
 
 LABELS = ("prior", "scene", "interaction", "memory")
@@ -34,10 +34,10 @@ def questions(week: dict[str, list[Clip]], size: Size) -> dict[str, list[Row]]:
     drafted: dict[str, list[tuple[Draft, str, list[str]]]] = {identity: [] for identity in week}
     for block in blocks(size):
         rng = random.Random(f"{size.seed} questions {block}")
-        clips = [clip for clip in week[block.identity] if clock.day(clip.start) in block.days]
+        clips = block.clips(week)
         wanted = round(size.questions * len(block.days) / size.days / len(LABELS))
         for drafts in (
-            itertools.islice(prior_drafts(facts, clips, rng), wanted),
+            (replace(fact, query=rng.choice(clips).end) for fact in itertools.islice(facts, wanted)),
             scene_drafts(clips, rng),
             interaction_drafts(clips, rng),
             memory_drafts(clips, rng),

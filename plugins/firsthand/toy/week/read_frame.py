@@ -12,20 +12,13 @@ from firsthand.toy.week import sprites, world
 from firsthand.toy.week.motion import TABLE_SIZE, slot_centre
 from firsthand.toy.week.world import CELL, SLOTS
 
-_PALETTE = np.array(
-    [
-        *(world.COLOURS[thing.colour] for thing in world.THINGS.values()),
-        sprites.SKIN,
-        sprites.GLOVE,
-        sprites.TABLE,
-        sprites.WHITE,
-        sprites.LINE,
-        sprites.WATER,
-    ]
-)
+_PALETTE = np.array([
+    *(world.COLOURS[thing.colour] for thing in world.THINGS.values()),
+    sprites.SKIN, sprites.GLOVE, sprites.TABLE, sprites.WHITE, sprites.LINE, sprites.WATER,
+])  # fmt: skip
 _STEP = 8  # colour channels are compared in steps of 8; finer does not matter
 _SKIN = len(world.OBJECTS)
-_BARE_TABLE = np.s_[66:72, 0:4]  # no hand, thing or sleeve ever covers it; its colour tells the light
+_BARE_TABLE = np.s_[66:72, 0:4]  # no hand, thing or sleeve ever covers it; its colour shows the light
 HANDS_ONLY = 66  # below this row there is only what hands hold
 _ON_TABLE, _IN_HAND = 40, 100  # pixels from which a thing counts as seen; blurred outlines are a few dozen grey ones
 

@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections.abc import Iterator
+from typing import Any
 
 from firsthand import clock
 from firsthand.toy.week import captions, world
@@ -13,32 +14,24 @@ from firsthand.toy.week.question_drafts import Draft
 ASKED_AT = {"pick up": 0.92, "put down": 0.08, "pour": 0.5, "open": 0.5, "shake": 0.5, "hand over": 0.25}
 LATER = clock.FPS  # frames from the moment to the question; the answer is still true then
 
-PriorFact = tuple[str, str, str, str, tuple[str, ...]]  # kind, thing, question, truth, others
 
-
-def prior_facts(seed: int) -> Iterator[PriorFact]:
+def prior_facts(seed: int) -> Iterator[Draft]:
     """Every question that world.py answers, in a random order, kinds in turn; one iterator serves the whole week, so
-    that no two splits ask the same thing with the same options."""
+    that no two splits ask the same thing with the same options. When it is asked is left to the caller."""
     rng = random.Random(f"{seed} prior")
     homes, colours = [], []
     for name, thing in world.THINGS.items():
-        question = f"where do i usually keep the {name} ?"
+        question, reason = f"where do i usually keep the {name} ?", f"i keep the {name} in the {thing.home} ."
         for others in itertools.combinations([room for room in world.ROOMS if room != thing.home], 3):
-            homes.append(("home", name, question, thing.home, others))
-        question = f"which colour is the {name} ?"
+            asked = ("prior", "home", "HabitInsight", question, thing.home, others)
+            homes.append(Draft(*asked, query=0.0, keywords=(name,), reason=reason))
+        question, reason = f"which colour is the {name} ?", f"the {name} is {thing.colour} ."
         for others in itertools.combinations([colour for colour in world.COLOURS if colour != thing.colour], 3):
-            colours.append(("colour", name, question, thing.colour, others))
+            asked = ("prior", "colour", "EntityLog", question, thing.colour, others)
+            colours.append(Draft(*asked, query=0.0, keywords=(name,), reason=reason))
     rng.shuffle(homes)
     rng.shuffle(colours)
     return (fact for pair in itertools.zip_longest(homes, colours) for fact in pair if fact)
-
-
-def prior_drafts(facts: Iterator[PriorFact], clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
-    types = {"home": "HabitInsight", "colour": "EntityLog"}
-    for kind, thing, question, truth, others in facts:
-        reason = f"the {thing} is {truth} ." if kind == "colour" else f"i keep the {thing} in the {truth} ."
-        query = rng.choice(clips).end
-        yield Draft("prior", kind, types[kind], question, truth, others, query, (thing,), reason)
 
 
 def scene_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
@@ -53,7 +46,8 @@ def scene_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
                 kinds.append(("table", "EntityLog", "which thing lies on the table ?", seen, unseen, table_line))
             for kind, egolife_type, question, truth, others, reason in kinds:
                 wrong = tuple(rng.sample(others, 3))
-                yield _seen(clip, rng.choice(rest), "scene", kind, egolife_type, question, truth, wrong, reason)
+                asked = {"kind": kind, "type": egolife_type, "question": question, "reason": reason}
+                yield _seen(clip, rng.choice(rest), truth, label="scene", others=wrong, **asked)
 
 
 def interaction_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
@@ -62,10 +56,10 @@ def interaction_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]
     for clip, frame in moments:
         state = clip.state(frame)
         verb, thing = str(state.verb), str(state.thing)
-        others = tuple(name for name in clip.table if name != thing)
+        asked = {"kind": verb, "type": "EntityLog", "question": f"which thing do i {verb} ?"}
         reason = captions.sentence(verb, thing, state.hand, clip.room, state.guest)
-        question = f"which thing do i {verb} ?"
-        yield _seen(clip, frame, "interaction", verb, "EntityLog", question, thing, others, reason)
+        others = tuple(name for name in clip.table if name != thing)
+        yield _seen(clip, frame, thing, label="interaction", others=others, reason=reason, **asked)
 
 
 def _moments(clip: Clip) -> Iterator[int]:
@@ -76,29 +70,9 @@ def _moments(clip: Clip) -> Iterator[int]:
             yield (event.end + after.first - LATER) // 2
 
 
-def _seen(
-    clip: Clip,
-    frame: int,
-    label: str,
-    kind: str,
-    egolife_type: str,
-    question: str,
-    truth: str,
-    others: tuple[str, ...],
-    reason: str,
-) -> Draft:
+def _seen(clip: Clip, frame: int, truth: str, **draft: Any) -> Draft:
     moment = clock.of_frame(clip.start, frame)
     return Draft(
-        label,
-        kind,
-        egolife_type,
-        question,
-        truth,
-        others,
-        query=clock.of_frame(clip.start, frame + LATER),
-        keywords=(truth,),
-        reason=reason,
-        targets=(moment,),
-        clip=clip.video,
-        moment=clock.seconds_between(clip.start, moment),
-    )
+        truth=truth, keywords=(truth,), query=clock.of_frame(clip.start, frame + LATER), targets=(moment,),
+        clip=clip.video, moment=clock.seconds_between(clip.start, moment), **draft,
+    )  # fmt: skip

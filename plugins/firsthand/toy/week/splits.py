@@ -22,6 +22,12 @@ class Block:
     identity: str
     days: tuple[int, ...]
 
+    def has(self, moment: float) -> bool:
+        return clock.day(moment) in self.days
+
+    def clips(self, week: dict[str, list[Clip]]) -> list[Clip]:
+        return [clip for clip in week[self.identity] if self.has(clip.start)]
+
 
 def blocks(size: Size) -> list[Block]:
     """With one person the test split is empty, with one day the dev split is."""
@@ -29,17 +35,15 @@ def blocks(size: Size) -> list[Block]:
     test = people[-max(1, size.people // 3) :] if size.people > 1 else ()
     result = []
     for identity in people:
-        if identity in test:
-            result.append(Block("test", identity, days))
-        elif size.days > 1:
-            result += [Block("train", identity, days[:-1]), Block("dev", identity, days[-1:])]
+        if identity in test or size.days == 1:
+            result.append(Block("test" if identity in test else "train", identity, days))
         else:
-            result.append(Block("train", identity, days))
+            result += [Block("train", identity, days[:-1]), Block("dev", identity, days[-1:])]
     return result
 
 
 def block_at(size: Size, identity: str, moment: float) -> Block | None:
-    return next((b for b in blocks(size) if b.identity == identity and clock.day(moment) in b.days), None)
+    return next((b for b in blocks(size) if b.identity == identity and b.has(moment)), None)
 
 
 def assign(
@@ -50,10 +54,7 @@ def assign(
     for block in blocks(size):
         split = splits[block.split]
         split["blocks"].append({"identity": block.identity, "days": list(block.days)})
-        split["clips"] += [c.video for c in clips[block.identity] if clock.day(c.start) in block.days]
-        split["questions"] += [
-            row["ID"]
-            for row in questions[block.identity]
-            if clock.day(clock.from_question(row["query_time"])) in block.days
-        ]
+        split["clips"] += [clip.video for clip in block.clips(clips)]
+        asked = questions[block.identity]
+        split["questions"] += [row["ID"] for row in asked if block.has(clock.from_question(row["query_time"]))]
     return splits

@@ -4,6 +4,8 @@ Shapes are given in a unit square and drawn large with Pillow, then reduced; mas
 are the thing's colours and nothing else.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -16,65 +18,37 @@ SKIN, GLOVE, SLEEVE, TABLE = (226, 172, 130), (140, 225, 190), (246, 246, 246), 
 LINE, WHITE, WATER = (45, 45, 45), (250, 250, 250), (110, 190, 255)
 _FINE = 8  # pixels drawn per pixel kept
 
-# name -> strokes (kind, colour or None for the thing's own, coordinates in the unit square)
-_SHAPES: dict[str, list[tuple[str, Colour | None, list[float]]]] = {
-    "cup": [
-        ("ring", None, [0.55, 0.3, 0.98, 0.75]),
-        ("poly", None, [0.08, 0.12, 0.76, 0.12, 0.68, 0.96, 0.16, 0.96]),
-        ("oval", WHITE, [0.14, 0.06, 0.70, 0.22]),
-    ],
-    "bottle": [
-        ("rect", None, [0.38, 0.02, 0.62, 0.4]),
-        ("oval", None, [0.22, 0.25, 0.78, 0.62]),
-        ("rect", None, [0.22, 0.44, 0.78, 0.98]),
-        ("rect", WHITE, [0.26, 0.62, 0.74, 0.78]),
-    ],
-    "soap": [("oval", None, [0.02, 0.24, 0.98, 0.86]), ("oval", WHITE, [0.2, 0.36, 0.46, 0.5])],
-    "towel": [
-        ("rect", None, [0.08, 0.06, 0.92, 0.94]),
-        ("rect", WHITE, [0.08, 0.2, 0.92, 0.27]),
-        ("rect", WHITE, [0.08, 0.73, 0.92, 0.8]),
-    ],
-    "pillow": [
-        ("poly", None, [0.02, 0.16, 0.5, 0.26, 0.98, 0.16, 0.9, 0.5, 0.98, 0.88, 0.5, 0.78, 0.02, 0.88, 0.1, 0.5]),
-    ],
-    "lamp": [
-        ("rect", LINE, [0.45, 0.5, 0.55, 0.92]),
-        ("rect", LINE, [0.25, 0.9, 0.75, 0.99]),
-        ("poly", None, [0.3, 0.03, 0.7, 0.03, 0.98, 0.64, 0.02, 0.64]),
-    ],
-    "book": [
-        ("rect", None, [0.08, 0.08, 0.92, 0.96]),
-        ("rect", WHITE, [0.82, 0.12, 0.9, 0.92]),
-        ("rect", WHITE, [0.24, 0.24, 0.66, 0.34]),
-    ],
-    "phone": [("rect", None, [0.22, 0.02, 0.78, 0.98]), ("rect", WHITE, [0.42, 0.86, 0.58, 0.92])],
-    "plant": [
-        ("oval", None, [0.02, 0.2, 0.5, 0.62]),
-        ("oval", None, [0.5, 0.2, 0.98, 0.62]),
-        ("oval", None, [0.28, 0.0, 0.72, 0.6]),
-        ("poly", WHITE, [0.3, 0.66, 0.7, 0.66, 0.64, 0.99, 0.36, 0.99]),
-    ],
-    "can": [
-        ("poly", None, [0.0, 0.1, 0.14, 0.06, 0.45, 0.7, 0.3, 0.8]),
-        ("ring", None, [0.4, 0.05, 0.92, 0.6]),
-        ("rect", None, [0.32, 0.34, 0.98, 0.96]),
-    ],
-    "hammer": [("rect", None, [0.38, 0.3, 0.62, 0.99]), ("rect", None, [0.02, 0.04, 0.98, 0.4])],
-    "box": [
-        ("rect", None, [0.03, 0.14, 0.97, 0.94]),
-        ("rect", WHITE, [0.45, 0.14, 0.55, 0.94]),
-        ("rect", WHITE, [0.03, 0.34, 0.97, 0.42]),
-    ],
+# name -> strokes: where it has another colour than the thing, that colour; the kind; its corners in % of a square
+_SHAPES = {
+    "cup": "ring 55 30 98 75, poly 8 12 76 12 68 96 16 96, white oval 14 6 70 22",
+    "bottle": "rect 38 2 62 40, oval 22 25 78 62, rect 22 44 78 98, white rect 26 62 74 78",
+    "soap": "oval 2 24 98 86, white oval 20 36 46 50",
+    "towel": "rect 8 6 92 94, white rect 8 20 92 27, white rect 8 73 92 80",
+    "pillow": "poly 2 16 50 26 98 16 90 50 98 88 50 78 2 88 10 50",
+    "lamp": "line rect 45 50 55 92, line rect 25 90 75 99, poly 30 3 70 3 98 64 2 64",
+    "book": "rect 8 8 92 96, white rect 82 12 90 92, white rect 24 24 66 34",
+    "phone": "rect 22 2 78 98, white rect 42 86 58 92",
+    "plant": "oval 2 20 50 62, oval 50 20 98 62, oval 28 0 72 60, white poly 30 66 70 66 64 99 36 99",
+    "can": "poly 0 10 14 6 45 70 30 80, ring 40 5 92 60, rect 32 34 98 96",
+    "hammer": "rect 38 30 62 99, rect 2 4 98 40",
+    "box": "rect 3 14 97 94, white rect 45 14 55 94, white rect 3 34 97 42",
 }
-# room -> (ground, pattern, kind of pattern)
-_WALLS: dict[str, tuple[Colour, Colour, str]] = {
-    "kitchen": ((255, 205, 130), (205, 120, 60), "checker"),
-    "bathroom": ((165, 220, 250), (240, 250, 255), "grid"),
-    "bedroom": ((225, 170, 225), (150, 95, 165), "rows"),
-    "office": ((205, 200, 165), (105, 105, 85), "columns"),
-    "garden": ((130, 195, 120), (35, 105, 45), "hills"),
-    "garage": ((60, 62, 72), (235, 190, 50), "diagonal"),
+# verb -> drops under what is poured, the lid of what is opened, strokes beside what is shaken
+_SIGNS = {
+    "pour": "oval 5 55 19 70, oval 16 75 30 90, oval 4 85 18 100",
+    "open": "white oval 20 2 80 24",
+    "shake": "left 2 20 50 80, left 10 28 42 72, right 50 20 98 80, right 58 28 90 72",
+}
+_SPREAD = "oval 6 0 28 70, oval 28 0 50 70, oval 50 0 72 70, oval 72 0 94 70"  # the fingers of an open hand
+_CLOSED = "oval 2 45 26 98, oval 26 45 50 98, oval 50 45 74 98, oval 74 45 98 98"
+# room -> ground, pattern, where the pattern is
+_WALLS: dict[str, tuple[Colour, Colour, Callable[[np.ndarray, np.ndarray], np.ndarray]]] = {
+    "kitchen": ((255, 205, 130), (205, 120, 60), lambda x, y: (x // 8 + y // 8) % 2 == 0),
+    "bathroom": ((165, 220, 250), (240, 250, 255), lambda x, y: (x % 16 < 2) | (y % 16 < 2)),
+    "bedroom": ((225, 170, 225), (150, 95, 165), lambda x, y: y % 10 < 4),
+    "office": ((205, 200, 165), (105, 105, 85), lambda x, y: x % 12 < 5),
+    "garden": ((130, 195, 120), (35, 105, 45), lambda x, y: y > 16 + 8 * np.sin(x / 7)),
+    "garage": ((60, 62, 72), (235, 190, 50), lambda x, y: (x + y) % 20 < 8),
 }
 _SLEEVES: dict[str, tuple[Colour, Colour, int]] = {  # guest -> two colours, period of the stripes in pixels
     "mia": (WHITE, WHITE, 8),
@@ -86,9 +60,8 @@ _SLEEVES: dict[str, tuple[Colour, Colour, int]] = {  # guest -> two colours, per
 
 def thing(name: str, size: int, tilted: bool = False) -> Sprite:
     image = _paper(size, size)
-    for kind, colour, unit in _SHAPES[name]:
-        _stroke(ImageDraw.Draw(image), kind, colour or COLOURS[THINGS[name].colour], [u * size * _FINE for u in unit])
-    return _reduce(image.rotate(75) if tilted else image, size, size)
+    _draw(image, _SHAPES[name], COLOURS[THINGS[name].colour], size)
+    return _reduce(image.rotate(75) if tilted else image)
 
 
 def arm(size: int, guest: str | None = None) -> Sprite:
@@ -99,58 +72,33 @@ def arm(size: int, guest: str | None = None) -> Sprite:
     first, second, period = _SLEEVES[guest] if guest else (SLEEVE, SLEEVE, 8)
     for band in range(0, length, period // 2):
         start = top + (size - 4 + band) * _FINE
-        fill = (*(second if band % period else first), 255)
+        fill = second if band % period else first
         draw.rectangle([0.12 * unit, start, 0.88 * unit, start + period // 2 * _FINE], fill=fill)
     skin = GLOVE if guest else SKIN
-    for finger in range(4):
-        left = (0.06 + 0.22 * finger) * unit
-        _stroke(draw, "oval", skin, [left, top, left + 0.22 * unit, top + 0.7 * unit])
-    draw.ellipse([0.04 * unit, top + 0.25 * unit, 0.96 * unit, top + unit], fill=(*skin, 255))
-    return _reduce(image.rotate(180) if guest else image, size, size + 2 * length)
+    _draw(image, _SPREAD, skin, size, top)
+    draw.ellipse([0.04 * unit, top + 0.25 * unit, 0.96 * unit, top + unit], fill=skin)
+    return _reduce(image.rotate(180) if guest else image)
 
 
 def fingers(size: int, guest: bool = False) -> Sprite:
     """Fingers closed over the lower edge of the held thing."""
     image = _paper(size, size)
-    draw, unit = ImageDraw.Draw(image), size * _FINE
-    for finger in range(4):
-        left = 0.02 + 0.24 * finger
-        box = [left * unit, 0.45 * unit, (left + 0.24) * unit, 0.98 * unit]
-        _stroke(draw, "oval", GLOVE if guest else SKIN, box)
-    return _reduce(image.rotate(180) if guest else image, size, size)
+    _draw(image, _CLOSED, GLOVE if guest else SKIN, size)
+    return _reduce(image.rotate(180) if guest else image)
 
 
-def sign(kind: str) -> Sprite:
-    """The signs of a use: drops under what is poured, the lid of what is opened, strokes beside what is shaken."""
+def sign(verb: str) -> Sprite:
     size = 36
     image = _paper(size, size)
-    draw, unit = ImageDraw.Draw(image), size * _FINE
-    if kind == "pour":
-        for x, y in ((0.05, 0.55), (0.16, 0.75), (0.04, 0.85)):
-            _stroke(draw, "oval", WATER, [x * unit, y * unit, (x + 0.14) * unit, (y + 0.15) * unit])
-    elif kind == "open":
-        _stroke(draw, "oval", WHITE, [0.2 * unit, 0.02 * unit, 0.8 * unit, 0.24 * unit])
-    else:
-        for left, right, start in ((0.02, 0.5, 120), (0.5, 0.98, 300)):
-            for grow in (0.0, 0.08):
-                box = [(left + grow) * unit, (0.2 + grow) * unit, (right - grow) * unit, (0.8 - grow) * unit]
-                draw.arc(box, start, start + 120, fill=(*LINE, 255), width=int(1.6 * _FINE))
-    return _reduce(image, size, size)
+    _draw(image, _SIGNS[verb], WATER, size)
+    return _reduce(image)
 
 
 def wall(room: str) -> Sprite:
     """uint8 [CELL + 8, WIDTH + 8, 4], a little larger than it shows so that jitter can shift it."""
-    height, width = CELL + 8, SLOTS * CELL + 8
-    ground, pattern, kind = _WALLS[room]
-    y, x = np.mgrid[0:height, 0:width]
-    on = {
-        "checker": (x // 8 + y // 8) % 2 == 0,
-        "grid": (x % 16 < 2) | (y % 16 < 2),
-        "rows": y % 10 < 4,
-        "columns": x % 12 < 5,
-        "hills": (y > 16 + 8 * np.sin(x / 7)),
-        "diagonal": (x + y) % 20 < 8,
-    }[kind]
+    ground, pattern, where = _WALLS[room]
+    y, x = np.mgrid[0 : CELL + 8, 0 : SLOTS * CELL + 8]
+    on = where(x, y)
     return np.where(on[..., None], flat(pattern)[0], flat(ground)[0]), np.ones_like(on)
 
 
@@ -162,18 +110,28 @@ def _paper(width: int, height: int) -> Image.Image:
     return Image.new("RGBA", (width * _FINE, height * _FINE))
 
 
-def _stroke(draw: ImageDraw.ImageDraw, kind: str, colour: Colour, at: list[float]) -> None:
-    fill, pen = (*colour, 255), _FINE
-    if kind == "rect":
-        draw.rectangle(at, fill=fill, outline=LINE, width=pen)
-    elif kind == "oval":
-        draw.ellipse(at, fill=fill, outline=LINE, width=pen)
-    elif kind == "ring":
-        draw.ellipse(at, outline=fill, width=4 * pen)
-    else:
-        draw.polygon(at, fill=fill, outline=LINE, width=pen)
+def _draw(image: Image.Image, strokes: str, colour: Colour, size: int, top: int = 0) -> None:
+    """Strokes in a square of `size` below `top`; those that name no colour have this one."""
+    draw = ImageDraw.Draw(image)
+    for stroke in strokes.split(", "):
+        *named, kind = (word for word in stroke.split() if not word.isdigit())
+        fill = {"white": WHITE, "line": LINE}[named[0]] if named else colour
+        numbers = [int(word) / 100 * size * _FINE for word in stroke.split() if word.isdigit()]
+        at = [number + top * (place % 2) for place, number in enumerate(numbers)]
+        if kind == "rect":
+            draw.rectangle(at, fill=fill, outline=LINE, width=_FINE)
+        elif kind == "oval":
+            draw.ellipse(at, fill=fill, outline=LINE, width=_FINE)
+        elif kind == "ring":
+            draw.ellipse(at, outline=fill, width=4 * _FINE)
+        elif kind == "poly":
+            draw.polygon(at, fill=fill, outline=LINE, width=_FINE)
+        else:  # left, right: a bow open to the other side
+            start = 120 if kind == "left" else 300
+            draw.arc(at, start, start + 120, fill=LINE, width=int(1.6 * _FINE))
 
 
-def _reduce(image: Image.Image, width: int, height: int) -> Sprite:
-    small = np.asarray(image.resize((width, height), Image.Resampling.BOX))  # weighs colour by alpha, edges stay clean
+def _reduce(image: Image.Image) -> Sprite:
+    size = (image.width // _FINE, image.height // _FINE)
+    small = np.asarray(image.resize(size, Image.Resampling.BOX))  # weighs colour by alpha, edges stay clean
     return small, small[..., 3] >= 128

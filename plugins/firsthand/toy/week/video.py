@@ -51,20 +51,3 @@ def decode(path: Path) -> Iterator[np.ndarray]:
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             yield frame.to_ndarray(format="rgb24")
-
-
-def frames_at(path: Path, numbers: list[int]) -> dict[int, np.ndarray]:
-    """The frames with these numbers; reached from the key frame before them, not from the start of the clip."""
-    found: dict[int, np.ndarray] = {}
-    if not numbers:
-        return found
-    with av.open(str(path)) as container:
-        stream = container.streams.video[0]
-        container.seek(min(numbers) * av.time_base // clock.FPS)
-        for frame in container.decode(stream):
-            number = round((frame.time or 0) * clock.FPS)
-            if number in numbers:
-                found[number] = frame.to_ndarray(format="rgb24")
-            if number >= max(numbers):
-                break
-    return found

@@ -5,7 +5,7 @@ with it. Everything else (what lies where, what the hands do, who is handed what
 is worth nothing on it.
 
 A table slot holds a pile: taking a thing from it leaves another on top. The scene outside the hands therefore never
-tells what was taken, which is what makes a question answerable from the interaction region and from nothing else.
+shows what was taken, so such a question can be answered from the interaction region and from nothing else.
 """
 
 import random
@@ -32,19 +32,13 @@ class Thing:
 
 
 THINGS = {
-    "cup": Thing("red", "kitchen"),
-    "bottle": Thing("green", "kitchen"),
-    "soap": Thing("pink", "bathroom"),
-    "towel": Thing("cyan", "bathroom"),
-    "pillow": Thing("purple", "bedroom"),
-    "lamp": Thing("yellow", "bedroom"),
-    "book": Thing("blue", "office"),
-    "phone": Thing("black", "office"),
-    "plant": Thing("lime", "garden"),
-    "can": Thing("orange", "garden"),
-    "hammer": Thing("brown", "garage"),
-    "box": Thing("grey", "garage"),
-}
+    "cup": Thing("red", "kitchen"), "bottle": Thing("green", "kitchen"),
+    "soap": Thing("pink", "bathroom"), "towel": Thing("cyan", "bathroom"),
+    "pillow": Thing("purple", "bedroom"), "lamp": Thing("yellow", "bedroom"),
+    "book": Thing("blue", "office"), "phone": Thing("black", "office"),
+    "plant": Thing("lime", "garden"), "can": Thing("orange", "garden"),
+    "hammer": Thing("brown", "garage"), "box": Thing("grey", "garage"),
+}  # fmt: skip
 OBJECTS = tuple(THINGS)
 
 # Every verb but `hold` is an event with a beginning and an end; the things that `pour` and `open` make sense for are
@@ -104,10 +98,10 @@ def random_table(rng: random.Random, must_have: str | None = None) -> tuple[str,
 
     With `must_have` the table is one that this thing can be put down on.
     """
+    known = set() if must_have is None else {must_have}
     pools = [set(OBJECTS), set(OBJECTS), USES["pour"], USES["open"]]
-    pool = rng.choice([pool for pool in pools if must_have is None or must_have in pool])
-    rest = rng.sample(sorted(pool - {must_have}), SLOTS if must_have is None else SLOTS - 1)
-    table = rest if must_have is None else [*rest, must_have]
+    pool = rng.choice([pool for pool in pools if known <= pool])
+    table = [*rng.sample(sorted(pool - known), SLOTS - len(known)), *known]
     rng.shuffle(table)
     return tuple(table)
 
@@ -122,13 +116,7 @@ def random_state(rng: random.Random) -> State:
     table = random_table(rng)
     verb = rng.choice([None, "hold", "pick up", "put down", "hand over", *uses_at(table)])
     return State(
-        room=rng.choice(ROOMS),
-        table=table,
-        verb=verb,
-        thing=rng.choice(table) if verb else None,
-        hand=rng.choice(HANDS),
-        phase=rng.random(),
-        guest=rng.choice(GUESTS) if verb == "hand over" else None,
-        tick=rng.randrange(600),
-        jitter=random_jitter(rng),
-    )
+        room=rng.choice(ROOMS), table=table, verb=verb, thing=rng.choice(table) if verb else None,
+        hand=rng.choice(HANDS), phase=rng.random(), guest=rng.choice(GUESTS) if verb == "hand over" else None,
+        tick=rng.randrange(600), jitter=random_jitter(rng),
+    )  # fmt: skip
