@@ -18,14 +18,14 @@ _EGO4D_TERMS = "The videos are Ego4D's: sign its licence and fetch them from the
 _EGO_R1, _EGO_R1_TERMS = "Ego-R1/Ego-R1-Data", "For research; the people of EgoLife can be recognised."
 
 
-def _support(name: str, file: str, about: str, rows: int) -> Release:
+def _support(name: str, file: str, about: str, rows: int, rates: tuple[float, ...] = (0.5, 1.0)) -> Release:
     return Release(
         name=name,
         about=f"EgoCross, support set: {about}",
         converter=egocross.Support,
         inputs={"sft": (file,), "rl": (file,), "eval": (file,)},
         rows=rows,
-        video_rates=(0.5, 1.0),
+        video_rates=rates,
         licence=_EGOCROSS_LICENCE,
         terms=_EGOCROSS_TERMS,
         hub=Hub("YuLi2024/EgoCross_support_set", client="modelscope"),
@@ -35,9 +35,9 @@ def _support(name: str, file: str, about: str, rows: int) -> Release:
 _ALL = (
     _support("egocross_support", "train.json", "all four domains", 80),
     _support("egocross_support_animal", "train_animal.json", "EgoPet", 20),
-    _support("egocross_support_industry", "train_industry.json", "ENIGMA", 20),
+    _support("egocross_support_industry", "train_industry.json", "ENIGMA", 20, rates=()),
     _support("egocross_support_surgery", "train_surgery.json", "CholecTrack20 and EgoSurgery", 20),
-    _support("egocross_support_xsports", "train_xsports.json", "ExtrameSportFPV", 20),
+    _support("egocross_support_xsports", "train_xsports.json", "ExtrameSportFPV", 20, rates=()),
     Release(
         name="egocross_test",
         about="EgoCross, test set, without its answers; never to learn from",
