@@ -33,7 +33,7 @@ def question(week: Path, label: str) -> int:
 
 
 def failed(proof: Callable, week: Path) -> list[tuple[str, str, str]]:
-    return [(finding.check, finding.id, finding.message) for finding in proof(load(week)).failed]
+    return [(finding.rule, finding.key, finding.message) for finding in proof(load(week)).failed]
 
 
 def test_a_built_week_passes_in_full(built):
