@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from trajectories import END, IGNORED, OBSERVATIONS, STYLES, asked, sampled, toolbox, trajectory, written
+from trajectories import END, IGNORED, OBSERVATIONS, STYLES, as_served, asked, sampled, toolbox, trajectory, written
 
 from firsthand import files, processes
 from firsthand.question import StyleName
@@ -114,7 +114,8 @@ def evaluation(serve) -> Callable[..., list[dict[str, Any]]]:
 @pytest.mark.parametrize("name, style", CASES)
 def test_fine_tuning_has_the_tokens_of_the_chat_template(fine_tuning, evaluation, tokenizer, name, style) -> None:
     request = evaluation(style)[-1]
-    ids = tokenizer(name).apply_chat_template(request["messages"], tools=request.get("tools"), return_dict=False)
+    messages = as_served(request["messages"], sees=name == "qwen3_vl")
+    ids = tokenizer(name).apply_chat_template(messages, tools=request.get("tools"), return_dict=False)
     assert fine_tuning(name, style)["input_ids"] == ids
 
 

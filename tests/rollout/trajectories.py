@@ -133,3 +133,8 @@ def asked(serve: Any, style: StyleName, pictures: bool = False) -> list[dict[str
         return [*requests, requests[-1] | {"messages": policy.messages}]
 
     return asyncio.run(main(f"{serve(app)}/v1"))
+
+
+def as_served(messages: list[dict[str, Any]], sees: bool) -> list[dict[str, Any]]:
+    """A server joins parts of text for a template that takes none, which the templates of models without eyes are."""
+    return messages if sees else prompt.with_placeholders(messages)

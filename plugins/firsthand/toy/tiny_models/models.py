@@ -27,14 +27,20 @@ VISION = dict(depth=3, hidden_size=128, num_heads=4, intermediate_size=256, patc
 PIXELS = {"shortest_edge": 32 * 32, "longest_edge": 256 * 256}
 
 
-def chat_template() -> str:
-    """The template file with Qwen's tool instructions, read from LLaMA-Factory so that SFT and RL prompts agree."""
+def chat_template(kind: str) -> str:
+    """At least as strict as the released template of this kind: what that one refuses or loses is an error.
+
+    Qwen's tool instructions are read from LLaMA-Factory, so that SFT and RL prompts agree."""
     import json
 
     from llamafactory.data.tool_utils import QWEN_TOOL_PROMPT
 
+    sees, folder = kind != "qwen2_5", Path(__file__).parent
+    facts = {"sees": sees, "describes_tools": kind != "qwen2_5_vl"}
+    lines = [f"{{%- set {name} = {str(value).lower()} -%}}\n" for name, value in facts.items()]
+    names = ("content_parts.jinja" if sees else "content_text.jinja", "chat_template.jinja")
+    text = "".join([*lines, *((folder / name).read_text() for name in names)]).rstrip("\n")
     before, after = QWEN_TOOL_PROMPT.format(tool_text="\0").split("\0")
-    text = Path(__file__).with_name("chat_template.jinja").read_text().rstrip("\n")
     return text.replace("TOOLS_BEFORE", json.dumps(before)).replace("TOOLS_AFTER", json.dumps(after))
 
 
@@ -46,7 +52,7 @@ def build(kind: str, out: Path, corpus: Iterable[str], seed: int = 0) -> int:
     from firsthand.toy.tiny_models.tokenizer import train_tokenizer
 
     tokenizer = train_tokenizer(corpus, VOCAB)
-    tokenizer.chat_template = chat_template()
+    tokenizer.chat_template = chat_template(kind)
     ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in SPECIAL_IDS}
     torch.manual_seed(seed)
     model = {"qwen3_vl": _qwen3_vl, "qwen2_5_vl": _qwen2_5_vl, "qwen2_5": _qwen2_5}[kind](len(tokenizer), ids)
