@@ -135,6 +135,15 @@ def test_templates_without_eyes_refuse_parts_or_lose_them() -> None:
         assert "<|im_start|>user\n<|im_end|>" in text
 
 
+@needed
+@pytest.mark.e2e
+def test_vllm_joins_parts_for_templates_without_eyes() -> None:
+    hf = pytest.importorskip("vllm.renderers.hf")
+    for name in FAMILIES:
+        found = hf._detect_content_format(release(name).tokenizer.chat_template, default="unknown")
+        assert found == ("openai" if sees(name) else "string")
+
+
 # -- turns with tools --------------------------------------------------------------------------------------------------
 
 
