@@ -1,4 +1,5 @@
-"""The one reader of a model's answer: rewards, evaluation and submissions all call it, so they cannot disagree.
+"""The strict reader of a model's answer: rewards, evaluation and submissions all call it, so they cannot disagree. (A
+second score of evaluation is more lenient, `evals/lenient.py`.)
 
 It is strict and never guesses. The answer stands in the last complete `<answer>...</answer>`: an opening tag and its
 closing tag, in lower case, with no other answer tag between them. Inside, after stripping white space, there is one
