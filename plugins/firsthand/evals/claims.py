@@ -48,9 +48,9 @@ _INLINE = re.compile(r"(?:^|[\s(])([A-Z])[.:)]\s")
 # Phrases after which the answer stands; after the second kind the letter must end its clause.
 _NOUN = _any("answer", "ans", "option", "choice", "prediction", "solution", "response")
 _FOREIGN = _any("respuesta", "réponse", "antwort", "ответ")
-_ABOUT = "(?: (?:to|for) (?:this|the|your) (?:question|problem))?"
+_ABOUT = "(?: (?:(?:to|for) (?:this|the|your) (?:question|problem)|(?:among|of) (?:these|the (?:options|choices))))?"
 _BE = r"(?:(?:would|should|must|will|has to|seems to|appears to) be|is|was|be|es|est|ist)"
-_CHOOSE = _any("choose", "pick", "select", "go with", "going with", "settle on", "opt for")
+_CHOOSE = _any("choose", "pick", "select", "go (?:with|for)", "going with", "settle on", "opt for")
 _SAYS = re.compile(
     _any(
         rf"\b(?:{_NOUN}|{_FOREIGN})\b{_ABOUT}[\s\"'_]{{0,8}}(?:\b{_BE}\b|[:=→–-]|(?=[(\[]))",
@@ -70,7 +70,7 @@ _LAST_WORD = re.compile(r"[a-z]{3}[.!?]\s{1,8}\(?([A-Z])\)?[.!]?$")
 _RIGHT = re.compile(
     r"(?<![A-Za-z0-9'])([A-Z])[)\]\"'_]{0,4}\s{0,8}(?:[:是]|选项是?|(?=正确)|(?:is|must be)\b)\s{0,8}"
     rf"(?:{_any(*_SURELY, 'the', 'my', '最')} {{0,4}}){{0,3}}"
-    r"(?:correct|right|best|answer|正确|对的|答案)(?!\s{0,8}\?)"
+    r"(?:correct|right|best|answer|most (?:accurate|plausible|appropriate)|正确|对的|答案)(?!\s{0,8}\?)"
 )
 
 # A letter and what may follow it; the rest says that there are two, or that it is none.
@@ -85,14 +85,59 @@ _SECOND = re.compile(
     r"(?:([B-HJ-Z])(?![A-Za-z0-9'])|([AI])(?![A-Za-z0-9']| [a-z]{2}))"
 )
 _FIRST_OF_TWO = re.compile(rf"(?<![A-Za-z0-9'])[A-Z][)\]\"'_]{{0,4}}{_AND}(?:option )?[(\"'\[]{{0,4}}$")
-_DENIED_AFTER = re.compile(rf"{_CLOSE}(?:is|was|would be)\s{_any('not', *_WRONG)}\b")
+_DENIED_AFTER = re.compile(rf"{_CLOSE}(?:,\s(?:which|this|that)\s)?(?:is|was|would be)\s{_any('not', *_WRONG)}\b")
 _DENIED_IN_LINE = re.compile(
     r"\s{0,8}(?:(?:is|it's|it is|this is|can be|was)\s)?"
     rf"(?:{_any('not', *_WRONG, 'ruled out')}\b|isn't\b|no[.,]|no$|不)|{_AND}(?=[^a-z])",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(r"[.,;:!?\n]|\b(?:but|so|thus|hence|therefore|then)\b", re.IGNORECASE)
-_NO = ("not", "never", "no", "neither", "nor", "nobody", "cannot", "could", "might", "may", "whether", "if", "unless")
+_NO = ("not", "never", "no", "neither", "nor", "nobody", "cannot")
+_PERHAPS = ("could", "might", "may", "whether", "if", "unless", "some", "people", "doubt")
+_DOUBT = re.compile(rf"\b{_any(*_NO, *_PERHAPS, *_WRONG)}\b|n't\b|[不没非别]", re.IGNORECASE)
+_WORD = re.compile(r"[a-z]{3}[.!?]\s{1,8}\(?([A-Z])\)?[.!]?$")
+_RIGHT = re.compile(
+    r"(?<![A-Za-z0-9'])([A-Z])[)\]\"'_]{0,4}\s{0,8}(?:[:是]|选项是?|(?=正确)|(?:is|must be)\b)\s{0,8}"
+    rf"(?:{_any(*_SURELY, 'the', 'my', '最')} {{0,4}}){{0,3}}"
+    r"(?:correct|right|best|answer|most (?:accurate|plausible|appropriate)|正确|对的|答案)(?!\s{0,8}\?)"
+)
+
+# A letter and what may follow it; the rest says that there are two, or that it is none.
+_LETTER = re.compile(r"([A-Za-z])(?![A-Za-z0-9'+#]|-[A-Za-z]|\s{0,8}\?)")
+_ENDS = re.compile(rf"{_CLOSE}(?:$|[.,;:!<()\]\n]|[–—-]\s|[^\x00-\x7f])")
+_REASON = ("because", "since", "as", "for", "but", "which", "with", "given", "based", "due", "rather", "when")
+_PLACE = ("in", "at", "on", "from", "by", "here")
+_GOES_ON = re.compile(rf"{_CLOSE}(?:{_any(*_REASON, *_PLACE, 'is', 'and', 'or')}\b|[/,&+])")
+_SECOND = re.compile(
+    rf"""[\s"')\]}}_.;]{{0,8}}(?:{_AND}|\.(?=[A-Z]))"""
+    r"""(?:(?:maybe|possibly|also|perhaps|option|choice) ){0,2}[("'\[]{0,4}"""
+    r"(?:([B-HJ-Z])(?![A-Za-z0-9'])|([AI])(?![A-Za-z0-9']| [a-z]{2}))"
+)
+_FIRST_OF_TWO = re.compile(rf"(?<![A-Za-z0-9'])[A-Z][)\]\"'_]{{0,4}}{_AND}(?:option )?[(\"'\[]{{0,4}}$")
+_DENIED_AFTER = re.compile(rf"{_CLOSE}(?:,\s(?:which|this|that)\s)?(?:is|was|would be)\s{_any('not', *_WRONG)}\b")
+_DENIED_IN_LINE = re.compile(
+    r"\s{0,8}(?:(?:is|it's|it is|this is|can be|was)\s)?"
+    rf"(?:{_any('not', *_WRONG, 'ruled out')}\b|isn't\b|no[.,]|no$|不)|{_AND}(?=[^a-z])",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"[.,;:!?\n]|\b(?:but|so|thus|hence|therefore|then)\b", re.IGNORECASE)
+_NO = (
+    "not",
+    "never",
+    "no",
+    "neither",
+    "nor",
+    "nobody",
+    "cannot",
+    "could",
+    "might",
+    "may",
+    "whether",
+    "if",
+    "unless",
+    "some",
+    "people",
+)
 _DOUBT = re.compile(rf"\b{_any(*_NO, 'doubt', *_WRONG)}\b|n't\b|[不没非别]", re.IGNORECASE)
 _WORD = re.compile(r"[\w.+%°:/-]+")
 
@@ -157,7 +202,7 @@ class Claims:
     def _after(self, phrase: re.Pattern[str], text: str, by_text: bool) -> Iterator[str]:
         """The letters, or the texts of options, that come after a phrase such as "The answer is"."""
         for said in phrase.finditer(text):
-            if _doubted(text, said.start()):
+            if _doubted(text, said.start()) or ("\n" in said[0] and self._heads_a_list(text, said.end())):
                 continue
             found = _LETTER.match(text, said.end())
             letter = self._meant(found, text, surely=not by_text) if found else None
@@ -180,9 +225,20 @@ class Claims:
             raise TwoLetters
         return letter if own or ends or _GOES_ON.match(text, match.end()) else None
 
+    def _heads_a_list(self, text: str, at: int) -> bool:
+        """Whether the next line is an option too."""
+        _, *below = text[at : at + 2 * self._longest + NEAR].split("\n")
+        return any(self._like_option(line) for line in [line for line in below if line.strip()][:1])
+
     def _lists(self, rest: str) -> bool:
         """Whether more options follow in the same line."""
         return any(map(self.letter, _INLINE.findall(rest)))
+
+    def _another_alone(self, letter: str, rest: str) -> bool:
+        """Whether the text of another option is in a line, and that of its own letter is not."""
+        near = f" {words(rest[: self._longest + NEAR])} "
+        named = {other for other, option in self._texts.items() if f" {option} " in near}
+        return bool(named) and letter not in named
 
     def weak(self, text: str) -> set[str]:
         """The letters of the lines that begin like an option, and do not deny it."""
@@ -199,6 +255,8 @@ class Claims:
         rest = line[match.end() :]
         own = self.by_text(rest)
         if own not in (None, letter) or self.alone(rest) or (own is None and self._lists(rest)):
+            raise TwoLetters
+        if own is None and self._another_alone(letter, rest):
             raise TwoLetters
         if own is None and match["space"]:
             return None

@@ -79,7 +79,7 @@ def _where_the_answer_stands(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Without marks of Markdown and LaTeX, in ASCII where a character has a twin there."""
-    return _LATEX.sub(" ", _SPECIAL.sub(" ", text).translate(_PLAIN)).strip()
+    return _LATEX.sub(" ", _SPECIAL.sub("\n", text).translate(_PLAIN)).strip()
 
 
 def _decide(text: str, claims: Claims) -> str | None:
