@@ -95,50 +95,6 @@ _CLAUSE = re.compile(r"[.,;:!?\n]|\b(?:but|so|thus|hence|therefore|then)\b", re.
 _NO = ("not", "never", "no", "neither", "nor", "nobody", "cannot")
 _PERHAPS = ("could", "might", "may", "whether", "if", "unless", "some", "people", "doubt")
 _DOUBT = re.compile(rf"\b{_any(*_NO, *_PERHAPS, *_WRONG)}\b|n't\b|[不没非别]", re.IGNORECASE)
-_WORD = re.compile(r"[a-z]{3}[.!?]\s{1,8}\(?([A-Z])\)?[.!]?$")
-_RIGHT = re.compile(
-    r"(?<![A-Za-z0-9'])([A-Z])[)\]\"'_]{0,4}\s{0,8}(?:[:是]|选项是?|(?=正确)|(?:is|must be)\b)\s{0,8}"
-    rf"(?:{_any(*_SURELY, 'the', 'my', '最')} {{0,4}}){{0,3}}"
-    r"(?:correct|right|best|answer|most (?:accurate|plausible|appropriate)|正确|对的|答案)(?!\s{0,8}\?)"
-)
-
-# A letter and what may follow it; the rest says that there are two, or that it is none.
-_LETTER = re.compile(r"([A-Za-z])(?![A-Za-z0-9'+#]|-[A-Za-z]|\s{0,8}\?)")
-_ENDS = re.compile(rf"{_CLOSE}(?:$|[.,;:!<()\]\n]|[–—-]\s|[^\x00-\x7f])")
-_REASON = ("because", "since", "as", "for", "but", "which", "with", "given", "based", "due", "rather", "when")
-_PLACE = ("in", "at", "on", "from", "by", "here")
-_GOES_ON = re.compile(rf"{_CLOSE}(?:{_any(*_REASON, *_PLACE, 'is', 'and', 'or')}\b|[/,&+])")
-_SECOND = re.compile(
-    rf"""[\s"')\]}}_.;]{{0,8}}(?:{_AND}|\.(?=[A-Z]))"""
-    r"""(?:(?:maybe|possibly|also|perhaps|option|choice) ){0,2}[("'\[]{0,4}"""
-    r"(?:([B-HJ-Z])(?![A-Za-z0-9'])|([AI])(?![A-Za-z0-9']| [a-z]{2}))"
-)
-_FIRST_OF_TWO = re.compile(rf"(?<![A-Za-z0-9'])[A-Z][)\]\"'_]{{0,4}}{_AND}(?:option )?[(\"'\[]{{0,4}}$")
-_DENIED_AFTER = re.compile(rf"{_CLOSE}(?:,\s(?:which|this|that)\s)?(?:is|was|would be)\s{_any('not', *_WRONG)}\b")
-_DENIED_IN_LINE = re.compile(
-    r"\s{0,8}(?:(?:is|it's|it is|this is|can be|was)\s)?"
-    rf"(?:{_any('not', *_WRONG, 'ruled out')}\b|isn't\b|no[.,]|no$|不)|{_AND}(?=[^a-z])",
-    re.IGNORECASE,
-)
-_CLAUSE = re.compile(r"[.,;:!?\n]|\b(?:but|so|thus|hence|therefore|then)\b", re.IGNORECASE)
-_NO = (
-    "not",
-    "never",
-    "no",
-    "neither",
-    "nor",
-    "nobody",
-    "cannot",
-    "could",
-    "might",
-    "may",
-    "whether",
-    "if",
-    "unless",
-    "some",
-    "people",
-)
-_DOUBT = re.compile(rf"\b{_any(*_NO, 'doubt', *_WRONG)}\b|n't\b|[不没非别]", re.IGNORECASE)
 _WORD = re.compile(r"[\w.+%°:/-]+")
 
 
