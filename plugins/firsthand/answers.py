@@ -1,4 +1,5 @@
-"""The one reader of a model's answer: rewards, evaluation and submissions all call it, so they cannot disagree.
+"""The strict reader of a model's answer: rewards, evaluation and submissions all call it, so they cannot disagree. (A
+second score of evaluation is more lenient, `evals/lenient.py`.)
 
 It is strict and never guesses. The answer stands in the last complete `<answer>...</answer>`: an opening tag and its
 closing tag, in lower case, with no other answer tag between them. Inside, after stripping white space, there is one
@@ -21,7 +22,7 @@ _ANY_TAG = re.compile(r"(</?(?:think|answer)>)")
 _LETTER = re.compile(r"\((\S)\)|(\S)\.?")
 _PREDICTION = re.compile(r'"prediction"\s*:\s*"([^"]*)"')
 _WHOLE_OPTION = re.compile(r"(?:\((\S)\)|(\S)[.:)])\s[^\n]+|(\S)[.:)]?")
-_TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord("。"): "."}
+TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord("。"): "."}
 
 
 def extract_choice(text: str, letters: str = "ABCD") -> str | None:
@@ -40,12 +41,12 @@ def extract_letter(text: str, letters: str = "ABCD") -> str | None:
         return extract_choice(text, letters)
     if predictions := _PREDICTION.findall(text):
         return _letter(predictions[-1].strip(), letters)
-    match = _WHOLE_OPTION.fullmatch(text.strip().translate(_TO_ASCII))
+    match = _WHOLE_OPTION.fullmatch(text.strip().translate(TO_ASCII))
     return _letter(next(filter(None, match.groups())), letters) if match else _letter(text.strip(), letters)
 
 
 def _letter(content: str, letters: str) -> str | None:
-    if len(content) > 3 or not (match := _LETTER.fullmatch(content.translate(_TO_ASCII))):
+    if len(content) > 3 or not (match := _LETTER.fullmatch(content.translate(TO_ASCII))):
         return None
     letter = match[1] or match[2]
     if letter not in letters and letter.isascii():  # not beyond ASCII: the capital of a dotless i is a plain I

@@ -32,7 +32,8 @@ def scores_of_files(
     if len(runs) < len(paths):
         raise UserError("two files of answers share a name; a model is called by the name of its file")
     keys, cluster = (groups(benchmark.by, gold), benchmark.cluster) if benchmark else (None, None)
-    scores = [score(name, rows, gold, by or keys, cluster) for name, rows in runs.items()]
+    decimals = benchmark.decimals if benchmark else 1
+    scores = [score(name, rows, gold, by or keys, cluster, decimals=decimals) for name, rows in runs.items()]
     base = _name(answers_of(against)) if against else None
     others = [name for name in runs if base and name != base]
     return scores, [compare((base, runs[base]), (name, runs[name]), gold, seed=seed) for name in others if base]

@@ -22,6 +22,7 @@ from firsthand.evals.run_folder import Folder
 from firsthand.evals.score import Comparison, Score, compare, score
 from firsthand.evals.ways import Agent
 from firsthand.rollout.episodes import Episode
+from firsthand.rollout.released_turn import only_released
 from firsthand.rollout.trace import Turn
 from firsthand.tools.toolbox import UNKNOWN
 
@@ -72,6 +73,7 @@ class AgentResults(Results):
     stops: dict[str, int]
     faults: int  # calls that failed through the tools alone
     hurt: int  # episodes with such a call
+    released: tuple[int, int] = (0, 0)  # turns that only `--reading released` could run, and the episodes with one
     seconds: Spread | None  # of an episode
     tokens: tuple[float, float]  # read and written by the agent, per question
     cost: float | None  # US dollars per question; None where a price is unknown
@@ -105,7 +107,7 @@ def _scores(run: Folder, columns: dict[str, Predictions]) -> dict[str, Score]:
         known = {key: row for key, row in answers.items() if key not in unscored}
         for number, metric in enumerate(benchmark.metrics):
             name = f"{column}: {metric.name}" if number else column
-            found[name] = score(name, known, gold, by, benchmark.cluster, metric)
+            found[name] = score(name, known, gold, by, benchmark.cluster, metric, benchmark.decimals)
     return found
 
 
@@ -119,11 +121,21 @@ def _work(rows: Sequence[Episode], run: Folder) -> dict[str, Any]:
         "stops": dict(Counter(row.trace.stop for row in rows).most_common()),
         "faults": sum(row.trace.faults for row in rows),
         "hurt": sum(row.trace.faults > 0 for row in rows),
+        "released": _released(rows),
         "seconds": Spread.of([row.seconds for row in rows]),
         "tokens": (_per(sum(r.prompt_tokens for r in rows), rows), _per(sum(r.completion_tokens for r in rows), rows)),
         "cost": None if None in costs else _per(sum(filter(None, costs)), rows),
         "tool_cost": _per(sum(turn.cost for turn in turns), rows),
     }
+
+
+def _released(rows: Sequence[Episode]) -> tuple[int, int]:
+    counts = [
+        sum(only_released(turn.text, row.settings["dialect"], "".join(row.options)) for turn in row.trace.turns)
+        for row in rows
+        if row.settings.get("reading") == "released"
+    ]
+    return sum(counts), sum(count > 0 for count in counts)
 
 
 def predictions(run: Folder) -> dict[str, Predictions]:

@@ -5,12 +5,14 @@ One file may serve as both. Its messages are strict (`llm.messages`); a row may 
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from firsthand.answers import extract_choice
 from firsthand.errors import UserError
+from firsthand.evals.lenient import read_leniently
+from firsthand.evals.single_turn import votes
 from firsthand.files import read_jsonl
 from firsthand.llm.messages import Prompted
 
@@ -32,6 +34,12 @@ class Gold(BaseModel):
             raise ValueError(f"answer {self.answer!r} is not one of the letters {self.letters!r}")
         return self
 
+    @property
+    def options(self) -> dict[str, str]:
+        """The texts of the options by letter, if the row has them."""
+        found = (self.model_extra or {}).get("options")
+        return {str(key): str(text) for key, text in found.items()} if isinstance(found, dict) else {}
+
     def group(self, key: str) -> str:
         value = (self.model_extra or {}).get(key)
         return NO_GROUP if value is None else str(value)
@@ -49,9 +57,20 @@ class Prediction(BaseModel):
     output: str
     decided: bool = False  # then `letter` is the answer; None: it gave none
     letter: str | None = None
+    outputs: list[str] = []  # of a vote, in the order of its ballots
+    settings: dict[str, Any] = {}
 
     def choice(self, letters: str) -> str | None:
         return self.letter if self.decided else extract_choice(self.output, letters)
+
+    def leniently(self, gold: Gold) -> "Prediction":
+        """The same answer as the lenient reader has it; where the strict one read a letter, that stays."""
+        letter = self.choice(gold.letters)
+        if letter is None and self.outputs:
+            letter = votes.read_again(self.outputs, self.settings, gold.letters, gold.options)
+        elif letter is None:
+            letter = read_leniently(self.output, gold.letters, gold.options)
+        return Prediction(id=self.id, output=self.output, decided=True, letter=letter)
 
 
 Row = TypeVar("Row", Prompted, Gold, Prediction)

@@ -68,6 +68,17 @@ class Score(Tally):
     model: str
     by: dict[str, Tally] = {}
     unknown: int = 0  # predictions with an id that no question has: only counted
+    lenient: "Score | None" = None  # as the lenient reader has the answers; None: it reads none that were unreadable
+    decimals: int = 1  # of the accuracy in per cent, as its benchmark prints it
+
+    @property
+    def leniently(self) -> "Score":
+        return self.lenient or self
+
+    @property
+    def only_lenient(self) -> int:
+        """Answers that only the lenient reader could read."""
+        return self.unparsed - self.leniently.unparsed
 
 
 def score(
@@ -77,8 +88,30 @@ def score(
     by: str | Sequence[str] | None = None,
     cluster: str | None = None,
     metric: Metric = CHOICE,
+    decimals: int = 1,
 ) -> Score:
-    """`by` one key, or several, whose groups are then named `key: value`; `cluster` is the key of what to resample."""
+    """`by` one key, or several, whose groups are then named `key: value`; `cluster` is the key of what to resample.
+
+    The strict reader's score; where the lenient one can read more answers, its score is `lenient`.
+    """
+    strict = _score(model, predictions, answers, by, cluster, metric)
+    strict.decimals = decimals
+    if strict.unparsed and metric.needs_letters:
+        read = {key: row.leniently(answers[key]) for key, row in predictions.items() if key in answers}
+        lenient = _score(model, read, answers, by, cluster, metric)
+        lenient.decimals = decimals
+        strict.lenient = lenient if lenient.unparsed < strict.unparsed else None
+    return strict
+
+
+def _score(
+    model: str,
+    predictions: dict[str, Prediction],
+    answers: dict[str, Gold],
+    by: str | Sequence[str] | None,
+    cluster: str | None,
+    metric: Metric,
+) -> Score:
     keys = [by] if isinstance(by, str) else list(by or [])
     total = Score(model=model, unknown=len(predictions.keys() - answers.keys()))
     values: dict[str, list[tuple[str, float]]] = {}  # group -> cluster and worth of each answer
@@ -191,5 +224,10 @@ def _right(predictions: dict[str, Prediction], answers: dict[str, Gold], metric:
 
 
 def as_json(scores: Sequence[Score], comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    table = [row.model_dump() | {"accuracy": row.accuracy, "interval": row.interval} for row in scores]
+    table = [
+        row.model_dump()
+        | {"accuracy": row.accuracy, "interval": row.interval}
+        | {"lenient_accuracy": row.leniently.accuracy, "only_lenient": row.only_lenient}
+        for row in scores
+    ]
     return {"table": table, "comparisons": [row.model_dump() for row in comparisons]}

@@ -2,6 +2,7 @@
 of files of answers, which are not a run: a column per model, a row per group."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import starmap
 from typing import NamedTuple
 
 from rich.console import Console
@@ -73,16 +74,23 @@ def _notes(run: Results) -> Iterator[str]:
         yield f"{run.unscored} questions are not scored, their answers are not public"
     if isinstance(run, AgentResults) and run.filled is not None:
         yield f"{run.filled} answers come from the summary model alone, none of them the agent's own"
+    if run.settings.get("reading") == "released" and isinstance(run, AgentResults):
+        turns, episodes = run.released
+        yield f"turns read as released code reads them; {turns} turns in {episodes} episodes could be read only so"
     if isinstance(run, AgentResults) and run.hurt:
         yield f"tools failed {run.faults} times, in {run.hurt} episodes"
 
 
 def _accuracy(columns: dict[str, Score]) -> Grid:
     groups = list(dict.fromkeys(group for score in columns.values() for group in score.by))
-    rows = [["all", _n(columns.values()), *map(_share, columns.values())]]
+    lenient = [score.leniently for score in columns.values()]
+    rows = [["all", _n(columns.values()), *(_share(score, score.decimals) for score in columns.values())]]
+    rows.append(["all, lenient reader", "", *(_share(score, score.decimals) for score in lenient)])
     for group in groups:
-        tallies = [score.by.get(group, Tally()) for score in columns.values()]
-        rows.append([group, _n(tallies), *map(_share, tallies)])
+        tallies = [(score.by.get(group, Tally()), score.decimals) for score in columns.values()]
+        rows.append([group, _n(tally for tally, _ in tallies), *starmap(_share, tallies)])
+    alone = (_part(score.only_lenient, score.n) for score in columns.values())
+    rows.append(["read by the lenient reader alone", "", *alone])
     rows.append(["without a letter", "", *(_part(score.unparsed, score.n) for score in columns.values())])
     rows.append(["never answered", "", *(_part(score.missing, score.n) for score in columns.values())])
     kind = "bootstrap" if any(score.bootstrap for score in columns.values()) else "Wilson"
@@ -152,9 +160,9 @@ def _n(tallies: Iterable[Tally]) -> str:
     return str(max((tally.n for tally in tallies), default=0))
 
 
-def _share(tally: Tally) -> str:
+def _share(tally: Tally, decimals: int) -> str:
     low, high = tally.bootstrap or tally.interval
-    return f"{100 * tally.accuracy:.1f}  {100 * low:.1f}–{100 * high:.1f}"
+    return f"{100 * tally.accuracy:.{decimals}f}  {100 * low:.1f}–{100 * high:.1f}"
 
 
 def _spread(spread: Spread | None) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from firsthand.evals.single_turn.votes import Method
+from firsthand.rollout.released_turn import Reading
 from firsthand.rollout.turn_text import Dialect
 
 _agent, _summary, _cost = (
@@ -109,6 +110,9 @@ class Agent:
     functions: Annotated[bool, _agent("--functions", help="Calls in the API's own form, for other makers' models.")] = (
         False
     )
+    reading: Annotated[
+        Reading, _agent(help="Of its turns: as in our training, or as the code of released agents runs them.")
+    ] = "strict"
     seconds: Annotated[float | None, _agent(min=1.0, help="Of an episode; 600 without --loop.")] = None
     max_tokens: Annotated[int | None, _agent(min=1, help="Of a turn; 1024 without --loop.")] = None
     temperature: Annotated[float, _agent(min=0.0, help="0 is greedy.")] = 0.0

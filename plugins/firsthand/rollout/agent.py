@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from firsthand.rollout.dialects import Message, observation
+from firsthand.rollout.released_turn import READERS, Reading
 from firsthand.rollout.trace import Trace, Turn
-from firsthand.rollout.turn_text import Action, Answer, Call, Dialect, Invalid, read_action
+from firsthand.rollout.turn_text import Action, Answer, Call, Dialect, Invalid
 from firsthand.tools.protocol import Context, Image, Outcome
 from firsthand.tools.toolbox import Toolbox
 
@@ -50,14 +51,20 @@ class Policy(Protocol):
 
 
 async def run_episode(
-    policy: Policy, toolbox: Toolbox, context: Context, dialect: Dialect, letters: str, limits: Limits
+    policy: Policy,
+    toolbox: Toolbox,
+    context: Context,
+    dialect: Dialect,
+    letters: str,
+    limits: Limits,
+    reading: Reading = "strict",
 ) -> Trace:
     """Never raises for what a model or a tool does. A fault of the policy itself (its server) is raised."""
     trace, began, invalid, last = Trace(), time.monotonic(), 0, limits.turns <= 1
     while True:
         turn_began = time.monotonic()
         reply = await policy.generate()
-        action = read_action(reply.text, dialect, letters)
+        action = READERS[reading](reply.text, dialect, letters)
         turn = Turn(
             text=reply.text,
             tokens=reply.tokens,

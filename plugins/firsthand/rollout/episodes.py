@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from firsthand.errors import UserError
 from firsthand.llm.ask_many import Pace, Summary, same_run, work_off
@@ -27,6 +27,7 @@ from firsthand.question import Question
 from firsthand.rollout.agent import Limits, Policy, run_episode
 from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import Message
+from firsthand.rollout.released_turn import Reading
 from firsthand.rollout.trace import Trace
 from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.protocol import Budget, Context
@@ -49,6 +50,13 @@ class AgentSettings(BaseModel):
     sampling: dict[str, Any] = {}
     functions: bool = False  # calls in the form of the API instead of the dialect's
     budget: Budget = Budget()  # for one call
+    reading: Reading = "strict"  # of its turns
+
+    @model_serializer(mode="wrap")
+    def _strict_is_not_said(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """So that files from before there was a choice can go on."""
+        row: dict[str, Any] = inner(self)
+        return row if self.reading != "strict" else {key: row[key] for key in row if key != "reading"}
 
 
 class Served(NamedTuple):
@@ -215,7 +223,8 @@ class _Run:
             raise UserError(self.refused[task.id])
         began, policy, letters = time.monotonic(), self.open_policy(task), "".join(task.question.options)
         context = replace(task.context, budget=self.settings.budget)
-        trace = await run_episode(policy, self.toolbox, context, self.settings.dialect, letters, self.settings.limits)
+        dialect, limits, reading = self.settings.dialect, self.settings.limits, self.settings.reading
+        trace = await run_episode(policy, self.toolbox, context, dialect, letters, limits, reading)
         return self._row(task, policy, trace, time.monotonic() - began).model_dump()
 
     def _row(self, task: Task, policy: Policy, trace: Trace, seconds: float) -> Episode:

@@ -72,6 +72,33 @@ def test_nothing_after_the_query_time_is_seen_and_the_prompt_is_that_of_training
     assert (asked["temperature"], asked["stop"]) == (0.0, ["</tool>", "</answer>"])
 
 
+def test_a_released_agent_is_read_as_its_own_code_reads_it_and_that_is_counted(run, model, ask, tmp_path: Path) -> None:
+    bare = model.search().partition("</think> ")[2]
+    model.scripts = {"bare": [bare, "<answer>B</answer>"], "kept": [model.search(), model.answer("B")]}
+    done = run(ask(*model.scripts), "--reading", "released")
+    assert done.exit_code == 0, done.output
+    found = results(tmp_path)
+    assert found["settings"]["reading"] == "released" and found["scores"]["agent"]["correct"] == 2
+    assert found["tools"]["rag"]["statuses"] == {"ok": 2} and found["released"] == [2, 1]
+    assert "2 turns in 1 episodes could be read only so" in (tmp_path / "run/results.md").read_text()
+    refused = run(ask(*model.scripts))
+    assert refused.exit_code == 1 and "use another --out" in " ".join(refused.output.split())
+
+
+def test_our_own_agents_stay_strict_and_the_lenient_score_stands_beside(run, model, ask, tmp_path: Path) -> None:
+    bare = ["<answer>B</answer>"]
+    said = ["<think>x</think> <answer>The answer is B.</answer>"]
+    model.scripts = {"bare": bare, "said": said, "kept": [model.answer("C")]}
+    assert run(ask(*model.scripts)).exit_code == 0
+    found, rows = results(tmp_path), episodes(tmp_path)
+    assert rows["q0"]["trace"]["stop"] == "invalid" and "reading" not in found["settings"]
+    own = found["scores"]["agent"]
+    assert (own["correct"], own["unparsed"], own["lenient"]["correct"], own["lenient"]["unparsed"]) == (0, 2, 2, 0)
+    text = (tmp_path / "run/results.md").read_text()
+    assert "| all | 3 | 0.0  0.0–56.1 |" in text and "| all, lenient reader |  | 66.7  20.8–93.9 |" in text
+    assert "| read by the lenient reader alone |  | 2 (66.7 %) |" in text
+
+
 def test_native_dialect_describes_the_tools_in_the_request(run, model, ask, tmp_path: Path) -> None:
     call = model.search().replace("tool>", "tool_call>")
     model.scripts = {"q": [call, model.answer("B")]}

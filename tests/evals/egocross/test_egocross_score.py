@@ -52,9 +52,25 @@ def test_micro_average_by_domain_category_and_type(release: Path, tmp_path: Path
 
 def test_the_published_arithmetic(release: Path, tmp_path: Path) -> None:
     """The published overall accuracies are whole numbers of questions out of 957."""
-    for correct, published in ((432, "45.1"), (441, "46.1"), (641, "67.0")):
+    for correct, published in ((432, "45.14"), (441, "46.08"), (641, "66.98")):
         result = cli(log(tmp_path / "m.jsonl", set(range(1, correct + 1))), "--answers", release)
         assert published in next(line for line in result.output.splitlines() if " all " in line)
+
+
+def test_two_decimals_as_in_the_ranking_and_both_readers(release: Path, tmp_path: Path) -> None:
+    questions = release.with_name("egocross_testbed_imgs.json")
+    rows = [row | {"options": ["A: 4", "B: the red cup", "C: 1", "D: 2"]} for row in json.loads(questions.read_text())]
+    questions.write_text(json.dumps(rows))
+    path = log(tmp_path / "m.jsonl", set(range(1, 433)), {900, 901, 902})
+    texts = {"900": "The answer is B.", "901": "the red cup", "902": "A or B"}
+    given = [row | {"output": texts.get(row["id"], "")} for row in map(json.loads, path.read_text().splitlines())]
+    path.write_text("".join(json.dumps(row) + "\n" for row in given))
+    lines = cli(path, "--answers", release).output.splitlines()
+    assert "45.14" in next(line for line in lines if " all " in line)
+    assert "45.35" in next(line for line in lines if "all, lenient reader" in line)
+    assert "2 (0.2 %)" in next(line for line in lines if "read by the lenient reader alone" in line)
+    [row] = json.loads(cli(path, "--answers", release, "--json").output)["table"]
+    assert (row["only_lenient"], row["lenient"]["correct"], row["lenient"]["unparsed"]) == (2, 434, 1)
 
 
 def test_two_runs_are_compared_question_by_question(release: Path, tmp_path: Path) -> None:

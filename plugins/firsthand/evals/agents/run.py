@@ -38,6 +38,7 @@ def answer_as_agent(job: Job, way: Agent) -> Summary:
             sampling={"temperature": way.temperature, "top_p": way.top_p, "max_tokens": tokens, "seed": seed},
             functions=way.functions,
             budget=loop.budget,
+            reading=way.reading,
         )
         out = folder.no_tools if way.no_tools else folder.episodes
         asking = ask(questions, served, settings, toolbox, out, price=price, off=way.no_tools)

@@ -55,6 +55,7 @@ def read_answers(path: Path, questions: Path | None = None) -> dict[str, Gold]:
             "primary_category": said.get("primary_category"),
             "question_type": said.get("question_type"),
             "video": re.sub(r"_q\d+_.*$", "", question_id),
+            "options": _options(said.get("options")),
         }
         try:
             letter = str(row["correct_option_letter"]).strip().upper()
@@ -62,6 +63,12 @@ def read_answers(path: Path, questions: Path | None = None) -> dict[str, Gold]:
         except (KeyError, ValueError):
             raise UserError(f"{path}: id {number}: no correct_option_letter of {', '.join(LETTERS)}") from None
     return gold
+
+
+def _options(listed: Any) -> dict[str, str]:
+    """`["A: 4", "B: 3"]` by letter."""
+    parts = [str(option).partition(":") for option in listed] if isinstance(listed, list) else []
+    return {letter.strip(): text.strip() for letter, _, text in parts}
 
 
 def read_predictions(path: Path) -> dict[str, Prediction]:
@@ -76,7 +83,9 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
             what = "not an official id" if number is None else "given twice"
             raise UserError(f"{path}: id {str(row.get('id'))!r}: {what}")
         said = letter(row) if letter(row) in LETTERS else None
-        predictions[str(number)] = Prediction(id=str(number), output="", decided=True, letter=said)
+        given: dict[str, Any] = {key: row[key] for key in ("output", "outputs", "settings") if key in row}
+        decided = {"output": "", "id": str(number), "decided": True, "letter": said}
+        predictions[str(number)] = Prediction.model_validate(decided | given)
     return predictions
 
 

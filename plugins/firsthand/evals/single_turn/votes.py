@@ -7,12 +7,13 @@ reply there is no answer.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 from firsthand.answers import extract_letter
+from firsthand.evals.lenient import read_leniently
 from firsthand.question import Question
 
 if TYPE_CHECKING:
@@ -38,6 +39,19 @@ def reordered(question: Question, order: str) -> Question:
     letters = list(question.options)[: len(order)]
     options = {letter: question.options[own] for letter, own in zip(letters, order, strict=True)}
     return question.model_copy(update={"options": options, "answer": None})
+
+
+def read_again(
+    outputs: Sequence[str], settings: Mapping[str, Any], letters: str, options: Mapping[str, str]
+) -> str | None:
+    """The vote of the lenient reader on the replies of a row, whose settings say in which orders they were asked."""
+    asked = orders(letters, settings.get("method", "letter"), settings.get("rotate", False))
+    ballots = []
+    for output, order in zip(outputs, asked, strict=False):
+        shown = dict(zip(letters, (options.get(own, "") for own in order), strict=False))
+        said = read_leniently(output, letters[: len(order)], shown)
+        ballots.append(Ballot(order, {order[letters.index(said)]: 1.0} if said else {}))
+    return decide(ballots, letters)[0]
 
 
 def by_letter(output: str, letters: str, order: str) -> Ballot:
