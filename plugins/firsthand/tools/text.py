@@ -3,6 +3,9 @@
 Captions, answers of other models and echoes of a model's own arguments may hold anything: a chat template's control
 tokens, a placeholder that a processor would match with an image, a tag that an action parser reads. `clean` takes all
 of them out; `fit` keeps within a budget and says how much is missing.
+
+Both run on the event loop, so their time is linear in the length of any text: runs of blanks are matched possessively
+(`*+`), and everything else that repeats is bounded.
 """
 
 import re
@@ -18,7 +21,7 @@ _TAGS = (
 )
 _SPECIAL = re.compile(
     r"<[|｜][^<>]{0,64}[|｜]>"  # <|im_start|>, <|image_pad|>, <|vision_start|>
-    rf"|<\s*/?\s*(?:{_TAGS})\b[^<>]{{0,256}}>"
+    rf"|<\s*+/?\s*+(?:{_TAGS})\b[^<>]{{0,256}}>"
     r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|IMG|IMG_BREAK|IMG_END)\]|<</?SYS>>",
     re.IGNORECASE,
 )
@@ -27,7 +30,7 @@ _SPECIAL = re.compile(
 _INVISIBLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-_ROLE_LINE = re.compile(r"^[ \t]*(?:system|user|assistant|tool)[ \t]*:?[ \t]*$\n?", re.IGNORECASE | re.MULTILINE)
+_ROLE_LINE = re.compile(r"^[ \t]*+(?:system|user|assistant|tool)[ \t]*+:?[ \t]*+$\n?", re.IGNORECASE | re.MULTILINE)
 
 _PIECE = re.compile(r"[A-Za-z]+|[^\sA-Za-z]|\n")
 _SENTENCE_END = re.compile(r"[.!?。！？](?=\s|$)|\n")
