@@ -32,7 +32,9 @@ _INVISIBLE = re.compile(
 )
 _ROLE_LINE = re.compile(r"^[ \t]*+(?:system|user|assistant|tool)[ \t]*+:?[ \t]*+$\n?", re.IGNORECASE | re.MULTILINE)
 
-_PIECE = re.compile(r"[A-Za-z]+|[^\sA-Za-z]|\n")
+_PIECE = re.compile(r"[A-Za-z]+|[^\sA-Za-z]|\n")  # what is kept or cut as a whole
+_TOKEN = re.compile(r"[A-Za-z]{1,4}|[^\sA-Za-z]|\n")
+_RARE = re.compile(r"[\U00010000-\U0010ffff]")  # two tokens
 _SENTENCE_END = re.compile(r"[.!?。！？](?=\s|$)|\n")
 
 
@@ -49,22 +51,20 @@ def clean(text: str) -> str:
 
 def count_tokens(text: str) -> int:
     """An estimate that needs no tokenizer and is rather too high: four letters, or one of anything else, is a token."""
-    return sum(_cost(piece[0]) for piece in _PIECE.finditer(text))
-
-
-def _cost(piece: str) -> int:
-    return -(-len(piece) // 4) if piece.isascii() else 1 + (piece > "\uffff")
+    return len(_TOKEN.findall(text)) + (0 if text.isascii() else len(_RARE.findall(text)))
 
 
 def fit(text: str, tokens: int) -> str:
     """Within `tokens`, cut after a sentence if one ends in the second half; the end says how much was cut."""
+    if 2 * len(text) <= tokens:  # a character is two tokens at most
+        return text
     total = count_tokens(text)
     if total <= tokens:
         return text
     room = tokens - count_tokens(_note(total, total))
     kept, end = 0, 0
     for piece in _PIECE.finditer(text):
-        cost = _cost(piece[0])
+        cost = count_tokens(piece[0])
         if kept + cost > room:
             break
         kept, end = kept + cost, piece.end()
