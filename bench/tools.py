@@ -2,7 +2,9 @@
 
     python bench/tools.py [--callers 256] [--seconds 60] [--records 32000]
 
-The server is a process of its own, started as a user would; the callers share another one, on the same machine.
+The server is a process of its own, started as a user would; the callers share another one, on the same machine. Before
+it, the same callers ask a handler of the same framework that does nothing, so that its time can be compared with what
+the framework, the load generator and the machine of this moment take.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import numpy as np
@@ -86,7 +89,8 @@ async def memory(session: aiohttp.ClientSession) -> float:
     return await metric(session, "process_resident_memory_bytes") / (1 << 20)
 
 
-async def load(url: str, callers: int, seconds: float) -> None:
+async def load(url: str, callers: int, seconds: float) -> float:
+    """Milliseconds of the server's processor time for a call."""
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(url, connector=connector, timeout=aiohttp.ClientTimeout(60)) as session:
         await Callers(session, callers).work(calls=REMEMBERED / callers + 1)  # until the cache of answers is full
@@ -104,6 +108,42 @@ async def load(url: str, callers: int, seconds: float) -> None:
     print(f"latency p50 {p50:.0f} ms, p99 {p99:.0f} ms, max {max(took) * 1000:.0f} ms")
     print(f"CPU of the server: {1000 * worked / len(took):.2f} ms a call")
     print("memory of the server, MiB: " + " ".join(f"{value:.0f}" for value in resident))
+    return 1000 * worked / len(took)
+
+
+def serve_bare(port: int) -> None:
+    """A handler that reads JSON and writes JSON, in front of the server's own metrics."""
+    import uvicorn
+    from fastapi import FastAPI, Response
+    from fastapi.responses import JSONResponse
+
+    from firsthand.tools.serve.metrics import scrape
+    from firsthand.tools.toolbox import Counters
+
+    app = FastAPI(openapi_url=None)
+
+    @app.post("/query")
+    async def query(body: dict[str, Any]) -> JSONResponse:
+        return JSONResponse({"response": body}, 200, {"X-Outcome": "ok"})
+
+    @app.get("/health")
+    async def health() -> dict[str, Any]:
+        return {}
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(scrape(Counters(), 0))
+
+    uvicorn.run(app, port=port, access_log=False, log_level="warning", backlog=2048)
+
+
+def measured(command: list[str], port: int, callers: int, seconds: float) -> float:
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        return asyncio.run(_when_ready(f"http://127.0.0.1:{port}", callers, seconds))
+    finally:
+        server.terminate()
+        print(f"the server ended with code {server.wait(60)}")
 
 
 def main() -> None:
@@ -111,30 +151,23 @@ def main() -> None:
     parser.add_argument("--callers", type=int, default=256)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--records", type=int, default=32_000, help="of thirty seconds")
+    parser.add_argument("--bare", type=int, help="serve the bare handler at this port, and nothing else")
     options = parser.parse_args()
+    if options.bare:
+        return serve_bare(options.bare)
     with tempfile.TemporaryDirectory() as name:
-        folder, port = Path(name), free_port()
+        folder, bare, port = Path(name), free_port(), free_port()
         Store.build(folder / "memory.sqlite", records(options.records))
         (folder / "tools.yaml").write_text(CONFIG.format(folder))
-        command = [
-            sys.executable,
-            "-m",
-            "firsthand.cli",
-            "tools",
-            "serve",
-            str(folder / "tools.yaml"),
-            "--port",
-            str(port),
-        ]
-        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            asyncio.run(_when_ready(f"http://127.0.0.1:{port}", options.callers, options.seconds))
-        finally:
-            server.terminate()
-            print(f"the server ended with code {server.wait(60)}")
+        print("-- a handler that does nothing")
+        least = measured([sys.executable, __file__, "--bare", str(bare)], bare, options.callers, options.seconds)
+        print("-- rag")
+        command = [sys.executable, "-m", "firsthand.cli", "tools", "serve", str(folder / "tools.yaml")]
+        spent = measured([*command, "--port", str(port)], port, options.callers, options.seconds)
+        print(f"CPU of a call: {spent:.2f} ms, {spent / least:.1f} times that of the bare handler")
 
 
-async def _when_ready(url: str, callers: int, seconds: float) -> None:
+async def _when_ready(url: str, callers: int, seconds: float) -> float:
     async with aiohttp.ClientSession(url) as session:
         for _ in range(600):
             try:
@@ -142,7 +175,7 @@ async def _when_ready(url: str, callers: int, seconds: float) -> None:
                     break
             except aiohttp.ClientError:
                 await asyncio.sleep(0.2)
-    await load(url, callers, seconds)
+    return await load(url, callers, seconds)
 
 
 if __name__ == "__main__":

@@ -36,11 +36,11 @@ def tools(tmp_path: Path) -> Path:
 @pytest.fixture
 def script(serve) -> Callable[..., Any]:
     """turns -> a server: its url, its requests, and whether a client has left in the middle of a turn. A turn that is
-    a number is an error, `ENDLESS` goes on until the client leaves, and deltas are sent as they are."""
+    a number is an error, `ENDLESS` goes on until the client leaves, and deltas and bytes are sent as they are."""
     from fastapi import FastAPI
-    from fastapi.responses import JSONResponse, StreamingResponse
+    from fastapi.responses import JSONResponse, Response, StreamingResponse
 
-    def made(*turns: str | list[dict[str, Any]]) -> Any:
+    def made(*turns: str | bytes | list[dict[str, Any]]) -> Any:
         app, left = FastAPI(), iter(turns)
         server = SimpleNamespace(requests=[], left=False)
 
@@ -54,6 +54,8 @@ def script(serve) -> Callable[..., Any]:
             turn = next(left)
             if isinstance(turn, str) and turn.isdigit():
                 return JSONResponse({"message": "too long"}, int(turn))
+            if isinstance(turn, bytes):
+                return Response(turn, media_type="text/event-stream")
             return StreamingResponse(stream(turn), media_type="text/event-stream")
 
         async def stream(turn: str | list[dict[str, Any]]) -> Any:

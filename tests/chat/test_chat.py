@@ -179,6 +179,35 @@ def test_a_failure_of_the_server_ends_no_conversation(chat, script) -> None:
     assert [len(request["messages"]) for request in server.requests] == [2, 4, 4], "`two` is forgotten"
 
 
+HOSTILE = [
+    b"data: {\n\n", b'data: {"choices": null}\n\n', b'data: "text"\n\n', b"data: [1]\n\n", b"data: \xff\xfe\n\n", b"",
+    b'data: {"choices": [{}]}\n\n', b'data: {"choices": [{"index": 0, "delta": {"content": 7}}]}\n\n',
+    b'data: {"error": {"message": "refused a-key-of-the-server"}}\n\n', b"data: " + b"[" * 100_000 + b"\n\n",
+    b'data: {"choices": [{"index": 0, "delta": {"content": "half \\ud800"}}]}\n\ndata: {"choices": null}\n\n',
+]  # fmt: skip
+
+
+def test_whatever_a_server_sends_the_conversation_goes_on(chat, script, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", "a-key-of-the-server")
+    server = script(answer("a"), *(turn for turn in HOSTILE), answer("c"))
+    asked = [f"number {number}" for number in range(len(HOSTILE))]
+    options = ("--source", "A1_JAKE", "--query-time", TIME, "--turns", "1")
+    shown = chat(server, "one", *asked, "three", "/save \0", f"/save {tmp_path}/chat.json", options=options)
+    assert shown.exit_code == 0 and "Traceback" not in shown.output, shown.output
+    assert "c  (1 turns" in shown.output and "a-key" not in shown.output and "that failed" in shown.output
+    exchanges = json.loads((tmp_path / "chat.json").read_text())["exchanges"]
+    assert [exchange["answer"] for exchange in exchanges if exchange["answer"]] == ["a", "c"]
+
+
+def test_a_line_that_is_no_text_is_asked_all_the_same(tools: Path, script, tmp_path: Path) -> None:
+    server = script(answer("b"))
+    command = ["chat", "--agent", "agent", "--server", server.url, "--tools", str(tools), "--frames", str(tmp_path)]
+    command += ["--source", "A1_JAKE", "--query-time", TIME]
+    shown = CliRunner().invoke(app, command, input=b"caf\xe9?\n")
+    assert shown.exit_code == 0 and "b  (1 turns" in shown.output
+    assert server.requests[0]["messages"][1]["content"].startswith("caf\ufffd?")
+
+
 def test_what_is_saved(chat, script, tmp_path: Path) -> None:
     shown = chat(script(LOOK, answer("red")), "colour?", f"/save {tmp_path}/chat.json")
     saved = json.loads((tmp_path / "chat.json").read_text())

@@ -1,6 +1,7 @@
 """Every video ends in the store or in quarantine, whatever kills the run."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from typer.testing import CliRunner
 from firsthand import clock
 from firsthand.cli import app
 from firsthand.errors import UserError
+from firsthand.media import workers
 from firsthand.media.extract import extract
 from firsthand.media.index import reading
 from firsthand.media.store import FrameStore
@@ -180,3 +182,12 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_workers_never_hear_of_ctrl_c() -> None:
+    """Not even while they import: else each writes a traceback into the terminal."""
+    with workers._deaf():
+        child = multiprocessing.get_context("spawn").Process(target=signal.raise_signal, args=(signal.SIGINT,))
+        child.start()
+    child.join(60)
+    assert child.exitcode == 0 and signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])

@@ -110,3 +110,29 @@ def _inherit(searcher: Searcher) -> None:
 
 def _search_inherited(query_time: float) -> tuple[str, ...]:
     return _search(inherited, query_time)
+
+
+@pytest.mark.parametrize("change", ["cut", "copied over"])
+def test_a_file_that_is_changed_in_place_is_noticed(tmp_path: Path, week, change: str) -> None:
+    """In a process of its own: a reader of a mapped file would be killed."""
+    store = Store.build(tmp_path / "memory.sqlite", week)
+    Store.build(tmp_path / "other.sqlite", week[1:])
+
+    def read_on() -> None:
+        assert store.records("A1_JAKE", "30s")  # a forked process opens it again
+        content = b"" if change == "cut" else (tmp_path / "other.sqlite").read_bytes()
+        store.path.write_bytes(content)
+        with pytest.raises(UserError, match="changed in place"):
+            store.records("A1_JAKE", "30s")
+
+    reader = multiprocessing.get_context("fork").Process(target=read_on)
+    reader.start()
+    reader.join(60)
+    assert reader.exitcode == 0
+
+
+def test_a_file_that_is_replaced_stays_as_it_was(tmp_path: Path, week) -> None:
+    store = Store.build(tmp_path / "memory.sqlite", week)
+    before = store.records("A1_JAKE", "30s")
+    Store.build(store.path, week[:1])
+    assert store.records("A1_JAKE", "30s") == before

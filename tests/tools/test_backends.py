@@ -141,6 +141,17 @@ def test_what_is_no_answer(service: Service, tmp_path: Path, body: Any, status: 
     assert "key-aaaa" not in str(caught.value)
 
 
+def test_a_proxy_of_the_environment_does_not_stand_before_this_machine(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    service.reply({"choices": [{"message": {"content": "Anna."}}]})
+    assert ask(openai(service, pool(tmp_path))).text == "Anna."
+
+
 def test_nobody_listens(service: Service, tmp_path: Path) -> None:
     service.server_close()
     with pytest.raises(Unavailable, match="no answer"):

@@ -1,6 +1,7 @@
 """The tools YAML: strict, and its errors say what to write."""
 
 import asyncio
+import base64
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from firsthand.files import read_yaml
 from firsthand.recipe.kind import detect
 from firsthand.tools import config
 from firsthand.tools.catalogue import read
-from firsthand.tools.protocol import Context
+from firsthand.tools.protocol import Budget, Context
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -108,3 +109,36 @@ def test_replay_needs_neither_key_nor_service(week: Path, tmp_path: Path, monkey
     arguments = {"question": "Who is there?", "timestamp": clock.stamp(clock.plus(start, 2))}
     outcome = asyncio.run(config.load("tools.yaml").call("vlm", arguments, Context("A1_JAKE", None)))
     assert outcome.status == "infra_error" and "no recording" in outcome.text and "Who is there?" in outcome.text
+
+
+def test_a_key_in_an_address_reaches_nobody(
+    week: Path, tmp_path: Path, chat_server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not the model, the log or the file of the counts, even if the server gives it back, and the limit is reached."""
+    secrets = ("s3cret-of-a-user", base64.b64encode(b"me:s3cret-of-a-user").decode())
+
+    def echo(chat, _) -> None:
+        chat.send(200 if len(server.requests) > 1 else 400, {"error": {"message": str(chat.headers)}})
+
+    server = chat_server(echo)
+    address = server.url.replace("//", f"//me:{secrets[0]}@")
+    backend = f"{{kind: openai, model: m, base_url: '{address}/v1', per_minute: 2, burst: 2}}"
+    (tmp_path / "tools.yaml").write_text(
+        f"video: {week}/store\nstate: {tmp_path}/state\nbackends: {{eyes: {backend}}}\n"
+        "limits: {retries: 0}\ntools: {vlm: {backend: eyes}}\n"
+    )
+    toolbox = config.load(tmp_path / "tools.yaml")
+    start = clock.parse(files.read_json(week / "truth/A1_JAKE.json")[0]["start"])
+    arguments = {"question": "what?", "timestamp": clock.stamp(clock.plus(start, 2))}
+
+    async def ask() -> list[str]:
+        row = Context("A1_JAKE", None, budget=Budget(seconds=5.0))
+        said = [(await toolbox.call("vlm", arguments, row)).text for _ in range(3)]
+        await toolbox.close()
+        return said
+
+    said = asyncio.run(ask())
+    assert "HTTP 400" in said[0] and "[key]" in said[0] and "not a chat completion" in said[1] and "no room" in said[2]
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "state").iterdir()).decode(errors="replace")
+    everything = "".join([*said, caplog.text, kept])
+    assert not [secret for secret in secrets if secret in everything] and "127.0.0.1" not in said[2] + kept

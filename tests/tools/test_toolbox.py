@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import math
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -244,3 +245,24 @@ def test_two_hundred_calls_at_once() -> None:
 
     assert [outcome.text for outcome in asyncio.run(many())] == [str(n) for n in range(200)]
     assert toolbox.counters.calls == {("echo", "ok"): 200}
+
+
+def test_a_long_answer_is_checked_within_the_deadline_and_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Checking it is made slow: the loop must go on meanwhile, and the call must end in time."""
+
+    def slow(said: str) -> str:
+        time.sleep(0.3)
+        return said
+
+    async def main() -> tuple[Outcome, int]:
+        toolbox, beats = ending(Outcome("ok", "word " * 4000)), 0
+        row = Context("A1_JAKE", NOW, budget=Budget(seconds=0.1))
+        asked = asyncio.create_task(toolbox.call("echo", HELLO, row))
+        while not asked.done():
+            await asyncio.sleep(0.01)
+            beats += 1
+        return await asked, beats
+
+    monkeypatch.setattr(text, "clean", slow)
+    outcome, beats = asyncio.run(main())
+    assert outcome.status == "timeout" and beats > 3

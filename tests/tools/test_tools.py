@@ -63,6 +63,14 @@ def test_a_tool_knows_whom_it_has_nothing_of(toolbox: Toolbox, name: str) -> Non
     assert str(alone.lacks(Context("nobody", None))).startswith(f"{name}: there is no ")
 
 
+def test_a_search_for_somebody_unknown_is_one_line_in_the_log(
+    toolbox: Toolbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = call(toolbox, "rag", Context("nobody", None), level="week", keywords=["cup"])
+    assert (said.status, said.text) == ("infra_error", "rag is not available now: there is no memory of nobody.")
+    assert len(caplog.text.splitlines()) == 1
+
+
 def call(toolbox: Toolbox, name: str, row: Context, **arguments: Any) -> Outcome:
     return asyncio.run(toolbox.call(name, arguments, row))
 

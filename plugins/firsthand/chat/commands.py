@@ -46,6 +46,7 @@ def chat(
     --source A1_JAKE --query-time DAY3_12000000
     """
     import asyncio
+    import io
     import sys
 
     from rich.console import Console
@@ -54,6 +55,7 @@ def chat(
     from firsthand.chat.session import Session
     from firsthand.chat.shell import Shell
     from firsthand.errors import UserError
+    from firsthand.llm import keys
     from firsthand.llm.client import check_server, connect
     from firsthand.rollout.chat_policy import check_functions
     from firsthand.rollout.episodes import AgentSettings
@@ -64,6 +66,8 @@ def chat(
 
     if style not in AGENT_STYLES:
         raise UserError(f"--style {style} has no tools; choose one of {', '.join(AGENT_STYLES)}")
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # a line that is not UTF-8 must not end the conversation
     if sys.stdin.isatty():
         import readline  # noqa: F401  (arrows and the history of `input`)
     if bool(loop) == bool(tools):
@@ -74,6 +78,7 @@ def chat(
     own = read_loop(loop, spoken.agent) if loop else Loop(toolbox=tools, dialect=spoken.dialect, turn_tokens=1024)
     if own.toolbox is None:
         raise UserError(f"{loop}: the loop {own.name} names no toolbox; add `toolbox: recipes/toy/tools.yaml`")
+    keys.remember_address(server)
     client, toolbox, screen = connect(server, retries=2), config.load(own.toolbox), Screen(Console(), frames)
     if functions:
         check_functions(toolbox.names)

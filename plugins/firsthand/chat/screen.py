@@ -1,7 +1,7 @@
 """What a conversation looks like: the words of the agent as they arrive, its calls, and the frames that they found.
 
 Frames are written to a folder; if the output is a terminal, they are also shown as coloured blocks. Control characters
-from a model are dropped: its words must not be able to move the cursor.
+from a model are dropped: its words must not be able to move the cursor. Keys that a server gives back are not shown.
 """
 
 import hashlib
@@ -18,6 +18,8 @@ from rich.style import Style
 from rich.text import Text
 
 from firsthand import clock, files
+from firsthand.files import storable
+from firsthand.llm.keys import redact
 from firsthand.tools.protocol import Outcome
 
 LONGEST = 600  # characters of what a tool said; the model reads all of it
@@ -29,7 +31,7 @@ class Screen:
         self._console, self._folder = console, folder
 
     def say(self, text: str, style: str = "", end: str = "\n") -> None:
-        plain = Text(_CONTROL.sub("", text), style)
+        plain = Text(_CONTROL.sub("", storable(redact(text))), style)
         self._console.print(plain, end=end, highlight=False, soft_wrap=True)
 
     def words(self, piece: str) -> None:

@@ -9,8 +9,11 @@ from firsthand import files
 from firsthand.chat.screen import Screen
 from firsthand.chat.session import Session
 from firsthand.errors import UserError
+from firsthand.files import storable
+from firsthand.llm.keys import redact
 from firsthand.rollout.trace import Trace
 from firsthand.tools.scope import Scope
+from firsthand.tools.text import every_string
 
 HELP = Path(__file__).with_name("help.txt").read_text().strip()
 ENDS = {
@@ -31,7 +34,7 @@ class Shell:
         """Until the end of the input; one event loop serves all questions, so that connections stay open."""
         while True:
             try:
-                line = input(self._prompt()).strip()
+                line = storable(input(self._prompt())).strip()
             except EOFError:
                 return
             except KeyboardInterrupt:
@@ -47,6 +50,8 @@ class Shell:
                 self.screen.say(f"the server failed: {error.message}; ask again, or /new if it is too long", "red")
             except KeyboardInterrupt:
                 self.screen.say("\nstopped; the question is forgotten", "yellow")
+            except Exception as error:  # whatever a server, a file or a terminal does, the conversation is kept
+                self.screen.say(f"that failed: {type(error).__name__}: {error}; the conversation goes on", "red")
 
     def _prompt(self) -> str:
         row = self.session.row
@@ -100,5 +105,5 @@ class Shell:
             raise UserError("write /save chat.json")
         exchanges = [exchange.as_dict() for exchange in self.session.exchanges]
         said = {"model": self.session.agent.model, "style": self.session.style, "exchanges": exchanges}
-        files.write_json(path, said)
+        files.write_json(path, every_string(said, redact))
         self.screen.say(f"{len(exchanges)} questions -> {path}")

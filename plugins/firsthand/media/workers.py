@@ -13,6 +13,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -79,16 +80,32 @@ def _in_pool(jobs: list[Job], workers: int, cores: int) -> Iterator[Done | Bad]:
     """Results until the pool is done or breaks."""
     spawn = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, spawn, initializer=_die_with, initargs=(os.getpid(),))
+    others = multiprocessing.active_children()
     try:
-        futures = [pool.submit(work, job, max(1, cores // workers)) for job in jobs]
+        with _deaf():
+            futures = [pool.submit(work, job, max(1, cores // workers)) for job in jobs]
         for future in as_completed(futures):
             yield future.result()
+    except KeyboardInterrupt:
+        for worker in set(multiprocessing.active_children()).difference(others):
+            worker.kill()
+        raise
     except BrokenProcessPool:
         return
     except OSError as error:  # while writing; an error while reading has become Bad
         raise UserError(f"{jobs[0].store}: cannot be written ({error})") from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that are started inside never hear of Ctrl-C, not even while they import: ending them is our part."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def work(job: Job, threads: int = 1) -> Done | Bad:

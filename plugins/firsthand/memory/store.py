@@ -5,7 +5,9 @@ and its postings (term, record, count) are contiguous under each term. A search 
 and nothing else: its time does not grow with the number of sources. The rank of FTS5 itself would not do: it walks a
 term's postings of the whole file in every query, and its statistics count records of the future.
 
-A file is never changed, only replaced: readers need no locks, in any number, and keep what they have opened.
+A file is never changed, only replaced: readers need no locks, in any number, and keep what they have opened. One that
+is written over in place all the same is noticed, and not read on. It is not mapped into RAM, since a mapped file that
+becomes shorter kills its reader.
 """
 
 import os
@@ -135,21 +137,33 @@ class Store:
     def query(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         if self._process != os.getpid():
             self._open()
-        with self._lock:
-            return self._db.execute(sql, values).fetchall()
+        try:
+            with self._lock:
+                return self._db.execute(sql, values).fetchall()
+        finally:  # also instead of what sqlite says of half a file
+            if self._state() != self._opened:
+                raise UserError(f"{self.path} was changed in place; start again, and replace memories by a move")
 
     def close(self) -> None:
         self._db.close()
+        self._file.close()
+
+    def _state(self) -> tuple[int, int]:
+        """What a write changes; asked of the open file, as another one may have its name by now."""
+        stat = os.fstat(self._file.fileno())
+        return stat.st_size, stat.st_mtime_ns
 
     def _open(self) -> None:
         self._process, self._lock = os.getpid(), threading.Lock()
+        self._file = self.path.open("rb")
+        self._opened = self._state()
         address = f"file:{quote(str(self.path.resolve()))}?mode=ro&immutable=1"
         self._db = sqlite3.connect(address, uri=True, check_same_thread=False)
         try:
-            self._db.execute(f"PRAGMA mmap_size = {1 << 32}")
+            self._db.execute("PRAGMA mmap_size = 0")
             known = self.fact("format") == FORMAT
         except sqlite3.DatabaseError:
             known = False
         if not known:
-            self._db.close()
+            self.close()
             raise UserError(f"{self.path} is not a {FORMAT}; make one with `firsthand memory import` or `build`")

@@ -66,11 +66,12 @@ def vllm_server(
 
 def _wait_ready(child: subprocess.Popen, port: int, log: Path, seconds: int = 600) -> None:
     deadline = time.monotonic() + seconds
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy does not reach this machine
     while time.monotonic() < deadline:
         if child.poll() is not None:
             raise UserError(f"vllm serve ended with code {child.returncode}; the end of {log}:\n{processes.tail(log)}")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+            with direct.open(f"http://127.0.0.1:{port}/health", timeout=2):
                 return
         except OSError:
             time.sleep(0.5)

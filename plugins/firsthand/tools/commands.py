@@ -10,6 +10,7 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="Serve, list and call the tools over week-long video.")
 
 TOKEN = "FIRSTHAND_TOOLS_TOKEN"
+HOW = "give --source and --query-time"
 Config = Annotated[Path, typer.Argument(help="YAML of tools, for example recipes/toy/tools.yaml.")]
 Source = Annotated[str | None, typer.Option(help="Whose week, or which video: A1_JAKE, or a video id.")]
 QueryTime = Annotated[
@@ -36,8 +37,11 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8001,
     source: Source = None,
     query_time: QueryTime = None,
-    calls: Annotated[int, typer.Option(min=1, help="Tool calls that run at a time; more wait.")] = 256,
+    calls: Annotated[int, typer.Option(min=1, help="Calls of one tool that run at a time; more wait.")] = 256,
     seconds: Annotated[float, typer.Option(min=0.1, help="Deadline of one call, retries included.")] = 60.0,
+    body_mib: Annotated[
+        int, typer.Option(min=1, help="Longest body of /get_observation, MiB, pictures included.")
+    ] = 64,
 ) -> None:
     """One server for all people and videos: /query /video_llm /vlm (Ego-R1), /get_observation (verl-tool), /mcp.
 
@@ -56,7 +60,10 @@ def serve(
     with _serving():
         from firsthand.tools.serve import server
     token = keys.read([TOKEN])[0] if os.environ.get(TOKEN) else None
-    pinned, limits = Scope.of(source, query_time), server.Limits(calls, Budget(seconds=seconds))
+    pinned, limits = (
+        Scope.of(source, query_time),
+        server.Limits(calls, Budget(seconds=seconds), batch_bytes=body_mib << 20),
+    )
     server.serve(tools_config.load(config), pinned, host, port, token, limits)
 
 
@@ -75,7 +82,7 @@ def mcp(config: Config, source: Source = None, query_time: QueryTime = None) -> 
 
     with _serving():
         from firsthand.tools.serve import mcp
-    context = Scope.of(source, query_time).context()
+    context = Scope.of(source, query_time).context(HOW)
     toolbox = tools_config.load(config)
 
     async def run() -> None:
@@ -118,7 +125,7 @@ def call(
         finally:
             await toolbox.close()
 
-    context = Scope.of(source, query_time).context()
+    context = Scope.of(source, query_time).context(HOW)
     outcome = asyncio.run(once(tools_config.load(config), context))
     typer.echo(outcome.text)
     if images:

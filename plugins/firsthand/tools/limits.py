@@ -147,7 +147,11 @@ class RateLimit:
 
 
 class KeyPool:
-    """Hands out the next key that may be used now; all processes count and rest a key together."""
+    """Hands out the next key that may be used now; all processes count and rest a key together.
+
+    `name` is that of the service, whose keys are counted apart from those of others. It may be an address with a
+    password in it, so neither messages nor the file of the counts hold it.
+    """
 
     def __init__(self, name: str, keys: Sequence[str], limit: RateLimit):
         self._name, self._keys, self._limit = name, list(keys), limit
@@ -164,11 +168,11 @@ class KeyPool:
                     self._keys.append(key)  # the others come first next time
                     return key
                 waits.append(wait)
-        raise Busy(f"{self._name} has no room for {min(waits):.1f} seconds{self._why}", min(waits))
+        raise Busy(f"its service has no room for {min(waits):.1f} seconds{self._why}", min(waits))
 
     def rest(self, key: str, seconds: float, why: str) -> None:
         self._why = f" ({why})"
         self._limit.rest(self._label(key), seconds)
 
     def _label(self, key: str) -> str:
-        return f"{self._name} {hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        return hashlib.sha256(f"{self._name} {key}".encode()).hexdigest()

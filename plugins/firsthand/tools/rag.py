@@ -1,12 +1,15 @@
 """`rag`: search the written memory of days, hours and ten-minute stretches, as Ego-R1's agents call it."""
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from firsthand import clock
+from firsthand.errors import UserError
+from firsthand.llm.faults import Failed
 from firsthand.memory.records import Record
 from firsthand.memory.search import Searcher
 from firsthand.tools.arguments import Arguments, Timestamp, moment
@@ -15,6 +18,7 @@ from firsthand.tools.protocol import Context, Outcome, WrongArguments
 from firsthand.tools.settings import Strict
 from firsthand.tools.shared import Shared
 
+log = logging.getLogger(__name__)
 GIVES_IMAGES = False
 NAME_IS_A_WORD = False
 
@@ -53,10 +57,16 @@ class Rag:
         return None if known else f"there is no memory of {context.source}"
 
     async def run(self, arguments: RagArguments, context: Context) -> Outcome:
+        if why := self.lacks(context):
+            raise Failed(why)
         start, latest = _window(arguments, context)
-        found = await asyncio.to_thread(
-            self._searcher.search, arguments.level, arguments.keywords, start, latest, context.source
-        )
+        try:
+            found = await asyncio.to_thread(
+                self._searcher.search, arguments.level, arguments.keywords, start, latest, context.source
+            )
+        except UserError as error:
+            log.error("rag: %s", error)
+            raise Failed("its memory cannot be searched") from None
         records = found.records[: self._results]
         if not records:
             text = "The memory holds nothing of that time."

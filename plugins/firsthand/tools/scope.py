@@ -56,11 +56,12 @@ class Scope:
         times = [time for time in (self.query_time, other.query_time) if time is not None]
         return Scope(self.source or other.source, min(times, default=None))
 
-    def context(self) -> Context:
+    def context(self, how: str = HOW) -> Context:
+        """`how` says where the caller's user writes what is missing."""
         if self.source is None:
-            raise UserError(f"whose week is it, or which video? {HOW}")
+            raise UserError(f"whose week is it, or which video? {how}")
         if self.query_time is None:
-            raise UserError(f"when was the question asked (DAYx_HHMMSSFF, or `{END}`)? {HOW}")
+            raise UserError(f"when was the question asked (DAYx_HHMMSSFF, or `{END}`)? {how}")
         return Context(self.source, None if self.query_time == math.inf else self.query_time)
 
 

@@ -69,6 +69,7 @@ def _remote(settings: OpenAI | Gemini, config: Config) -> Backend:
     """Only where calls can be made are keys and clients needed."""
     replay = config.cassettes.mode == "replay"
     found = ("none",) if replay or not settings.key_env else keys.read(settings.key_env)
+    keys.remember_address(settings.base_url or "")
     limit = RateLimit(config.state / "limits.sqlite", settings.per_minute, settings.burst)
     pool = KeyPool(settings.base_url or settings.kind, found, limit)
     made = settings.model_dump(include={"model", "max_tokens", "base_url"}) | {"price": settings.price}

@@ -3,8 +3,10 @@
 Arguments are checked before a tool sees them. The answer is checked after it: its text is cleaned and cut to the
 budget, its pictures are shrunk, and an image or a span from after the query time turns the whole answer into a fault,
 although every tool refuses the future itself. A tool that leaks is a bug; training on what it leaked would be worse.
+The check is part of the call: it happens within the deadline, and away from the event loop where it takes long.
 """
 
+import asyncio
 import json
 import logging
 import time
@@ -26,7 +28,11 @@ from firsthand.tools.protocol import BlockedByTime, Context, Outcome, Status, To
 
 log = logging.getLogger(__name__)
 BOUNDS = (0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # seconds; the last bucket has no bound
+LONG = 8192  # characters of text; checking more takes milliseconds, in which nobody else would be served
 UNKNOWN = "unknown"  # the label of all tools that do not exist, so that a model cannot invent labels
+
+
+Events = Counter[tuple[str, str]]  # (tool, event)
 
 
 @dataclass
@@ -44,7 +50,7 @@ class Counters:
     """What happened, by tool; an event is a prevented leak, a retry, a replay."""
 
     calls: Counter[tuple[str, Status]] = field(default_factory=Counter)
-    events: Counter[tuple[str, str]] = field(default_factory=Counter)  # (tool, event)
+    events: Events = field(default_factory=Counter)
     seconds: defaultdict[str, Histogram] = field(default_factory=lambda: defaultdict(Histogram))
     cost: Counter[str] = field(default_factory=Counter)  # US dollars
 
@@ -88,13 +94,9 @@ class Toolbox:
         tool = self.tools.get(name) if isinstance(name, str) else None
         if tool is None:
             message = f"There is no tool {text.shorten(name)!r}; the tools are {', '.join(self.names)}."
-            outcome = Outcome("user_error", message)
+            outcome = self._counted(_checked(UNKNOWN, Outcome("user_error", message), context))
         else:
             outcome = await self._run(tool, arguments, context)
-        try:
-            outcome = self._checked(tool, outcome, context)
-        except Exception as error:
-            outcome = _fault(UNKNOWN if tool is None else tool.name, error)
         outcome = replace(outcome, seconds=time.perf_counter() - start)
         self.counters.add(tool.name if tool else UNKNOWN, outcome)
         return outcome
@@ -113,7 +115,9 @@ class Toolbox:
             outcome = await tool.run(checked, context)
             if not isinstance(outcome, Outcome):
                 raise TypeError(f"returned {type(outcome).__name__} instead of Outcome")
-            return outcome
+            if outcome.images or len(outcome.text) > LONG:
+                return self._counted(await asyncio.to_thread(_checked, tool.name, outcome, context))
+            return self._counted(_checked(tool.name, outcome, context))
 
         status: Status
         try:
@@ -128,33 +132,42 @@ class Toolbox:
             log.warning(message)
         except Exception as error:
             self.counters.events[tool.name, "paused"] += isinstance(error, Paused)
-            return replace(_fault(tool.name, error), tries=max(tries, 1))
+            status, message = "infra_error", _reason(tool.name, error)
         else:
             return replace(outcome, tries=max(tries, 1))
-        return Outcome(status, message, tries=max(tries, 1))
+        outcome = Outcome(status, message, tries=max(tries, 1))
+        return self._counted(_checked(tool.name, outcome, context))
 
-    def _checked(self, tool: Tool | None, outcome: Outcome, context: Context) -> Outcome:
-        name, budget, latest = tool.name if tool else UNKNOWN, context.budget, context.query_time
-        moments = [*(image.moment for image in outcome.images), *(end for _, end in outcome.spans)]
-        if latest is not None and not all(moment <= latest for moment in moments):  # `not all`: NaN leaks as well
-            self.counters.events[name, "leak_prevented"] += 1
-            log.error("%s answered with %s, after the query time %s", name, max(moments), latest)
-            return Outcome("infra_error", f"{name} failed and its answer was dropped.", tries=outcome.tries)
+    def _counted(self, checked: tuple[Outcome, Events]) -> Outcome:
+        outcome, events = checked
+        self.counters.events.update(events)
+        return outcome
 
-        def safe(written: str) -> str:
-            whole = text.clean(redact(written))
-            cut = text.fit(whole, budget.tokens)
-            self.counters.events[name, "text_cut"] += cut != whole
-            return cut
 
-        images = outcome.images[: budget.images]
-        self.counters.events[name, "images_cut"] += len(outcome.images) - len(images)
-        return replace(
-            outcome,
-            text=safe(outcome.text),
-            data=text.every_string(outcome.data, safe),
-            images=tuple(replace(image, jpeg=shrink(image.jpeg, budget.pixels)) for image in images),
-        )
+def _checked(name: str, outcome: Outcome, context: Context) -> tuple[Outcome, Events]:
+    """What may be shown of an outcome, and what had to be done to it; any thread may ask."""
+    budget, latest, events = context.budget, context.query_time, Events()
+    moments = [*(image.moment for image in outcome.images), *(end for _, end in outcome.spans)]
+    if latest is not None and not all(moment <= latest for moment in moments):  # `not all`: NaN leaks as well
+        events[name, "leak_prevented"] += 1
+        log.error("%s answered with %s, after the query time %s", name, max(moments), latest)
+        return Outcome("infra_error", f"{name} failed and its answer was dropped.", tries=outcome.tries), events
+
+    def safe(written: str) -> str:
+        whole = text.clean(redact(written))
+        cut = text.fit(whole, budget.tokens)
+        events[name, "text_cut"] += cut != whole
+        return cut
+
+    images = outcome.images[: budget.images]
+    events[name, "images_cut"] += len(outcome.images) - len(images)
+    shown = replace(
+        outcome,
+        text=safe(outcome.text),
+        data=text.every_string(outcome.data, safe),
+        images=tuple(replace(image, jpeg=shrink(image.jpeg, budget.pixels)) for image in images),
+    )
+    return shown, events
 
 
 def check(tool: Tool, arguments: dict[str, Any] | str) -> BaseModel:
@@ -188,7 +201,8 @@ def _form(tool: Tool) -> str:
     return f"The right form is {json.dumps(form)}."
 
 
-def _fault(name: str, error: Exception) -> Outcome:
+def _reason(name: str, error: Exception) -> str:
+    """Why a tool failed, as a model may read it; only the log knows more."""
     log.warning("%s failed: %s", name, redact(str(error)), exc_info=None if isinstance(error, Failed) else error)
     reason = str(error) if isinstance(error, Failed) else type(error).__name__
-    return Outcome("infra_error", f"{name} is not available now: {reason}.")
+    return f"{name} is not available now: {reason}."

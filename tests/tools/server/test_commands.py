@@ -96,6 +96,12 @@ def test_serve_answers_until_it_is_told_to_end(config: str, tmp_path: Path) -> N
     assert "Application shutdown complete" in said and "Traceback" not in said and "a-secret-token" not in said
 
 
+def test_a_row_that_is_missing_is_asked_for_by_the_names_of_the_options(config: str) -> None:
+    for command in (["call", config, "rag", json.dumps(SEARCH)], ["mcp", config, "--source", "A1_JAKE"]):
+        code, said = run(*command)
+        assert code == 1 and "give --source and --query-time" in said and "X-Source" not in said
+
+
 def test_mcp_on_stdin_and_stdout(config: str, tmp_path: Path) -> None:
     from mcp.client import Client
     from mcp.client.stdio import StdioServerParameters, stdio_client

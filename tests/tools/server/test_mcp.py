@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
 
 from firsthand.tools.scope import Scope
 from firsthand.tools.serve.mcp import OUTCOME
@@ -69,6 +70,17 @@ def test_every_end_is_a_result_and_none_breaks_the_session(url) -> None:
     assert [result.is_error for result in results] == [word != "ok" for word in words]
 
 
-def test_without_a_row_nothing_is_answered(url) -> None:
-    [result] = calls(f"{url}/mcp", ("vlm", LOOK))
-    assert result.is_error and "whose week" in result.content[0].text
+def test_without_a_row_the_program_gets_an_error_and_the_model_nothing(url, toolbox) -> None:
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(MCPError, match="whose week"), allow_unwrapped=True, flatten_subgroups=True
+    ):
+        calls(f"{url}/mcp", ("vlm", LOOK))
+    assert not toolbox.counters.calls
+
+
+def test_the_server_says_its_version(url) -> None:
+    async def named() -> str:
+        async with Client(f"{url}/mcp", mode="legacy") as client:
+            return client.server_info.version
+
+    assert asyncio.run(named())

@@ -6,8 +6,9 @@ far, and whatever is not a chat completion with text in it counts as a fault of 
 
 import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
-from openai import APIError, AsyncOpenAI
+from openai import APIError, AsyncOpenAI, DefaultAsyncHttpxClient
 
 from firsthand import clock
 from firsthand.llm.client import BadAnswer, read_completion
@@ -16,6 +17,7 @@ from firsthand.llm.messages import image_part, text_part
 from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, RemoteBackend, Sight
 
 _LARGEST_BODY = 1 << 20
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class OpenAIBackend(RemoteBackend):
@@ -65,9 +67,16 @@ class OpenAIBackend(RemoteBackend):
         """One client per event loop: connections cannot be shared between loops."""
         loop = asyncio.get_running_loop()
         if self._client is None or self._client[0] is not loop:
-            client = AsyncOpenAI(base_url=self._base_url, api_key="none", max_retries=0, timeout=None)
+            client = AsyncOpenAI(
+                base_url=self._base_url, api_key="none", max_retries=0, timeout=None, http_client=_http(self._base_url)
+            )
             self._client = (loop, client)
         return self._client[1]
+
+
+def _http(address: str | None) -> DefaultAsyncHttpxClient | None:
+    """None: the client's own, which uses the proxy of the environment; a proxy does not reach this machine."""
+    return DefaultAsyncHttpxClient(trust_env=False) if urlsplit(address or "").hostname in LOOPBACK else None
 
 
 def messages(sight: Sight) -> list[Any]:

@@ -6,11 +6,14 @@ not show to a model; the content is what the model reads and sees.
 
 import base64
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
+from mcp.shared.exceptions import MCPError
 from mcp_types import (
+    INVALID_PARAMS,
     CallToolRequestParams,
     CallToolResult,
     ImageContent,
@@ -38,11 +41,13 @@ def build(queue: CallQueue, context_of: Callable[[Any], Context]) -> Server:
     async def call_tool(ctx: Any, params: CallToolRequestParams) -> CallToolResult:
         try:
             context = context_of(ctx.request)
-        except UserError as error:
-            return _result(queue.refuse(str(error)))
+        except (
+            UserError
+        ) as error:  # the client program can mend it, a model cannot: so not a result for a model to read
+            raise MCPError(INVALID_PARAMS, str(error)) from None
         return _result(await queue.call(params.name, params.arguments or {}, context))
 
-    return Server("firsthand", on_list_tools=list_tools, on_call_tool=call_tool)
+    return Server("firsthand", version=version("firsthand"), on_list_tools=list_tools, on_call_tool=call_tool)
 
 
 async def serve_stdio(server: Server) -> None:

@@ -1,10 +1,11 @@
 """HTTP routes: Ego-R1's three with its JSON, so that its released agents work unchanged, and verl-tool's one.
 
-Every response says in the header `X-Outcome` how its calls ended (one word each), so that a program can tell a fault of
-the environment from a mistake of the model where Ego-R1's JSON has the same shape for both.
+Every response says in the header `X-Outcome` how its calls ended, so that a program can tell a fault of the environment
+from a mistake of the model where Ego-R1's JSON has the same shape for both.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from firsthand.tools.scope import Scope, of_request
 from firsthand.tools.serve.call_queue import CallQueue
 
 MAX_BATCH = 1024
+LONGEST_HEADER = 4096  # verl-tool's HTTP library reads 8,190 bytes, and fails at more
 OF_PROGRAM = ("identity", "vid_id")  # what Ego-R1's clients add to the model's arguments
 HTTP_STATUS = {"ok": 200, "user_error": 422, "blocked_by_time": 422, "timeout": 504, "infra_error": 503}
 
@@ -62,7 +64,7 @@ def router(queue: CallQueue, pinned: Scope) -> APIRouter:
         asked = [_split(item, row) if isinstance(item, dict) else None for item in items]
         outcomes = await asyncio.gather(*(queue.call("video_llm", *item) if item else _nothing() for item in asked))
         answers = [
-            outcome and (outcome.data if outcome.status == "ok" else f"error: {outcome.text}") for outcome in outcomes
+            outcome and (outcome.data if outcome.status == "ok" else _error(outcome.text)) for outcome in outcomes
         ]
         return _reply(answers if isinstance(body, list) else answers[0], outcomes)
 
@@ -96,6 +98,11 @@ def _split(body: dict[str, Any], row: Scope) -> tuple[dict[str, Any], Context]:
     return arguments, row.narrowed(Scope.of_fields({key: body.get(key) for key in OF_PROGRAM})).context()
 
 
+def _error(why: str) -> str:
+    """Ego-R1's client asks `"answer" in reply`, of an object or of a text, and takes such a text for an object."""
+    return f"error: {why}".replace("answer", "reply")
+
+
 async def _nothing() -> None:
     return None
 
@@ -121,5 +128,9 @@ def _observation(outcome: Outcome) -> str | dict[str, Any]:
 
 
 def _reply(content: Any, outcomes: Sequence[Outcome | None], status: int = 200) -> JSONResponse:
-    words = ",".join(outcome.status if outcome else "none" for outcome in outcomes)
-    return JSONResponse(content, status, {"X-Outcome": words})
+    """The header has a word for each call, or their counts where that would be too long for a header."""
+    words = [outcome.status if outcome else "none" for outcome in outcomes]
+    said = ",".join(words)
+    if len(said) > LONGEST_HEADER:
+        said = ",".join(f"{word}={count}" for word, count in sorted(Counter(words).items()))
+    return JSONResponse(content, status, {"X-Outcome": said})

@@ -18,6 +18,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import Route
 
 from firsthand.errors import UserError, problems
+from firsthand.files import storable
 from firsthand.tools.protocol import Budget
 from firsthand.tools.scope import Scope, of_request
 from firsthand.tools.serve import mcp, routes
@@ -31,10 +32,11 @@ LOOPBACK = ("127.0.0.1", "localhost")
 
 @dataclass(frozen=True)
 class Limits:
-    calls: int = 256  # tool calls that run at a time; more wait
+    calls: int = 256  # calls of one tool that run at a time; more wait
     budget: Budget = field(default_factory=Budget)  # for one call
     connections: int = 2048  # more are answered 503 at once
     body_bytes: int = 1 << 20
+    batch_bytes: int = 64 << 20  # of /get_observation: verl-tool sends the pictures of every row with every call
     body_seconds: float = 30.0
     shutdown_seconds: float = 30.0  # calls under way may end; then they are cancelled
 
@@ -53,7 +55,8 @@ def build(
         await toolbox.close()
 
     app = FastAPI(title="firsthand tools", lifespan=lifespan, openapi_url=None)
-    app.add_middleware(Access, token=token, max_bytes=limits.body_bytes, seconds=limits.body_seconds)
+    long = {"get_observation": limits.batch_bytes}
+    app.add_middleware(Access, token=token, max_bytes=limits.body_bytes, seconds=limits.body_seconds, long_bodies=long)
     if host in LOOPBACK:  # a page in a browser on this machine reaches it under another name only
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
 
@@ -72,18 +75,20 @@ def build(
 
     @app.exception_handler(UserError)
     async def wrong_request(_: Request, error: UserError) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 400)
+        return JSONResponse({"detail": storable(str(error))}, 400)
 
     @app.exception_handler(RequestValidationError)
     async def wrong_body(_: Request, error: RequestValidationError) -> JSONResponse:
         """Where and why, without the input: it may be huge, and NaN has no place in JSON."""
-        return JSONResponse({"detail": "; ".join(problems(error)[:5])[:1000]}, 400)
+        return JSONResponse({"detail": storable("; ".join(problems(error)[:5])[:1000])}, 400)
 
     return app
 
 
 def serve(toolbox: Toolbox, pinned: Scope, host: str, port: int, token: str | None, limits: Limits = Limits()) -> None:
     import uvicorn
+
+    from firsthand.tools.serve.connection import Connection
 
     if host not in LOOPBACK and not token:
         raise UserError(f"{host} can be reached from outside; set a token in FIRSTHAND_TOOLS_TOKEN first")
@@ -92,6 +97,7 @@ def serve(toolbox: Toolbox, pinned: Scope, host: str, port: int, token: str | No
         host=host,
         port=port,
         access_log=False,
+        http=Connection,
         limit_concurrency=limits.connections,
         backlog=limits.connections,
         timeout_graceful_shutdown=round(limits.shutdown_seconds),
