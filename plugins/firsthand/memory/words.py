@@ -61,6 +61,14 @@ class Synonyms:
 
     def widen(self, terms: Sequence[str]) -> Sequence[str]:
         """The terms, and those of every group that has a member whose terms are all among them."""
+        return list(dict.fromkeys([*terms, *(term for group in self._meant_by(terms) for term in group)]))
+
+    def concepts(self, terms: Sequence[str]) -> list[Sequence[str]]:
+        """The terms, those that mean the same together."""
+        groups = self._meant_by(terms)
+        return [*groups, *((term,) for term in terms if not any(term in group for group in groups))]
+
+    def _meant_by(self, terms: Sequence[str]) -> list[Sequence[str]]:
         held = set(terms)
-        groups = [group for group in self._groups if any(held.issuperset(name) for name in group)]
-        return list(dict.fromkeys([*terms, *(term for group in groups for name in group for term in name)]))
+        groups = (group for group in self._groups if any(held.issuperset(name) for name in group))
+        return [[term for name in group for term in name] for group in groups]
