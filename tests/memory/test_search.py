@@ -190,6 +190,15 @@ def test_what_has_the_most_keywords_matches_and_a_summary_where_no_clip_has_as_m
     assert kitchen and (kitchen.count, kitchen.held) == (3, 2)
 
 
+def test_keywords_of_one_sentence_match_before_keywords_of_several(build, record) -> None:
+    texts = ["I put down the lamp. Then tea.", "I put down the cup. There is the lamp.", "我看灯。I put it down"]
+    store = build(record("30s", f"DAY1_1{i}000000", 30, text) for i, text in enumerate(texts))
+    found = look(store, "week", None, None, "put down", "lamps", order="latest")
+    assert [one.text for one in found.records] == texts[:1] and found.matches and found.matches.held == 3
+    apart = look(store, "week", None, None, "tea", "lamp", order="latest").matches
+    assert apart and (apart.count, apart.held, apart.asked) == (1, 2, 2)
+
+
 def test_relevance_counts_and_ranks_as_ever(lamps) -> None:
     plain, counted = look(lamps, "week", None, None, "cup"), look(lamps, "week", None, None, "cup", order="relevance")
     assert counted.records == plain.records and plain.matches is None

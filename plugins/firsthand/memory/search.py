@@ -90,7 +90,8 @@ class Searcher:
         where, *elsewhere = windows(self.store, source, level, start, query)
         runs = tiles(self.store, source, where, query)
         seen = self._spans(runs) if order else []
-        matches, held = find(self.store, source, seen, self._concepts(keywords)) if order else (None, [])
+        concepts = self._concepts(keywords)
+        matches, held = find(self.store, source, seen, concepts, self._analyser) if order else (None, [])
         in_time = sorted(held, key=_time, reverse=order != "earliest")
         if ranked := (order != "relevance" and in_time) or self._rank(runs, keywords) or in_time:
             return Found(self._fetch(ranked[: self.limit]), True, matches)

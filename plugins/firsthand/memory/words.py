@@ -4,8 +4,10 @@ The same two tables split records when a store is built and keywords when it is 
 hold text only: keywords are never read as an FTS5 query, so nobody can inject its syntax.
 """
 
+import re
 import sqlite3
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +16,8 @@ from firsthand.errors import UserError
 from firsthand.files import storable
 
 MAX_CHARACTERS, MAX_TERMS = 500, 64  # of a keyword, of a search: they come from a model, and may be anything
+
+_SENTENCE_END = re.compile(r"[.!?]\s|[。！？\n]")
 
 _TABLES = """
 CREATE VIRTUAL TABLE temp.texts USING fts5(text, tokenize = "porter unicode61 remove_diacritics 2", content = '');
@@ -47,6 +51,22 @@ class Analyser:
             rows = self._db.execute("SELECT term FROM occurrences ORDER BY offset").fetchall()
             clear_tables(self._db)
         return tuple(dict.fromkeys(term for (term,) in rows))[:MAX_TERMS]
+
+    def in_one_sentence(self, texts: Sequence[str], concepts: Sequence[Sequence[str]]) -> list[int]:
+        """For each text, of how many concepts a sentence of it has a term; the most of its sentences."""
+        sentences = [(one, number) for number, text in enumerate(texts) for one in _SENTENCE_END.split(text)]
+        held: dict[int, set[int]] = defaultdict(set)
+        with self._lock:
+            self._db.executemany("INSERT INTO texts(rowid, text) VALUES (?, ?)", enumerate(one for one, _ in sentences))
+            for number, terms in enumerate(concepts):
+                for term in terms:
+                    for (sentence,) in self._db.execute("SELECT doc FROM occurrences WHERE term = ?", (term,)):
+                        held[sentence].add(number)
+            clear_tables(self._db)
+        most = [0] * len(texts)
+        for sentence, found in held.items():
+            most[sentences[sentence][1]] = max(most[sentences[sentence][1]], len(found))
+        return most
 
 
 class Synonyms:
