@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from PIL import Image as Picture
 
 from firsthand import clock, files
 from firsthand.llm.faults import Unavailable
-from firsthand.rollout import prompt
 from firsthand.tools import config
 from firsthand.tools.backends.base import Answer, Sight
 from firsthand.tools.crop import Crop, crop
@@ -37,9 +35,6 @@ def toolbox(week: Path, tmp_path_factory: pytest.TempPathFactory) -> Toolbox:
     path = tmp_path_factory.mktemp("settings") / "tools.yaml"
     path.write_text(SETTINGS.format(week=week))
     return config.load(path)
-
-
-EGO_R1S = ("level", "keywords", "start_time", "query_time")  # arguments of its `rag`
 
 
 class Week:
@@ -79,7 +74,10 @@ def spelled(start: float, end: float) -> str:
 def test_the_tools_and_their_schemas(toolbox: Toolbox) -> None:
     assert toolbox.names == ("rag", "video_llm", "vlm", "frames", "crop", "terminate")
     by_name = {schema["function"]["name"]: schema["function"] for schema in toolbox.schemas()}
-    assert set(by_name["rag"]["parameters"]["properties"]) == {*EGO_R1S, "order"}
+    assert set(by_name["rag"]["parameters"]["properties"]) == {
+        *("level", "keywords", "start_time", "query_time"),  # Ego-R1's
+        "order",
+    }
     assert by_name["rag"]["parameters"]["required"] == ["level", "keywords"]
     assert set(by_name["video_llm"]["parameters"]["required"]) == {"question", "range"}
     assert set(by_name["vlm"]["parameters"]["required"]) == {"question", "timestamp"}
@@ -111,11 +109,6 @@ def test_an_order_adds_a_count_to_an_answer_and_nothing_else(toolbox: Toolbox, j
     assert one.text.startswith(f"1 match, from {first}") and one.data["matches"] == 1
     none = call(toolbox, "rag", jake.row(None), level="week", keywords=["unicorn"], order="latest")
     assert none.text.startswith("0 matches.\n") and none.data["exact_match"] is False
-
-
-def test_ego_r1s_own_schema_and_call_know_no_order() -> None:
-    own = {tool["name"]: tool for tool in map(json.loads, prompt._ego_r1_tools().splitlines())}
-    assert tuple(own["rag"]["parameters"]["properties"]) == EGO_R1S and "order" not in prompt.system("ego_r1_brief")
 
 
 def test_rag_finds_nothing_that_ends_after_the_query_time(toolbox: Toolbox, jake: Week) -> None:

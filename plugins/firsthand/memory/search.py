@@ -15,7 +15,7 @@ from firsthand.errors import UserError
 from firsthand.memory import ranking as ranks
 from firsthand.memory.dense import Embedder
 from firsthand.memory.levels import tiles, windows
-from firsthand.memory.matches import Concept, Matches, find
+from firsthand.memory.matches import Matches, find
 from firsthand.memory.records import Record
 from firsthand.memory.rerank import Reranker
 from firsthand.memory.store import Run, Span, Store
@@ -89,9 +89,7 @@ class Searcher:
             return Found((), exact=False)
         where, *elsewhere = windows(self.store, source, level, start, query)
         runs = tiles(self.store, source, where, query)
-        seen = self._spans(runs) if order else []
-        concepts = self._concepts(keywords)
-        matches, held = find(self.store, source, seen, concepts, self._analyser) if order else (None, [])
+        matches, held = self._find(runs, source, keywords) if order else (None, [])
         in_time = sorted(held, key=_time, reverse=order != "earliest")
         if ranked := (order != "relevance" and in_time) or self._rank(runs, keywords) or in_time:
             return Found(self._fetch(ranked[: self.limit]), True, matches)
@@ -100,6 +98,11 @@ class Searcher:
         around = [span for other in elsewhere for span in self._spans(tiles(self.store, source, other, query))]
         nearest = sorted(around, key=lambda span: (abs(clock.seconds_between(where.start, span.start)), span.id))[:1]
         return Found(self._fetch(nearest), False, matches)
+
+    def _find(self, runs: list[Run], source: str, keywords: tuple[str, ...]) -> tuple[Matches, list[Span]]:
+        terms = self._analyser.terms(keywords)
+        concepts = self._synonyms.concepts(terms) if self._synonyms else [(term,) for term in terms]
+        return find(self.store, source, self._spans(runs), concepts, self._analyser)
 
     def _rank(self, runs: list[Run], keywords: tuple[str, ...]) -> list[Span]:
         """The records that fit the keywords, best first."""
@@ -127,10 +130,6 @@ class Searcher:
     def _terms(self, keywords: tuple[str, ...]) -> list[str]:
         terms = self._analyser.terms(keywords)
         return list(self._synonyms.widen(terms) if self._synonyms else terms)[:MAX_TERMS]
-
-    def _concepts(self, keywords: tuple[str, ...]) -> list[Concept]:
-        terms = self._analyser.terms(keywords)
-        return self._synonyms.concepts(terms) if self._synonyms else [(term,) for term in terms]
 
 
 def _time(span: Span) -> tuple[float, float, int]:
