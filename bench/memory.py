@@ -1,5 +1,5 @@
 """How fast a memory is built and searched, at one week of one person, of six, and at a million records; and what it
-finds of the toy week.
+finds of the toy week (memory_recall.py).
 
 The records are made here: a person's week has 5,040 captions of 60 words, 252 pieces of ten minutes of 200 words, 42
 hours of 350 and 7 days of 1,000, of a vocabulary of 20,000 words with the frequencies of language. Searches are as
@@ -21,15 +21,13 @@ from itertools import accumulate
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+import memory_recall
 import numpy as np
 
 from firsthand import clock
-from firsthand.files import read_json
-from firsthand.memory.dense import add_vectors, open_embedder
-from firsthand.memory.ego_r1_files import Problems, find, read
 from firsthand.memory.ranking import bm25
 from firsthand.memory.records import Record
-from firsthand.memory.search import Ranking, Searcher
+from firsthand.memory.search import Order, Searcher
 from firsthand.memory.store import Store
 
 WORDS, LENGTHS = 20_000, {"30s": 60, "10min": 200, "1hour": 350, "1day": 1000}
@@ -80,8 +78,8 @@ class Query:
         self.start = max(self.query - draw.uniform(0, 3) * clock.DAY, clock.parse("DAY1_10000000"))
         self.source = f"P{draw.randrange(people)}"
 
-    def search(self, searcher: Searcher) -> object:
-        return searcher.search(self.level, self.keywords, self.start, self.query, self.source)
+    def search(self, searcher: Searcher, order: Order | None = None) -> object:
+        return searcher.search(self.level, self.keywords, self.start, self.query, self.source, order)
 
     def all_captions(self, searcher: Searcher) -> object:
         """Every caption before the query time, ranked: the widest window there is."""
@@ -145,6 +143,7 @@ def bench(records: int, folder: Path) -> None:
     again = Searcher(store)
     timed("any level", [lambda q=q: q.search(again) for q in queries])
     timed("any level, asked before", [lambda q=q: q.search(again) for q in queries])
+    timed("any level, latest first and counted", [lambda q=q: q.search(again, "latest") for q in queries])
     timed("all captions of a person so far", [lambda q=q: q.all_captions(searcher) for q in queries[:300]])
     few = queries[: 100 if records < 100_000 else 10]
     db = sqlite3.connect(store.path)
@@ -207,76 +206,21 @@ def ask_many(path: Path, people: int, seed: int, count: int) -> tuple[float, flo
     return start, time.monotonic()
 
 
-def toy(folder: Path, embed_model: str | None, embed_server: str | None) -> None:
-    """Does a search by the keywords of a question find the moment that answers it?"""
-    problems = Problems()
-    store = Store.build(folder / "toy.sqlite", read(find(TOY / "memory", problems), problems))
-    rows = [row for path in sorted((TOY / "qa").glob("*.json")) for row in read_json(path)]
-    questions = [row for row in rows if row["answerable_from"] == "memory"]
-    print(f"toy week: {len(questions)} questions whose answer lies in the memory, searched by their keywords")
-    rankings: list[Ranking] = ["lexical"]
-    embedder = None
-    if embed_model:
-        embedder = open_embedder(embed_model, embed_server)
-        store = add_vectors(store.path, embedder)
-        rankings += ["dense", "hybrid"]
-    else:
-        print("  dense and hybrid: not measured, no --embed-model was given")
-    for ranking in rankings:
-        searcher = Searcher(store, ranking, limit=5, embedder=embedder)
-        found = [find_moment(searcher, row) for row in questions]
-        for step, name in enumerate(("week", "day of the answer", "hour of the answer", "week, day, hour in turn")):
-            hits = [one[step] for one in found]
-            shares = [sum(rank is not None and rank < k for rank, _ in hits) / len(hits) for k in (1, 3, 5)]
-            overlap = sum(iou for _, iou in hits) / len(hits)
-            recalls = "  ".join(f"recall@{k} {share:.3f}" for k, share in zip((1, 3, 5), shares, strict=True))
-            print(f"  {ranking:8} {name:24} {recalls}  temporal IoU of the first {overlap:.3f}")
-
-
-def find_moment(searcher: Searcher, row: dict) -> list[tuple[int | None, float]]:
-    """For each way of looking: the place of the first record that holds a moment of the answer, and how much of the
-    first record and that moment's clip is common to both."""
-    source, words = row["identity"], row["keywords"].split()
-    moments = [start for start, _ in clock.target_spans(row["target_time"])]
-    query = clock.query_time(row["query_time"])
-
-    def covering(level: str) -> Record:
-        return next(one for one in searcher.store.records(source, level) if one.start <= moments[-1] < one.end)
-
-    def look(level: str, start: float | None) -> tuple[Record, ...]:
-        return searcher.search(level, words, start, query, source).records
-
-    week_first = look("week", None)
-    day_first = look("day", week_first[0].start)
-    in_turn = look("hour", day_first[0].start)
-    looks = [week_first, look("day", moments[-1]), look("hour", covering("1hour").start), in_turn]
-    return [(place(records, moments), iou(records[0], covering("30s"))) for records in looks]
-
-
-def place(records: tuple[Record, ...], moments: list[float]) -> int | None:
-    hits = (i for i, one in enumerate(records) if any(one.start <= moment < one.end for moment in moments))
-    return next(hits, None)
-
-
-def iou(one: Record, other: Record) -> float:
-    both = max(clock.seconds_between(max(one.start, other.start), min(one.end, other.end)), 0.0)
-    return both / clock.seconds_between(min(one.start, other.start), max(one.end, other.end))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, nargs="*", default=[5300, 32_000, 1_000_000])
-    parser.add_argument("--embed-model", help="also measure dense and hybrid search on the toy week")
+    parser.add_argument("--toy", type=Path, default=TOY, help="folder of `firsthand toy build`")
+    parser.add_argument("--embed-model", help="also measure dense and hybrid search on the toy week: wordllama")
     parser.add_argument("--embed-server", help="OpenAI-compatible server of that model")
     arguments = parser.parse_args()
     for records in arguments.records:
         with tempfile.TemporaryDirectory() as folder:
             bench(records, Path(folder))
-    if not (TOY / "memory").is_dir():
+    if not (arguments.toy / "memory").is_dir():
         print("toy week: not built; see `firsthand toy build --help`")
         return
     with tempfile.TemporaryDirectory() as folder:
-        toy(Path(folder), arguments.embed_model, arguments.embed_server)
+        memory_recall.measure(arguments.toy, Path(folder), arguments.embed_model, arguments.embed_server)
 
 
 if __name__ == "__main__":

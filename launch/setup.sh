@@ -67,7 +67,7 @@ else
   install() { pip install --progress-bar on "${sources[@]}" "$@" | grep -v --line-buffered '^Requirement already'; }
 fi
 install "${constraints[@]}" setuptools wheel || die "could not install setuptools: is a package index reachable?"
-install "${constraints[@]}" -e ".[$extra,dev]" || die "installation failed: see the message above, then run the same command again"
+install "${constraints[@]}" -e ".[$extra,dev,embed]" || die "installation failed: see the message above, then run the same command again"
 # Google's client asks for websockets >= 13 and LLaMA-Factory's gradio for < 13. The client works with both, so
 # it comes without its requirements; of the others only tenacity is not in the environment yet.
 install -c constraints-cpu.txt --no-deps google-genai tenacity || die "could not install google-genai: see the message above"

@@ -1,5 +1,7 @@
 """Vectors and the order of a language model, from a real server."""
 
+import logging
+import socket
 import sys
 from pathlib import Path
 
@@ -52,6 +54,24 @@ def test_an_embedding_model_on_this_machine_needs_its_package(monkeypatch) -> No
     monkeypatch.setitem(sys.modules, "sentence_transformers", None)
     with pytest.raises(UserError, match="sentence-transformers"):
         open_embedder("some/model")
+
+
+def test_wordllama_needs_its_extra(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "wordllama", None)
+    with pytest.raises(UserError, match="extra `embed`"):
+        open_embedder("wordllama")
+
+
+def test_wordllama_searches_by_meaning_without_a_network(store, monkeypatch) -> None:
+    pytest.importorskip("wordllama")
+    monkeypatch.setattr(socket, "socket", None)
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    embedder = open_embedder("wordllama")
+    assert (logging.getLogger().handlers, logging.getLogger().level) == (handlers, level)
+    store = add_vectors(store.path, embedder)
+    assert store.embedding_model == "wordllama"
+    assert texts(Searcher(store, "dense", embedder=embedder), "container")[0] == "a blue box"
+    assert texts(Searcher(store, "hybrid", embedder=embedder), "lamps")[0] in ("blue lamp", "red red lamp")
 
 
 def test_a_language_model_orders_the_best_once(store, chat, tmp_path: Path) -> None:

@@ -135,5 +135,7 @@ def test_search_and_show_for_people(database, tmp_path) -> None:
     assert [one["text"] for one in found["records"]] == ["30s text"] and found["exact"]
     late = CliRunner().invoke(app, [*ask, "--query-time", "DAY1_23000000", "text"]).output
     assert "DAY1_11090000-DAY1_12100000 1hour\n1hour text" in late
+    counted = CliRunner().invoke(app, [*ask, "--query-time", "DAY1_23000000", "--order", "latest", "text"]).output
+    assert counted.startswith("matches: ") and late in counted
     early = CliRunner().invoke(app, [*ask, "--query-time", "DAY1_11050000", "text"])
     assert "nothing there" in early.output and early.exit_code == 0

@@ -1,6 +1,7 @@
 """What each level searches, what is found in it, and in which order."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -8,16 +9,25 @@ from hypothesis import strategies as st
 
 from firsthand import clock
 from firsthand.errors import UserError
+from firsthand.memory.matches import Matches
 from firsthand.memory.records import Record
-from firsthand.memory.search import Found, Searcher
+from firsthand.memory.search import Found, Order, Searcher
 from firsthand.memory.store import Store
 
 HOSTILE = ['"', "a OR b", "NEAR(x y)", "text:lamp", "lamp*", "^lamp", "';--", "\x00", "\ud800", "", "-", "x" * 100_000]
 
 
-def look(store: Store, level: str, start: str | None, query: str | None, *keywords: str, **options) -> Found:
+def look(
+    store: Store,
+    level: str,
+    start: str | None,
+    query: str | None,
+    *keywords: str,
+    order: Order | None = None,
+    **options,
+) -> Found:
     times = [clock.parse(one) if one else None for one in (start, query)]
-    return Searcher(store, limit=1000, **options).search(level, keywords or ["lamp"], *times, "A1_JAKE")
+    return Searcher(store, limit=1000, **options).search(level, keywords or ["lamp"], *times, "A1_JAKE", order)
 
 
 def levels(found: Found) -> dict[str, int]:
@@ -142,6 +152,76 @@ def test_how_rare_a_word_is_later_does_not_matter(build, record) -> None:
     assert [one.text for one in found.records] == ["a lamp", "a box"]  # equally rare so far, so the later one first
 
 
+def times(found: Found) -> list[str]:
+    return [clock.stamp(one.start) for one in found.records]
+
+
+@pytest.fixture
+def lamps(build, record) -> Store:
+    """Three days whose summaries do not name the lamp, and clips that do: two, none with both words, one."""
+    said = {
+        "DAY1_11000000": "i put down the lamp", "DAY1_11003000": "i put down the lamp",
+        "DAY1_11010000": "i put down a cup",
+        "DAY2_11000000": "i see the lamp", "DAY2_11003000": "i put down a cup", "DAY3_11000000": "i put down the lamps",
+    }  # fmt: skip
+    clips = [record("30s", start, 30, text) for start, text in said.items()]
+    days = [record("1day", f"DAY{day}_11000000", 90, f"day {day} : put the cup in the kitchen") for day in (1, 2, 3)]
+    return build([*clips, *days])
+
+
+def test_the_last_and_the_first_day_are_found_by_what_their_clips_say(lamps) -> None:
+    asked = (None, None, "put down", "lamp")
+    latest, earliest = (look(lamps, "week", *asked, order=order) for order in ("latest", "earliest"))
+    assert times(latest) == ["DAY3_11000000", "DAY1_11000000"] == times(earliest)[::-1]
+    begin, end = clock.parse("DAY1_11000000"), clock.parse("DAY3_11003000")
+    assert latest.exact and latest.matches == earliest.matches == Matches(3, begin, end, held=3, asked=3)
+
+
+def test_matches_are_counted_up_to_the_query_time(lamps) -> None:
+    for query, count in (("DAY1_11003000", 1), ("DAY1_11005919", 1), ("DAY2_20000000", 2), ("DAY3_11002919", 2)):
+        found = look(lamps, "week", None, query, "put down", "lamp", order="latest").matches
+        assert found and found.count == count, query
+
+
+def test_what_has_the_most_keywords_matches_and_a_summary_where_no_clip_has_as_many(lamps) -> None:
+    some = look(lamps, "week", None, None, "lamp", "unicorn", order="latest").matches
+    assert some and (some.count, some.held, some.asked) == (4, 1, 2)
+    kitchen = look(lamps, "week", None, None, "cup", "kitchen", order="latest").matches
+    assert kitchen and (kitchen.count, kitchen.held) == (3, 2)
+
+
+def test_keywords_of_one_sentence_match_before_keywords_of_several(build, record) -> None:
+    texts = ["I put down the lamp. Then tea.", "I put down the cup. There is the lamp.", "我看灯。I put it down"]
+    store = build(record("30s", f"DAY1_1{i}000000", 30, text) for i, text in enumerate(texts))
+    found = look(store, "week", None, None, "put down", "lamps", order="latest")
+    assert [one.text for one in found.records] == texts[:1] and found.matches and found.matches.held == 3
+    apart = look(store, "week", None, None, "tea", "lamp", order="latest").matches
+    assert apart and (apart.count, apart.held, apart.asked) == (1, 2, 2)
+
+
+def test_relevance_counts_and_ranks_as_ever(lamps) -> None:
+    plain, counted = look(lamps, "week", None, None, "cup"), look(lamps, "week", None, None, "cup", order="relevance")
+    assert counted.records == plain.records and plain.matches is None
+    assert counted.matches and counted.matches.count == 2
+    unsaid = look(lamps, "week", None, None, "lamp", order="relevance")  # by no summary
+    assert unsaid.exact and times(unsaid)[0] == "DAY3_11000000" and not look(lamps, "week", None, None, "lamp").exact
+
+
+def test_keywords_without_a_match_are_zero_matches(lamps) -> None:
+    for keywords in (["unicorn"], ["--"]):
+        found = look(lamps, "week", None, None, *keywords, order="latest")
+        assert found.matches and found.matches.count == 0 and not found.exact
+    assert look(lamps, "week", None, "DAY1_10000000", "lamp", order="latest").matches == Matches(0, 0.0, 0.0, 0, 1)
+
+
+def test_words_that_mean_the_same_are_one_keyword(build, tmp_path, record) -> None:
+    (tmp_path / "synonyms.txt").write_text("box, crate\n")
+    texts = ["a red box", "a red crate and a box", "a red bag"]
+    store = build(record("30s", f"DAY1_1{i}000000", 30, text) for i, text in enumerate(texts))
+    found = look(store, "week", None, None, "red", "crates", order="latest", synonyms=tmp_path / "synonyms.txt")
+    assert [one.text for one in found.records] == [texts[1], texts[0]] and found.matches and found.matches.held == 2
+
+
 def test_synonyms_widen_a_search(build, tmp_path, record) -> None:
     (tmp_path / "synonyms.txt").write_text("cell phone, mobile\n\nbox, crate\n")
     store = build(record("1hour", f"DAY1_1{i}000000", 3600, text) for i, text in enumerate(["a mobile", "crates"]))
@@ -168,6 +248,8 @@ def test_wrong_settings_are_named(build, week) -> None:
         Searcher(store).search("week", ["x"], None, None, "B")
     with pytest.raises(UserError, match="'best' is not one of"):
         Searcher(store, "best")  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="'first' is not one of relevance, latest, earliest"):
+        look(store, "week", None, None, order="first")  # type: ignore[arg-type]
     with pytest.raises(UserError, match="firsthand memory embed"):
         Searcher(store, "dense")
 
@@ -188,8 +270,9 @@ def situations(draw) -> dict[str, list]:
         moments, durations, st.sampled_from(list(clock.LEVELS)), texts,
     )  # fmt: skip
     search = st.tuples(
-        st.sampled_from(["week", "day", "hour"]), st.lists(words, max_size=3), st.none() | moments, moments
-    )
+        st.sampled_from(["week", "day", "hour"]), st.lists(words, max_size=3), st.none() | moments, moments,
+        st.none() | st.sampled_from(get_args(Order)),
+    )  # fmt: skip
     return {
         "past": draw(st.lists(record, min_size=1, max_size=25)),
         "future": draw(st.lists(record, max_size=25)),
@@ -200,12 +283,13 @@ def situations(draw) -> dict[str, list]:
 def no_future(folder: Path, past: list[Record], future: list[Record], asked: list[tuple]) -> None:
     """Whatever ends after the query time may be dropped or rewritten, and no answer changes."""
     store = Store.build(folder / "a", past)
-    for level, keywords, start, query in asked:
+    for level, keywords, start, query, order in asked:
         ended = [one for one in past if one.end <= query]
         other = Store.build(folder / "b", [*ended, *(one for one in future if one.end > query), *LATER])
-        found = Searcher(store).search(level, keywords, start, query, "A1_JAKE")
+        found = Searcher(store).search(level, keywords, start, query, "A1_JAKE", order)
         assert set(found.records) <= set(ended)
-        assert found == Searcher(other).search(level, keywords, start, query, "A1_JAKE")
+        assert not found.matches or found.matches.end <= query
+        assert found == Searcher(other).search(level, keywords, start, query, "A1_JAKE", order)
         other.close()
     store.close()
 

@@ -82,7 +82,10 @@ def spelled(start: float, end: float) -> str:
 def test_the_tools_and_their_schemas(toolbox: Toolbox) -> None:
     assert toolbox.names == ("rag", "video_llm", "vlm", "frames", "crop", "terminate")
     by_name = {schema["function"]["name"]: schema["function"] for schema in toolbox.schemas()}
-    assert set(by_name["rag"]["parameters"]["properties"]) == {"level", "keywords", "start_time", "query_time"}
+    assert set(by_name["rag"]["parameters"]["properties"]) == {
+        *("level", "keywords", "start_time", "query_time"),  # Ego-R1's
+        "order",
+    }
     assert by_name["rag"]["parameters"]["required"] == ["level", "keywords"]
     assert set(by_name["video_llm"]["parameters"]["required"]) == {"question", "range"}
     assert set(by_name["vlm"]["parameters"]["required"]) == {"question", "timestamp"}
@@ -96,6 +99,24 @@ def test_rag_answers_as_ego_r1s_server_does(toolbox: Toolbox, jake: Week) -> Non
     assert set(hour.data) == {"date", "start_time", "relevant_content", "level", "exact_match"}
     assert clock.at(hour.data["date"], hour.data["start_time"]) == hour.spans[0][0]
     assert hour.text == f"{spelled(*hour.spans[0])}: {hour.data['relevant_content']}"
+
+
+def test_an_order_adds_a_count_to_an_answer_and_nothing_else(toolbox: Toolbox, jake: Week) -> None:
+    asked = {"level": "week", "keywords": ["table"]}
+    plain = call(toolbox, "rag", jake.row(None), **asked)
+    counted = call(toolbox, "rag", jake.row(None), **asked, order="relevance")
+    line, _, rest = counted.text.partition("\n")
+    first, last = clock.stamp(jake.start), clock.stamp(clock.plus(clock.parse(jake.clips[-1]["start"]), 30))
+    assert line == f"{len(jake.clips)} matches, from {first} to {last}." and rest == plain.text
+    assert plain.data["exact_match"] is False  # the summary of the day has no table, its clips have
+    assert counted.data == {**plain.data, "matches": len(jake.clips), "exact_match": True}
+    assert counted.spans == plain.spans
+    partly = call(toolbox, "rag", jake.row(None), level="week", keywords=["table", "unicorn"], order="latest")
+    assert partly.text.startswith(f"{len(jake.clips)} matches of 1 of 2 words, from {first}")
+    one = call(toolbox, "rag", jake.row(clock.plus(jake.start, 30)), **asked, order="earliest")
+    assert one.text.startswith(f"1 match, from {first}") and one.data["matches"] == 1
+    none = call(toolbox, "rag", jake.row(None), level="week", keywords=["unicorn"], order="latest")
+    assert none.text.startswith("0 matches.\n") and none.data["exact_match"] is False
 
 
 def test_rag_finds_nothing_that_ends_after_the_query_time(toolbox: Toolbox, jake: Week) -> None:

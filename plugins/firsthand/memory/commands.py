@@ -139,6 +139,7 @@ def search(
     start: Annotated[str | None, typer.Option(help="Where a day or an hour begins: DAYx_HHMMSSFF.")] = None,
     query_time: Annotated[str | None, typer.Option(help="Nothing that ends later is seen: DAYx_HHMMSSFF.")] = None,
     ranking: Annotated[str, typer.Option(help="lexical, dense or hybrid.")] = "lexical",
+    order: Annotated[str | None, typer.Option(help="Count matches; latest, earliest: by time; relevance.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many records.")] = 5,
     synonyms: Annotated[Path | None, typer.Option(help="Lines of words that mean the same: phone, mobile")] = None,
     embed_server: EmbedServer = None,
@@ -170,12 +171,14 @@ def search(
         reranker=Reranker(rerank_server, rerank_model, f"{database}.rerank.sqlite") if rerank_server else None,
     )
     start_moment, query_moment = (clock.parse(text) if text else None for text in (start, query_time))
-    found = searcher.search(level, keywords, start_moment, query_moment, source)
+    found = searcher.search(level, keywords, start_moment, query_moment, source, order)  # type: ignore[arg-type]
     if json:
         typer.echo(dumps(asdict(found), ensure_ascii=False, indent=1))
         return
     if not found.exact:
         typer.secho("nothing there matches; the nearest:" if found.records else "nothing there", err=True)
+    if found.matches:
+        typer.secho(f"matches: {found.matches.count}", err=True)
     for record in found.records:
         typer.secho(f"{clock.format_range(record.start, record.end)} {record.level}", bold=True)
         typer.echo(record.text)
@@ -184,12 +187,12 @@ def search(
 @app.command()
 def embed(
     database: Database,
-    model: Annotated[str, typer.Option(help="Embedding model: of sentence-transformers, or of the server.")],
+    model: Annotated[str, typer.Option(help="wordllama, or one of sentence-transformers or of the server.")],
     server: EmbedServer = None,
 ) -> None:
     """Give every record of a memory a vector, for dense and hybrid search.
 
-    Example: firsthand memory embed runs/memory.sqlite --model BAAI/bge-small-en-v1.5
+    Example: firsthand memory embed runs/memory.sqlite --model wordllama
     """
     from firsthand.memory.dense import add_vectors, open_embedder
 

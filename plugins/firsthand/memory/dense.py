@@ -1,5 +1,6 @@
 """Vectors of texts, from a model on this machine or behind an OpenAI-compatible server; optional beside the words."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,28 @@ class LocalEmbedder:
         return _unit(self._encoder.encode(texts, show_progress_bar=False))
 
 
+class WordEmbedder:
+    """The mean of the vectors of a text's words, from a table that lies in the wheel of `wordllama`: 16 MB, no
+    download, no GPU, a tenth of a millisecond for a search."""
+
+    model = "wordllama"
+
+    def __init__(self) -> None:
+        root, quiet = logging.getLogger(), logging.NullHandler()
+        root.addHandler(quiet)  # importing wordllama sets up the logging of a process that has none
+        try:
+            import wordllama
+        except ImportError:
+            raise UserError("wordllama is not installed: it is the extra `embed` of firsthand") from None
+        finally:
+            root.removeHandler(quiet)
+        folder = Path(wordllama.__file__).parent  # as a cache: 0.4.0 misses its own tokenizer otherwise
+        self._words = wordllama.WordLlama.load(cache_dir=folder, disable_download=True)
+
+    def embed(self, texts: list[str]) -> np.ndarray:
+        return _unit(self._words.embed(texts))
+
+
 class ServerEmbedder:
     def __init__(self, model: str, server: str) -> None:
         from firsthand.llm.client import connect_blocking
@@ -39,11 +62,13 @@ class ServerEmbedder:
         return _unit([one.embedding for one in sorted(reply.data, key=lambda one: one.index)])
 
 
-Embedder = LocalEmbedder | ServerEmbedder
+Embedder = LocalEmbedder | WordEmbedder | ServerEmbedder
 
 
 def open_embedder(model: str, server: str | None = None) -> Embedder:
-    return ServerEmbedder(model, server) if server else LocalEmbedder(model)
+    if server:
+        return ServerEmbedder(model, server)
+    return WordEmbedder() if model == WordEmbedder.model else LocalEmbedder(model)
 
 
 def add_vectors(path: Path | str, embedder: Embedder) -> Store:

@@ -15,18 +15,21 @@ from firsthand.errors import UserError
 from firsthand.memory import ranking as ranks
 from firsthand.memory.dense import Embedder
 from firsthand.memory.levels import tiles, windows
+from firsthand.memory.matches import Matches, find
 from firsthand.memory.records import Record
 from firsthand.memory.rerank import Reranker
 from firsthand.memory.store import Run, Span, Store
 from firsthand.memory.words import MAX_CHARACTERS, MAX_TERMS, Analyser, Synonyms
 
 Ranking = Literal["lexical", "dense", "hybrid"]
+Order = Literal["relevance", "latest", "earliest"]
 
 
 @dataclass(frozen=True)
 class Found:
     records: tuple[Record, ...]  # best first
     exact: bool  # they match the keywords and lie where the level looks; else the nearest record, or nothing
+    matches: Matches | None = None  # where an order was asked for
 
 
 class Searcher:
@@ -60,29 +63,46 @@ class Searcher:
         start_time: float | None,
         query_time: float | None,
         source: str,
+        order: Order | None = None,
     ) -> Found:
         """Records for keywords; `level` is "week", "day" or "hour", times are seconds of `clock`.
 
         Nothing returned ends after `query_time`. Without `start_time`, "day" is the day of the query time and "hour"
-        the hour before it; in a video both are the ten minutes before it.
+        the hour before it; in a video both are the ten minutes before it. With an order the matches are counted, and
+        "latest" and "earliest" give the records in which they lie, whatever the ranking.
         """
+        if order is not None and order not in get_args(Order):
+            raise UserError(f"order {order!r} is not one of {', '.join(get_args(Order))}")
         short = tuple(keyword[:MAX_CHARACTERS] for keyword in keywords[:MAX_TERMS])
-        return self._search(level, short, start_time, query_time, source)
+        return self._search(level, short, start_time, query_time, source, order)
 
     def _search_now(
-        self, level: str, keywords: tuple[str, ...], start: float | None, query: float | None, source: str
+        self,
+        level: str,
+        keywords: tuple[str, ...],
+        start: float | None,
+        query: float | None,
+        source: str,
+        order: Order | None,
     ) -> Found:
         if start is not None and query is not None and start > query:
             return Found((), exact=False)
         where, *elsewhere = windows(self.store, source, level, start, query)
         runs = tiles(self.store, source, where, query)
-        if ranked := self._rank(runs, keywords):
-            return Found(self._fetch(ranked[: self.limit]), exact=True)
-        if latest := sorted(self._spans(runs), key=lambda span: (span.end, span.start, -span.id))[-1:]:
-            return Found(self._fetch(latest), exact=False)
+        matches, held = self._find(runs, source, keywords) if order else (None, [])
+        in_time = sorted(held, key=_time, reverse=order != "earliest")
+        if ranked := (order != "relevance" and in_time) or self._rank(runs, keywords) or in_time:
+            return Found(self._fetch(ranked[: self.limit]), True, matches)
+        if latest := sorted(self._spans(runs), key=_time)[-1:]:
+            return Found(self._fetch(latest), False, matches)
         around = [span for other in elsewhere for span in self._spans(tiles(self.store, source, other, query))]
         nearest = sorted(around, key=lambda span: (abs(clock.seconds_between(where.start, span.start)), span.id))[:1]
-        return Found(self._fetch(nearest), exact=False)
+        return Found(self._fetch(nearest), False, matches)
+
+    def _find(self, runs: list[Run], source: str, keywords: tuple[str, ...]) -> tuple[Matches, list[Span]]:
+        terms = self._analyser.terms(keywords)
+        concepts = self._synonyms.concepts(terms) if self._synonyms else [(term,) for term in terms]
+        return find(self.store, source, self._spans(runs), concepts, self._analyser)
 
     def _rank(self, runs: list[Run], keywords: tuple[str, ...]) -> list[Span]:
         """The records that fit the keywords, best first."""
@@ -110,3 +130,7 @@ class Searcher:
     def _terms(self, keywords: tuple[str, ...]) -> list[str]:
         terms = self._analyser.terms(keywords)
         return list(self._synonyms.widen(terms) if self._synonyms else terms)[:MAX_TERMS]
+
+
+def _time(span: Span) -> tuple[float, float, int]:
+    return span.end, span.start, -span.id

@@ -123,6 +123,28 @@ class Store:
         rows = self.query(sql, (term, run.first, run.last, run.end))
         return [(Span(*row[:3]), row[3], row[4]) for row in rows]
 
+    def ids(self, source: str, level: str, start: float, end: float) -> tuple[int, int]:
+        """The first and last id of the records that start between two moments; (0, 0) without any."""
+        of_level = "SELECT {}(start) FROM records WHERE source = ?1 AND level = ?2 AND start {}"
+        sql = (
+            "SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM records WHERE source = ?1 AND level = ?2"
+            f" AND start IN (({of_level.format('min', '>= ?3')}), ({of_level.format('max', '<= ?4')}))"
+        )
+        [(first, last)] = self.query(sql, (source, level, start, end))
+        return first, last
+
+    def coverage(self, first: int, last: int, concepts: Sequence[Sequence[str]]) -> list[tuple[Span, int]]:
+        """Records between two ids that have a term of any of the concepts, and of how many concepts."""
+        asked = [value for number, terms in enumerate(concepts) for term in terms for value in (term, number)]
+        sql = (
+            f"WITH asked(term, concept) AS (VALUES {', '.join(['(?, ?)'] * (len(asked) // 2))})"
+            " SELECT id, start, end, count(DISTINCT concept)"
+            " FROM asked CROSS JOIN postings USING (term) CROSS JOIN records ON id = record"
+            " WHERE record BETWEEN ? AND ? GROUP BY record"
+        )
+        rows = self.query(sql, (*asked, first, last)) if asked else []
+        return [(Span(*row[:3]), row[3]) for row in rows]
+
     def vectors(self, run: Run) -> list[tuple[Span, bytes]]:
         sql = (
             "SELECT id, start, end, vector FROM vectors JOIN records ON id = record"

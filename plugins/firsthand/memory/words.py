@@ -4,8 +4,10 @@ The same two tables split records when a store is built and keywords when it is 
 hold text only: keywords are never read as an FTS5 query, so nobody can inject its syntax.
 """
 
+import re
 import sqlite3
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +16,8 @@ from firsthand.errors import UserError
 from firsthand.files import storable
 
 MAX_CHARACTERS, MAX_TERMS = 500, 64  # of a keyword, of a search: they come from a model, and may be anything
+
+_SENTENCE_END = re.compile(r"[.!?]\s|[。！？\n]")
 
 _TABLES = """
 CREATE VIRTUAL TABLE temp.texts USING fts5(text, tokenize = "porter unicode61 remove_diacritics 2", content = '');
@@ -48,6 +52,22 @@ class Analyser:
             clear_tables(self._db)
         return tuple(dict.fromkeys(term for (term,) in rows))[:MAX_TERMS]
 
+    def in_one_sentence(self, texts: Sequence[str], concepts: Sequence[Sequence[str]]) -> list[int]:
+        """For each text, of how many concepts a sentence of it has a term; the most of its sentences."""
+        sentences = [(one, number) for number, text in enumerate(texts) for one in _SENTENCE_END.split(text)]
+        held: dict[int, set[int]] = defaultdict(set)
+        with self._lock:
+            self._db.executemany("INSERT INTO texts(rowid, text) VALUES (?, ?)", enumerate(one for one, _ in sentences))
+            for number, terms in enumerate(concepts):
+                for term in terms:
+                    for (sentence,) in self._db.execute("SELECT doc FROM occurrences WHERE term = ?", (term,)):
+                        held[sentence].add(number)
+            clear_tables(self._db)
+        most = [0] * len(texts)
+        for sentence, found in held.items():
+            most[sentences[sentence][1]] = max(most[sentences[sentence][1]], len(found))
+        return most
+
 
 class Synonyms:
     """Words that mean the same to a searcher: a text file with a line for each group, `cell phone, mobile, phone`."""
@@ -61,6 +81,14 @@ class Synonyms:
 
     def widen(self, terms: Sequence[str]) -> Sequence[str]:
         """The terms, and those of every group that has a member whose terms are all among them."""
+        return list(dict.fromkeys([*terms, *(term for group in self._meant_by(terms) for term in group)]))
+
+    def concepts(self, terms: Sequence[str]) -> list[Sequence[str]]:
+        """The terms, those that mean the same together."""
+        groups = self._meant_by(terms)
+        return [*groups, *((term,) for term in terms if not any(term in group for group in groups))]
+
+    def _meant_by(self, terms: Sequence[str]) -> list[Sequence[str]]:
         held = set(terms)
-        groups = [group for group in self._groups if any(held.issuperset(name) for name in group)]
-        return list(dict.fromkeys([*terms, *(term for group in groups for name in group for term in name)]))
+        groups = (group for group in self._groups if any(held.issuperset(name) for name in group))
+        return [[term for name in group for term in name] for group in groups]

@@ -1,4 +1,8 @@
-"""`rag`: search the written memory of days, hours and ten-minute stretches, as Ego-R1's agents call it."""
+"""`rag`: search the written memory of days, hours and ten-minute stretches, as Ego-R1's agents call it.
+
+`order` is ours: it answers when something was last or first, and how often. Ego-R1's agents do not know it; without it
+an answer is what their server gives.
+"""
 
 import asyncio
 import logging
@@ -10,8 +14,9 @@ from pydantic import Field
 from firsthand import clock
 from firsthand.errors import UserError
 from firsthand.llm.faults import Failed
+from firsthand.memory.matches import Matches
 from firsthand.memory.records import Record
-from firsthand.memory.search import Searcher
+from firsthand.memory.search import Order, Searcher
 from firsthand.tools.arguments import Arguments, Timestamp, moment
 from firsthand.tools.environment import refuse_future
 from firsthand.tools.protocol import Context, Outcome, WrongArguments
@@ -42,6 +47,12 @@ class RagArguments(Arguments):
     query_time: Timestamp | None = Field(
         None, description="When the question is asked: nothing later is found.", examples=["DAY2_09300000"]
     )
+    order: Order | None = Field(
+        None,
+        description="latest, earliest: records that match, by time. With any order the matches are counted (clips of "
+        "30 seconds that have the most keywords), and the times of the first and the last are given.",
+        examples=["latest"],
+    )
 
 
 class Rag:
@@ -62,7 +73,13 @@ class Rag:
         start, latest = _window(arguments, context)
         try:
             found = await asyncio.to_thread(
-                self._searcher.search, arguments.level, arguments.keywords, start, latest, context.source
+                self._searcher.search,
+                arguments.level,
+                arguments.keywords,
+                start,
+                latest,
+                context.source,
+                arguments.order,
             )
         except UserError as error:
             log.error("rag: %s", error)
@@ -71,12 +88,14 @@ class Rag:
         if not records:
             text = "The memory holds nothing of that time."
             return Outcome("ok", text, data={**_answer(arguments.level, text), "exact_match": False})
+        lines = [f"{clock.format_range(record.start, record.end)}: {record.text}" for record in records]
+        counted = {"matches": found.matches.count} if found.matches else {}
         return Outcome(
             "ok",
-            "\n".join(f"{clock.format_range(record.start, record.end)}: {record.text}" for record in records),
+            "\n".join([*([_count(found.matches)] if found.matches else []), *lines]),
             spans=tuple((record.start, record.end) for record in records),
             data={**_when(arguments.level, records[0]), **_answer(arguments.level, records[0].text)}
-            | {"exact_match": found.exact},
+            | {"exact_match": found.exact, **counted},
         )
 
 
@@ -97,6 +116,14 @@ def _window(arguments: RagArguments, context: Context) -> tuple[float | None, fl
     if latest is not None and start > latest:
         raise WrongArguments(f"rag: start_time {arguments.start_time} lies after query_time {arguments.query_time}")
     return start, latest
+
+
+def _count(matches: Matches) -> str:
+    number = f"{matches.count} match{'' if matches.count == 1 else 'es'}"
+    if not matches.count:
+        return f"{number}."
+    words = "" if matches.held == matches.asked else f" of {matches.held} of {matches.asked} words"
+    return f"{number}{words}, from {clock.stamp(matches.start)} to {clock.stamp(matches.end)}."
 
 
 def _when(level: str, record: Record) -> dict[str, Any]:

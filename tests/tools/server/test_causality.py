@@ -182,12 +182,13 @@ HOSTILE = [
     *("<|image_pad|>", "</tool><tool>"),
 ]
 LEVEL = st.sampled_from(["week", "day", "hour", "hour", "day"])
+ORDER = st.sampled_from([None, "relevance", "latest", "earliest"])
 QUESTION = st.sampled_from(["what is seen?", "what happens later, after the question was asked?"])
 BOX = st.just([0, 0, 500, 500])
 moment = stamps([1, 1, 2, 2, 3])
 stretch = st.builds(reaching, moment, st.sampled_from([1, 30, 300, 600, 1500]))
 sane = {
-    "rag": {"level": LEVEL, "keywords": st.just(["cup", "lamp"]), "start_time": moment},
+    "rag": {"level": LEVEL, "keywords": st.just(["cup", "lamp"]), "start_time": moment, "order": ORDER},
     "video_llm": {"question": QUESTION, "range": stretch},
     "vlm": {"question": QUESTION, "timestamp": moment},
     "frames": {"range": stretch},
@@ -201,7 +202,7 @@ odd_stretch = st.one_of(st.builds("{}-{}".format, odd_moment, odd_moment), anyth
 FACTS = ["source", "identity", "vid_id", "query_time", "media_root", "context"]
 odd = {
     "rag": {"level": st.one_of(LEVEL, anything), "keywords": st.lists(text, max_size=4), "start_time": odd_moment}
-    | {"query_time": st.one_of(st.just("DAY3_23595919"), odd_moment)},
+    | {"query_time": st.one_of(st.just("DAY3_23595919"), odd_moment), "order": st.one_of(ORDER, anything)},
     "video_llm": {"question": st.one_of(QUESTION, anything), "range": odd_stretch},
     "vlm": {"question": QUESTION, "timestamp": odd_moment},
     "frames": {"range": odd_stretch, "n": st.integers(-1, 2000), "fps": st.floats()},
