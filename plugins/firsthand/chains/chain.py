@@ -46,14 +46,6 @@ def read_chains(paths: Iterable[Path]) -> Iterator[Chain]:
                 raise UserError(f"{path}: row {number}: {why}; {hint}") from None
 
 
-def spare(chains: Iterable[Path], *outs: Path) -> None:
-    """Refuses to write over a file of chains that is read: its calls were paid for."""
-    read = {path.resolve() for path in chains}
-    for out in outs:
-        if out.resolve() in read:
-            raise UserError(f"{out} is one of the files of chains that are read; write to another one")
-
-
 def actions(episode: Episode) -> list[Action]:
     """The action of each model turn, in order."""
     dialect, letters = episode.settings["dialect"], "".join(episode.options)
