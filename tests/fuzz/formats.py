@@ -89,11 +89,12 @@ EPISODE = EVAL | {
     "messages_sha256": "x", "split": "train",
 }  # fmt: skip
 SHAREGPT = _turns("which ?\nA. cup\nB. book", "<answer>A</answer>", images=[], videos=[], id="1", tools="")
+OTHER = SHAREGPT | {"id": "9"}
 ALPACA = {"id": "1", "instruction": "which ?", "input": "", "output": "a cup", "history": [["a", "b"]], "system": "s"}
 TOOLS = {"tools": {"terminate": {}}, "limits": {"retries": 1}, "state": "state"}
 TEACH = {
-    "questions": "q.jsonl", "tools": "t.yaml", "out": "out.jsonl", "samples": 1,
-    "teacher": {"kind": "openai", "server": DEAD, "model": "m", "retries": 0, "sampling": {"temperature": 1.0}},
+    "questions": "q.jsonl", "tools": "t.yaml", "out": "out.jsonl", "limits": {"turns": 3, "seconds": 9.0},
+    "teacher": {"kind": "scripted", "factory": "nothing:there", "dialect": "ego_r1"},
 }  # fmt: skip
 ENTRY = {
     "file_name": "rows.json", "formatting": "sharegpt", "columns": {"messages": "messages", "images": "images"},
@@ -142,9 +143,7 @@ FORMATS = {
     "sharegpt": Format("data check rows.json --workers 1", "rows.json", SHAREGPT),
     "alpaca": Format("data check rows.jsonl --workers 1", "rows.jsonl", ALPACA),
     "eval rows": Format("data check rows.jsonl --workers 1", "rows.jsonl", EVAL),
-    "leaks": Format(
-        "data leaks rows.jsonl other.json --workers 1", "rows.jsonl", EVAL, {"other.json": [SHAREGPT | {"id": "9"}]}
-    ),
+    "leaks": Format("data leaks rows.jsonl other.json --workers 1", "rows.jsonl", EVAL, {"other.json": [OTHER]}),
     "registry": Format("data register --check", "dataset_info.json", ENTRY, {"rows.json": [SHAREGPT]}),
     "questions": Format(f"eval ask q.jsonl --server {DEAD} --model m --out out.jsonl --retries 0", "q.jsonl", EVAL),
     "golds": Format("eval score p.jsonl --answers g.jsonl", "g.jsonl", EVAL, {"p.jsonl": PREDICTION}),

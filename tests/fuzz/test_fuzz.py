@@ -46,6 +46,7 @@ def test_the_right_row_of_every_format_is_taken(run: Run, name: str) -> None:
 
 EXPECTED = {  # not a fault of the row
     "registry": "ego_cott: is missing",
+    "teacher": "nothing:there",
     "predictions": "have no letter",
     "captions": "pieces are missing",
 }

@@ -47,7 +47,7 @@ def base_url(server: str) -> str:
     except ValueError:
         sound = False
     if not sound:
-        raise UserError("the address of a server is not one: write it as http://localhost:8000")
+        raise UserError("that is not the address of a server; write it as http://localhost:8000")
     return f"{server.rstrip('/').removesuffix('/v1')}/v1"
 
 

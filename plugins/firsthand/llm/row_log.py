@@ -9,6 +9,7 @@ the file.
 import fcntl
 import json
 import os
+from codecs import getincrementaldecoder
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ class RowLog:
 
     def _set_aside(self, tail: bytes) -> None:
         """The torn last line, which must begin like a row: one line may be all of a foreign file."""
-        if not BEGINNING.startswith(tail[: len(BEGINNING)]) or (_json(tail) is not None and _row(tail) is None):
+        if not _half_a_row(tail):
             raise UserError(f"{self.path}: its last line is not one of our rows; {OTHER}")
         torn = Path(f"{self.path}.torn")
         with writing(torn), torn.open("ab") as file:
@@ -85,6 +86,16 @@ class RowLog:
 
 
 OTHER = "was it written by another program? Nothing in it was changed; name another file"
+
+
+def _half_a_row(tail: bytes) -> bool:
+    """It begins like a row, it may break off in the middle of a character, and it is not a whole line of others."""
+    try:
+        getincrementaldecoder("utf-8")().decode(tail)
+    except UnicodeDecodeError:
+        return False
+    whole = _json(tail) is not None
+    return BEGINNING.startswith(tail[: len(BEGINNING)]) and (not whole or _row(tail) is not None)
 
 
 def _json(line: bytes) -> Any:

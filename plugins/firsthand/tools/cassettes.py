@@ -66,9 +66,9 @@ class Cassettes:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """None: no recording, or one that a crash of the machine left damaged, which is recorded again."""
+    """None: no recording, or one that cannot be read or is damaged, which is recorded again."""
     try:
         response = files.loads(path.read_bytes())["response"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return response if isinstance(response, dict) else None

@@ -22,6 +22,7 @@ BATCH = 256  # rows of a piece that is not text
 MAX_ROW = 64 << 20  # characters; whatever goes on for longer is a quote that was never closed
 SPACE = re.compile(r"\s*")
 NEXT = re.compile(r"\s*([,\]])")
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half a pair, or a whole one
 OPENING = re.compile("\ufeff?\\s*\\[")
 FORMATS = (".json", ".jsonl", ".parquet")
@@ -103,11 +104,13 @@ class Rows:
                 return
             try:
                 value, end = decode(text, at)
-                after = NEXT.match(text, end)
-            except (ValueError, RecursionError):
-                after = None
-            if after:
-                held.append(_storable(value) if SURROGATE.search(text, at, end) else value)
+                value = _storable(value) if SURROGATE.search(text, at, end) else value
+            except ValueError:
+                end = -1
+            except RecursionError:
+                value, end = Broken("not valid JSON (it is nested too deeply)"), _end_of(text, at)
+            if end >= 0 and (after := NEXT.match(text, end)):
+                held.append(value)
                 if after[1] == "]":
                     break
                 if len(held) == BATCH:
@@ -161,6 +164,16 @@ def _storable(row: Any) -> Any:
     except UnicodeEncodeError as error:
         return Broken(f"not valid text ({error})")
     return row
+
+
+def _end_of(text: str, at: int) -> int:
+    """Where a list or object ends, by its brackets alone; -1 where it goes on after the text."""
+    depth = 0
+    for token in TOKEN.finditer(text, at):
+        depth += (token[0] in ("[", "{")) - (token[0] in ("]", "}"))
+        if not depth:
+            return token.end()
+    return -1
 
 
 def _int(digits: str) -> int | float:
