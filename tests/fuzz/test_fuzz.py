@@ -15,7 +15,7 @@ from .conftest import Run
 from .formats import CONTENT, FORMATS, KINDS, ONE_OBJECT, files_of, mutated, numbered
 from .formats import DEAD as SERVER
 
-FEW = 6  # of each format, in the first tier
+FEW = 4  # of each format, in the first tier
 
 
 def _rows_out(folder: Path) -> int:

@@ -12,7 +12,7 @@ import pytest
 from .conftest import Ended, Run, contents, write
 from .formats import CONTENT, DEAD, EPISODE, EVAL, FORMATS, KINDS, RECORD, ROLLOUT, TEMPLATE, files_of, numbered
 
-FOREIGN = CONTENT | {
+FOREIGN = {kind: content for kind, content in CONTENT.items() if content.strip() and kind != "half a row"} | {
     "text": b"# Notes\nDo not lose me.\n",
     "a minified object": b'{"precious": [1, 2, 3]}',
     "a row of others": b'{"id": "1", "text": "mine"}',
@@ -30,13 +30,13 @@ GUESS = f"cott filter c.jsonl --out good.jsonl --guess-server {DEAD} --guess-mod
 
 @pytest.mark.parametrize("command", [ASK, GUESS], ids=["ask", "guess"])
 def test_a_file_of_others_is_not_touched(run: Run, command: str) -> None:
-    """`run` looks whether any of the files has changed. Each is tried as it is, and without its last byte."""
+    """`run` looks whether any of the files has changed. Each is tried as it is, and without its last byte, unless that
+    leaves what half a row of ours looks like."""
     asked = {"q.jsonl": EVAL, "c.jsonl": EPISODE}
     for kind, content in FOREIGN.items():
-        for cut in (content, content[:-1]):
+        for cut in (content,) if content.startswith(b'{"id": "') else (content, content[:-1]):
             done = run({**asked, "OUT": cut}, command)
-            assert done.code == 1, kind
-            assert "OUT" in done.output or not cut.strip(), f"{kind}: {done.output}"
+            assert done.code == 1 and "OUT" in done.output, f"{kind}: {done.output}"
     for kind, make in KINDS.items():
         done = run(asked, command, lambda folder, make=make: make(folder / "OUT"))
         assert done.code == 1 and "OUT: cannot be written" in done.output, kind
@@ -79,7 +79,7 @@ FULL = [name for name, format in FORMATS.items() if "out" in format.words or "sf
 
 
 @pytest.mark.parametrize("name", FULL)
-@pytest.mark.parametrize("most", [0, 60])
+@pytest.mark.parametrize("most", [0, pytest.param(60, marks=pytest.mark.long)])
 def test_a_full_disk_leaves_the_old_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk_full: Callable[..., Ended], name: str, most: int
 ) -> None:
