@@ -57,8 +57,8 @@ class RowLog:
         self.rows[row["id"]] = row
 
     def _set_aside(self, tail: bytes) -> None:
-        """The torn last line, which must begin like a row: one line may be all of a foreign file."""
-        if not _half_a_row(tail):
+        """The torn last line, which must begin like a row: one line may be all of a foreign file, `{` for example."""
+        if not _half_a_row(tail) or not (self.rows or tail.startswith(BEGINNING)):
             raise UserError(f"{self.path}: its last line is not one of our rows; {OTHER}")
         torn = Path(f"{self.path}.torn")
         with writing(torn), torn.open("ab") as file:
