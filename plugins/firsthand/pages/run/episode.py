@@ -5,8 +5,6 @@ is loaded when the conversation is opened.
 """
 
 import json
-from collections.abc import Iterator
-from itertools import chain
 from math import isfinite
 from typing import Annotated, Any
 
@@ -115,15 +113,6 @@ def read(where: str, row: dict[str, Any]) -> Shown:
             f"{where}: no trajectory: it has no `trace`; name a folder of a training run, or a JSONL of episodes"
         )
     try:
-        shown = Shown.model_validate(row)
+        return Shown.model_validate(row)
     except ValidationError as error:
         raise UserError(f"{where}: {first_problem(error)}; is it of this version?") from None
-    if shown.trace and not all(map(isfinite, _numbers(shown.trace))):
-        raise UserError(f"{where}: a time or a cost in its trace is not a finite number")
-    return shown
-
-
-def _numbers(trace: Trace) -> Iterator[float]:
-    yield trace.seconds
-    for turn in trace.turns:
-        yield from (turn.seconds, turn.tool_seconds, turn.cost, *turn.images, *chain.from_iterable(turn.spans))
