@@ -2,7 +2,8 @@
 
 Tables, JSON and pages can therefore never disagree about what an id means. The doctor checks a place in a recipe and
 writes a fix for each finding; `data check` counts rows, and a rule of it carries the fix, because the same thousand
-rows need the same correction.
+rows need the same correction. A proof (of an export, of a toy week) has no rules: its findings bear its name, and say
+too what held.
 """
 
 import io
@@ -14,11 +15,11 @@ from typing import Literal, cast
 
 from rich.markup import escape
 
-Level = Literal["error", "warning", "info"]
+Level = Literal["error", "warning", "info", "ok"]
 MAX_TEXT = 600
 PAGE = Path(__file__).with_name("rules.md")
-LEVELS: tuple[Level, ...] = ("error", "warning", "info")
-COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
+LEVELS: tuple[Level, ...] = ("error", "warning", "info")  # those that are counted
+COLOURS = {"error": "bold red", "warning": "yellow", "info": "cyan", "ok": "green"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ class Rule:
     def at(self, place: Place, message: str, fix: str, level: Level | None = None) -> Finding:
         file, key = (text and printable(text) for text in (place.file, place.key))
         return Finding(self.id, level or self.level, file, place.line, key, printable(message), printable(fix))
+
+
+def of_proof(name: str, level: Level, message: str, fix: str = "", key: str | None = None) -> Finding:
+    """`key` is the one of many things that the proof looked at."""
+    return Finding(name, level, None, None, key, printable(message), printable(fix))
 
 
 def printable(text: str) -> str:
@@ -92,7 +98,7 @@ class Printer:
 
     def finding(self, level: Level, text: str, fix: str, details: Sequence[str] = ()) -> None:
         self.say(f"  [{COLOURS[level]}]{level:<7}[/] {text}")
-        for line in (*details, f"[dim]fix:[/] {escape(fix)}"):
+        for line in (*details, *([f"[dim]fix:[/] {escape(fix)}"] if fix else [])):
             self.say(f"          {line}")
 
     def verdict(self, ok: bool, counts: dict[str, int]) -> None:

@@ -6,13 +6,19 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
 from firsthand import files
+from firsthand.cli import app
 from firsthand.data.build.build import Built, Options, build
 from firsthand.data.build.catalogue import release
+from firsthand.doctor.recipes import check
 from firsthand.errors import UserError
 from firsthand.question import Question
 from firsthand.rollout.prompt import system
+
+ROOT = Path(__file__).parents[2]
 
 
 def frame(dataset: str, video: str, folder: str, name: str) -> str:
@@ -116,6 +122,46 @@ def test_frames_as_video_for_rl_and_eval(tmp_path: Path) -> None:
     rates = [row["videos"][0]["raw_fps"] if row["videos"] else None for row in rows]
     assert rates == [pytest.approx(25 / 37, abs=1e-3), 1.0, None, 0.5, None]
     assert built.notes == {"frames without an even rate: images with times, not a video": 1}
+
+
+def test_of_too_many_frames_some_are_learnt_from_at_their_true_times(tmp_path: Path) -> None:
+    """A frame list keeps its rate and so all of its frames; in evaluation `firsthand eval run` chooses."""
+    many = [frame("CholecTrack20", "VID103", "nap_q7", f"frame_{5000 + 25 * number}.png") for number in range(135)]
+    rows = [support_row("surgery", many), *SUPPORT]
+    built = built_support(tmp_path, rows, max_frames=60)
+    for purpose in ("sft", "rl"):
+        assert built[purpose].notes["questions with more than 60 frames: 60 of them as images"] == 1
+    row, second, *_ = files.read_jsonl(tmp_path / "out/sft.jsonl")
+    assert (len(row["images"]), row["images"][0], row["images"][-1]) == (60, many[0], many[-1])
+    written = [float(time) for time in re.findall(r"<(\d+\.\d) seconds><image>", row["messages"][1]["content"])]
+    assert written == [many.index(image) for image in row["images"]]
+    assert second["images"] == ANIMAL
+    assert len(pq.read_table(tmp_path / "out/rl_train.parquet").to_pylist()[0]["images"]) == 60
+    view, *_ = files.read_jsonl(tmp_path / "out/sft_video_1fps.jsonl")
+    assert view["videos"] == [many]
+    [first, *_] = files.read_jsonl(tmp_path / "out/eval.jsonl")
+    assert first["images"] == many
+    manifest = files.read_json(tmp_path / "out/manifest.json")
+    assert manifest["sft"]["options"]["max_frames"] == 60
+
+
+def test_the_recipe_and_the_doctor_agree_on_the_longest_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """135 frames of the usual size are longer than cutoff_len; those that its header builds with are not."""
+    recipe = ROOT / "recipes/egocross/sft_lora.yaml"
+    [cap] = re.findall(r"data build egocross_support .*--max-frames (\d+)", recipe.read_text())
+    many = [frame("CholecTrack20", "VID103", "nap_q7", f"frame_{5000 + 25 * number}.png") for number in range(135)]
+    for path in many:
+        (tmp_path / "src" / path).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("1", (854, 480)).save(tmp_path / "src" / path)
+    monkeypatch.chdir(tmp_path)
+    for max_frames, rules in ((None, ["LF030"]), (int(cap), [])):
+        files.write_json(tmp_path / "src/train.json", [support_row("surgery", many)])
+        out = Path("datasets/egocross_support")
+        run("egocross_support", tmp_path / "src", out, "sft", max_frames=max_frames)
+        CliRunner().invoke(app, ["data", "register"])
+        found = [finding for finding in check(recipe).findings if finding.level == "error"]
+        assert [finding.rule for finding in found if finding.rule != "RC007"] == rules, found
+        assert all("--max-frames" in finding.fix for finding in found if finding.rule == "LF030")
 
 
 BAD = {

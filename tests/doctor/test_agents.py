@@ -193,6 +193,37 @@ def test_the_sampler(look, old, new, rule, line):
     assert (rule, "recipe.yaml", line) in look(old, new)
 
 
+MODEL = "Qwen/Qwen2.5-3B-Instruct"
+
+
+@pytest.mark.parametrize(("model", "style", "words"), [
+    ("Qwen/Qwen3-4B", "ego_r1", "Qwen3-4B-Instruct-2507"),
+    ("Qwen/Qwen3-4B", "ego_r1_native", "Qwen3-4B-Instruct-2507"),
+    ("Qwen/Qwen2.5-VL-7B-Instruct", "ego_r1_native", "dialect ego_r1"),
+    ("Qwen/Qwen2.5-VL-7B-Instruct", "ego_r1", None),
+    ("Qwen/Qwen3-VL-4B-Instruct", "ego_r1_native", None),
+])  # fmt: skip
+def test_the_chat_template_suits_an_agent(look, workshop, model, style, words):
+    write(workshop / "rows.parquet", [row(0, style), row(1, style)])
+    write(workshop / "dev.parquet", [row(2, style, split="dev")])
+    found = {key: fix for key, fix in look(MODEL, model).items() if key[0] == "VR046"}
+    assert [words in fix for fix in found.values()] == ([] if words is None else [True])
+
+
+def test_a_chat_template_of_the_recipe_is_tried_out(look):
+    keeps = "{% for m in messages %}{{ m.content }}{% endfor %}{{ tools }}"
+    own = f"{{path: Qwen/Qwen3-4B, custom_chat_template: '{keeps}'}}"
+    assert not [key for key in look(f"{{path: {MODEL}}}", own) if key[0] == "VR046"]
+
+
+def test_before_its_rows_are_built_a_recipe_is_warned(look, workshop):
+    look(MODEL, "Qwen/Qwen2.5-VL-7B-Instruct")
+    for name in ("rows.parquet", "dev.parquet"):
+        (workshop / name).unlink()
+    levels = [f.level for f in recipes.check(Path("recipe.yaml")).findings if f.rule == "VR046"]
+    assert levels == ["warning"]
+
+
 def test_the_options_are_those_of_the_sampler():
     pytest.importorskip("verl")
     from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer

@@ -1,5 +1,6 @@
 """One random model and one folder of frames and video files for all tests of this folder."""
 
+import sys
 from pathlib import Path
 
 import av
@@ -9,6 +10,7 @@ from PIL import Image
 
 from firsthand.toy.tiny_models import base_model, models
 
+sys.path.insert(0, str(Path(__file__).parent))  # for trajectories.py and released.py
 SIZES = {"frame": (128, 96), "odd": (100, 70), "large": (1280, 720)}  # width, height
 
 

@@ -1,13 +1,11 @@
 """One trajectory with tools is the same tokens in both dialects wherever a model meets it: fine-tuned on by
 LLaMA-Factory, sampled turn by turn in veRL's agent loop, and answered by an agent behind a chat server."""
 
-import asyncio
 import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,80 +13,20 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from openai import AsyncOpenAI
-from PIL import Image as Picture
-from pydantic import BaseModel, Field
+from trajectories import END, IGNORED, OBSERVATIONS, STYLES, as_served, asked, sampled, toolbox, trajectory, written
 
-from firsthand import clock, files, processes
-from firsthand.question import Question, Solved, Step, StyleName
+from firsthand import files, processes
+from firsthand.question import StyleName
 from firsthand.rollout import prompt
-from firsthand.rollout.agent import LAST_TURN, Limits, run_episode
-from firsthand.rollout.chat_policy import ChatPolicy
+from firsthand.rollout.agent import LAST_TURN
 from firsthand.rollout.dialects import chat_tools
-from firsthand.rollout.turn_text import Dialect
 from firsthand.serving.vllm_server import CPU_ENV, free_port, serve_command
-from firsthand.tools.protocol import Context, Image, Outcome
-from firsthand.tools.toolbox import Toolbox
 
 ROOT = Path(__file__).parents[2]
-IGNORED = -100
-END = ["<|im_end|>", "\n"]  # how a turn ends
 
 # model -> LLaMA-Factory recipe, veRL's type of the model
 RECIPES = {"qwen3_vl": "tiny_sft_qwen3vl_lora.yaml", "qwen2_5": "ego_r1/tiny_sft.yaml"}
-STYLES: dict[StyleName, Dialect] = {"ego_r1": "ego_r1", "ego_r1_native": "native"}
 CASES = list(itertools.product(RECIPES, STYLES))
-QUERY_TIME = "DAY2_10000000"
-
-
-class Arguments(BaseModel):
-    keywords: list[str] = Field(description="Wörter – auch « à » und 杯")
-
-
-class Memory:
-    """Reads out given lines."""
-
-    name, description, arguments = "rag", 'Searches "what was" written.\nOne call a turn.', Arguments
-
-    def __init__(self, lines: list[str], pictures: bool):
-        self.lines, self.pictures = iter(lines), pictures
-
-    async def run(self, arguments: Arguments, context: Context) -> Outcome:
-        line, buffer = next(self.lines), BytesIO()
-        Picture.new("RGB", (96, 64), (len(line), 90, 30)).save(buffer, "JPEG")
-        images = (Image(buffer.getvalue(), 1.0),) * (len(line) % 3)
-        return Outcome("ok", line, images if self.pictures else ())
-
-
-# what came back, with everything that a template or a tokenizer could change at the edges
-OBSERVATIONS = [
-    "the cup was in the kitchen",
-    '{"date": "DAY1", "text": "杯 {{content}} é"}',
-    "",
-    "a\n\n\tb  c .",
-]
-THOUGHTS = ["look", "", "first line\n\nsecond: { } é", " spaces "]
-
-
-def trajectory(style: StyleName) -> Solved:
-    question = Question(
-        id="q", question="where was the cup ?", options={"A": "kitchen", "B": "garden"}, answer="B", style=style,
-        data_source="test", split="train", identity="A1_JAKE", query_time=QUERY_TIME,
-    )  # fmt: skip
-    steps = [
-        Step(thought=thought, tool="rag", arguments={"keywords": [f"cup {number}", "杯"]}, observation=observation)
-        for number, (thought, observation) in enumerate(zip(THOUGHTS, OBSERVATIONS, strict=True))
-    ]
-    return Solved(question=question, steps=steps, thought="so it is B")
-
-
-def toolbox(pictures: bool = False) -> Toolbox:
-    return Toolbox([Memory(OBSERVATIONS, pictures)])
-
-
-def written(style: StyleName) -> list[str]:
-    """The turns of the assistant."""
-    return [turn["content"] for turn in prompt.solution(trajectory(style)) if turn["role"] == "assistant"]
 
 
 @pytest.fixture(scope="module")
@@ -148,78 +86,26 @@ def fine_tuning(folder, tmp_path_factory) -> Callable[..., dict[str, Any]]:
     return processed
 
 
-# -- veRL -------------------------------------------------------------------------------------------------------------
+# -- veRL, and a chat server ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def reinforcement(folder, tokenizer, monkeypatch) -> Callable[..., Any]:
+def reinforcement(folder, tokenizer) -> Callable[..., Any]:
     """The output of the agent loop whose model samples the turns of the trajectory; `ended`: up to <|im_end|>."""
     pytest.importorskip("verl")
-    from omegaconf import OmegaConf
     from transformers import AutoProcessor
-    from verl.experimental.agent_loop.agent_loop import DictConfigWrap
-
-    from firsthand.training import agent_loop
-    from firsthand.training.dataset import MediaDataset
 
     def run(name: str, style: StyleName, ended: bool, pictures: bool = False) -> Any:
-        monkeypatch.setattr(agent_loop, "toolbox_of", lambda _: toolbox(pictures))
-        encode = tokenizer(name).encode
-        turns = iter([encode(turn + END[0] * ended, add_special_tokens=False) for turn in written(style)])
-
-        async def generate(**_: Any) -> Any:
-            return SimpleNamespace(token_ids=next(turns), log_probs=None, extra_fields={})
-
-        async def main() -> Any:
-            config = DictConfigWrap(OmegaConf.create({
-                "actor_rollout_ref": {"rollout": {"prompt_length": 8192, "response_length": 8192}},
-                "data": {"media": {"root": ".", "image": {}, "video": {}}},
-            }))  # fmt: skip
-            loop = agent_loop.ToolLoop(
-                trainer_config=config, server_manager=SimpleNamespace(generate=generate), tokenizer=tokenizer(name),
-                processor=AutoProcessor.from_pretrained(folder(name)) if name == "qwen3_vl" else None,
-                dataset_cls=MediaDataset, data_config=DictConfigWrap(config.config.data),
-                hf_model_type=name.removesuffix("_5"), toolbox="", dialect=STYLES[style],
-            )  # fmt: skip
-            row = prompt.verl_row(trajectory(style).question, 0)
-            return await loop.run({}, raw_prompt=row["prompt"], extra_info=row["extra_info"])
-
-        return asyncio.run(main())
+        processor = AutoProcessor.from_pretrained(folder(name)) if name == "qwen3_vl" else None
+        return sampled(tokenizer(name), processor, name.removesuffix("_5"), style, ended, pictures)
 
     return run
-
-
-# -- a chat server -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def evaluation(serve) -> Callable[..., list[dict[str, Any]]]:
     """Every request that an agent makes of a chat server, and a last one that holds the answer as well."""
-    from fastapi import FastAPI
-
-    def run(style: StyleName, pictures: bool = False) -> list[dict[str, Any]]:
-        turns, requests, app = iter(written(style)), [], FastAPI()
-
-        @app.post("/v1/chat/completions")
-        def answer(body: dict[str, Any]) -> dict[str, Any]:
-            requests.append(body)
-            message = {"role": "assistant", "content": next(turns)}
-            return {
-                "id": "x", "object": "chat.completion", "created": 0, "model": "m",
-                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            }  # fmt: skip
-
-        async def main(url: str) -> list[dict[str, Any]]:
-            box, dialect = toolbox(pictures), STYLES[style]
-            async with AsyncOpenAI(base_url=url, api_key="none") as client:
-                asked = prompt.eval_row(trajectory(style).question)
-                policy = ChatPolicy(client, "m", asked["messages"], dialect, chat_tools(dialect, box.schemas()))
-                await run_episode(policy, box, Context("A1_JAKE", clock.parse(QUERY_TIME)), dialect, "AB", Limits())
-            return [*requests, requests[-1] | {"messages": policy.messages}]
-
-        return asyncio.run(main(f"{serve(app)}/v1"))
-
-    return run
+    return lambda style, pictures=False: asked(serve, style, pictures)
 
 
 # -- the contract ------------------------------------------------------------------------------------------------------
@@ -228,7 +114,8 @@ def evaluation(serve) -> Callable[..., list[dict[str, Any]]]:
 @pytest.mark.parametrize("name, style", CASES)
 def test_fine_tuning_has_the_tokens_of_the_chat_template(fine_tuning, evaluation, tokenizer, name, style) -> None:
     request = evaluation(style)[-1]
-    ids = tokenizer(name).apply_chat_template(request["messages"], tools=request.get("tools"), return_dict=False)
+    messages = as_served(request["messages"], sees=name == "qwen3_vl")
+    ids = tokenizer(name).apply_chat_template(messages, tools=request.get("tools"), return_dict=False)
     assert fine_tuning(name, style)["input_ids"] == ids
 
 

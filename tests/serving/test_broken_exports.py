@@ -113,15 +113,15 @@ BROKEN: dict[str, tuple[Damage, str]] = {
     ),
     "a weight is NaN": (
         lambda r: r.edit(r.merged, poison(float("nan"))),
-        rf"FAIL numbers: NaN or infinite: {KEY}. Export again",
+        rf"error numbers: NaN or infinite: {KEY} fix: export again",
     ),
     "a weight became an integer": (
         lambda r: r.edit(r.merged, lambda w: w.update({KEY: w[KEY].char()})),
-        rf"FAIL types: {KEY}: BF16 became I8. merge unq",
+        rf"error types: {KEY}: BF16 became I8 fix: merge unq",
     ),
     "a base of another size": (
         lambda r: r.edit(r.base, lambda w: w.update({KEY.replace("q_proj", "o_proj"): w[KEY][:64].clone()})),
-        r"FAIL keys: .*o_proj.weight: \(64, 128\) became \(128, 128\). Is it the base of this model",
+        r"error keys: .*o_proj.weight: \(64, 128\) became \(128, 128\) fix: see that it is the base of this model",
     ),
     "the base is not there": (
         lambda r: shutil.rmtree(r.base),
@@ -141,7 +141,7 @@ BROKEN: dict[str, tuple[Damage, str]] = {
     ),
     "a tokenizer of another vocabulary": (
         swap_two_ids,
-        r"FAIL tokenizer.json: token ids differ from the base: 'a' is \d+ and not \d+, 'b' is .*another model",
+        r"error tokenizer.json: token ids differ from the base: 'a' is \d+ and not \d+, 'b' is .*another model",
     ),
     "the processor is broken in the base too": (
         lambda r: list(map(cut, (r.base / "processor_config.json", r.merged / "processor_config.json"))),
@@ -169,26 +169,26 @@ BROKEN: dict[str, tuple[Damage, str]] = {
     ),
     "a factor is NaN": (
         lambda r: r.edit(adapter_weights(r), poison(float("inf"))),
-        r"FAIL numbers: .*layers.1.*lora_A.* diverged",
+        r"error numbers: .*layers.1.*lora_A.* diverged",
     ),
     "an adapter of a deeper model": (
         lambda r: r.edit(adapter_weights(r), lambda w: w.update({FACTOR.replace("1", "31"): w[FACTOR].clone()})),
-        r"FAIL adapter: .*the base has no model.language_model.layers.31.self_attn.q_proj.weight. .*another model",
+        r"error adapter: .*the base has no model.language_model.layers.31.self_attn.q_proj.weight fix: .*another model",
     ),
     "an adapter of a wider model": (
         lambda r: r.edit(adapter_weights(r), lambda w: w.update({FACTOR: w[FACTOR].repeat(1, 2)})),
-        r"FAIL adapter: .*layers.1.self_attn.q_proj.lora_A.weight: made for 256 features, the base has 128",
+        r"error adapter: .*layers.1.self_attn.q_proj.lora_A.weight: made for 256 features, the base has 128",
     ),
     "no LoRA adapter": (
         lambda r: r.edit(
             adapter_weights(r),
             lambda w: [w.pop(key) for key in list(w) if key != FACTOR] and w.update(prompt=w.pop(FACTOR)),
         ),
-        r"FAIL adapter: .*holds no LoRA factors \(prompt\)",
+        r"error adapter: .*holds no LoRA factors \(prompt\)",
     ),
     "an adapter trained on other weights of this size": (
         trained_on_another,
-        rf"FAIL trained on: .*other, and {KEY} differs in .* Write model_name_or_path: .*other",
+        rf"error trained on: .*other, and {KEY} differs in .* fix: write model_name_or_path: .*other",
     ),
 }
 
@@ -226,7 +226,7 @@ def test_what_can_be_mended_is_mended(room: SimpleNamespace) -> None:
 def test_a_template_that_only_the_export_has_is_kept(room: SimpleNamespace) -> None:
     (room.base / "chat_template.jinja").unlink()
     code, said = run("--check-only", room.recipe)
-    assert code == 0 and "note chat template: the base has none: kept" in said, said
+    assert code == 0 and "info chat template: the base has none: kept" in said, said
     assert (room.merged / "chat_template.jinja").exists()
 
 

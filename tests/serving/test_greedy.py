@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from firsthand.serving.checks import Check
+from firsthand.findings import Finding
 from firsthand.serving.greedy import _judged
 from firsthand.serving.probe_rows import probes
 from firsthand.serving.weights import load_model
@@ -32,7 +32,7 @@ def greedy(model: Any, row: Any) -> list[int]:
     return model.generate(**row, **options)[0, row["input_ids"].shape[1] :].tolist()
 
 
-def judged(model: Any, row: Any, answer: list[int], prompt: list[int] | None = None) -> Check:
+def judged(model: Any, row: Any, answer: list[int], prompt: list[int] | None = None) -> Finding:
     return _judged(model, "video", row, row["input_ids"][0].tolist() if prompt is None else prompt, answer, "said")
 
 
@@ -40,13 +40,13 @@ def judged(model: Any, row: Any, answer: list[int], prompt: list[int] | None = N
 def test_the_greedy_answer_passes_and_another_token_does_not(model: Any, rows: dict[str, Any], kind: str) -> None:
     row = rows[kind]
     answer = greedy(model, row)
-    assert judged(model, row, answer).ok
+    assert judged(model, row, answer).level == "ok"
     for at in (0, LENGTH - 1):
         with torch.inference_mode():
             extended = torch.tensor([answer[:at]], dtype=torch.long)
             least = int(_next(model, row, extended).argmin())
         wrong = judged(model, row, [*answer[:at], least, *answer[at + 1 :]])
-        assert not wrong.ok and "less likely in transformers than another: 'said'" in wrong.detail
+        assert wrong.level == "error" and "less likely in transformers than another: 'said'" in wrong.message
 
 
 def _next(model: Any, row: Any, answer: Any) -> Any:
@@ -58,12 +58,12 @@ def _next(model: Any, row: Any, answer: Any) -> Any:
 def test_another_prompt_and_an_empty_answer_are_told(model: Any, rows: dict[str, Any]) -> None:
     row, prompt = rows["video"], rows["video"]["input_ids"][0].tolist()
     other = judged(model, row, [1], [*prompt[:5], prompt[5] + 1, *prompt[6:]])
-    assert not other.ok and "they part at token 5" in other.detail and "processor files" in other.detail
-    assert not judged(model, row, [1], prompt[:-1]).ok
-    assert "it answered nothing" in judged(model, row, []).detail
+    assert other.level == "error" and "they part at token 5" in other.message and "processor files" in other.fix
+    assert judged(model, row, [1], prompt[:-1]).level == "error"
+    assert "it answered nothing" in judged(model, row, []).message
 
 
 def test_a_model_that_gives_no_numbers_fails(base: Path, rows: dict[str, Any]) -> None:
     broken = load_model(base)
     broken.get_input_embeddings().weight.data.fill_(float("nan"))
-    assert not judged(broken, rows["image"], [1, 2]).ok
+    assert judged(broken, rows["image"], [1, 2]).level == "error"

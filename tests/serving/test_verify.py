@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from firsthand.errors import UserError
-from firsthand.serving.checks import Check
+from firsthand.findings import Finding
 from firsthand.serving.export import export, read_recipe
 from firsthand.serving.verify import verify
 
@@ -21,20 +21,20 @@ def merged(good: Made, tmp_path: Path) -> Path:
     return Path(shutil.copytree(good[1], tmp_path / "merged"))
 
 
-def failed(checks: list[Check]) -> dict[str, str]:
-    return {check.name: check.detail for check in checks if not check.ok}
+def failed(checks: list[Finding]) -> dict[str, str]:
+    return {check.rule: f"{check.message}; {check.fix}" for check in checks if check.level == "error"}
 
 
-def named(checks: list[Check], name: str) -> str:
-    [check] = [check for check in checks if check.name == name]
-    return check.detail
+def named(checks: list[Finding], name: str) -> str:
+    [check] = [check for check in checks if check.rule == name]
+    return check.message
 
 
 def test_a_good_merge_passes(base: Path, good: Made) -> None:
     checks = verify(base, *good)
     assert failed(checks) == {}
     assert named(checks, "vision tower") == "the adapter changes the language model only"
-    assert {"keys", "adapter in the weights", "logits, image", "logits, video"} <= {check.name for check in checks}
+    assert {"keys", "adapter in the weights", "logits, image", "logits, video"} <= {check.rule for check in checks}
 
 
 @pytest.mark.parametrize("std", [0.1, 0.002], ids=["trained", "hardly trained"])
@@ -136,11 +136,11 @@ def test_a_recipe_names_what_is_verified(base: Path, good: Made, merged: Path, t
     with pytest.raises(UserError, match="write it as key=value"):
         read_recipe(recipe, ["export_dir"])
     export(recipe, [f"export_dir={merged}"], run=False)
-    assert "FAIL" not in capsys.readouterr().out
+    assert " error " not in capsys.readouterr().out
     edit(merged, lambda weights: weights.pop(KEY))
     with pytest.raises(UserError, match=r"failed verification \(keys\): do not train on it or serve it"):
         export(recipe, [f"export_dir={merged}"], run=False)
-    assert "FAIL keys: missing" in capsys.readouterr().out
+    assert "  error   keys: missing" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["- a\n", "a: [\n", "\xff", ""])

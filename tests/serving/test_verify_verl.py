@@ -41,10 +41,10 @@ def check(room: SimpleNamespace) -> tuple[int, str]:
 
 def test_a_good_merge_passes_and_says_what_training_changed(room: SimpleNamespace) -> None:
     code, said = check(room)
-    assert code == 0 and "FAIL" not in said, said
+    assert code == 0 and " error " not in said, said
     assert "ok weights: 104 are those of the checkpoint as torch.bfloat16" in said
     assert re.search(
-        r"note trained: 4\d of 104 weights differ from the base, by \d+\.\d+% in all; unchanged: model.vis", said
+        r"info trained: 4\d of 104 weights differ from the base, by \d+\.\d+% in all; unchanged: model.vis", said
     )
     assert "ok logits, image: mean |dlogp| 0 against" in said and "ok logits, video: mean |dlogp| 0 against" in said
 
@@ -138,29 +138,29 @@ BROKEN: dict[str, tuple[Callable[[SimpleNamespace], object], str]] = {
     ),
     "a weight is NaN": (
         lambda r: r.edit(r.merged, lambda w: w[KEY][0].fill_(float("nan"))),
-        rf"FAIL numbers: NaN or infinite: {KEY}. .*export an earlier global_step",
+        rf"error numbers: NaN or infinite: {KEY} fix: .*export an earlier global_step",
     ),
     "a weight that is not the checkpoint's": (
         lambda r: r.edit(r.merged, lambda w: w[KEY][0, :2].add_(1)),
-        rf"FAIL weights: not those of the checkpoint: {KEY} in 0% of its values. Remove the export and merge again",
+        rf"error weights: not those of the checkpoint: {KEY} in 0% of its values fix: remove the export and merge",
     ),
     "another configuration": (
         lambda r: files.write_text(
             r.merged / "config.json", files.read_text(r.merged / "config.json").replace("10000.0", "100.0")
         ),
-        r"FAIL logits, image: .*Remove the export and merge again",
+        r"error logits, image: .*fix: remove the export and merge again",
     ),
     "another base of this size": (
         another_base,
-        r"FAIL trained: 104 of 104 .*that is another model. Name the model that the training began with: --base",
+        r"error trained: 104 of 104 .*that is another model fix: name the model that the training began with: --base",
     ),
     "nothing was trained": (
         untrained,
-        r"FAIL trained: every weight is that of the base. Export a later global_step",
+        r"error trained: every weight is that of the base fix: export a later global_step",
     ),
     "a base of another size": (
         lambda r: r.edit(r.base, lambda w: w.update({KEY: w[KEY][:64].clone()})),
-        rf"FAIL keys: {KEY}: \(64, 128\) became \(128, 128\)",
+        rf"error keys: {KEY}: \(64, 128\) became \(128, 128\)",
     ),
 }
 
@@ -237,9 +237,9 @@ def test_the_merger_of_verl_with_the_adapter_that_it_leaves_out(lora: SimpleName
     code, said = run(lora.run, "--base", lora.base)
     assert code == 0, said
     assert "are those of the checkpoint as torch.bfloat16, LoRA merged" in said
-    assert re.search(r"note trained: 8 of 104 weights differ from the base", said)
+    assert re.search(r"info trained: 8 of 104 weights differ from the base", said)
     assert not (lora.merged / "lora_adapter").exists()
     lost = read_weights(lora.actor)[0][KEY].bfloat16() * 0
     lora.edit(lora.merged, lambda weights: weights.update({KEY: lost}))
     code, said = check(lora)
-    assert code == 1 and f"FAIL weights: not those of the checkpoint: {KEY} in 100%" in said
+    assert code == 1 and f"error weights: not those of the checkpoint: {KEY} in 100%" in said

@@ -33,7 +33,7 @@ def question(week: Path, label: str) -> int:
 
 
 def failed(proof: Callable, week: Path) -> list[tuple[str, str, str]]:
-    return [(finding.check, finding.id, finding.message) for finding in proof(load(week)).failed]
+    return [(finding.rule, finding.key, finding.message) for finding in proof(load(week)).failed]
 
 
 def test_a_built_week_passes_in_full(built):
@@ -55,6 +55,7 @@ def test_the_command_exits_with_the_failing_ids(week):
     text = " ".join(result.output.split())
     assert f"{clip.video}: no decoder opens it" in text
     assert "A2_ALICE_0001: the ID is used 2 times" in text
+    assert "error files: " in text and "fix: remove the files that are wrong" in text and "ok boxes: " in text
 
 
 def test_a_folder_that_is_no_week_is_one_clear_error(tmp_path):

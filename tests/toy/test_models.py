@@ -85,7 +85,7 @@ TOOL = {
 }
 CALL = {"name": "rag", "arguments": {"level": "week", "keywords": ["cup", 'a "b"', "手"]}}
 ASK, SAY = {"role": "user", "content": "where is it ?"}, {"role": "assistant", "content": "here .\n"}
-ONE = {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": CALL}]}
+ONE = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": CALL}]}
 TWO = {"role": "assistant", "content": "", "tool_calls": [{"function": CALL}, {"function": {**CALL, "name": "vlm"}}]}
 RESULT = {"role": "tool", "content": "i saw it .\n<b>"}
 SYSTEM = {"role": "system", "content": "be brief ."}
@@ -146,6 +146,36 @@ def test_arguments_may_be_a_string_and_content_may_be_parts(tokenizer) -> None:
     assert text == f"<|im_start|>user\n{''.join(pads)}so<|im_end|>\n"
 
 
+IMAGE, VIDEO, TEXT = {"type": "image"}, {"type": "video"}, {"type": "text", "text": "so"}
+UNKNOWN = {"type": "audio", "audio": "x"}
+CALLS = [{"function": {**CALL, "arguments": json.dumps(CALL["arguments"])}}]
+EYES, ALL = ("qwen3_vl", "qwen2_5_vl"), ("qwen3_vl", "qwen2_5_vl", "qwen2_5")
+
+
+@pytest.mark.parametrize(("kinds", "turns", "tools"), [
+    (("qwen2_5",), [SYSTEM, ASK | {"content": [TEXT]}], None),
+    (("qwen2_5",), [SYSTEM | {"content": [TEXT]}, ASK], None),
+    (("qwen2_5",), [SYSTEM, ASK, ONE | {"tool_calls": CALLS}], None),
+    (("qwen3_vl",), [SYSTEM, ASK, ONE | {"content": None}], None),
+    (("qwen2_5_vl",), [SYSTEM, ASK], [TOOL]),
+    (("qwen2_5_vl",), [SYSTEM, ASK, ONE], None),
+    (("qwen2_5_vl",), [SYSTEM, ASK, SAY, RESULT], None),
+    (EYES, [SYSTEM | {"content": [IMAGE, TEXT]}, ASK], None),
+    (EYES, [SYSTEM, ASK, SAY | {"content": [TEXT, VIDEO]}], None),
+    (EYES, [SYSTEM, ASK | {"content": [UNKNOWN, TEXT]}], None),
+    (ALL, [SYSTEM, ASK, SAY | {"content": None}], None),
+    (ALL, [SYSTEM, ASK, SYSTEM], None),
+    (ALL, [ASK, SYSTEM], None),
+    (ALL, [SYSTEM, ASK | {"role": "human"}], None),
+])  # fmt: skip
+def test_what_a_released_template_refuses_or_loses_is_an_error(tokenizer, kinds, turns, tools) -> None:
+    from jinja2 import TemplateError
+
+    for kind in kinds:
+        with pytest.raises((TemplateError, TypeError)):
+            tokenizer.apply_chat_template(turns, tools=tools, chat_template=models.chat_template(kind), tokenize=False)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_loads_by_auto_classes_and_generates(tiny, kind: str) -> None:
     import torch
@@ -157,10 +187,10 @@ def test_it_loads_by_auto_classes_and_generates(tiny, kind: str) -> None:
     assert AutoConfig.from_pretrained(tiny[kind]).model_type == {"qwen2_5": "qwen2"}.get(kind, kind)
     model, processor = load_model(tiny[kind]), AutoProcessor.from_pretrained(tiny[kind])
     assert sum(weight.numel() for weight in model.parameters()) < 4_000_000
-    content = [{"type": "text", "text": "what do i hold ?"}]
+    content: Any = "what do i hold ?"
     media: dict[str, Any] = {}
     if kind != "qwen2_5":
-        content.insert(0, {"type": "image"})
+        content = [{"type": "image"}, {"type": "text", "text": content}]
         media = {"images": [Image.new("RGB", (128, 96), "red")]}
     text = processor.apply_chat_template(
         [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
@@ -177,7 +207,7 @@ def test_a_model_that_is_shipped_has_this_template_and_letters_of_their_own(fold
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    assert tokenizer.chat_template == models.chat_template()
+    assert tokenizer.chat_template == models.chat_template(folder.name.removeprefix("tiny_"))
     assert all(letter in pieces(tokenizer, prompt.response("so", letter)) for letter in "ABCD")
 
 

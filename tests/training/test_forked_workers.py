@@ -68,6 +68,29 @@ def test_without_a_source_the_program_runs_all_the_same(command, trainer, tmp_pa
     assert done.returncode == 7 and "['alone'] alone" in done.stdout and "False" in done.stdout
 
 
+CHILDREN = """
+import multiprocessing, os, sys
+
+def child(queue):
+    queue.put(("wave" in sys.modules, os.environ["NAME"]))
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=child, args=(queue,))
+    process.start()
+    print(queue.get(timeout=30))
+    process.join()
+    print(process.exitcode)
+"""
+
+
+def test_a_child_of_a_fork_is_a_fork_too(command, tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(CHILDREN)
+    done = run(command, tmp_path, "parent")
+    assert (done.returncode, done.stdout) == (0, "(True, 'parent')\n0\n"), done.stderr
+
+
 @pytest.mark.parametrize("killed", ["trainer", "client"])
 def test_no_fork_outlives_the_trainer_or_whoever_waits_for_it(command, trainer, tmp_path: Path, killed: str) -> None:
     client = subprocess.Popen(

@@ -60,6 +60,12 @@ def build(
         list[Path] | None,
         typer.Option(help="Leave out what this file of rows asks, for example an rl_dev.parquet; may be given again."),
     ] = None,
+    max_frames: Annotated[
+        int | None,
+        typer.Option(
+            min=2, help="sft and rl: of more frames as images, this many are kept, first and last among them."
+        ),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Read this many rows of each file.")] = None,
 ) -> None:
     """Convert a release into rows for LLaMA-Factory, veRL and evaluation.
@@ -88,7 +94,7 @@ def build(
         raise UserError("--hold-out divides the rows for reinforcement learning; add --for rl")
     text = files.read_text(system).strip() if system else None
     people, asked = tuple(hold_out or ()), tuple(map(str, without or ()))
-    options = building.Options(limit, video, pattern, text, people, style, asked)  # type: ignore[arg-type]
+    options = building.Options(limit, video, pattern, text, people, style, asked, max_frames)  # type: ignore[arg-type]
     out = out or Path("datasets") / name
     with progress() as tick:
         built = building.build(chosen, src, out, tuple(purposes or ()), options, tick)  # type: ignore[arg-type]

@@ -62,7 +62,8 @@ class Looked:
         if limit is not None and self.tokens >= limit:
             where = f"{self.source.file}: the media of row {self.longest}"
             room = 2 ** math.ceil(math.log2(self.tokens + 512))
-            fix = f"write `{key}: {room}` or more, or lower the pixel limits"
+            fewer = "show fewer frames (`firsthand data build --max-frames`), or lower the pixel limits"
+            fix = f"write `{key}: {room}` or more, {fewer}"
             yield rule.at(place, f"{where} alone need {self.tokens} tokens, {key} is {limit}", fix)
 
 

@@ -5,24 +5,25 @@ from pathlib import Path
 
 from firsthand import files
 from firsthand.errors import UserError
-from firsthand.serving.checks import Check, some
+from firsthand.findings import Finding
+from firsthand.serving.checks import failed, held, noted, passed, some
 from firsthand.serving.weights import finite, first_difference, headers, naming, parameter_shapes
 
 KEY = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<factor>[AB])\.weight")
 TRAIN_AGAIN = "save the adapter again"
 
 
-def check_adapter(base: Path, adapter: Path) -> list[Check]:
+def check_adapter(base: Path, adapter: Path) -> list[Finding]:
     if not adapter.is_dir():
         raise UserError(f"adapter: {adapter} is not a folder; correct adapter_name_or_path (one adapter at a time)")
     fits = _fits(base, adapter)
-    if not fits.ok:
+    if not passed([fits]):
         return [fits]
-    numbers = finite(adapter, "The training diverged: merge an earlier checkpoint of it")
-    return [fits, *([] if numbers.ok else [numbers]), *_trained_on(base, adapter), _vision(adapter)]
+    numbers = finite(adapter, "the training diverged: merge an earlier checkpoint of it")
+    return [fits, *([] if passed([numbers]) else [numbers]), *_trained_on(base, adapter), _vision(adapter)]
 
 
-def _fits(base: Path, adapter: Path) -> Check:
+def _fits(base: Path, adapter: Path) -> Finding:
     """Every factor has its layer in the base, and its size. peft itself leaves out what it does not find."""
     shapes, wrong = parameter_shapes(base), []
     found = headers(adapter, TRAIN_AGAIN)
@@ -37,12 +38,13 @@ def _fits(base: Path, adapter: Path) -> Check:
             if header.shape[side] != shapes[weight][side]:
                 wrong.append(f"{key}: made for {header.shape[side]} features, the base has {shapes[weight][side]}")
     if not any(map(KEY.fullmatch, found)):
-        return Check("adapter", False, f"{adapter} holds no LoRA factors ({some(sorted(found))}). Only LoRA is proven")
+        detail = f"{adapter} holds no LoRA factors ({some(sorted(found))})"
+        return failed("adapter", detail, "train with finetuning_type: lora; only LoRA is proven")
     if wrong:
         trained = _named_base(adapter)
-        fix = f"It is an adapter of another model: write model_name_or_path: {trained}, which it was trained on"
-        return Check("adapter", False, f"{some(wrong, sign='; ')}. {fix}")
-    return Check("adapter", True, f"{len(found)} tensors fit the base")
+        fix = f"it is an adapter of another model: write model_name_or_path: {trained}, which it was trained on"
+        return failed("adapter", some(wrong, sign="; "), fix)
+    return held("adapter", f"{len(found)} tensors fit the base")
 
 
 def _named_base(adapter: Path) -> str | None:
@@ -51,27 +53,28 @@ def _named_base(adapter: Path) -> str | None:
         return files.read_json(file).get("base_model_name_or_path")
 
 
-def _trained_on(base: Path, adapter: Path) -> list[Check]:
+def _trained_on(base: Path, adapter: Path) -> list[Finding]:
     """Two models of one size accept each other's adapters silently."""
     name = _named_base(adapter)
     if not name or Path(name).resolve() == base.resolve() or base.name == name:
         return []
     if not Path(name).is_dir():
         detail = f"it was trained on {name}, which is not here: see that {base} is the same model"
-        return [Check("trained on", True, detail, note=True)]
+        return [noted("trained on", detail)]
     if (key := first_difference(Path(name), base)) is None:
         return []
     detail = f"the adapter was trained on {name}, and {key} differs in {base}"
-    return [Check("trained on", False, f"{detail}. Write model_name_or_path: {name}")]
+    return [failed("trained on", detail, f"write model_name_or_path: {name}")]
 
 
-def _vision(adapter: Path) -> Check:
+def _vision(adapter: Path) -> Finding:
     touched = sorted(key for key in headers(adapter) if "visual." in key)
     if not touched:
-        return Check("vision tower", True, "the adapter changes the language model only")
+        return held("vision tower", "the adapter changes the language model only")
     detail = (
-        f"lora_target reached {len(touched)} tensors of it ({touched[0]} ...): serve the merged model and never the "
-        "adapter, because vLLM leaves vision LoRA out. To train the language model only: freeze_vision_tower: true, "
+        f"lora_target reached {len(touched)} tensors of it ({touched[0]} ...): serve the merged model. vLLM serves the "
+        "vision part of an adapter with --enable-tower-connector-lora only (experimental, Qwen-VL series), and leaves "
+        "it out without that. To train the language model only: freeze_vision_tower: true, "
         "freeze_multi_modal_projector: true"
     )
-    return Check("vision tower", True, detail, note=True)
+    return noted("vision tower", detail)

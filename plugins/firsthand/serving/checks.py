@@ -1,28 +1,33 @@
-"""What a verification says: each check with its verdict, the key that is wrong and the fix."""
+"""What a verification says: a finding for each check, with its verdict, the key that is wrong and the fix."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from rich.console import Console
 from rich.markup import escape
 
-
-@dataclass
-class Check:
-    name: str
-    ok: bool
-    detail: str
-    note: bool = False  # nothing is wrong, but somebody should know
+from firsthand.findings import Finding, Printer, of_proof
 
 
-def passed(checks: Iterable[Check]) -> bool:
-    return all(check.ok for check in checks)
+def held(check: str, detail: str) -> Finding:
+    return of_proof(check, "ok", detail)
 
 
-def show(checks: Iterable[Check], console: Console) -> None:
-    for check in checks:
-        verdict = "[red]FAIL[/]" if not check.ok else "[yellow]note[/]" if check.note else "[green]ok[/]  "
-        console.print(f"  {verdict} {check.name}: {escape(check.detail)}", soft_wrap=True)
+def noted(check: str, detail: str) -> Finding:
+    """Nothing is wrong, but somebody should know."""
+    return of_proof(check, "info", detail)
+
+
+def failed(check: str, detail: str, fix: str) -> Finding:
+    return of_proof(check, "error", detail, fix)
+
+
+def passed(found: Iterable[Finding]) -> bool:
+    return all(finding.level != "error" for finding in found)
+
+
+def show(found: Iterable[Finding]) -> None:
+    printer = Printer()
+    for finding in found:
+        printer.finding(finding.level, escape(f"{finding.rule}: {finding.message}"), finding.fix)
 
 
 def some(items: list[str], shown: int = 3, sign: str = ", ") -> str:

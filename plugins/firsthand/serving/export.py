@@ -4,13 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from firsthand import recipe
 from firsthand.errors import UserError
+from firsthand.findings import Finding
 from firsthand.serving import verl_checkpoint
 from firsthand.serving.adapter import check_adapter
-from firsthand.serving.checks import Check, passed, show, some
+from firsthand.serving.checks import passed, show, some
 from firsthand.serving.verify import verify
 from firsthand.serving.verify_verl import verify_verl
 
@@ -28,19 +27,18 @@ def export(
         if out or base:
             raise UserError("--out and --base are for veRL; write export_dir=DIR, model_name_or_path=DIR instead")
         merged, checks = _of_llamafactory(source, overrides, run)
-    console = Console()
-    show(checks, console)
+    show(checks)
     if serve and passed(checks):
         from firsthand.serving.greedy import same_answers
 
         served = same_answers(merged)
-        show(served, console)
+        show(served)
         checks += served
-    if failed := [check.name for check in checks if not check.ok]:
+    if failed := [check.rule for check in checks if check.level == "error"]:
         raise UserError(f"{merged} failed verification ({some(failed)}): do not train on it or serve it")
 
 
-def _of_llamafactory(path: Path, overrides: list[str], run: bool) -> tuple[Path, list[Check]]:
+def _of_llamafactory(path: Path, overrides: list[str], run: bool) -> tuple[Path, list[Finding]]:
     config = read_recipe(path, overrides)
     base, adapter, merged = (config[key] for key in NEEDED)
     if run:
@@ -55,7 +53,7 @@ def _of_llamafactory(path: Path, overrides: list[str], run: bool) -> tuple[Path,
 
 def _of_verl(
     source: Path, overrides: list[str], out: Path | None, base: str | None, run: bool
-) -> tuple[Path, list[Check]]:
+) -> tuple[Path, list[Finding]]:
     if source.is_dir():
         if overrides:
             raise UserError(f"{overrides[0]}: a folder takes no overrides; name the recipe, or use --base and --out")

@@ -11,7 +11,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from firsthand.serving.checks import Check
+from firsthand.findings import Finding
+from firsthand.serving.checks import failed, held
 from firsthand.serving.probe_rows import FPS, FRAMES, QUESTION, frames, probes
 from firsthand.serving.vllm_server import on_gpu, vllm_server
 from firsthand.serving.weights import load_model, naming
@@ -21,7 +22,7 @@ TIE = 0.2  # difference of log-probabilities; float32 on both sides stays below 
 FIX = "This vLLM does not run the model as transformers does: take the versions of `firsthand doctor`"
 
 
-def same_answers(merged: Path) -> list[Check]:
+def same_answers(merged: Path) -> list[Finding]:
     rows = probes(merged)
     longest = max(row["input_ids"].shape[1] for row in rows.values()) + TOKENS
     log = merged.with_name(f"{merged.name}.vllm.log")
@@ -55,26 +56,26 @@ def _ask(url: str, name: str) -> tuple[list[int], list[int], str]:
     return (reply.model_extra or {}).get("prompt_token_ids") or [], ids, choice.message.content or ""
 
 
-def _judged(model: Any, name: str, row: Any, prompt: list[int], answer: list[int], text: str) -> Check:
+def _judged(model: Any, name: str, row: Any, prompt: list[int], answer: list[int], text: str) -> Finding:
     import torch
 
     wanted = row["input_ids"][0].tolist()
     if prompt != wanted:
         at = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(prompt, wanted, strict=False))))
         detail = f"its prompt has {len(prompt)} tokens, the processor's {len(wanted)}, and they part at token {at}"
-        return Check(f"vLLM, {name}", False, f"{detail}. Compare its processor files with the base's")
+        return failed(f"vLLM, {name}", detail, "compare its processor files with the base's")
     if not answer:
-        return Check(f"vLLM, {name}", False, f"it answered nothing. {FIX}")
+        return failed(f"vLLM, {name}", "it answered nothing", FIX)
     with torch.inference_mode():
         after = model(**_continued(row, answer)).logits[0, len(wanted) - 1 : -1].float().log_softmax(-1)
     gaps = after.max(-1).values - after[range(len(answer)), answer]
     worst = int(gaps.argmax())
     if not gaps[worst] <= TIE:  # NaN too
         detail = f"token {worst} of its answer is {gaps[worst]:.2g} less likely in transformers than another"
-        return Check(f"vLLM, {name}", False, f"{detail}: {text!r}. {FIX}")
+        return failed(f"vLLM, {name}", f"{detail}: {text!r}", FIX)
     ties = int((gaps > 0).sum())
     after_tie = f", {ties} of them after a tie of {gaps[worst]:.1g}" if ties else ""
-    return Check(f"vLLM, {name}", True, f"the greedy answer of transformers, {len(answer)} tokens{after_tie}: {text!r}")
+    return held(f"vLLM, {name}", f"the greedy answer of transformers, {len(answer)} tokens{after_tie}: {text!r}")
 
 
 def _continued(row: Any, answer: list[int]) -> dict[str, Any]:

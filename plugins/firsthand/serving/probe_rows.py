@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from firsthand.serving.checks import Check
+from firsthand.findings import Finding
+from firsthand.serving.checks import failed, held
 from firsthand.serving.weights import naming
 
 QUESTION = "which thing do i hold ?\nA. the cup\nB. the book"
@@ -51,21 +52,21 @@ def _row(processor: Any, kind: str) -> Any:
     return processor(text=[text], **media[kind], return_tensors="pt")
 
 
-def fitting(rows: Probes, model: Any) -> list[Check]:
+def fitting(rows: Probes, model: Any) -> list[Finding]:
     """The tokenizer gives no id that the embedding lacks."""
     highest = max(int(row["input_ids"].max()) for row in rows.values())
     known = len(model.get_input_embeddings().weight)
     if highest < known:
         return []
     fix = "train with resize_vocab: true, or restore the base's tokenizer"
-    return [Check("token ids", False, f"the tokenizer gives {highest}, the embedding has {known} rows: {fix}")]
+    return [failed("token ids", f"the tokenizer gives {highest}, the embedding has {known} rows", fix)]
 
 
 def log_probs(model: Any, rows: Probes) -> LogProbs:
     return {name: model(**row).logits[0].float().log_softmax(-1) for name, row in rows.items()}
 
 
-def same_logits(base: LogProbs, wanted: LogProbs, merged: LogProbs, by: str, fix: str) -> list[Check]:
+def same_logits(base: LogProbs, wanted: LogProbs, merged: LogProbs, by: str, fix: str) -> list[Finding]:
     """The merge differs from what it should be by rounding only: by a small share of what the training changed."""
     checks = []
     for name in base:
@@ -74,5 +75,5 @@ def same_logits(base: LogProbs, wanted: LogProbs, merged: LogProbs, by: str, fix
         agree = (wanted[name].argmax(-1) == merged[name].argmax(-1)).float().mean().item()
         ok = error <= max(ROUNDING_FLOOR, ROUNDING_SHARE * effect) and (effect <= ROUNDING_FLOOR or error < effect)
         detail = f"mean |dlogp| {error:.2g} against {effect:.2g} that {by} changes, same argmax {agree:.0%}"
-        checks.append(Check(f"logits, {name}", ok, detail if ok else f"{detail}. {fix}"))
+        checks.append(held(f"logits, {name}", detail) if ok else failed(f"logits, {name}", detail, fix))
     return checks

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from firsthand import files
 from firsthand.errors import UserError
-from firsthand.serving.checks import Check, some
+from firsthand.findings import Finding
+from firsthand.serving.checks import failed, held, noted, some
 from firsthand.serving.weights import DOWNLOAD_AGAIN, naming
 
 ROLES = {
@@ -21,18 +22,18 @@ ROLES = {
 }  # fmt: skip
 
 
-def restore(base: Path, merged: Path) -> list[Check]:
+def restore(base: Path, merged: Path) -> list[Finding]:
     checks = _vocabulary(base, merged)
-    settled = {check.name for check in checks}
+    settled = {check.rule for check in checks}
     for role, names in ROLES.items():
         in_config = role == "chat template" and _template_in_config(base)
         if not in_config and not any((base / name).is_file() for name in names):
             if any((merged / name).exists() for name in names):
-                checks.append(Check(role, True, "the base has none: kept", note=True))
+                checks.append(noted(role, "the base has none: kept"))
         elif f"{role}.json" not in settled:
             done = {name: _put_back(base / name, merged / name) for name in names}
-            checks += [Check(name, True, what) for name, what in done.items() if what]
-    return checks or [Check("tokenizer, processor, template", True, "as in the base")]
+            checks += [held(name, what) for name, what in done.items() if what]
+    return checks or [held("tokenizer, processor, template", "as in the base")]
 
 
 def _put_back(source: Path, target: Path) -> str:
@@ -52,7 +53,7 @@ def _template_in_config(base: Path) -> bool:
     return config.is_file() and "chat_template" in files.read_json(config)
 
 
-def _vocabulary(base: Path, merged: Path) -> list[Check]:
+def _vocabulary(base: Path, merged: Path) -> list[Finding]:
     """Added tokens are kept. A known token with another id means that the model belongs to another tokenizer."""
     name = "tokenizer.json"
     if not (base / name).is_file():
@@ -67,9 +68,9 @@ def _vocabulary(base: Path, merged: Path) -> list[Check]:
     if moved:
         fix = "It is the tokenizer of another model: export from the base that the model was trained from, " \
               "or copy the base's tokenizer files into the export if only they are wrong"  # fmt: skip
-        return [Check(name, False, f"token ids differ from the base: {some(moved)}. {fix}")]
+        return [failed(name, f"token ids differ from the base: {some(moved)}", fix)]
     if added := sorted(after.keys() - before.keys()):
-        return [Check(name, True, f"has tokens that the base lacks (add_tokens): {some(added)}: kept", note=True)]
+        return [noted(name, f"has tokens that the base lacks (add_tokens): {some(added)}: kept")]
     return []
 
 

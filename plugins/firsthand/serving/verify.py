@@ -12,21 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.errors import UserError
+from firsthand.findings import Finding
 from firsthand.serving.adapter import check_adapter
-from firsthand.serving.checks import Check, passed, some
+from firsthand.serving.checks import failed, held, passed, some
 from firsthand.serving.probe_rows import fitting, log_probs, probes, same_logits
 from firsthand.serving.tokenizer_files import restore
 from firsthand.serving.weights import finite, load_model, local_folder, naming, same_keys
 
-First = Callable[[Path], list[Check]]
-Change = Callable[[Any, Any], list[Check]]
+First = Callable[[Path], list[Finding]]
+Change = Callable[[Any, Any], list[Finding]]
 WHOLE = (0.5, 1.5)  # share of the adapter in a merged weight: 0 is lost, 2 is doubled; rounding takes a little of it
-EXPORT_AGAIN = "The merged weights are not base + adapter: export again, never from a quantised base"
-DIVERGED = "Export again, with infer_dtype: float32 or bfloat16"
+EXPORT_AGAIN = "the merged weights are not base + adapter: export again, never from a quantised base"
+DIVERGED = "export again, with infer_dtype: float32 or bfloat16"
 
 
-def verify(base: str | Path, adapter: Path, merged: Path) -> list[Check]:
-    def add(plain: Any, whole: Any) -> list[Check]:
+def verify(base: str | Path, adapter: Path, merged: Path) -> list[Finding]:
+    def add(plain: Any, whole: Any) -> list[Finding]:
         from peft import PeftModel
 
         with naming(f"{adapter}: the adapter cannot be loaded", "save the adapter again"):
@@ -37,7 +38,7 @@ def verify(base: str | Path, adapter: Path, merged: Path) -> list[Check]:
 
 def proof(
     name: str | Path, merged: Path, first: First, change: Change, diverged: str, by: str, fix: str
-) -> list[Check]:
+) -> list[Finding]:
     """Checks from the cheapest to the dearest; where one fails, no later kind is made.
 
     `first` gets the folder of the base. `change` gets the loaded base and the loaded merge: it changes the base into
@@ -53,7 +54,7 @@ def proof(
     return [*checks, *_compared(base, merged, change, by, fix)] if passed(checks) else checks
 
 
-def _compared(base: Path, merged: Path, change: Change, by: str, fix: str) -> list[Check]:
+def _compared(base: Path, merged: Path, change: Change, by: str, fix: str) -> list[Finding]:
     import torch
 
     model, whole = load_model(base), load_model(merged)
@@ -66,7 +67,7 @@ def _compared(base: Path, merged: Path, change: Change, by: str, fix: str) -> li
         return [*checks, *same_logits(of_base, log_probs(model, rows), of_merged, by, fix)]
 
 
-def _shares(adapted: Any, whole: Any) -> Check:
+def _shares(adapted: Any, whole: Any) -> Finding:
     """How much of the adapter each merged weight holds, by projection: rounding errors cancel out, a loss does not."""
     from peft.tuners.lora import LoraLayer
 
@@ -83,6 +84,7 @@ def _shares(adapted: Any, whole: Any) -> Check:
     wrong = [f"{share:.2f} in {key}" for key, share in shares.items() if not WHOLE[0] < share < WHOLE[1]]
     if not wrong:
         spread = f", {min(shares.values()):.2f} to {max(shares.values()):.2f} of it in each" if shares else ""
-        return Check("adapter in the weights", True, f"found in {len(shares)} weights{spread}{note}")
-    why = "0 is a lost adapter, 2 a doubled one; in between it was rounded away: export with infer_dtype: float32"
-    return Check("adapter in the weights", False, f"its share should be 1 and is {some(wrong)} ({why}){note}")
+        return held("adapter in the weights", f"found in {len(shares)} weights{spread}{note}")
+    why = "0 is a lost adapter, 2 a doubled one; in between it was rounded away"
+    detail = f"its share should be 1 and is {some(wrong)} ({why}){note}"
+    return failed("adapter in the weights", detail, "export with infer_dtype: float32")

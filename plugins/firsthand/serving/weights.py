@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from firsthand import files
 from firsthand.errors import UserError
-from firsthand.serving.checks import Check, some
+from firsthand.findings import Finding
+from firsthand.serving.checks import failed, held, noted, some
 
 INDEX = "model.safetensors.index.json"
 TIED = {"lm_head.weight"}  # stored or not, as the library that saved the model likes
@@ -91,27 +92,27 @@ def differences(before: Shapes, after: Shapes) -> list[str]:
     return found + [f"{key}: {before[key]} became {after[key]}" for key in common if before[key] != after[key]]
 
 
-def same_keys(base: Path, merged: Path) -> list[Check]:
+def same_keys(base: Path, merged: Path) -> list[Finding]:
     """Names, shapes and types against the base."""
     before, after = headers(base, DOWNLOAD_AGAIN), headers(merged)
     shapes = [{key: header.shape for key, header in part.items()} for part in (before, after)]
     if problems := differences(*shapes):
-        fix = "Is it the base of this model? Then export again"
-        return [Check("keys", False, f"{some(problems, 5, '; ')}. {fix}")]
-    checks = [Check("keys", True, f"{len(after)} tensors, same names and shapes as the base")]
+        fix = "see that it is the base of this model, then export again"
+        return [failed("keys", some(problems, 5, "; "), fix)]
+    checks = [held("keys", f"{len(after)} tensors, same names and shapes as the base")]
     common = sorted(before.keys() & after.keys())
     changed = [(key, before[key].dtype, after[key].dtype) for key in common if before[key].dtype != after[key].dtype]
     odd = some([f"{key}: {was} became {now}" for key, was, now in changed])
     if {kind for _, *kinds in changed for kind in kinds} - FLOATS:
         fix = "merge unquantised weights into the unquantised base, and quantise afterwards"
-        checks.append(Check("types", False, f"{odd}. {fix}"))
+        checks.append(failed("types", odd, fix))
     elif changed:
-        checks.append(Check("types", True, odd, note=True))
+        checks.append(noted("types", odd))
     return checks
 
 
-def finite(folder: Path, origin: str) -> Check:
-    """No weight is NaN or infinite; `origin` says where one would come from."""
+def finite(folder: Path, fix: str) -> Finding:
+    """No weight is NaN or infinite."""
     import torch
 
     bad = []
@@ -119,8 +120,8 @@ def finite(folder: Path, origin: str) -> Check:
         with opened(file) as handle:
             bad += [key for key in handle.keys() if not torch.isfinite(handle.get_tensor(key)).all()]  # noqa: SIM118
     if bad:
-        return Check("numbers", False, f"NaN or infinite: {some(bad)}. {origin}")
-    return Check("numbers", True, "no weight is NaN or infinite")
+        return failed("numbers", f"NaN or infinite: {some(bad)}", fix)
+    return held("numbers", "no weight is NaN or infinite")
 
 
 def first_difference(a: Path, b: Path) -> str | None:

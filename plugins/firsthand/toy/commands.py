@@ -49,12 +49,12 @@ def check(
     """
     from firsthand.progress import progress_bar
     from firsthand.toy.week.check import check as check_week
-    from firsthand.toy.week.check import findings_table
+    from firsthand.toy.week.check import show
 
     with progress_bar() as bar:
         task = bar.add_task("looking at clips")
         found = check_week(out, all_clips, lambda done, total: bar.update(task, completed=done, total=total))
-    findings_table(found)
+    show(found)
     if found.failed:
         raise typer.Exit(1)
 

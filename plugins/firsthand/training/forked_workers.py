@@ -3,11 +3,13 @@
 A run has half a dozen worker processes, and each spends about 12 seconds of a core on the same imports. On a machine of
 two cores that is most of a short run. So the trainer starts one process, the source, which imports everything once; Ray
 starts this file in place of Python for each worker, it hands its arguments, environment and output to the source, and
-the source forks. The fork is the worker; this process waits and ends as it ends.
+the source forks. The fork is the worker; this process waits and ends as it ends. What a worker starts by
+`multiprocessing` (vLLM's engine) is forked in the same way.
 
 Only for the CPU platform: a process that has touched a GPU cannot be forked.
 """
 
+import fcntl
 import importlib
 import json
 import os
@@ -32,14 +34,20 @@ IMPORTS = (
     "firsthand.training.replay_buffer",
 )
 LARGEST = 1 << 20  # bytes of arguments and environment
+MOST_HANDLES = 64
 Workers = dict[int, socket.socket]  # process id -> whoever waits for it
 
 
 def start_source(imports: Sequence[str] = IMPORTS) -> str:
     """Start the source of this process's run. Returns what Ray is to start instead of Python."""
     address = f"firsthand-workers-{os.getpid()}"
+    os.environ.setdefault("RAY_worker_register_timeout_seconds", "600")  # the first worker waits for all imports
     subprocess.Popen([sys.executable, __file__, "source", address, *imports], stdin=subprocess.DEVNULL)
-    return shlex.join([sys.executable, "-IS", __file__, "worker", address])  # -S: whoever waits needs no package
+    return shlex.join(_program(address))
+
+
+def _program(address: str) -> list[str]:
+    return [sys.executable, "-IS", __file__, "worker", address]  # -S: whoever waits needs no package
 
 
 def as_worker(address: str, arguments: list[str]) -> NoReturn:
@@ -49,9 +57,13 @@ def as_worker(address: str, arguments: list[str]) -> NoReturn:
         client.connect("\0" + address)
     except OSError:
         os.execv(sys.executable, [sys.executable, *arguments])
-    job = {"arguments": arguments, "env": dict(os.environ), "folder": str(Path.cwd())}
+    handles = [0, 1, 2]
+    if arguments[0] == "-c":  # of multiprocessing: its pipes keep their numbers
+        handles = [int(link.name) for link in Path("/proc/self/fd").iterdir() if link.exists()]
+        handles.remove(client.fileno())
+    job = {"arguments": arguments, "env": dict(os.environ), "folder": str(Path.cwd()), "handles": handles}
     client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LARGEST)
-    socket.send_fds(client, [json.dumps(job).encode()], [0, 1, 2])
+    socket.send_fds(client, [json.dumps(job).encode()], handles)
     code = client.recv(8)
     sys.exit(int(code) if code else 1)
 
@@ -69,7 +81,7 @@ def as_source(address: str, imports: list[str]) -> NoReturn:
             for key, _ in waiting.select(0.1):
                 if key.fileobj is door:
                     client, _ = door.accept()
-                    workers[_fork(client, door, workers, imports)] = client
+                    workers[_fork(address, client, door, workers, imports)] = client
                     waiting.register(client, selectors.EVENT_READ)
                 else:  # whoever waited was killed
                     waiting.unregister(key.fileobj)
@@ -77,8 +89,8 @@ def as_source(address: str, imports: list[str]) -> NoReturn:
             _report_ends(workers, waiting)
 
 
-def _fork(client: socket.socket, door: socket.socket, workers: Workers, imports: list[str]) -> int:
-    message, outputs, *_ = socket.recv_fds(client, LARGEST, 3)
+def _fork(address: str, client: socket.socket, door: socket.socket, workers: Workers, imports: list[str]) -> int:
+    message, handles, *_ = socket.recv_fds(client, LARGEST, MOST_HANDLES)
     job = json.loads(message)
     os.environ.clear()
     os.environ.update(job["env"])
@@ -88,9 +100,9 @@ def _fork(client: socket.socket, door: socket.socket, workers: Workers, imports:
     if pid == 0:
         for other in (client, door, *workers.values()):
             other.close()
-        _work(job, outputs)
-    for output in outputs:
-        os.close(output)
+        _work(address, job, handles)
+    for handle in handles:
+        os.close(handle)
     return pid
 
 
@@ -101,12 +113,14 @@ def _import(names: list[str]) -> None:
             importlib.import_module(name)
 
 
-def _work(job: dict, outputs: list[int]) -> NoReturn:
+def _work(address: str, job: dict, handles: list[int]) -> NoReturn:
     _die_with_parent()
     os.setpgid(0, 0)  # Ray ends a worker with its whole group
-    for number, output in enumerate(outputs):
-        os.dup2(output, number)
-        os.close(output)
+    apart = [fcntl.fcntl(handle, fcntl.F_DUPFD, 1000) for handle in handles]
+    for handle, other in zip(job["handles"], apart, strict=True):
+        os.dup2(other, handle)
+    for handle in {*handles, *apart} - set(job["handles"]):
+        os.close(handle)
     os.chdir(job["folder"])
     sys.argv = job["arguments"]
     sys.path[0] = str(Path(sys.argv[0]).parent)
@@ -114,8 +128,25 @@ def _work(job: dict, outputs: list[int]) -> NoReturn:
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     if numpy := sys.modules.get("numpy"):  # or all workers would draw the same numbers
         numpy.random.seed()
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    _fork_children_too(address)
+    if sys.argv[0] == "-c":
+        exec(sys.argv.pop(1))
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
     sys.exit(0)
+
+
+def _fork_children_too(address: str) -> None:
+    from multiprocessing import util
+
+    start = util.spawnv_passfds
+
+    def spawnv_passfds(path, args, passfds):
+        if args[-1] == "--multiprocessing-fork":
+            args = [*_program(address), *args[args.index("-c") :]]
+        return start(path, args, passfds)
+
+    util.spawnv_passfds = spawnv_passfds
 
 
 def _report_ends(workers: Workers, waiting: selectors.BaseSelector) -> None:

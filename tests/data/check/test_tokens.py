@@ -80,7 +80,11 @@ def agree(source: Source, counter: Counter, model: Path) -> None:
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_rows_of_llamafactory(find: Find, counter: Counter, model: Path, name: str) -> None:
-    agree(find([TRAINED[name]], image=(1024, 40_000), video_fps=4.0), counter, model)
+    source = find([TRAINED[name]], image=(1024, 40_000), video_fps=4.0)
+    if name == "a call" and counter.stamps is None:  # the template of Qwen2.5-VL describes no tools
+        assert run.check(source, counter).kinds.keys() == {"refused"}
+        return
+    agree(source, counter, model)
 
 
 @pytest.mark.parametrize("name", PROMPTED)
@@ -107,7 +111,8 @@ def test_llamafactory_counts_the_same(find: Find, counter: Counter, model: Path,
     from llamafactory.hparams import get_train_args
     from llamafactory.model import load_tokenizer
 
-    names = [name for name in TRAINED if name != "a file"]  # a column holds files or lists; see the next test
+    # a column holds files or lists (see the next test), and the template of Qwen2.5-VL describes no tools
+    names = [name for name in TRAINED if name not in ("a file", *["a call"] * (counter.stamps is None))]
     rows = [{"system": "", "tools": ""} | TRAINED[name] for name in names]
     tags = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
     tags |= {"observation_tag": "observation", "function_tag": "function_call", "system_tag": "system"}

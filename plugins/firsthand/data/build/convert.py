@@ -20,6 +20,7 @@ from firsthand.data.leaks.compare import words_key
 from firsthand.data.leaks.guard import FramesMissing, Guard
 from firsthand.data.read.sample import whole
 from firsthand.errors import UserError, first_problem
+from firsthand.media.reading import spread
 from firsthand.question import Question, Solved, StyleName
 from firsthand.rollout import prompt
 
@@ -38,6 +39,7 @@ class Options:
     hold_out: tuple[str, ...] = ()  # people whose questions become the development split
     style: StyleName | None = None  # of an agent, for questions that are asked to one
     without: tuple[str, ...] = ()  # files whose questions must not be learnt from
+    max_frames: int | None = None  # images of a question that is learnt from
 
 
 class Refused(NamedTuple):
@@ -126,7 +128,7 @@ class Work:
         name, video = FILES[self.purpose], question.as_video()
         if isinstance(made, Solved) and self.purpose == "sft":
             turns = prompt.solution(made)
-            yield name, prompt.sharegpt_row(question, turns)
+            yield name, prompt.sharegpt_row(self._thinned(question), turns)
             if video and (view := video_file(video.fps or 0)) in self.names:
                 yield view, prompt.sharegpt_row(video, turns)
             elif question.times:
@@ -139,7 +141,18 @@ class Work:
         if self.purpose == "eval":
             yield name, prompt.eval_row(question)
         else:
-            yield (DEV if question.split == "dev" else name), prompt.verl_row(question, index)
+            yield (DEV if question.split == "dev" else name), prompt.verl_row(self._thinned(question), index)
+
+    def _thinned(self, question: Question) -> Question:
+        """The first of too many frames, the last one and others evenly between them, each with its own time. Images
+        that are no frames of one video all stay: the question may name them one by one."""
+        most, total = self.options.max_frames, len(question.images)
+        if not most or total <= most or not (question.times or prompt.STYLES[question.style].numbered):
+            return question
+        self.converter.notes[f"questions with more than {most} frames: {most} of them as images"] += 1
+        chosen = spread(total, total, 1.0, most)
+        times = [question.times[number] for number in chosen] if question.times else []
+        return question.model_copy(update={"images": [question.images[number] for number in chosen], "times": times})
 
 
 def attempt(action: Callable[[Any, Place], Any], row: Any, place: Place) -> Any:

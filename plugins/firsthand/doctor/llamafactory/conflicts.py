@@ -30,8 +30,8 @@ def check(document: Document) -> Iterator[Finding]:
                 yield GPU_ONLY.at(document.place(key), f"`{key}` needs a GPU, and `use_cpu` is true", f"remove `{key}`")
     lora_on_vision = settings.get("freeze_vision_tower") is False and settings.get("finetuning_type", "lora") == "lora"
     if lora_on_vision and model_names.family(settings.get("model_name_or_path")):
-        message = "the adapter will hold vision weights that adapter serving ignores"
-        fix = "write `freeze_vision_tower: true`, or merge before serving"
+        message = "the adapter will hold vision weights, which vLLM leaves out without an experimental option"
+        fix = "write `freeze_vision_tower: true`, merge before serving, or serve with --enable-tower-connector-lora"
         yield VISION_LORA.at(document.place("freeze_vision_tower"), message, fix)
 
 

@@ -12,10 +12,12 @@ from firsthand.data.check.rules.turns import MODEL, ORDER
 from firsthand.data.read.data_file import Source
 from firsthand.data.read.media_headers import MISSING, OUTSIDE
 from firsthand.data.read.sample import FORM, Sample
+from firsthand.doctor.agent_templates import without_thoughts, without_tools
 from firsthand.doctor.rows import Code, Row, first_rows, look
 from firsthand.errors import UserError
 from firsthand.findings import RULES, Finding, Rule
 from firsthand.recipe import llamafactory_facts, model_names, named_files
+from firsthand.recipe.chat_templates import Template
 from firsthand.recipe.dataset_registry import TAGS, Dataset, datasets
 from firsthand.recipe.limits import of_llamafactory
 from firsthand.recipe.yaml_lines import Document
@@ -31,6 +33,7 @@ TOO_SHORT = RULES["LF030"]
 FRAME_RATE = RULES["LF032"]
 MASKED = RULES["LF033"]
 FAULTY = RULES["LF038"]
+UNSUITABLE = RULES["LF039"]
 
 OPENAI_STYLE = {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"}
 
@@ -91,6 +94,19 @@ def _of_the_recipe(document: Document, dataset: Dataset, samples: list[Sample]) 
     if document.data.get("mask_history") is True and most > 1:
         message = f"rows of `{dataset.name}` have up to {most} turns of the model; only the last is learnt"
         yield MASKED.at(document.place("mask_history"), message, "write `mask_history: false`")
+    template, place = Template(document.data.get("model_name_or_path")), document.place("model_name_or_path")
+    native = any(sample.tools for sample in samples)
+    for message, fix in without_tools(template, "native" if native else "ego_r1"):
+        yield UNSUITABLE.at(place, f"{message} (`{dataset.name}`)", fix)
+    if any(map(_thinks_early, samples)):
+        for message, fix in without_thoughts(template, "native" if native else "ego_r1"):
+            yield UNSUITABLE.at(place, f"{message} (`{dataset.name}`)", fix)
+
+
+def _thinks_early(sample: Sample) -> bool:
+    """There is a thought in another turn of the model than its last one."""
+    spoken = [turn.text for turn in sample.turns if turn.role in MODEL]
+    return any("<think>" in text for text in spoken[:-1])
 
 
 def _without_rows(dataset: Dataset) -> Iterator[Finding]:

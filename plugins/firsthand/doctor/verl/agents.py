@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from firsthand.doctor.agent_templates import without_thoughts, without_tools
 from firsthand.doctor.rows import Row, column, first_rows
 from firsthand.doctor.verl.agent_loops import TARGET, reads_trace
 from firsthand.doctor.verl.files import NO_LOOP, agent_entries, builtin_loops
@@ -16,6 +17,7 @@ from firsthand.doctor.verl.rows import data_files
 from firsthand.errors import UserError
 from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import model_names, named_files, yaml_lines
+from firsthand.recipe.chat_templates import Template
 from firsthand.recipe.hydra_chain import Chain
 from firsthand.recipe.values import did_you_mean, number
 
@@ -28,6 +30,7 @@ SAMPLER_OPTION = RULES["VR041"]
 SAME_INDEX = RULES["VR042"]
 TEST_CHOOSES = RULES["VR043"]
 NOT_HANDED_ON = RULES["VR044"]
+UNSUITABLE = RULES["VR046"]
 
 WRAPPING = 32  # tokens around an observation
 SAMPLER = "trainer.v1.sampler"
@@ -36,6 +39,7 @@ SAMPLER_OPTIONS = {  # what GroupReplayBuffer takes, and the sampler of veRL tha
     "max_inflight_gen_batches", "sync_refill_failed_groups",
 }  # fmt: skip
 AGENTS = "actor_rollout_ref.rollout.agent"
+MODEL = "actor_rollout_ref.model"
 
 Loops = dict[str, Row]  # by the name that rows give
 
@@ -55,6 +59,8 @@ def check(chain: Chain) -> Iterator[Finding]:
         yield from _rows(chain.place(key), str(file), list(zip(named, rows, strict=True)), loops)
         if seen & ours.keys():
             yield from _whole_file(chain.place(key), file, validates=key == "data.val_files")
+    used = [entry for name, entry in ours.items() if name in seen or not seen]
+    yield from _template(chain, {str(entry.get("dialect")) for entry in used}, known=bool(seen))
     if seen & ours.keys():
         yield from _room(chain, [entry for name, entry in ours.items() if name in seen])
         yield from _sampler(chain)
@@ -92,6 +98,20 @@ def _rows(place: Place, path: str, rows: list[tuple[str, Row]], loops: Loops) ->
             return
 
 
+def _template(chain: Chain, spoken: set[str], known: bool) -> Iterator[Finding]:
+    """Where no row can be read it is not known whether rows name a loop of the native dialect."""
+    from firsthand.rollout.turn_text import Dialect
+
+    place = chain.place(f"{MODEL}.path")
+    template = Template(chain.get(f"{MODEL}.path"), chain.get(f"{MODEL}.custom_chat_template"))
+    for dialect in get_args(Dialect):
+        if dialect in spoken:
+            for fault in without_tools(template, dialect):
+                yield UNSUITABLE.at(place, *fault, level="error" if known or len(spoken) == 1 else "warning")
+            for fault in without_thoughts(template, dialect):
+                yield UNSUITABLE.at(place, *fault)
+
+
 def _system(row: Row) -> str:
     prompt = row.get("prompt")
     first = prompt[0] if isinstance(prompt, list) and prompt and isinstance(prompt[0], Mapping) else {}
@@ -114,7 +134,7 @@ def _room(chain: Chain, loops: list[Row]) -> Iterator[Finding]:
     from firsthand.rollout.loop_file import Loop
 
     key = "data.max_response_length"
-    limit, family = number(chain.get(key)), model_names.family(chain.get("actor_rollout_ref.model.path"))
+    limit, family = number(chain.get(key)), model_names.family(chain.get(f"{MODEL}.path"))
     for entry in loops:
         try:
             loop = Loop.model_validate(entry)

@@ -36,12 +36,18 @@ SPLIT = (
 )
 
 
-def chat_template() -> str:
-    """The template file with Qwen's tool instructions, read from LLaMA-Factory so that SFT and RL prompts agree."""
+def chat_template(kind: str) -> str:
+    """At least as strict as the released template of this kind: what that one refuses or loses is an error.
+
+    Qwen's tool instructions are read from LLaMA-Factory, so that SFT and RL prompts agree."""
     from llamafactory.data.tool_utils import QWEN_TOOL_PROMPT
 
+    sees, folder = kind != "qwen2_5", Path(__file__).parent
+    facts = {"sees": sees, "describes_tools": kind != "qwen2_5_vl"}
+    lines = [f"{{%- set {name} = {str(value).lower()} -%}}\n" for name, value in facts.items()]
+    names = ("content_parts.jinja" if sees else "content_text.jinja", "chat_template.jinja")
+    text = "".join([*lines, *((folder / name).read_text() for name in names)]).rstrip("\n")
     before, after = QWEN_TOOL_PROMPT.format(tool_text="\0").split("\0")
-    text = Path(__file__).with_name("chat_template.jinja").read_text().rstrip("\n")
     return text.replace("TOOLS_BEFORE", json.dumps(before)).replace("TOOLS_AFTER", json.dumps(after))
 
 
@@ -51,7 +57,7 @@ def build(kind: str, out: Path, corpus: Iterable[str], seed: int = 0) -> int:
     from transformers import GenerationConfig
 
     tokenizer = _tokenizer(corpus)
-    tokenizer.chat_template = chat_template()
+    tokenizer.chat_template = chat_template(kind)
     ids = {token.strip("<|>"): tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
     torch.manual_seed(seed)
     model = _model(kind, len(tokenizer), ids)

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from rich.markup import escape
+
+from firsthand.findings import Printer
 from firsthand.toy.week.check_memory import check_memory
 from firsthand.toy.week.check_questions import check_questions
 from firsthand.toy.week.check_splits import check_splits
@@ -15,6 +18,7 @@ from firsthand.toy.week.plan import Clip
 from firsthand.workers import default_workers, mapped
 
 SAMPLE = 24  # how many clips are decoded unless all are
+BUILD_AGAIN = "remove the files that are wrong, and build the week again with the same options"
 
 
 def check(
@@ -28,12 +32,12 @@ def check(
     for row in folder.all_questions():
         asked[row.get("clip", "")].append(row)
     clips = folder.all_clips() if all_clips else _sample(folder.all_clips(), set(asked))
-    broken = {finding.id for finding in found.failed if finding.check == "files"}
+    broken = {finding.key for finding in found.failed if finding.rule == "files"}
     sound = [(clip, asked[clip.video]) for clip in clips if clip.video not in broken]
     for done, look in enumerate(mapped(partial(_look, out), sound, default_workers()), 1):
         found.merge(look)
         progress(done, len(sound))
-    found.failed.sort(key=lambda finding: (finding.check, finding.id))
+    found.failed.sort(key=lambda finding: (finding.rule, finding.key or ""))
     return found
 
 
@@ -47,16 +51,11 @@ def _sample(clips: list[Clip], asked: set[str]) -> list[Clip]:
     return clips[:: max(1, len(clips) // SAMPLE)]
 
 
-def findings_table(found: Findings) -> None:
-    """One line per proof, then everything that failed with its id."""
-    from rich.console import Console
-    from rich.table import Table
-
-    failed = Counter(finding.check for finding in found.failed)
-    table = Table("proof", "looked at", "failed")
-    for check in sorted(found.looked_at | failed):
-        table.add_row(check, str(found.looked_at[check]), str(failed[check]))
-    console = Console()
-    console.print(table)
-    for finding in found.failed:
-        console.print(f"{finding.check}: {finding.id}: {finding.message}", style="red", markup=False, highlight=False)
+def show(found: Findings) -> None:
+    """One line per proof, with everything that failed in it by its id."""
+    printer, failed = Printer(), Counter(finding.rule for finding in found.failed)
+    for proof in sorted(found.looked_at | failed):
+        text = escape(f"{proof}: {found.looked_at[proof]:,} looked at, {failed[proof]:,} failed")
+        details = [escape(f"{finding.key}: {finding.message}") for finding in found.failed if finding.rule == proof]
+        printer.finding("error" if details else "ok", text, BUILD_AGAIN if details else "", details)
+    printer.verdict(not found.failed, {"error": len(found.failed)})

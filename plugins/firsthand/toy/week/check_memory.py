@@ -5,8 +5,7 @@ import re
 
 from firsthand import clock
 from firsthand.toy.week import captions
-from firsthand.toy.week.claims import Claims, prove
-from firsthand.toy.week.findings import Findings
+from firsthand.toy.week.findings import Claims, Findings
 from firsthand.toy.week.folder import Folder, Row
 from firsthand.toy.week.plan import Clip
 
@@ -26,12 +25,12 @@ def check_memory(folder: Folder) -> Findings:
         message = f"{len(levels['30s'])} captions for {len(clips)} clips"
         found.require(len(levels["30s"]) == len(clips), "captions", identity, message)
         for clip, record in zip(clips, levels["30s"], strict=False):
-            prove(found, "captions", f"{identity} 30s {clock.stamp(clip.start)}", _caption(clip, record))
+            found.prove("captions", f"{identity} 30s {clock.stamp(clip.start)}", _caption(clip, record))
         for finer, level in itertools.pairwise(clock.LEVELS):
             covered: list[Row] = []
             for record in levels[level]:
                 name = f"{identity} {level} {record.get('date')} {record.get('start_time')}"
-                prove(found, "summaries", name, _summary(level, record, levels[finer], covered))
+                found.prove("summaries", name, _summary(level, record, levels[finer], covered))
             message = f"{len(levels[finer])} finer records, {len(covered)} of them in its summaries"
             found.require(len(covered) == len(levels[finer]), "summaries", f"{identity} {level}", message)
     return found

@@ -13,8 +13,7 @@ import numpy as np
 from firsthand import clock
 from firsthand.toy.week import world
 from firsthand.toy.week.check_memory import DEED
-from firsthand.toy.week.claims import Claims, prove
-from firsthand.toy.week.findings import Findings
+from firsthand.toy.week.findings import Claims, Findings
 from firsthand.toy.week.folder import Folder, Row
 from firsthand.toy.week.memory_questions import AGE
 from firsthand.toy.week.motion import layout
@@ -40,8 +39,8 @@ def check_questions(folder: Folder) -> Findings:
     for identity, rows in folder.questions.items():
         for number, row in enumerate(rows, 1):
             name = str(row.get("ID") or f"{identity} question {number}")
-            prove(found, "schema", name, _schema(row, identity, ids))
-            prove(found, f"label {row.get('answerable_from')}", name, _label(row, identity, folder, clips))
+            found.prove("schema", name, _schema(row, identity, ids))
+            found.prove(f"label {row.get('answerable_from')}", name, _label(row, identity, folder, clips))
     return found
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from firsthand import clock
 from firsthand.toy.week.check_questions import options, targets
-from firsthand.toy.week.claims import Claims, prove
-from firsthand.toy.week.findings import Findings
+from firsthand.toy.week.findings import Claims, Findings
 from firsthand.toy.week.folder import Folder, Row
 from firsthand.toy.week.splits import SPLITS, block_at, blocks
 
@@ -17,7 +16,7 @@ from firsthand.toy.week.splits import SPLITS, block_at, blocks
 def check_splits(folder: Folder) -> Findings:
     found = Findings()
     for split in SPLITS:
-        prove(found, "splits", split, _blocks(folder, split))
+        found.prove("splits", split, _blocks(folder, split))
     _each_once(folder, "clips", [clip.video for clip in folder.all_clips()], found)
     _each_once(folder, "questions", [str(row.get("ID")) for row in folder.all_questions()], found)
     belongs = {clip.video: _split_at(folder, clip.identity, clip.start) for clip in folder.all_clips()}
@@ -29,7 +28,7 @@ def check_splits(folder: Folder) -> Findings:
             found.require(belongs.get(name) == split, "splits", name, message)
             seen[f"video {_sha256(folder.out / name)}"] = name
         for name in folder.splits[split]["questions"]:
-            prove(found, "splits", name, _question(folder, rows, name, split, seen))
+            found.prove("splits", name, _question(folder, rows, name, split, seen))
     for one, other in itertools.combinations(SPLITS, 2):
         for shared in sorted(traces[one].keys() & traces[other].keys()):
             message = f"the same in {one} and {other} ({traces[other][shared]}): {shared}"

@@ -13,8 +13,7 @@ from firsthand import clock
 from firsthand.toy.week import read_frame, video, world
 from firsthand.toy.week.build import VERBS
 from firsthand.toy.week.check_questions import options
-from firsthand.toy.week.claims import Claims, prove, require
-from firsthand.toy.week.findings import Findings
+from firsthand.toy.week.findings import Claims, Findings
 from firsthand.toy.week.folder import Folder, Row
 from firsthand.toy.week.motion import COCO_JOINTS
 from firsthand.toy.week.plan import FRAMES, Clip
@@ -34,8 +33,8 @@ def check_files(folder: Folder) -> Findings:
         for extra in sorted(on_disk - {clip.video for clip in clips}):
             found.require(False, "files", extra, "a video that truth does not know")
         for clip in clips:
-            prove(found, "files", clip.video, _header(folder.out / clip.video))
-            prove(found, "boxes", clip.video, _arrays(folder.out, clip))
+            found.prove("files", clip.video, _header(folder.out / clip.video))
+            found.prove("boxes", clip.video, _arrays(folder.out, clip))
     return found
 
 
@@ -83,10 +82,10 @@ def check_pixels(out: Path, clip: Clip, questions: Iterable[Row]) -> Findings:
         for number, frame in _looked_at(out / clip.video, asked, found, clip.video):
             view, boxes = read_frame.read(frame), {key: arrays[key][number] for key in (*world.HANDS, "interaction")}
             claims = _frame(view, clip.state(number), boxes)
-            require(found, "pixels", f"{clip.video} frame {number}", claims)
+            found.require_all("pixels", f"{clip.video} frame {number}", claims)
             shares.append([_cut(view.skin, boxes[hand]).mean() for hand in world.HANDS])
             if number in asked:
-                prove(found, "answers in pixels", asked[number]["ID"], _answer(view, asked[number]))
+                found.prove("answers in pixels", asked[number]["ID"], _answer(view, asked[number]))
         for hand, share in zip(world.HANDS, np.mean(shares, 0), strict=True):
             message = f"only {share:.0%} skin in the {hand} hand's box"
             found.require(share >= SKIN_SHARE, "pixels", clip.video, message)
