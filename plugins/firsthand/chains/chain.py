@@ -54,7 +54,10 @@ def actions(episode: Episode) -> list[Action]:
 
 def question(episode: Episode, style: StyleName) -> Question:
     facts = episode.model_dump(include=Question.model_fields.keys() - {"id", "style"})
-    return Question(id=episode.question_id, style=style, **facts)
+    try:
+        return Question(id=episode.question_id, style=style, **facts)
+    except ValidationError as error:
+        raise Unusable(first_problem(error, "its question")) from None
 
 
 def solved(episode: Episode, style: StyleName) -> Solved:
