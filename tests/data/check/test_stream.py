@@ -26,7 +26,7 @@ def test_a_list_is_read_in_chunks_of_any_size(tmp_path_factory, rows, indent, ch
     file.write_text(json.dumps(rows, indent=indent), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "CHUNK", chunk)
-        assert list(Rows(file)) == list(enumerate(rows, 1))
+        assert list(Rows(file)) == [(number, stream.NULL if row is None else row) for number, row in enumerate(rows, 1)]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,9 @@ class Broken:
     why: str
 
 
+NULL = Broken("the row is not a JSON object but null")  # None means another thing: a row that another one holds
+
+
 @dataclass(frozen=True)
 class Piece:
     """`(number, row)` pairs that follow one another: lines as text, for whichever process reads them."""
@@ -43,8 +46,10 @@ class Piece:
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         if isinstance(self.content, list):
-            return enumerate(self.content, self.first)
-        return _parsed(enumerate(self.content.split(b"\n"), self.first))
+            rows: Iterator[tuple[int, Any]] = enumerate(self.content, self.first)
+        else:
+            rows = _parsed(enumerate(self.content.split(b"\n"), self.first))
+        return ((number, NULL if row is None else row) for number, row in rows)
 
 
 class Rows:
