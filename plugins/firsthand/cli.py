@@ -6,7 +6,7 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
-from firsthand.errors import UserError
+from firsthand.errors import message_of
 
 NOUNS = {  # noun -> (ROOM of firsthand.ROOM.commands, whose `app` is a typer.Typer, and the help line)
     "toy": ("toy", "Build and check the synthetic egocentric week and the tiny models."),
@@ -32,8 +32,10 @@ class LazyGroup(TyperGroup):
     def invoke(self, ctx):
         try:
             return super().invoke(ctx)
-        except UserError as error:
-            typer.secho(f"error: {error}", fg="red", err=True)
+        except Exception as error:
+            if (message := message_of(error)) is None:
+                raise
+            typer.secho(f"error: {message}", fg="red", err=True)
             raise typer.Exit(1) from None
 
     def list_commands(self, ctx):

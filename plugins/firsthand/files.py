@@ -23,7 +23,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
     os.close(fd)
     tmp = Path(name)
     try:
-        yield tmp
+        with writing(path, others=False):
+            yield tmp
         tmp.chmod(0o644)  # mkstemp makes 0600, which other users of a shared folder could not read
         with writing(path):
             tmp.replace(path)
@@ -47,16 +48,27 @@ def alone(folder: Path, work: str) -> Iterator[None]:
 
 
 @contextmanager
-def writing(path: Path | str) -> Iterator[None]:
-    """Whatever the file system refuses inside becomes one message that names the path."""
+def writing(path: Path | str, others: bool = True) -> Iterator[None]:
+    """Whatever the file system refuses inside becomes one message that names the path. Without `others`, an error that
+    names a file itself stays as it is: it may be about a file that was read."""
     try:
         yield
     except OSError as error:
+        if error.filename and not others:
+            raise
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
+def spare(read: Iterable[Path], *written: Path | None) -> None:
+    """Refuses to write over what is read: nobody means it, and the input may have been paid for."""
+    inputs = {path.resolve() for path in read}
+    for path in written:
+        if path and path.resolve() in inputs:
+            raise UserError(f"{path} is one of the files that are read; write to another one")
+
+
 def write_bytes(path: Path | str, content: bytes) -> None:
-    with writing(path), replacing(path) as tmp:
+    with replacing(path) as tmp:
         tmp.write_bytes(content)
 
 
@@ -77,40 +89,62 @@ def storable(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
+def loads(content: str | bytes) -> Any:
+    """JSON as the library reads it, where every fault is a ValueError."""
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def check_regular(path: Path | str) -> None:
+    """A pipe would never end, a device has no end, and a folder holds no rows."""
+    if not Path(path).exists():
+        raise UserError(f"{path}: no such file")
+    if not Path(path).is_file():
+        raise UserError(f"{path}: not a regular file")
+
+
 def read_text(path: Path | str) -> str:
+    check_regular(path)
     try:
         return Path(path).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as text ({error})") from None
 
 
 def read_json(path: Path | str) -> Any:
+    text = read_text(path)
     try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
+        return loads(text)
+    except ValueError as error:
         raise UserError(f"{path}: not valid JSON ({error})") from None
 
 
 def read_yaml(path: Path | str) -> Any:
     import yaml
 
+    text = read_text(path)
     try:
-        return yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not valid YAML ({error})") from None
 
 
 def read_jsonl(path: Path | str) -> Iterator[Any]:
     """Rows of a JSONL file; a broken line is an error that names its number."""
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    with path.open(encoding="utf-8") as handle:
-        for number, line in enumerate(handle, 1):
-            if line.strip():
-                try:
-                    yield json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise UserError(f"{path}:{number}: not valid JSON ({error})") from None
+    check_regular(path)
+    try:
+        with Path(path).open("rb") as handle:
+            yield from _rows(handle, f"{path}")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _rows(lines: Iterable[bytes], name: str) -> Iterator[Any]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield loads(line.decode())
+            except ValueError as error:
+                raise UserError(f"{name}:{number}: not valid JSON ({error})") from None

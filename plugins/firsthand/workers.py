@@ -8,9 +8,11 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from typing import TypeVar
 
+from firsthand.errors import UserError
 from firsthand.processes import PR_SET_PDEATHSIG
 
 Item = TypeVar("Item")
@@ -23,14 +25,20 @@ def mapped(function: Callable[[Item], Result], items: Iterable[Item], workers: i
     if workers == 1:
         yield from map(function, items)
         return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _begin) as pool:
-        waiting: deque = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= AHEAD * workers:
+    try:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), _begin) as pool:
+            waiting: deque = deque()
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+    except BrokenProcessPool:
+        raise UserError(
+            "a worker process was killed, as Linux does when memory runs out; free some, or use fewer processes "
+            "(--workers 1, where the command has it, or `taskset -c 0` before it)"
+        ) from None
 
 
 def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

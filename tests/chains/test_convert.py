@@ -140,7 +140,7 @@ def test_chains_are_never_overwritten(chains, tmp_path) -> None:
     (raw / "A1_JAKE.json").symlink_to(chains)
     before = chains.read_bytes()
     for outs in (["--sft", chains], ["--rl", link], ["--raw", raw]):
-        assert "is one of the files of chains that are read" in run(chains, *outs, code=1)
+        assert "is one of the files that are read" in run(chains, *outs, code=1)
     assert chains.read_bytes() == before
 
 

@@ -193,7 +193,7 @@ def test_chains_are_never_overwritten(record, question, tmp_path, monkeypatch) -
     (tmp_path / "link.jsonl").symlink_to(source)
     before = source.read_bytes()
     for out in (source, "chains.jsonl", "./x/../chains.jsonl", "link.jsonl"):
-        assert "is one of the files of chains that are read" in run("link.jsonl", "--out", out, code=1)
+        assert "is one of the files that are read" in run("link.jsonl", "--out", out, code=1)
     assert source.read_bytes() == before and (tmp_path / "link.jsonl").is_symlink()
 
 

@@ -148,7 +148,7 @@ CASES: dict[str, Wrong] = {
     "empty question": video_r1(problem(2, problem=" "), "question: String should have at least 1 character"),
     "id again": video_r1(problem(1), "its id '1' is that of row 1 of Video-R1-260k.json too"),
     "no object": video_r1("row", "the row is not a JSON object but str"),
-    "half a character": video_r1(problem(2, problem="\ud800"), "question: Input should be a valid string"),
+    "half a character": video_r1(problem(2, problem="\ud800"), "not valid text"),
     "list breaks off": built(
         "video_r1",
         "Video-R1-260k.json",

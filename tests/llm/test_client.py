@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from firsthand.errors import UserError
 from firsthand.llm.client import BadAnswer, Settings, base_url, complete, connect, connect_blocking, read_completion
 
 
@@ -65,3 +66,11 @@ def test_what_only_the_server_knows_goes_back_to_it() -> None:
     }
     body = json.dumps({"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": [call]}}]})
     assert read_completion(body.encode()).message.model_dump()["tool_calls"] == [call]
+
+
+@pytest.mark.parametrize(
+    "server", ["http://[::1", "http://localhost:99999", "localhost:8000", "ftp://x", "http://", ""]
+)
+def test_what_is_no_address_is_a_message(server: str) -> None:
+    with pytest.raises(UserError, match="write it as http://localhost:8000"):
+        base_url(server)

@@ -1,6 +1,9 @@
 """Media are read by LLaMA-Factory's rule of sizes, and what is no image is an error that names it."""
 
 import inspect
+import struct
+import zlib
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from firsthand.data.leaks.image_hash import image_hash
 from firsthand.errors import UserError
 from firsthand.media.decode import Broken
 from firsthand.media.reading import read_clip, read_image, read_video, read_video_file
@@ -121,3 +125,28 @@ def test_files_that_cannot_be_sampled_are_named(videos) -> None:
     ):
         with pytest.raises(Broken, match=why):
             read_clip(path)
+
+
+def _bomb() -> bytes:
+    """A PNG that says it is larger than Pillow reads."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+
+
+def _jpeg() -> bytes:
+    buffer = BytesIO()
+    Image.effect_noise((64, 64), 50).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+DAMAGED = {"cut": _jpeg()[:-300], "bomb": _bomb(), "text": b"<html>", "nothing": b"", "magic only": b"\xff\xd8\xff"}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_image_is_one_message_wherever_it_is_opened(tmp_path: Path, kind: str) -> None:
+    """Pillow decodes late, and each fault of a file has an exception of its own."""
+    (path := tmp_path / "a.jpg").write_bytes(DAMAGED[kind])
+    with pytest.raises(UserError, match=r"a\.jpg: not a readable image"):
+        read_image(path)
+    with pytest.raises(UserError, match=r"a\.jpg: not a readable image"):
+        image_hash(path)

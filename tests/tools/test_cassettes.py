@@ -151,3 +151,10 @@ def test_a_recorded_backend_is_paid_once_and_knows_its_media(tmp_path: Path) -> 
     for other in (Image(b"JPEG", 5.0), Image(b"jpeg", 6.0)):
         assert not asyncio.run(recorded.answer(Sight("what?", (other,), "A1_JAKE", 5.0, 5.0))).replayed
     assert eyes.calls == 3
+
+
+@pytest.mark.parametrize("mode", ["record", "auto"])
+def test_an_answer_that_cannot_be_kept_is_used_all_the_same(tmp_path: Path, caplog, mode: Mode) -> None:
+    (tmp_path / "full").touch()
+    assert play(tmp_path / "full", mode, Service("a")) == ("a", False)
+    assert "may be asked and paid for again" in caplog.text

@@ -12,6 +12,7 @@ from verl import DataProto
 from verl.trainer.ppo.core_algos import AdvantageEstimator
 from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
+from firsthand.errors import UserError
 from firsthand.pages.run.episode import read
 from firsthand.question import Question
 from firsthand.rollout import prompt
@@ -35,7 +36,7 @@ def trajectory(key: str, score: float, faulty: bool = False, identity: str = "A1
 def sample(monkeypatch, tmp_path):
     """Give the sampler batches one after another; what it returns, writes to the store, clears and asks for."""
 
-    def run(*batches: list[tuple[str, dict]]) -> SimpleNamespace:
+    def run(*batches: list[tuple[str, dict]], **options) -> SimpleNamespace:
         store = {key: fields for batch in batches for key, fields in batch}
         done = SimpleNamespace(written={}, cleared=[], refilled=[], store=store)
         coming = iter(batches)
@@ -61,12 +62,14 @@ def sample(monkeypatch, tmp_path):
         monkeypatch.setattr(replay_buffer.tq, "kv_clear", lambda keys, partition_id: done.cleared.extend(keys))
         monkeypatch.setattr(replay_buffer, "PAUSE", 0.0)
         buffer = replay_buffer.GroupReplayBuffer(
-            sampler_kwargs={"traces": str(tmp_path), "poll_interval": 0.1}, trainer_mode="sync", trainer_config=None,
-            max_off_policy_threshold=None, max_off_policy_strategy="drop", refill_fn=done.refilled.append,
+            sampler_kwargs={"traces": str(tmp_path), "poll_interval": 0.1} | options, trainer_mode="sync",
+            trainer_config=None, max_off_policy_threshold=None, max_off_policy_strategy="drop",
+            refill_fn=done.refilled.append,
         )  # fmt: skip
         batch, done.metrics = buffer.sample(7, "train", 2)
         done.keys = batch.keys
-        done.traces = [json.loads(line) for line in (tmp_path / "000007.jsonl").read_text().splitlines()]
+        written = tmp_path / "000007.jsonl"
+        done.traces = [json.loads(line) for line in written.read_text().splitlines()] if written.exists() else []
         return done
 
     return run
@@ -138,3 +141,39 @@ def test_a_trace_says_what_was_asked_and_what_is_right(sample):
     assert (shown.question, shown.options, shown.answer) == (question.question, question.options, "B")
     assert shown.id == "q7" and shown.query_time == question.query_time
     assert (bare.id, bare.question, bare.options, bare.answer) == ("b", "", {}, "B"), "a row of older data"
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_reward_that_is_no_number_is_masked_and_counted(sample, wrong):
+    """Else the advantages of its whole group are NaN, and veRL skips the step."""
+    sound = [trajectory("a_0_0", 1.0), trajectory("a_1_0", 0.0)]
+    expected = advantages(dict(sound))
+    done = sample([*sound, trajectory("a_2_0", wrong)])
+    found = advantages(done.store)
+    assert {key: found[key] for key in expected} == expected and found["a_2_0"] == [0.0] * 3
+    assert done.store["a_2_0"]["response_mask"].tolist() == done.store["a_2_0"]["loss_mask"].tolist() == [0, 0, 0]
+    assert done.metrics["rollouts/not_finite"] == 1.0
+    assert [(row["trained"], row["unscored"]) for row in done.traces] == [(2, False), (2, False), (0, True)]
+
+
+def test_rollouts_that_left_nothing_are_counted(sample):
+    assert (
+        sample([trajectory("a_0_0", 1.0), trajectory("a_1_0", 0.0), trajectory("b_0_0", 0.0)]).metrics[
+            "rollouts/missing"
+        ]
+        == 1.0
+    )
+    assert sample([trajectory("a_0_0", 1.0), trajectory("a_1_0", 0.0)]).metrics["rollouts/missing"] == 2.0
+
+
+def test_batches_are_not_dropped_for_ever(sample, monkeypatch):
+    monkeypatch.setattr(replay_buffer, "MOST_DROPPED", 3)
+    dead = [[trajectory(f"{name}_0_0", 0.0, faulty=True)] for name in "abcd"]
+    with pytest.raises(UserError, match="3 batches in a row failed; the last: rag ended in infra_error"):
+        sample(*dead)
+
+
+def test_a_full_disk_costs_the_traces_and_not_the_training(sample, tmp_path, caplog):
+    (tmp_path / "file").touch()
+    done = sample([trajectory("a_0_0", 1.0), trajectory("b_0_0", 0.0)], traces=str(tmp_path / "file/traces"))
+    assert done.keys == ["a_0_0", "b_0_0"] and "step 7 has no traces" in caplog.text

@@ -46,14 +46,6 @@ def read_chains(paths: Iterable[Path]) -> Iterator[Chain]:
                 raise UserError(f"{path}: row {number}: {why}; {hint}") from None
 
 
-def spare(chains: Iterable[Path], *outs: Path) -> None:
-    """Refuses to write over a file of chains that is read: its calls were paid for."""
-    read = {path.resolve() for path in chains}
-    for out in outs:
-        if out.resolve() in read:
-            raise UserError(f"{out} is one of the files of chains that are read; write to another one")
-
-
 def actions(episode: Episode) -> list[Action]:
     """The action of each model turn, in order."""
     dialect, letters = episode.settings["dialect"], "".join(episode.options)
@@ -62,7 +54,10 @@ def actions(episode: Episode) -> list[Action]:
 
 def question(episode: Episode, style: StyleName) -> Question:
     facts = episode.model_dump(include=Question.model_fields.keys() - {"id", "style"})
-    return Question(id=episode.question_id, style=style, **facts)
+    try:
+        return Question(id=episode.question_id, style=style, **facts)
+    except ValidationError as error:
+        raise Unusable(first_problem(error, "its question")) from None
 
 
 def solved(episode: Episode, style: StyleName) -> Solved:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from firsthand.errors import UserError
+from firsthand.files import spare
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -83,7 +84,7 @@ def filter_(
         raise UserError(f"--skip {unknown.pop()}: no such rule; rules: {', '.join(rules.NAMES)}")
     if bool(guess_server) != bool(guess_model):
         raise UserError("the rule guess needs --guess-server and --guess-model")
-    chain.spare(chains, out)
+    spare(chains, out)
     tests = [question for path in without or () for question in read_questions(path).values()]
     settings = rules.Settings(min_calls, max_calls, tests, load(datasets))
     guessed = None
@@ -114,6 +115,7 @@ def stats(
     from firsthand.chains.show import show, write_page
     from firsthand.chains.stats import measure
 
+    spare(chains, html)
     found = measure(chain.episode for chain in read_chains(chains))
     if not found.chains:
         raise UserError(f"{', '.join(map(str, chains))}: no chains in there")
@@ -142,7 +144,7 @@ def convert(
     Example: firsthand cott convert outputs/cott/toy_good.jsonl --sft datasets/my_cott/sft.json --register my_cott
     """
     from firsthand.chains import convert as converting
-    from firsthand.chains.chain import read_chains, spare
+    from firsthand.chains.chain import read_chains
     from firsthand.rollout.prompt import AGENT_STYLES, STYLES
     from firsthand.tools.config import load
 
@@ -154,7 +156,7 @@ def convert(
         raise UserError(f"--rl {rl}: veRL reads .parquet")
     if register and not sft:
         raise UserError("--register needs --sft: the registry is LLaMA-Factory's")
-    spare(chains, *filter(None, (sft, rl)), *(raw.glob("*.json") if raw else ()))
+    spare(chains, sft, rl, *(raw.glob("*.json") if raw else ()))
     native = STYLES[style].dialect == "native"
     if native and not tools:
         raise UserError("the native dialect describes its tools in every row: give --tools, the agent's tools YAML")

@@ -241,11 +241,12 @@ def show(
     from firsthand.data import show as showing
     from firsthand.data.check import token_count
     from firsthand.errors import UserError
-    from firsthand.files import write_text
+    from firsthand.files import spare, write_text
 
     found, chosen = _source(name, model, recipe, root, dataset_dir)
     if chosen is None:
         raise UserError("whose prompt? name a --model, or a --recipe that names one")
+    spare([found.file], html)
     shown = showing.show(found, row, token_count.Counter(chosen), chosen)
     if html:
         write_text(html, showing.as_html(shown))

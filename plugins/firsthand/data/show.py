@@ -22,7 +22,7 @@ from firsthand.errors import UserError
 from firsthand.html.render import render
 from firsthand.media.limits import Budget
 from firsthand.media.paths import inside
-from firsthand.media.reading import read_clip, read_image
+from firsthand.media.reading import image_faults, read_clip, read_image
 
 THUMBNAIL = 360  # pixels of the longer side
 NO_LIMIT = (1, 10**9)
@@ -119,12 +119,9 @@ class Clip:
 
 
 def _picture(source: Source, path: str | bytes, budget: Budget) -> Image.Image:
-    try:
+    with image_faults(path if isinstance(path, str) else "an embedded image"):
         picture = Image.open(io.BytesIO(path) if isinstance(path, bytes) else inside(source.root, path))
         return read_image(picture, budget[1], budget[0]) if budget else picture.convert("RGB")
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        name = path if isinstance(path, str) else "an embedded image"
-        raise UserError(f"{name}: not a readable image ({error})") from None
 
 
 def _clip(source: Source, video: Video) -> Clip:

@@ -104,7 +104,7 @@ def tell(summary: "Summary", answers: Path, out: Path) -> None:
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     if summary.torn:
-        console.print(f"{out} ended in half a row (an earlier run was killed); it was dropped and asked again")
+        console.print(f"{out} ended in half a row (an earlier run was killed); it is in {out}.torn and was asked again")
     line = f"{summary.asked} asked, {summary.resumed} from earlier runs, {len(summary.failed)} failed"
     if answers.is_file():
         rows = list(read_jsonl(answers))

@@ -33,7 +33,7 @@ Row = dict[str, Any]
 class Summary(BaseModel):
     asked: int = 0  # in this run
     resumed: int = 0  # answered by an earlier run
-    torn: bool = False  # the earlier run left half a line, which was dropped and asked again
+    torn: bool = False  # the earlier run left half a line, which is in OUT.torn now and asked again
     failed: dict[str, str] = {}  # id -> why there is no row
 
 

@@ -8,12 +8,13 @@ import asyncio
 import json
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from openai import APIConnectionError, APIError, AsyncOpenAI, OpenAI
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from firsthand.errors import UserError, first_problem
-from firsthand.files import storable
+from firsthand.files import loads, storable
 from firsthand.llm import keys
 from firsthand.llm.faults import Unavailable
 
@@ -40,6 +41,13 @@ class BadAnswer(Unavailable):
 
 def base_url(server: str) -> str:
     """People write the address of a server with and without `/v1`."""
+    try:
+        parts = urlsplit(server)
+        sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        sound = False
+    if not sound:
+        raise UserError("that is not the address of a server; write it as http://localhost:8000")
     return f"{server.rstrip('/').removesuffix('/v1')}/v1"
 
 
@@ -164,7 +172,7 @@ class Completion(BaseModel):
 
 def read_completion(body: bytes) -> Completion:
     try:
-        return Completion.model_validate_json(storable(json.dumps(json.loads(body), ensure_ascii=False)))
+        return Completion.model_validate_json(storable(json.dumps(loads(body), ensure_ascii=False)))
     except (ValueError, RecursionError) as error:
         why = first_problem(error) if isinstance(error, ValidationError) else error
         raise BadAnswer(f"not a chat completion: {why}: {body[:200]!r}") from None

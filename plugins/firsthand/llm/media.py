@@ -32,7 +32,7 @@ from PIL import Image as PilImage
 from firsthand.errors import UserError
 from firsthand.llm.messages import Image, Part, Prompted, Text, image_part, text_part
 from firsthand.media.paths import inside
-from firsthand.media.reading import Clip, read_clip
+from firsthand.media.reading import Clip, image_faults, read_clip
 
 Reader = Callable[[Path | str, str], tuple[bytes, str]]
 _MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
@@ -40,7 +40,8 @@ _MAGIC = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
 
 def read_image(root: Path | str, path: str) -> tuple[bytes, str]:
     """The bytes of a JPEG or PNG file below `root` and its media type."""
-    content = inside(root, path).read_bytes()
+    with image_faults(path):
+        content = inside(root, path).read_bytes()
     for magic, media_type in _MAGIC.items():
         if content.startswith(magic):
             return content, media_type

@@ -16,7 +16,10 @@ rates like 3 it rounds some stamps in a thousand the other way.
 """
 
 import math
-from collections.abc import Sequence
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,17 +35,22 @@ if TYPE_CHECKING:
     import torch
 
 Source = str | Path | Image.Image
+IMAGE_FAULTS = (
+    *(OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, OverflowError, MemoryError, struct.error),
+    *(zlib.error, Image.DecompressionBombError),
+)
 
 
 def read_image(source: Source, max_pixels: int = IMAGE[1], min_pixels: int = IMAGE[0]) -> Image.Image:
     """An RGB image with at least `min_pixels` and at most `max_pixels`, whatever its shape."""
-    image = source if isinstance(source, Image.Image) else _open(source)
-    for size in scalings(*image.size, (min_pixels, max_pixels)):
-        image = image.resize(size)
-    image = image.convert("RGB")
-    for size in reshapings(*image.size):
-        image = image.resize(size)
-    return image
+    with image_faults("an image" if isinstance(source, Image.Image) else source):
+        image = source if isinstance(source, Image.Image) else Image.open(source)
+        for size in scalings(*image.size, (min_pixels, max_pixels)):
+            image = image.resize(size)
+        image = image.convert("RGB")
+        for size in reshapings(*image.size):
+            image = image.resize(size)
+        return image
 
 
 def read_video(
@@ -101,8 +109,11 @@ def _stacked(frames: Sequence[Image.Image]) -> "torch.Tensor":
     return torch.from_numpy(np.stack([np.asarray(frame) for frame in frames])).permute(0, 3, 1, 2)
 
 
-def _open(path: str | Path) -> Image.Image:
+@contextmanager
+def image_faults(name: str | Path) -> Iterator[None]:
+    """All that a damaged or oversized image makes Pillow raise becomes one message. It decodes late: the block must
+    hold the first use of the pixels too."""
     try:
-        return Image.open(path)
-    except OSError as error:
-        raise UserError(f"{path}: not a readable image ({error})") from None
+        yield
+    except IMAGE_FAULTS as error:
+        raise UserError(f"{name}: not a readable image ({error})") from None

@@ -94,6 +94,7 @@ def import_(
     Example: firsthand memory import datasets/toy/memory --out runs/memory.sqlite
     """
     from firsthand.errors import UserError
+    from firsthand.files import spare
     from firsthand.memory.ego_r1_files import Problems, find, read
     from firsthand.memory.store import Store
 
@@ -101,6 +102,7 @@ def import_(
     files = find(folder, problems)
     if not files:
         raise UserError("\n".join([f"{folder}: no memory file below it", *problems]))
+    spare((file.path for file in files), out)
     store = Store.build(out, read(files, problems))
     typer.echo(f"{len(files)} files, {store.count} records of {len(store.sources())} sources -> {out}")
     _list_and_exit("files or records could not be read", problems)

@@ -47,7 +47,9 @@ def find(folder: Path, problems: Problems) -> list[File]:
     found: dict[tuple[str, str], File] = {}
     for path in sorted(folder.resolve().rglob("*.json")):
         file = _named(path)
-        if file is None:
+        if not path.is_file():
+            problems.add(path, "is not a regular file")
+        elif file is None:
             problems.add(path, "its name is not NAME_LEVEL.json, videomme_LEVEL/ID.json or egoschema/ID.json")
         elif other := found.get((file.source, file.level)):
             problems.add(path, f"repeats {file.source} {file.level}, which {other.path} holds")
@@ -94,7 +96,7 @@ def _records(file: File, problems: Problems) -> Iterator[Record]:
     for index, row in enumerate(rows):
         try:
             record = _record(file, row)
-        except (UserError, ValueError) as error:
+        except (UserError, ValueError, TypeError, OverflowError) as error:
             problems.add(file.path, str(error), index)
             continue
         if record in seen:

@@ -28,7 +28,7 @@ from firsthand.rollout.agent import Limits, Policy, run_episode
 from firsthand.rollout.chat_policy import ChatPolicy
 from firsthand.rollout.dialects import Message
 from firsthand.rollout.released_turn import Reading
-from firsthand.rollout.trace import Trace
+from firsthand.rollout.trace import FINITE, Trace
 from firsthand.rollout.turn_text import Dialect
 from firsthand.tools.protocol import Budget, Context
 from firsthand.tools.scope import END, Scope
@@ -96,6 +96,8 @@ class Task:
 class Episode(BaseModel):
     """A question, what happened, and the settings: one row of `out`. `firsthand eval score` reads `output`, `letter`
     and `decided`."""
+
+    model_config = FINITE
 
     id: str
     sample: int = 0

@@ -1,11 +1,13 @@
 """What a training batch says about itself beside its mean score: reward parts, tools, turns, groups without signal.
 
-A rollout whose tools failed is left out of the means of the reward, and out of the check whether a group has a signal:
-it trains nothing, and its score was not caused by the model. Metrics of turns and tools are about all rollouts.
+A rollout whose tools failed, or whose reward is no finite number, is left out of the means of the reward, and out of
+the check whether a group has a signal: it trains nothing, and its score was not caused by the model. Metrics of turns
+and tools are about all rollouts.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, get_args
@@ -14,7 +16,7 @@ import numpy as np
 
 from firsthand.question import options_of
 from firsthand.rollout.trace import Stop, Trace
-from firsthand.tools.protocol import Status
+from firsthand.tools.protocol import FAULTS, Status
 from firsthand.tools.toolbox import UNKNOWN
 
 
@@ -28,10 +30,24 @@ class Rollout:
     trace: Trace | None = None  # only an agent with tools has one
     facts: dict[str, Any] = field(default_factory=dict)  # about the question, from `facts_of`
     trained: int = 0  # tokens with mask 1: what the model wrote, none of a faulty rollout
+    unscored: bool = False  # its reward was NaN or infinite
 
     @property
     def faulty(self) -> bool:
-        return bool(self.trace and self.trace.faults)
+        return self.unscored or bool(self.trace and self.trace.faults)
+
+    @property
+    def fault(self) -> str:
+        """Why it is faulty."""
+        if self.unscored:
+            return "the reward is not a finite number"
+        failed = [turn for turn in (self.trace.calls if self.trace else []) if turn.status in FAULTS]
+        return "; ".join(f"{turn.tool} ended in {turn.status}: {turn.observation}" for turn in failed[-1:])
+
+    def check_score(self) -> None:
+        """One NaN makes every advantage of its group NaN, and veRL then skips the whole step without an error."""
+        if not math.isfinite(self.score):
+            self.unscored, self.trained = True, 0
 
     @property
     def group(self) -> str:
@@ -53,7 +69,7 @@ def facts_of(info: Mapping[str, Any], truth: Any) -> dict[str, Any]:
 
 
 def settle_faults(group: list[Rollout]) -> list[Rollout]:
-    """A rollout whose tools failed gets the mean score of the others: its advantage is then zero.
+    """A rollout whose tools or reward failed gets the mean score of the others: its advantage is then zero.
 
     Its mask keeps it out of the loss. But as a member of the group it would narrow the spread by which GRPO divides the
     advantages of the others. No score of one member leaves both the mean and the spread as they are, so the rollouts to
@@ -72,6 +88,12 @@ def by_question(rollouts: list[Rollout]) -> list[list[Rollout]]:
     for rollout in rollouts:
         groups[rollout.group].append(rollout)
     return list(groups.values())
+
+
+def missing(keys: Iterable[str], questions: int) -> int:
+    """Rollouts that ended in an error and left nothing, as far as the fullest group tells."""
+    sessions = {tuple(key.rsplit("_", 2)[:2]) for key in keys}
+    return questions * max(Counter(group for group, _ in sessions).values(), default=0) - len(sessions)
 
 
 def metrics_of(groups: list[list[Rollout]]) -> dict[str, float]:

@@ -6,14 +6,17 @@ and pages and tables read it from there.
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, computed_field
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from firsthand.tools.protocol import FAULTS, Status
 
+FINITE = ConfigDict(allow_inf_nan=False)  # as read from files: no page or sum can show an infinite time
 Stop = Literal["answer", "no_answer", "invalid", "length", "error"]
 
 
 class Turn(BaseModel):
+    model_config = FINITE
+
     text: str
     tokens: int = 0
     action: str  # call, answer, invalid
@@ -30,6 +33,8 @@ class Turn(BaseModel):
 
 
 class Trace(BaseModel):
+    model_config = FINITE
+
     turns: list[Turn] = []
     stop: Stop = "error"
     letter: str | None = None

@@ -6,18 +6,20 @@ out of a recording before it is written; a key is not part of the hash.
 """
 
 import asyncio
-import json
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from firsthand import files
+from firsthand.errors import UserError
 from firsthand.llm.faults import Failed
 from firsthand.llm.keys import redact
 from firsthand.llm.reply_cache import key_of
 from firsthand.tools.text import every_string, shorten
 
+log = logging.getLogger(__name__)
 Mode = Literal["off", "record", "replay", "auto"]
 
 
@@ -53,17 +55,20 @@ class Cassettes:
 
     @staticmethod
     async def _record(path: Path, request: dict[str, Any], ask: Callable[[], Awaitable[Any]]) -> dict[str, Any]:
+        """The response was paid for: it is used even where it cannot be kept."""
         response = every_string(await ask(), redact)
-        await asyncio.to_thread(
-            files.write_json, path, {"request": every_string(request, redact), "response": response}
-        )
+        recording = {"request": every_string(request, redact), "response": response}
+        try:
+            await asyncio.to_thread(files.write_json, path, recording)
+        except UserError as error:
+            log.warning("not recorded, so it may be asked and paid for again: %s", error)
         return response
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """None: no recording, or one that a crash of the machine left damaged, which is recorded again."""
+    """None: no recording, or one that cannot be read or is damaged, which is recorded again."""
     try:
-        response = json.loads(path.read_bytes())["response"]
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        response = files.loads(path.read_bytes())["response"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
     return response if isinstance(response, dict) else None

@@ -163,10 +163,11 @@ def verl(
 
     import yaml
 
-    from firsthand.files import write_text
+    from firsthand.files import spare, write_text
     from firsthand.tools import config as tools_config
     from firsthand.tools.protocol import Budget
 
+    spare([config], out)
     names = tools_config.load(config).names
     entries = [
         {

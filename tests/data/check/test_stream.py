@@ -26,7 +26,7 @@ def test_a_list_is_read_in_chunks_of_any_size(tmp_path_factory, rows, indent, ch
     file.write_text(json.dumps(rows, indent=indent), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream, "CHUNK", chunk)
-        assert list(Rows(file)) == list(enumerate(rows, 1))
+        assert list(Rows(file)) == [(number, stream.NULL if row is None else row) for number, row in enumerate(rows, 1)]
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,20 @@ def test_a_quote_that_is_never_closed_is_not_read_into_memory(tmp_path: Path, mo
 
 def test_odd_rows_are_read_all_the_same(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(stream, "CHUNK", 40)
-    rows = [{"a": "é}, {"}, {"a": [{"b": 1}, {"b": 2}, {"b": 3}]}, {"a": float("inf")}, {"a": 4}, {"a": "\ud800"}]
+    rows = [{"a": "é}, {"}, {"a": [{"b": 1}, {"b": 2}, {"b": 3}]}, {"a": float("inf")}, {"a": 4}, {"a": "\U0001f600"}]
     (tmp_path / "rows.json").write_text("\ufeff" + json.dumps(rows), encoding="utf-8")
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     assert list(Rows(tmp_path / "rows.json")) == list(Rows(tmp_path / "rows.jsonl")) == list(enumerate(rows, 1))
+
+
+@pytest.mark.parametrize("wrong", ['"\\ud800"', "[" * 5000 + '"]"' + "]" * 5000, '{"a": ' * 5000 + "1" + "}" * 5000])
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])
+def test_a_row_that_no_file_can_hold_hides_no_other(tmp_path: Path, monkeypatch, name: str, wrong: str) -> None:
+    monkeypatch.setattr(stream, "CHUNK", 40)
+    lines = ['{"a": 1}', f'{{"a": {wrong}}}', '{"a": 3}']
+    (tmp_path / name).write_text("\n".join(lines) if name.endswith("l") else f"[{', '.join(lines)}]")
+    (_, one), (number, broken), (_, three) = Rows(tmp_path / name)
+    assert (one, three) == ({"a": 1}, {"a": 3}) and number == 2 and isinstance(broken, Broken)
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.json"])

@@ -54,6 +54,8 @@ def build(
     found = {purpose: release.find(src, purpose, options.pattern) for purpose in purposes or tuple(release.inputs)}
     manifest_file = out / "manifest.json"
     manifest = files.read_json(manifest_file) if manifest_file.is_file() else {}
+    if not isinstance(manifest, dict):
+        raise UserError(f"{manifest_file}: not the manifest of a data set; build into another folder")
     manifest |= {"name": release.name, "licence": release.licence, "versions": _versions()}
     results: dict[Purpose, Built] = {}
     with ThreadPoolExecutor(1) as pool, writers.lines(out / "dropped.jsonl") as dropped:

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import orjson
 from pydantic import ValidationError
 
 from firsthand.data.build import writers
@@ -26,7 +27,7 @@ from firsthand.rollout import prompt
 FILES: dict[Purpose, str] = {"sft": "sft.jsonl", "rl": "rl_train.parquet", "eval": "eval.jsonl"}
 DEV = "rl_dev.parquet"  # beside rl_train.parquet, where the release or --hold-out has such a split
 WITHOUT = "a file of --without asks the same"
-UNREADABLE = (UserError, ValueError, KeyError, TypeError, AttributeError, IndexError)
+UNREADABLE = (UserError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class Work:
             question.system = self.options.system
         if question.identity in self.options.hold_out:
             question.split = "dev"
-        return Made(question.id, question.identity, list(self._rendered(question, made, index)))
+        return Made(question.id, question.identity, [_storable(row) for row in self._rendered(question, made, index)])
 
     def _rendered(
         self, question: Question, made: Question | Solved, index: int
@@ -164,6 +165,15 @@ def attempt(action: Callable[[Any, Place], Any], row: Any, place: Place) -> Any:
         raise UserError(f"{place.file}: row {place.row}: {why}") from None
     except UNREADABLE as error:
         return Refused(_reason(error, row))
+
+
+def _storable(row: tuple[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """A row that its file cannot hold must not take those around it along: it is found before they are packed."""
+    try:
+        orjson.dumps(row[1])
+    except TypeError as error:
+        raise ValueError(f"it cannot be written ({error})") from None
+    return row
 
 
 def video_file(fps: float) -> str:

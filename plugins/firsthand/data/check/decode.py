@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from firsthand.errors import UserError
 from firsthand.findings import ROW_RULES
 from firsthand.workers import batched, mapped
 
@@ -28,9 +29,12 @@ def default_cache() -> Path:
 
 class Decoded:
     def __init__(self, cache: Path):
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        self.database = sqlite3.connect(cache)
-        self.database.executescript(TABLES)
+        try:
+            cache.parent.mkdir(parents=True, exist_ok=True)
+            self.database = sqlite3.connect(cache)
+            self.database.executescript(TABLES)
+        except (OSError, sqlite3.Error) as error:
+            raise UserError(f"--cache {cache}: cannot keep there what was decoded ({error})") from None
 
     def want(self, media: Iterable[Medium], root: Path) -> None:
         rows = ((str((root / name).resolve()), name, video, row) for name, video, row in media)
@@ -63,10 +67,12 @@ def _decode_all(chunk: list[tuple]) -> list[tuple[str, str, int, int, int, str]]
 def _image(path: str) -> str:
     from PIL import Image
 
+    from firsthand.media.reading import IMAGE_FAULTS
+
     try:
         with Image.open(path) as image:
             image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except IMAGE_FAULTS as error:
         return str(error)
     return ""
 

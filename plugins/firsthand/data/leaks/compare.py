@@ -211,7 +211,7 @@ def _hashes(root: Path, paths: list[str]) -> dict[str, int | str | None]:
 def _hash_or_why(root: Path, path: str) -> int | str | None:
     try:
         return image_hash(inside(root, path))
-    except (OSError, ValueError, SyntaxError, UserError) as error:
+    except UserError as error:
         return f"{path}: {error}"
 
 

@@ -124,8 +124,9 @@ def write(out: Path, workers: int, tick: Callable[[int, int], None] = lambda don
     for name in NAMED:
         if (named := out / "media" / name).is_file():
             content = files.read_json(named)
-            rows = content.values() if isinstance(content, dict) else content
-            names |= {row["question_id"] for row in rows if isinstance(row, dict) and row.get("question_id")}
+            rows = content.values() if isinstance(content, dict) else content if isinstance(content, list) else []
+            found = (row.get("question_id") for row in rows if isinstance(row, dict))
+            names |= {name for name in found if isinstance(name, str)}
     known, looks = defaultdict[int, set[str]](set), set[int]()
     paths = [file for path in frames if (file := _file(out / "media", path))]
     for done, (size, digest, look) in enumerate(mapped(_known, paths, workers), 1):
@@ -168,8 +169,8 @@ def refuse(source: Source, guard: Guard) -> None:
 def _known(file: Path) -> tuple[int, str, int | None]:
     try:
         return file.stat().st_size, _sha(file), image_hash(file)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{file}: not a readable image ({error}); download the test set again") from None
+    except (OSError, UserError) as error:
+        raise UserError(f"{error}; download the test set again") from None
 
 
 def _file(root: Path, path: str) -> Path | None:

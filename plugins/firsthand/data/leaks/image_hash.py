@@ -21,11 +21,13 @@ BLOCK = 256  # hashes compared at a time: bounds the memory when many frames loo
 def image_hash(path: Path | str) -> int | None:
     """Which of 16 x 16 cells are darker than their right neighbour; None for a frame that shows nothing.
 
-    OSError when the file is not an image.
+    UserError when the file is not an image.
     """
     from PIL import Image
 
-    with Image.open(path) as image:
+    from firsthand.media.reading import image_faults
+
+    with image_faults(path), Image.open(path) as image:
         image.draft("L", (SIDE * 16, SIDE * 16))  # a JPEG is decoded at the size that is needed
         grey = np.asarray(image.convert("L").resize((SIDE + 1, SIDE), Image.Resampling.BOX), dtype=np.int16)
     bits = grey[:, 1:] > grey[:, :-1] + STEP

@@ -28,9 +28,11 @@ class Source:
     entry: Dataset | None = None  # LLaMA-Factory's
 
     def read(self, row: Any) -> Sample:
-        if self.entry:
-            return readers.read_llamafactory(whole(row), self.entry)
-        return (readers.read_verl if self.form == "verl" else readers.read_eval)(whole(row))
+        read = readers.read_verl if self.form == "verl" else readers.read_eval
+        try:
+            return readers.read_llamafactory(whole(row), self.entry) if self.entry else read(whole(row))
+        except (TypeError, AttributeError, LookupError, OverflowError, RecursionError) as error:
+            raise Unreadable(f"a value is not of the form of these rows ({error})") from None
 
     def samples(self, only: int | None = None) -> Iterator[tuple[int, Sample]]:
         """All rows, or one by its number; a row that cannot be read is an error."""

@@ -56,13 +56,15 @@ def _image(file: Any, path: str) -> Look:
 
     from PIL import Image
 
+    from firsthand.media.reading import IMAGE_FAULTS
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(file) as opened:
                 size = opened.size
         return Look(*size)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except IMAGE_FAULTS as error:
         return Look(problem=(UNREADABLE, f"{path} is not a readable image ({error})"))
 
 

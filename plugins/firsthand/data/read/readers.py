@@ -83,7 +83,8 @@ def read_verl(row: Row) -> Sample:
 def read_eval(row: Row) -> Sample:
     if not row.get("id"):
         raise Unreadable("no `id`; answers are matched to questions by it")
-    made = Sample("eval", [], id=str(row["id"]), letters=_letters(row), answer=row.get("answer"))
+    answer = None if row.get("answer") is None else text_of(row["answer"], "`answer`")
+    made = Sample("eval", [], id=str(row["id"]), letters=_letters(row), answer=answer)
     for role, content, where in sample.turns_of(row, "messages", ROLES):
         parts = content if isinstance(content, list) else [{"type": "text", "text": content}]
         made.turns.append(Turn(role, "".join(_part(part, made, where) for part in parts)))

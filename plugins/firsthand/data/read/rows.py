@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from firsthand import files
 from firsthand.errors import UserError
 
 CHUNK = 1 << 20
@@ -21,6 +22,8 @@ BATCH = 256  # rows of a piece that is not text
 MAX_ROW = 64 << 20  # characters; whatever goes on for longer is a quote that was never closed
 SPACE = re.compile(r"\s*")
 NEXT = re.compile(r"\s*([,\]])")
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half a pair, or a whole one
 OPENING = re.compile("\ufeff?\\s*\\[")
 FORMATS = (".json", ".jsonl", ".parquet")
 
@@ -28,6 +31,9 @@ FORMATS = (".json", ".jsonl", ".parquet")
 @dataclass(frozen=True)
 class Broken:
     why: str
+
+
+NULL = Broken("the row is not a JSON object but null")  # None means another thing: a row that another one holds
 
 
 @dataclass(frozen=True)
@@ -40,16 +46,17 @@ class Piece:
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         if isinstance(self.content, list):
-            return enumerate(self.content, self.first)
-        return _parsed(enumerate(self.content.split(b"\n"), self.first))
+            rows: Iterator[tuple[int, Any]] = enumerate(self.content, self.first)
+        else:
+            rows = _parsed(enumerate(self.content.split(b"\n"), self.first))
+        return ((number, NULL if row is None else row) for number, row in rows)
 
 
 class Rows:
     """`(number, row)` pairs; `done` of `total` says how far the file is read (bytes, or rows of a parquet file)."""
 
     def __init__(self, path: Path):
-        if not path.is_file():
-            raise UserError(f"{path}: no such file")
+        files.check_regular(path)
         if path.suffix not in FORMATS:
             raise UserError(f"{path}: `{path.suffix}` cannot be read; choose one of {', '.join(FORMATS)}")
         self.path, self.done, self.total = path, 0, path.stat().st_size
@@ -69,7 +76,7 @@ class Rows:
         """A .json file with an object on each line, which LLaMA-Factory reads too."""
         with self.path.open("rb") as handle:
             try:
-                return isinstance(json.loads(handle.readline()), dict) and bool(handle.read(CHUNK).strip())
+                return isinstance(files.loads(handle.readline()), dict) and bool(handle.read(CHUNK).strip())
             except ValueError:
                 return False
 
@@ -90,7 +97,7 @@ class Rows:
             raise UserError(f"{self.path}: not UTF-8 text ({error})") from None
 
     def _elements(self, handle: TextIOWrapper) -> Iterator[Piece]:
-        decode, text, number = json.JSONDecoder().raw_decode, handle.read(CHUNK), 1
+        decode, text, number = json.JSONDecoder(parse_int=_int).raw_decode, handle.read(CHUNK), 1
         self.done = len(text.encode())
         if not (opening := OPENING.match(text)):
             raise UserError(f"{self.path}: not a list of rows; a .json file starts with [ and holds one object per row")
@@ -102,10 +109,12 @@ class Rows:
                 return
             try:
                 value, end = decode(text, at)
-                after = NEXT.match(text, end)
+                value = _storable(value) if SURROGATE.search(text, at, end) else value
             except ValueError:
-                after = None
-            if after:
+                end = -1
+            except RecursionError:
+                value, end = Broken("not valid JSON (it is nested too deeply)"), _end_of(text, at)
+            if end >= 0 and (after := NEXT.match(text, end)):
                 held.append(value)
                 if after[1] == "]":
                     break
@@ -133,7 +142,7 @@ class Rows:
                 rows = batch.to_pylist()
                 yield Piece(self.done + 1, len(rows), rows)
                 self.done += len(rows)
-        except (pyarrow.ArrowException, OSError) as error:
+        except (pyarrow.ArrowException, OSError, ValueError, OverflowError) as error:
             raise UserError(f"{self.path}: not a readable parquet file ({error})") from None
 
 
@@ -150,4 +159,28 @@ def _loads(line: bytes) -> Any:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        return json.loads(line)  # it reads NaN too, and its errors are the clearer ones
+        return _storable(files.loads(line))  # it reads NaN too, and its errors are the clearer ones
+
+
+def _storable(row: Any) -> Any:
+    """JSON can spell half a surrogate pair, which no file that we write can hold."""
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        return Broken(f"not valid text ({error})")
+    return row
+
+
+def _end_of(text: str, at: int) -> int:
+    """Where a list or object ends, by its brackets alone; -1 where it goes on after the text."""
+    depth = 0
+    for token in TOKEN.finditer(text, at):
+        depth += (token[0] in ("[", "{")) - (token[0] in ("]", "}"))
+        if not depth:
+            return token.end()
+    return -1
+
+
+def _int(digits: str) -> int | float:
+    """Python refuses to read more than 4,300 digits, which would hide the rows after them."""
+    return int(digits) if len(digits) < 4300 else float(digits)

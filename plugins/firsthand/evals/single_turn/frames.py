@@ -19,7 +19,7 @@ from firsthand.errors import UserError
 from firsthand.llm.media import read_image as read_file
 from firsthand.media.budget import image_tokens, within
 from firsthand.media.paths import inside
-from firsthand.media.reading import read_image
+from firsthand.media.reading import image_faults, read_image
 from firsthand.question import Question
 
 Policy = Literal["uniform", "tail", "full"]
@@ -96,8 +96,5 @@ def count(question: Question) -> int:
 
 
 def _size(path: Path) -> tuple[int, int]:
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except OSError as error:
-        raise UserError(f"{path}: not a readable image ({error})") from None
+    with image_faults(path), Image.open(path) as image:
+        return image.size

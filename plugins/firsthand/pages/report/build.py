@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from firsthand.errors import UserError
-from firsthand.files import write_text
+from firsthand.files import spare, write_text
 from firsthand.html.render import render as render_page
 from firsthand.pages.report.cards import card, colours, groups
 from firsthand.pages.report.figures import HEIGHT, WIDTH, draw
@@ -15,6 +15,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def build(run_dir: Path | str, out: Path | str, *, trajectories: int = 10, frames: int = 12) -> RunReport:
     """Write the page of the run in `run_dir` to `out` and return what it was made from."""
     report = read_report(run_dir)
+    spare([Path(run_dir) / "report.json"], Path(out))
     root = Path(run_dir) / report.media_root
     if not root.is_dir():
         raise UserError(f"{run_dir}/report.json: media_root: no such folder {root}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from firsthand.errors import UserError
-from firsthand.files import write_text, writing
+from firsthand.files import spare, write_text, writing
 from firsthand.html.render import render
 from firsthand.pages.run import episode, run_files
 from firsthand.pages.run.chunks import INLINE, Chunks, as_json
@@ -40,6 +40,7 @@ class Built:
 def build(run_path: Path | str, out: Path | str, *, store: Path | str | None = None, inline: int = INLINE) -> Built:
     """Write the page of a run to `out`, and its chunks beside it if they have more than `inline` characters."""
     run, out, unread = run_files.find(run_path), Path(out), list[str]()
+    spare([*run.trajectories, *run.metrics], out)
     thumbnails = Thumbnails(open_store(store)) if store else None
     index, curves = Index(), Curves(read_verl_metrics(run.metrics, unread))
     with writing(out):

@@ -50,7 +50,10 @@ class Shown(BaseModel):
     @classmethod
     def _flat(cls, row: dict[str, Any]) -> dict[str, Any]:
         """Training writes the facts about the question under a key of their own, and the id may be unknown."""
-        facts = {name: value for name, value in (row.get("facts") or {}).items() if value is not None}
+        known = row.get("facts") or {}
+        if not isinstance(known, dict):
+            raise ValueError("`facts` is not an object")
+        facts = {name: value for name, value in known.items() if value is not None}
         given = {name: value for name, value in row.items() if value is not None or name == "trace"}
         return {"id": given.get("key"), **facts, **given}
 

@@ -37,17 +37,22 @@ def find(path: Path | str) -> Run:
     if not path.is_dir():
         raise UserError(f"{path}: no such file or folder")
     if real.name == "traces":
-        return Run(real.parent.name, training=sorted(path.glob("*.jsonl")))
-    metrics = sorted([*path.glob("metrics*.jsonl"), *path.glob("metrics/**/*.jsonl")])
-    others = sorted(set(path.glob("*.jsonl")) - set(metrics))
+        return Run(real.parent.name, training=_found(path, "*.jsonl"))
+    metrics = _found(path, "metrics*.jsonl", "metrics/**/*.jsonl")
+    others = sorted({*_found(path, "*.jsonl")} - {*metrics})
     episodes = [other for other in others if _holds_trajectories(other)]
     ignored = [other for other in others if other not in episodes and not other.name.endswith(ERRORS)]
-    run = Run(real.name, sorted(path.glob("traces/*.jsonl")), episodes, metrics, ignored)
+    run = Run(real.name, _found(path, "traces/*.jsonl"), episodes, metrics, ignored)
     if not run.trajectories and not metrics:
         near = sorted({str(found.parent) for name in ("traces", "metrics") for found in path.glob(f"*/{name}")})
         hint = f"did you mean {' or '.join(near)}?" if near else f"it should hold {LOOKED_FOR}"
         raise UserError(f"{path}: no trajectories and no metrics in this folder; {hint}")
     return run
+
+
+def _found(folder: Path, *patterns: str) -> list[Path]:
+    """Files alone: a pipe would be waited for."""
+    return sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
 
 
 def _holds_trajectories(path: Path) -> bool:

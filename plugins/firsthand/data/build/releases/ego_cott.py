@@ -62,6 +62,8 @@ class EgoCoTT(Converter):
                 yield place, "no record holds the end of this chain"
 
     def _remember(self, system: str | None) -> None:
+        if not isinstance(system, str | None):
+            raise ValueError("`system` is not text")
         if not system:
             self.notes["the release's own system prompt is missing"] += 1
         elif self.texts.setdefault(SYSTEM_FILE, system) != system:
