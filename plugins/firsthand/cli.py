@@ -35,7 +35,9 @@ class LazyGroup(TyperGroup):
         except Exception as error:
             if (message := message_of(error)) is None:
                 raise
-            typer.secho(f"error: {message}", fg="red", err=True)
+            from firsthand.llm.keys import redact
+
+            typer.secho(f"error: {redact(message)}", fg="red", err=True)
             raise typer.Exit(1) from None
 
     def list_commands(self, ctx):

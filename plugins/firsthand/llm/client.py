@@ -10,7 +10,7 @@ import time
 from typing import Any
 from urllib.parse import urlsplit
 
-from openai import APIConnectionError, APIError, AsyncOpenAI, OpenAI
+from openai import APIConnectionError, APIError, AsyncOpenAI, DefaultAsyncHttpxClient, DefaultHttpxClient, OpenAI
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from firsthand.errors import UserError, first_problem
@@ -52,19 +52,27 @@ def base_url(server: str) -> str:
 
 
 def _address(server: str, timeout: float, retries: int, key: str | None, key_env: str) -> dict[str, Any]:
+    keys.remember_address(server)
     key = key or keys.optional(key_env) or "none"
     return {"base_url": base_url(server), "api_key": key, "max_retries": retries, "timeout": timeout}
+
+
+def on_this_machine(server: str | None) -> bool:
+    """A proxy of the environment does not reach such a server."""
+    return urlsplit(server or "").hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def connect(
     server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None, key_env: str = OWN_KEY
 ) -> AsyncOpenAI:
     """Without a key, the server gets that of a variable: the one of our own servers, if the caller names no other."""
-    return AsyncOpenAI(**_address(server, timeout, retries, key, key_env))
+    direct = DefaultAsyncHttpxClient(trust_env=False) if on_this_machine(server) else None
+    return AsyncOpenAI(**_address(server, timeout, retries, key, key_env), http_client=direct)
 
 
 def connect_blocking(server: str, timeout: float = 600.0, key_env: str = OWN_KEY) -> OpenAI:
-    return OpenAI(**_address(server, timeout, 6, None, key_env))
+    direct = DefaultHttpxClient(trust_env=False) if on_this_machine(server) else None
+    return OpenAI(**_address(server, timeout, 6, None, key_env), http_client=direct)
 
 
 async def _served(client: AsyncOpenAI) -> list[str]:

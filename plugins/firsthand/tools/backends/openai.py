@@ -6,18 +6,16 @@ far, and whatever is not a chat completion with text in it counts as a fault of 
 
 import asyncio
 from typing import Any
-from urllib.parse import urlsplit
 
 from openai import APIError, AsyncOpenAI, DefaultAsyncHttpxClient
 
 from firsthand import clock
-from firsthand.llm.client import BadAnswer, read_completion
+from firsthand.llm.client import BadAnswer, on_this_machine, read_completion
 from firsthand.llm.faults import Unavailable, of_openai
 from firsthand.llm.messages import image_part, text_part
 from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, RemoteBackend, Sight
 
 _LARGEST_BODY = 1 << 20
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class OpenAIBackend(RemoteBackend):
@@ -75,8 +73,8 @@ class OpenAIBackend(RemoteBackend):
 
 
 def _http(address: str | None) -> DefaultAsyncHttpxClient | None:
-    """None: the client's own, which uses the proxy of the environment; a proxy does not reach this machine."""
-    return DefaultAsyncHttpxClient(trust_env=False) if urlsplit(address or "").hostname in LOOPBACK else None
+    """None: the client's own, which uses the proxy of the environment."""
+    return DefaultAsyncHttpxClient(trust_env=False) if on_this_machine(address) else None
 
 
 def messages(sight: Sight) -> list[Any]:
