@@ -241,3 +241,17 @@ def test_a_video_file_that_cannot_be_read_fails_alone(server, media, make_questi
     assert [row["id"] for row in rows] == ["a"]
     assert "b.mp4" in summary.failed["b"] and "Invalid data" in summary.failed["b"]
     assert "no such file" in summary.failed["c"]
+
+
+def test_a_proxy_does_not_stand_before_a_server_on_this_machine(server, media, make_questions, monkeypatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    summary, rows = run(make_questions("q1"), server, media)
+    assert len(rows) == 1 and not summary.failed
+
+
+def test_the_key_in_an_address_is_not_shown(media, make_questions) -> None:
+    address = "http://somebody:SECRETSECRET@127.0.0.1:9"
+    words = ["eval", "ask", make_questions("q1"), "--server", address, "--model", "m", "--media-root", media,
+             "--out", media / "out.jsonl", "--retries", "0"]  # fmt: skip
+    done = CliRunner().invoke(app, list(map(str, words)))
+    assert done.exit_code == 1 and "127.0.0.1:9" in done.output and "SECRET" not in done.output

@@ -14,6 +14,7 @@ from openai import APIError, AsyncOpenAI
 from pydantic import BaseModel
 
 from firsthand.errors import UserError
+from firsthand.llm import keys
 from firsthand.llm.client import BadAnswer, Settings, check_server, connect
 from firsthand.llm.row_log import RowLog
 from firsthand.progress import progress_bar
@@ -107,7 +108,7 @@ async def ask_all(
 
             def done(question: Item, result: Row | Exception) -> None:
                 if isinstance(result, Exception):
-                    summary.failed[question.id] = f"{type(result).__name__}: {result}"
+                    summary.failed[question.id] = keys.redact(f"{type(result).__name__}: {result}")
                 else:
                     summary.asked += 1
 
