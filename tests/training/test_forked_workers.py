@@ -3,6 +3,7 @@
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -89,6 +90,19 @@ def test_a_child_of_a_fork_is_a_fork_too(command, tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(CHILDREN)
     done = run(command, tmp_path, "parent")
     assert (done.returncode, done.stdout) == (0, "(True, 'parent')\n0\n"), done.stderr
+
+
+def test_another_user_gets_no_fork_and_a_caller_that_says_nothing_does_no_harm(command, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as silent:
+        silent.connect("\0" + command[4])
+    if os.getuid() == 0:
+        if (child := os.fork()) == 0:
+            os.setuid(65534)
+            other = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            other.connect("\0" + command[4])
+            os._exit(0 if other.recv(8) == b"" else 1)
+        assert os.waitpid(child, 0)[1] == 0
+    assert run([*command, "still"], tmp_path, "still").returncode == 7
 
 
 @pytest.mark.parametrize("killed", ["trainer", "client"])

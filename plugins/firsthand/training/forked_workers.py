@@ -18,6 +18,7 @@ import selectors
 import shlex
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -53,9 +54,7 @@ def _program(address: str) -> list[str]:
 def as_worker(address: str, arguments: list[str]) -> NoReturn:
     """Have the source fork, and end as the fork ends. Without a source, be the worker."""
     client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    try:
-        client.connect("\0" + address)
-    except OSError:
+    if client.connect_ex("\0" + address) or not _ours(client):
         os.execv(sys.executable, [sys.executable, *arguments])
     handles = [0, 1, 2]
     if arguments[0] == "-c":  # of multiprocessing: its pipes keep their numbers
@@ -66,6 +65,12 @@ def as_worker(address: str, arguments: list[str]) -> NoReturn:
     socket.send_fds(client, [json.dumps(job).encode()], handles)
     code = client.recv(8)
     sys.exit(int(code) if code else 1)
+
+
+def _ours(other_end: socket.socket) -> bool:
+    """Any user of the machine can open the address; only the same one gets an answer."""
+    _, user, _ = struct.unpack("3i", other_end.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return user == os.getuid()
 
 
 def as_source(address: str, imports: list[str]) -> NoReturn:
@@ -81,8 +86,9 @@ def as_source(address: str, imports: list[str]) -> NoReturn:
             for key, _ in waiting.select(0.1):
                 if key.fileobj is door:
                     client, _ = door.accept()
-                    workers[_fork(address, client, door, workers, imports)] = client
-                    waiting.register(client, selectors.EVENT_READ)
+                    if pid := _fork(address, client, door, workers, imports):
+                        workers[pid] = client
+                        waiting.register(client, selectors.EVENT_READ)
                 else:  # whoever waited was killed
                     waiting.unregister(key.fileobj)
                     _kill(next(pid for pid, client in workers.items() if client is key.fileobj))
@@ -90,7 +96,10 @@ def as_source(address: str, imports: list[str]) -> NoReturn:
 
 
 def _fork(address: str, client: socket.socket, door: socket.socket, workers: Workers, imports: list[str]) -> int:
-    message, handles, *_ = socket.recv_fds(client, LARGEST, MOST_HANDLES)
+    message, handles, *_ = socket.recv_fds(client, LARGEST, MOST_HANDLES) if _ours(client) else (b"", [])
+    if not message:  # another user, or a worker that was killed
+        client.close()
+        return 0
     job = json.loads(message)
     os.environ.clear()
     os.environ.update(job["env"])
