@@ -20,7 +20,9 @@ from firsthand.memory.store import Store
 from firsthand.question import Question
 from firsthand.rollout.prompt import eval_row
 
-NEED_MORE = re.compile(r"firsthand\.(training\.|tools\.(serve\.(access|mcp|metrics|routes|server)|verl_adapter)$)")
+NEED_MORE = re.compile(
+    r"firsthand\.(training\.|tools\.(serve\.(access|connection|mcp|metrics|routes|server)|verl_adapter)$)"
+)
 PROGRAM = """
 import importlib, json, pkgutil, sys
 

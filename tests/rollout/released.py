@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 import yaml
-from firsthand.toy.tiny_models.tokenizer import ADDED, SPECIAL, SPLIT
+
+from firsthand.toy.tiny_models.models import ADDED, SPECIAL, SPLIT
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache/released"

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from firsthand.toy.tiny_models.tokenizer import SPLIT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import TemplateError
@@ -23,6 +22,7 @@ from firsthand.question import Question, StyleName
 from firsthand.rollout import prompt
 from firsthand.rollout.dialects import chat_tools
 from firsthand.toy.tiny_models import models
+from firsthand.toy.tiny_models.models import SPLIT
 
 ENTRY = files.read_json(ROOT / "dataset_info.json")["ego_cott"]
 NATIVE = {"columns": ENTRY["columns"] | {"tools": "tools"}, "tags": ENTRY["tags"] | {"observation_tag": "tool"}}
@@ -126,8 +126,10 @@ def test_a_question_is_the_same_tokens(name: str) -> None:
 
 @needed
 def test_templates_without_eyes_refuse_parts_or_lose_them() -> None:
-    """So whoever renders a question without a server must join its parts, as `with_placeholders` does."""
+    """So a question without media is plain text, and not a list of parts."""
     messages = prompt.messages(question("choice"))
+    assert isinstance(messages[-1]["content"], str)
+    messages[-1]["content"] = [{"type": "text", "text": messages[-1]["content"]}]
     with pytest.raises(TypeError, match="can only concatenate str"):
         release("qwen2_5").tokenizer.apply_chat_template(messages, tokenize=False)
     for name in ("qwen3", "qwen3_instruct_2507"):
