@@ -75,4 +75,8 @@ def solved(episode: Episode, style: StyleName) -> Solved:
             )
         elif isinstance(action, Answer):
             thought = action.thought
-    return Solved(question=question(episode, style), steps=steps, thought=thought)
+    asked = question(episode, style)
+    try:
+        return Solved(question=asked, steps=steps, thought=thought)
+    except ValidationError as error:
+        raise Unusable(first_problem(error, "its chain")) from None

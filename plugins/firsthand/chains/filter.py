@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firsthand.chains.chain import Chain, question
+from firsthand.chains.chain import Chain, Unusable, question
 from firsthand.chains.rules import Settings, rules
 from firsthand.files import write_jsonl
 from firsthand.question import Question
@@ -39,7 +39,12 @@ def filter_chains(
     """`guessed` costs calls of a model, so it sees only the chains that pass the other rules."""
     result, used = Filtered(), {name: rule for name, rule in rules(settings).items() if name not in skip}
     for chain in chains:
-        result.sort(chain, next(((name, why) for name, rule in used.items() if (why := rule(chain.episode))), None))
+        try:
+            question(chain.episode, "ego_r1")
+            dropped = next(((name, why) for name, rule in used.items() if (why := rule(chain.episode))), None)
+        except Unusable as why:
+            dropped = "question", str(why)
+        result.sort(chain, dropped)
     if guessed:
         lucky = guessed([question(chain.episode, "ego_r1") for chain in result.kept])
         left, result.kept = result.kept, []
