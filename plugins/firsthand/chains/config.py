@@ -34,7 +34,7 @@ class Server(Strict):
     dialect: Dialect = "ego_r1"
     sampling: Sampling = Sampling()
     price: Price | None = None  # US dollars per million tokens; without it costs are unknown
-    retries: int = Field(default=6, ge=0)  # after connection faults, 429 and 5xx
+    retries: int = Field(default=6, ge=0, le=100)  # after connection faults, 429 and 5xx
     timeout: float = Field(default=300.0, gt=0)
 
     @property
@@ -72,5 +72,5 @@ class Config(Strict):
     teacher: Teacher
     limits: TeacherTurns = TeacherTurns()
     budget: Budget = Budget()  # for one call; write the budget of the agent loop that will train the student
-    samples: int = Field(default=1, ge=1)  # chains per question
+    samples: int = Field(default=1, ge=1, le=1000)  # chains per question
     concurrency: int = Field(default=8, ge=1)  # questions at the same time
