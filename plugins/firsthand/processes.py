@@ -4,6 +4,7 @@ The death signal of Linux (`PR_SET_PDEATHSIG`) is not enough for frameworks: it 
 and `vllm serve` loses a SIGTERM that comes while it starts.
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -19,6 +20,11 @@ for _ in $(seq "$2"); do kill -s 0 -- "-$1" 2>/dev/null || exit 0; sleep 1; done
 kill -s KILL -- "-$1" 2>/dev/null
 """
 PATIENCE = 15  # seconds between SIGTERM and SIGKILL
+
+
+def die_with_parent(sig: signal.Signals) -> None:
+    """For a process that has just been started."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, sig)
 
 
 class Child(subprocess.Popen):

@@ -1,6 +1,5 @@
 """A function over many items in several processes: results in order, few items in flight, no child outlives us."""
 
-import ctypes
 import gc
 import multiprocessing
 import os
@@ -13,7 +12,7 @@ from itertools import islice
 from typing import TypeVar
 
 from firsthand.errors import UserError
-from firsthand.processes import PR_SET_PDEATHSIG
+from firsthand.processes import die_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -48,7 +47,7 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _begin() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    die_with_parent(signal.SIGTERM)
     gc.freeze()  # what was inherited is never searched again, nor copied by that
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us
     os.environ["TOKENIZERS_PARALLELISM"] = "false"

@@ -11,6 +11,7 @@ import pytest
 from firsthand import files
 from firsthand.data.build.build import Options, build
 from firsthand.data.build.catalogue import release
+from firsthand.data.build.releases.egocross import type_of
 from firsthand.question import Question
 
 REAL = os.environ.get("FIRSTHAND_REAL_FILES", "")
@@ -64,8 +65,6 @@ def test_all_80_rows_of_the_support_set_have_theirs(support) -> None:
 
 def test_all_questions_have_the_type_that_their_words_say(test_set, support) -> None:
     """The test set states its types, which the words must give too; the support set's folders state 78 of 80."""
-    from firsthand.data.build.releases.egocross import type_of
-
     assert [type_of(row.question) for row in test_set] == [row.labels["question_type"] for row in test_set]
     assert all(row.labels["question_type"] for row in support)
 

@@ -93,7 +93,7 @@ OTHER = SHAREGPT | {"id": "9"}
 ALPACA = {"id": "1", "instruction": "which ?", "input": "", "output": "a cup", "history": [["a", "b"]], "system": "s"}
 TOOLS = {"tools": {"terminate": {}}, "limits": {"retries": 1}, "state": "state"}
 TEACH = {
-    "questions": "q.jsonl", "tools": "t.yaml", "out": "out.jsonl", "limits": {"turns": 3, "seconds": 9.0},
+    "questions": "q.jsonl", "tools": "t.yaml", "out": "out.jsonl", "samples": 1, "limits": {"turns": 3, "seconds": 9.0},
     "teacher": {"kind": "scripted", "factory": "nothing:there", "dialect": "ego_r1"},
 }  # fmt: skip
 ENTRY = {

@@ -51,10 +51,16 @@ def base_url(server: str) -> str:
     return f"{server.rstrip('/').removesuffix('/v1')}/v1"
 
 
-def _address(server: str, timeout: float, retries: int, key: str | None, key_env: str) -> dict[str, Any]:
-    keys.remember_address(server)
+def _options(server: str, timeout: float, retries: int, key: str | None, key_env: str) -> dict[str, Any]:
+    address = base_url(server)
+    keys.remember_address(address)
     key = key or keys.optional(key_env) or "none"
-    return {"base_url": base_url(server), "api_key": key, "max_retries": retries, "timeout": timeout}
+    return {"base_url": address, "api_key": key, "max_retries": retries, "timeout": timeout}
+
+
+def unproxied(server: str | None) -> DefaultAsyncHttpxClient | None:
+    """None: the client's own, which uses the proxy of the environment."""
+    return DefaultAsyncHttpxClient(trust_env=False) if on_this_machine(server) else None
 
 
 def on_this_machine(server: str | None) -> bool:
@@ -66,13 +72,13 @@ def connect(
     server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None, key_env: str = OWN_KEY
 ) -> AsyncOpenAI:
     """Without a key, the server gets that of a variable: the one of our own servers, if the caller names no other."""
-    direct = DefaultAsyncHttpxClient(trust_env=False) if on_this_machine(server) else None
-    return AsyncOpenAI(**_address(server, timeout, retries, key, key_env), http_client=direct)
+    options = _options(server, timeout, retries, key, key_env)
+    return AsyncOpenAI(**options, http_client=unproxied(server))
 
 
 def connect_blocking(server: str, timeout: float = 600.0, key_env: str = OWN_KEY) -> OpenAI:
-    direct = DefaultHttpxClient(trust_env=False) if on_this_machine(server) else None
-    return OpenAI(**_address(server, timeout, 6, None, key_env), http_client=direct)
+    options = _options(server, timeout, 6, None, key_env)
+    return OpenAI(**options, http_client=DefaultHttpxClient(trust_env=False) if on_this_machine(server) else None)
 
 
 async def _served(client: AsyncOpenAI) -> list[str]:

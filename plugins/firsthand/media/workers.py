@@ -5,7 +5,6 @@ complete. What dead workers leave there shows which videos they were decoding: e
 process of its own, and a video that kills that one too is reported as bad.
 """
 
-import ctypes
 import multiprocessing
 import os
 import shutil
@@ -132,6 +131,6 @@ def work(job: Job, threads: int = 1) -> Done | Bad:
 
 
 def _die_with(parent: int) -> None:
-    ctypes.CDLL(None).prctl(processes.PR_SET_PDEATHSIG, signal.SIGKILL)
+    processes.die_with_parent(signal.SIGKILL)
     if os.getppid() != parent:  # it died before we asked
         os._exit(1)

@@ -75,7 +75,7 @@ def _ours(other_end: socket.socket) -> bool:
 
 def as_source(address: str, imports: list[str]) -> NoReturn:
     """Fork for everybody who asks, until the trainer is gone."""
-    _die_with_parent()
+    _die_with_trainer()
     door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     door.bind("\0" + address)
     door.listen(64)
@@ -123,7 +123,7 @@ def _import(names: list[str]) -> None:
 
 
 def _work(address: str, job: dict, handles: list[int]) -> NoReturn:
-    _die_with_parent()
+    _die_with_trainer()
     os.setpgid(0, 0)  # Ray ends a worker with its whole group
     apart = [fcntl.fcntl(handle, fcntl.F_DUPFD, 1000) for handle in handles]
     for handle, other in zip(job["handles"], apart, strict=True):
@@ -176,12 +176,10 @@ def _kill(pid: int) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def _die_with_parent() -> None:
-    import ctypes
+def _die_with_trainer() -> None:
+    from firsthand.processes import die_with_parent  # whoever only waits has no packages
 
-    from firsthand.processes import PR_SET_PDEATHSIG
-
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent(signal.SIGKILL)
 
 
 if __name__ == "__main__":

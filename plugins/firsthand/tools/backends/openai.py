@@ -7,10 +7,10 @@ far, and whatever is not a chat completion with text in it counts as a fault of 
 import asyncio
 from typing import Any
 
-from openai import APIError, AsyncOpenAI, DefaultAsyncHttpxClient
+from openai import APIError, AsyncOpenAI
 
 from firsthand import clock
-from firsthand.llm.client import BadAnswer, on_this_machine, read_completion
+from firsthand.llm.client import BadAnswer, read_completion, unproxied
 from firsthand.llm.faults import Unavailable, of_openai
 from firsthand.llm.messages import image_part, text_part
 from firsthand.tools.backends.base import SYSTEM_PROMPT, Answer, RemoteBackend, Sight
@@ -66,15 +66,14 @@ class OpenAIBackend(RemoteBackend):
         loop = asyncio.get_running_loop()
         if self._client is None or self._client[0] is not loop:
             client = AsyncOpenAI(
-                base_url=self._base_url, api_key="none", max_retries=0, timeout=None, http_client=_http(self._base_url)
+                base_url=self._base_url,
+                api_key="none",
+                max_retries=0,
+                timeout=None,
+                http_client=unproxied(self._base_url),
             )
             self._client = (loop, client)
         return self._client[1]
-
-
-def _http(address: str | None) -> DefaultAsyncHttpxClient | None:
-    """None: the client's own, which uses the proxy of the environment."""
-    return DefaultAsyncHttpxClient(trust_env=False) if on_this_machine(address) else None
 
 
 def messages(sight: Sight) -> list[Any]:

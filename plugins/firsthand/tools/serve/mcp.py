@@ -41,9 +41,7 @@ def build(queue: CallQueue, context_of: Callable[[Any], Context]) -> Server:
     async def call_tool(ctx: Any, params: CallToolRequestParams) -> CallToolResult:
         try:
             context = context_of(ctx.request)
-        except (
-            UserError
-        ) as error:  # the client program can mend it, a model cannot: so not a result for a model to read
+        except UserError as error:  # the client program can correct it and a model cannot: it is no result to read
             raise MCPError(INVALID_PARAMS, str(error)) from None
         return _result(await queue.call(params.name, params.arguments or {}, context))
 

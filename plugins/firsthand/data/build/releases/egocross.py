@@ -70,7 +70,7 @@ class Support(Converter):
             raise ValueError(f"{frames[0]} is not a frame of the domain {domain!r}")
         kind = type_of(question)
         if kind is None:
-            self.notes["question type unknown: its words are those of no type"] += 1
+            self.notes["question type unknown: its words fit no type"] += 1
         labels = {"domain": domain, "dataset": dataset, "source_video": video, "question_type": kind}
         images, times = _in_order(frames, CLOCKS[dataset])
         asked = self.question(
