@@ -74,3 +74,9 @@ def test_what_only_the_server_knows_goes_back_to_it() -> None:
 def test_what_is_no_address_is_a_message(server: str) -> None:
     with pytest.raises(UserError, match="write it as http://localhost:8000"):
         base_url(server)
+
+
+@pytest.mark.parametrize("connects", [connect, connect_blocking])
+def test_a_broken_address_is_refused_before_anything_reads_it(connects) -> None:
+    with pytest.raises(UserError, match="not the address of a server"):
+        connects("http://[::1")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from firsthand.toy.tiny_models.models import ADDED, SPECIAL, SPLIT
+from firsthand.toy.tiny_models.models import ADDED, SPECIAL, cut_like_qwen
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache/released"
@@ -57,7 +57,7 @@ def merges(ranked: dict[bytes, int]) -> list[tuple[bytes, bytes]]:
 
 def converted() -> Path:
     """The vocabulary in the form of `tokenizers`; it takes seconds, so it is made once for this code."""
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
+    from tokenizers import Tokenizer, models
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     made = CACHE / "tokenizer.json"
@@ -70,12 +70,7 @@ def converted() -> Path:
 
     vocabulary = {written(token): rank for token, rank in ranked.items()}
     bpe = Tokenizer(models.BPE(vocabulary, [(written(left), written(right)) for left, right in merges(ranked)]))
-    bpe.normalizer = normalizers.NFC()
-    bpe.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
-        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-    ])  # fmt: skip
-    bpe.decoder = decoders.ByteLevel()
+    cut_like_qwen(bpe)
     unfinished = made.with_suffix(f".{os.getpid()}")
     bpe.save(str(unfinished), pretty=False)
     unfinished.replace(made)

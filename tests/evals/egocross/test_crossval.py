@@ -58,6 +58,14 @@ def test_folds_cut_between_videos_and_lose_nothing(drawn: list[tuple[str, int]],
     assert sum(map(len, where)) == len(videos) and all(where)
 
 
+def test_too_few_videos_are_refused_with_what_can_be_done() -> None:
+    two = [question(n, "animal", video) for n, video in enumerate("ab")]
+    with pytest.raises(UserError, match="give --folds 2"):
+        folds(two, 5, 0)
+    with pytest.raises(UserError, match="needs two videos"):
+        folds(two[:1], 5, 0)
+
+
 def test_every_fold_has_its_share_of_every_domain() -> None:
     questions = [question(n, domain, str(n // 2)) for domain in ("animal", "surgery") for n in range(20)]
     for part in folds(questions, 5, 0):

@@ -109,22 +109,29 @@ def _processor(kind: str, tokenizer: Any) -> Any:
     return hf.Qwen3VLProcessor(image, tokenizer, video, chat_template=tokenizer.chat_template)
 
 
-def _tokenizer(corpus: Iterable[str]) -> Any:
-    """A small byte-level BPE tokenizer in Qwen's layout: every toy word is one token, every other text still encodes.
+def cut_like_qwen(bpe: Any) -> None:
+    """Gives a BPE the normalizer, pre-tokenizer and decoder of the Qwen family."""
+    from tokenizers import Regex, decoders, normalizers, pre_tokenizers
 
-    It has Qwen3's special and added tokens under their own names, so that templates, processors and parsers of the
-    frameworks meet what they expect; only the ids differ.
-    """
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-    from transformers import Qwen2Tokenizer
-
-    bpe = Tokenizer(models.BPE(byte_fallback=False))
     bpe.normalizer = normalizers.NFC()
     bpe.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
     ])  # fmt: skip
     bpe.decoder = decoders.ByteLevel()
+
+
+def _tokenizer(corpus: Iterable[str]) -> Any:
+    """A small byte-level BPE tokenizer in Qwen's layout: every toy word is one token, every other text still encodes.
+
+    It has Qwen3's special and added tokens under their own names, so that templates, processors and parsers of the
+    frameworks meet what they expect; only the ids differ.
+    """
+    from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
+    from transformers import Qwen2Tokenizer
+
+    bpe = Tokenizer(models.BPE(byte_fallback=False))
+    cut_like_qwen(bpe)
     alphabet, room = sorted(pre_tokenizers.ByteLevel.alphabet()), VOCAB - len(SPECIAL) - len(ADDED)
     trainer = trainers.BpeTrainer(vocab_size=room, min_frequency=1, initial_alphabet=alphabet, show_progress=False)
     bpe.train_from_iterator(corpus, trainer)
