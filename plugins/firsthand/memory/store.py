@@ -114,7 +114,8 @@ class Store:
         for first in range(0, len(asked), MOST_VALUES):
             part = asked[first : first + MOST_VALUES]
             sql = f"SELECT id, source, level, start, end, text, provenance FROM records WHERE id IN ({_places(part)})"
-            found |= {row[0]: Record(*row[1:6], tuple(row[6].split())) for row in self.query(sql, part)}
+            for number, source, level, start, end, text, clips in self.query(sql, part):
+                found[number] = Record(source, level, start, end, text, tuple(clips.split()))
         return [found[number] for number in asked]
 
     def hits(self, run: Run, terms: Sequence[str]) -> list[tuple[str, Span, int, int]]:
