@@ -124,9 +124,11 @@ def test_serve_types_what_the_demo_starts(launch, monkeypatch) -> None:
 def test_serve_on_a_gpu_leaves_vllm_its_own_defaults(launch) -> None:
     done = launch("serve.sh", "--dry-run", "Qwen/Qwen3-VL-4B-Instruct", fake=GPU, PORT="9000", NAME="policy")
     name = ["--served-model-name", "policy"]
-    assert done.stdout.split() == [
-        "vllm", "serve", "Qwen/Qwen3-VL-4B-Instruct", *name, "--host", "127.0.0.1", "--port", "9000"
-    ]  # fmt: skip
+    place = ["--host", "127.0.0.1", "--port", "9000"]
+    command = ["vllm", "serve", "Qwen/Qwen3-VL-4B-Instruct", *name, *place, "--max-model-len"]
+    assert done.stdout.split() == [*command, "auto"], "a context of 262,144 tokens fits into no GPU of 24 GB"
+    done = launch("serve.sh", "--dry-run", "m", "--max-model-len", "512", fake=GPU, LENGTH="4096")
+    assert done.stdout.split()[-4:] == ["--max-model-len", "4096", "--max-model-len", "512"], "the last one wins"
 
 
 SLURM = dict(SLURM_NNODES="3", SLURM_JOB_NODELIST="n[1-3]", SLURM_JOB_ID="54321", SLURM_GPUS_ON_NODE="4")
