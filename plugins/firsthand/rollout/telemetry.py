@@ -19,7 +19,6 @@ from firsthand.rollout.trace import Stop, Trace
 from firsthand.tools.protocol import FAULTS, Status
 from firsthand.tools.toolbox import UNKNOWN
 
-
 MANY_FAULTS = 0.2  # of the rollouts of a step; more of them are worth a warning
 
 

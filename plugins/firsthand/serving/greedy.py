@@ -18,8 +18,8 @@ from firsthand.serving.vllm_server import on_gpu, vllm_server
 from firsthand.serving.weights import load_model, naming
 
 TOKENS = 24
-# Differences of log-probabilities. float32 on both sides stays below 0.001; on a GPU vLLM computes in bfloat16, in which
-# logits of 20 are 0.125 apart.
+# Differences of log-probabilities. float32 on both sides stays below 0.001; on a GPU vLLM computes in bfloat16, whose
+# neighbours of 20 are 0.125 away.
 TIE_IN_FLOAT32, TIE_IN_BFLOAT16 = 0.2, 1.0
 FIX = "This vLLM does not run the model as transformers does: take the versions of `firsthand doctor`"
 

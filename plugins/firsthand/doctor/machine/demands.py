@@ -1,4 +1,4 @@
-"""What a recipe asks of the machine that the doctor runs on: flash-attn, cores, RAM, and steps that follow from its GPUs.
+"""What a recipe asks of the machine that the doctor runs on: flash-attn, cores, RAM, and steps by its GPUs.
 
 A recipe is often checked on a laptop before it goes to a cluster. So cores and RAM are compared only where there are
 GPUs, and flash-attn is an error only where the frameworks were installed for them.

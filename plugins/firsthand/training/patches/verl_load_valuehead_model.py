@@ -1,4 +1,4 @@
-"""Patches `load_valuehead_model` of `verl.utils.model`: it needs flash-attention for a critic, whatever the recipe says.
+"""Patches `load_valuehead_model` of `verl.utils.model`: it wants flash-attention, whatever the recipe says.
 
 The actor takes its attention from the recipe (`override_config.attn_implementation`). With the patch the critic does so
 too; where both want flash-attention, upstream loads it as before.
