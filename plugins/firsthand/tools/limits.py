@@ -139,7 +139,7 @@ class Places(_Counts):
         call = uuid4().hex
         try:
             while not await asyncio.to_thread(self.take, call, seconds):
-                await asyncio.sleep(random.uniform(0.05, 0.2))
+                await asyncio.sleep(random.uniform(0.2, 0.5))
             yield
         finally:
             self.give_back(call)

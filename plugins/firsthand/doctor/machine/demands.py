@@ -67,7 +67,8 @@ def _flash_attention(chain: Chain, on_cpu: bool, level: Level) -> Iterator[Findi
         yield FLASH.at(place, message, f"write `use_remove_padding: false`, or {INSTALL}", level=level)
     if not fuses and not on_cpu:
         message = "without flash-attn log-probabilities are bfloat16 and take one step of Python for each token"
-        place, low = chain.place(f"{ACTOR_MODEL}.use_fused_kernels"), "info" if level == "info" else "warning"
+        low: Level = "info" if level == "info" else "warning"
+        place = chain.place(f"{ACTOR_MODEL}.use_fused_kernels")
         yield FLASH.at(place, message, "write `use_fused_kernels: true`", level=low)
 
 
