@@ -56,6 +56,11 @@ class Searcher:
         self._synonyms = Synonyms(synonyms, self._analyser) if synonyms else None
         self._search = lru_cache(maxsize=4096)(self._search_now)  # a store never changes, so neither does an answer
 
+    @property
+    def quick(self) -> bool:
+        """It looks into the store only, and needs no model."""
+        return self.embedder is None and self.reranker is None
+
     def search(
         self,
         level: str,
