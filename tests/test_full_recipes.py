@@ -1,5 +1,6 @@
 """What the full-size recipes must say to start and to end well, which no machine that the tests run on shows."""
 
+import pytest
 import yaml
 
 from firsthand.files import read_yaml
@@ -59,3 +60,11 @@ def test_validation_of_an_agent_costs_less_than_its_training(compose) -> None:
         config = compose(name)
         trained = config["data.train_batch_size"] * config["actor_rollout_ref.rollout.n"] * config["trainer.test_freq"]
         assert 0 < config["data.val_max_samples"] <= trained or is_tiny(name), name
+
+
+def test_the_warm_up_is_a_tenth_of_all_steps(monkeypatch, tmp_path) -> None:
+    """A number below 1 is a share, which LLaMA-Factory hands on to transformers."""
+    monkeypatch.chdir(ROOT)
+    get_train_args = pytest.importorskip("llamafactory.hparams").get_train_args
+    training = get_train_args(read("tiny_sft_qwen3vl") | {"output_dir": str(tmp_path / "out")})[2]
+    assert [training.get_warmup_steps(steps) for steps in (20, 1000)] == [2, 100]

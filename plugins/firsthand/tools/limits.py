@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager, nullcontext
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -154,7 +154,7 @@ class Places(_Counts):
         return taken < self.most
 
     def give_back(self, call: str) -> None:
-        with self._transaction() as database:
+        with suppress(sqlite3.Error), self._transaction() as database:  # it ends by itself; the call may have succeeded
             database.execute("DELETE FROM held WHERE call = ?", [call])
 
 
