@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,9 @@ from firsthand.serving import vllm_server
 
 ROOT = Path(__file__).parents[1]
 GRPO = ["python", "-m", "verl.trainer.main_ppo", "--config-dir", "recipes", "--config-name", "grpo_qwen3vl_choice"]
-LAUNCHERS = ["sft.sh", "grpo.sh", "serve.sh", "tools.sh", "slurm_grpo.sbatch"]
+NOT_LAUNCHERS = ("setup.sh", "common.sh")
+SCRIPTS = sorted(path.name for path in (ROOT / "launch").iterdir() if path.suffix in (".sh", ".sbatch"))
+LAUNCHERS = [name for name in SCRIPTS if name not in NOT_LAUNCHERS]
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ NO_GPU = {"nvidia-smi": "exit 9"}
 GPU = {"nvidia-smi": "echo GPU 0"}
 
 
-@pytest.mark.parametrize("script", [*LAUNCHERS, "setup.sh", "common.sh"])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_the_shell_accepts_it(script: str) -> None:
     subprocess.run(["bash", "-n", ROOT / "launch" / script], check=True)
 
@@ -129,6 +132,13 @@ def test_serve_on_a_gpu_leaves_vllm_its_own_defaults(launch) -> None:
     assert done.stdout.split() == [*command, "auto"], "a context of 262,144 tokens fits into no GPU of 24 GB"
     done = launch("serve.sh", "--dry-run", "m", "--max-model-len", "512", fake=GPU, LENGTH="4096")
     assert done.stdout.split()[-4:] == ["--max-model-len", "4096", "--max-model-len", "512"], "the last one wins"
+
+
+def test_serve_for_egocross_has_the_longest_question_and_its_frames(launch) -> None:
+    done = launch("serve_egocross.sh", "--dry-run", "m", "--seed", "1", fake=GPU, MEDIA="datasets/media")
+    options = shlex.split(done.stdout)[-8:]
+    assert options[:4] == ["--max-model-len", "32768", "--limit-mm-per-prompt", '{"image": 96}']
+    assert options[4:] == ["--allowed-local-media-path", str(ROOT / "datasets/media"), "--seed", "1"]
 
 
 SLURM = dict(SLURM_NNODES="3", SLURM_JOB_NODELIST="n[1-3]", SLURM_JOB_ID="54321", SLURM_GPUS_ON_NODE="4")
