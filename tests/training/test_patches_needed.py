@@ -140,6 +140,21 @@ def test_one_logsumexp_is_the_logsumexp_of_each_row():
     assert torch.allclose(functional.logprobs_from_logits_v2(logits, labels), expected)
 
 
+@pytest.mark.parametrize("attention", ["sdpa", "flash_attention_2"])
+def test_a_critic_has_the_attention_of_its_recipe(attention):
+    import torch
+    from verl.workers.config import HFModelConfig
+
+    folder = str(Path(__file__).parents[2] / "models/tiny_qwen2_5")
+    config = HFModelConfig(path=folder, override_config={"attn_implementation": attention}).hf_config
+    load = upstream("verl_load_valuehead_model").load_valuehead_model
+    if attention == "sdpa":
+        assert load(folder, torch.float32, config, False).config._attn_implementation == "sdpa"
+    else:
+        with pytest.raises(ImportError, match="FlashAttention2"):
+            load(folder, torch.float32, config, False)
+
+
 def test_the_same_fields_are_the_same_typed_dict_and_are_still_validated():
     processing = upstream("transformers_merge_kwargs")
     one, other, third = (

@@ -29,8 +29,7 @@ def serve_command(model: Path | str, name: str, port: int, max_model_len: int | 
     script = Path(sys.executable).with_name("vllm")
     vllm = str(script) if script.exists() else shutil.which("vllm") or "vllm"
     command = [vllm, "serve", str(model), "--served-model-name", name, "--host", "127.0.0.1", "--port", str(port)]
-    if max_model_len:
-        command += ["--max-model-len", str(max_model_len)]
+    command += ["--max-model-len", str(max_model_len or "auto")]  # auto: the model's own, or what fits into memory
     if not on_gpu():
         command += ["--enforce-eager", "--dtype", "float32", "--max-num-seqs", "32"]
         command += ["--distributed-executor-backend", "uni"]

@@ -27,12 +27,12 @@ WHEELS = {  # needed where these wheels were built for another torch than the in
 VERL = {  # needed on every machine
     "verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server",
     "verl_file_logger": "verl.utils.tracking",
-}
-VERL_ON_CPU = {
+    "verl_load_valuehead_model": "verl.utils.model",
     "transformers_merge_kwargs": "transformers.processing_utils",
+}
+VERL_ON_CPU = {  # on a GPU they are not needed, or wrong
     "verl_initialize_global_process_group_ray": "verl.utils.distributed",
     "verl_logprobs_from_logits_v2": "verl.utils.torch_functional",
-    "verl_load_valuehead_model": "verl.utils.model",
     "verl_cpu_offload_policy": "verl.workers.engine.fsdp.transformer_impl",
     "verl_get_ppo_ray_runtime_env": "verl.trainer.constants_ppo",
     "vllm_distribution": "verl",
