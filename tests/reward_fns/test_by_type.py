@@ -116,7 +116,10 @@ def test_the_table_of_open_r1_video(kind: str, gold: str, text: str, strict: flo
         assert parts["accuracy"] == parts["score"] == pytest.approx(wanted, abs=0.01), preset
 
 
-@given(st.lists(st.sampled_from("he runs running the cups . 12 Été 3.5 \n do-it walked x_y".split(" "))).map(" ".join))
+WORDS = ["he", "runs", "running", "the", "cups", ".", "12", "Été", "3.5", "\n", "do-it", "walked", "x_y"]
+
+
+@given(st.lists(st.sampled_from(WORDS)).map(" ".join))
 def test_the_published_rouge_is_that_of_the_library(answer: str) -> None:
     """Its own splitter, which stems each word anew, finds the same words as ours."""
     from rouge_score.rouge_scorer import RougeScorer

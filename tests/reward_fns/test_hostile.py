@@ -1,4 +1,4 @@
-"""Responses that a policy under pressure may write: no part crashes, none pays, and none takes more than linear time."""
+"""Responses that a policy under pressure may write: no part crashes, none pays, and their time is linear."""
 
 import math
 import time

@@ -111,7 +111,12 @@ def test_nothing_is_asked_without_a_model(chat_server) -> None:
 
 def test_the_keys_are_the_same_for_every_sample(chat_server) -> None:
     url = chat_server(says("correct")).url
-    samples = [scored(url), scored(url, ""), scored(url, "B", "multiple choice", gold="B"), scored("http://127.0.0.1:9")]
+    samples = [
+        scored(url),
+        scored(url, ""),
+        scored(url, "B", "multiple choice", gold="B"),
+        scored("http://127.0.0.1:9"),
+    ]
     assert len({tuple(parts) for parts in samples}) == 1
 
 

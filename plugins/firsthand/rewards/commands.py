@@ -21,20 +21,19 @@ def validate(
     """
     from firsthand.errors import UserError
     from firsthand.rewards import function
-    from firsthand.rewards.preflight import LOOP
     from firsthand.rewards.validate import validate as run
 
     chain, reward = function.of_recipe(recipe)
     files = [file for path in dataset for file in (sorted(path.glob("*.parquet")) if path.is_dir() else [path])]
     if not files:
         raise UserError(f"{', '.join(map(str, dataset))}: holds no *.parquet with rows of veRL")
-    found = [run(file, reward, chain.get(LOOP), rows) for file in files]
+    found = [run(file, reward, chain.get(function.LOOP), rows) for file in files]
     for one in found:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(one.rows.items()))
         typer.echo(f"{one.file}: " + (f"{kinds}; the full score is {one.full:g}" if kinds else "no row was scored"))
         if one.unjudged:
             typer.echo(f"  {one.unjudged:,} wrong answers were not scored: only a server can tell them from right ones")
-    problems = [problem for one in found for problem in one.problems]
+    problems = [problem for one in found for problem in (*one.unreadable, *one.problems)]
     for problem in problems[:SHOWN]:
         typer.secho(f"  error  {problem}", fg="red")
     if problems:
@@ -48,9 +47,7 @@ def try_text(
     recipe: Annotated[Path, typer.Argument(help="A veRL recipe.")],
     text: Annotated[str, typer.Argument(help="A response, as a model writes it; `-` reads it from the input.")],
     gold: Annotated[str, typer.Option(help="The right answer.")],
-    letters: Annotated[
-        str | None, typer.Option(help="Letters of a choice; default ABCD, none with --type.")
-    ] = None,
+    letters: Annotated[str | None, typer.Option(help="Letters of a choice; default ABCD, none with --type.")] = None,
     kind: Annotated[str | None, typer.Option("--type", help="The type of problem, e.g. numerical.")] = None,
     question: Annotated[str, typer.Option(help="What was asked, for a judge.")] = "",
 ) -> None:
@@ -65,7 +62,11 @@ def try_text(
 
     chain, reward = function.of_recipe(recipe)
     choice = kind in (None, "multiple choice")
-    info: dict[str, Any] = {"letters": letters or ("ABCD" if choice else ""), "problem_type": kind, "question": question}
+    info: dict[str, Any] = {
+        "letters": letters or ("ABCD" if choice else ""),
+        "problem_type": kind,
+        "question": question,
+    }
     text = sys.stdin.read() if text == "-" else text
     if chain.get(function.LOOPS):
         info |= {"trace": trace_of(text, info)}

@@ -20,7 +20,8 @@ from firsthand.recipe.hydra_chain import Chain
 from firsthand.recipe.python_objects import source_of
 
 KEYS = ("reward.custom_reward_function", "custom_reward_function")  # the second is the older one
-LOOPS = "actor_rollout_ref.rollout.agent.agent_loop_config_path"
+AGENT = "actor_rollout_ref.rollout.agent"
+LOOP, LOOPS = f"{AGENT}.default_agent_loop", f"{AGENT}.agent_loop_config_path"
 Scores = dict[str, float]
 
 

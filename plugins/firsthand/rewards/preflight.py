@@ -1,4 +1,8 @@
-"""What the doctor says of a recipe's reward: tried on the first rows of the recipe's data, where both are here."""
+"""What the doctor says of a recipe's reward: tried on the first rows of the recipe's data, where both are here.
+
+This is the one check that runs code of the recipe, as the training would. It does so when the function can be found
+and takes veRL's arguments; that it cannot, and rows without an answer, are the findings of other checks.
+"""
 
 import contextlib
 import sys
@@ -9,20 +13,18 @@ from firsthand.errors import UserError
 from firsthand.findings import RULES, Finding
 from firsthand.recipe import named_files
 from firsthand.recipe.hydra_chain import Chain
-from firsthand.recipe.python_objects import source_of
+from firsthand.recipe.python_objects import look_up, source_of, takes_reward_arguments
 from firsthand.rewards import function
+from firsthand.rewards.function import LOOP
 from firsthand.rewards.validate import validate
 
 NOT_PAID = RULES["VR060"]
 MAX_ROWS = 50
-LOOP = "actor_rollout_ref.rollout.agent.default_agent_loop"
 
 
 def check(chain: Chain) -> Iterator[Finding]:
-    """A missing file or function is another check's finding."""
-    paths = [chain.get(f"{key}.path") for key in function.KEYS]
     files = [Path(path) for path in chain.paths("data.train_files") if named_files.find(path)]
-    if not files or not any(isinstance(path, str) and path and source_of(path) for path in paths):
+    if not files or not _is_sound(chain):
         return
     with contextlib.redirect_stdout(sys.stderr):  # the function may print; our output may be JSON
         try:
@@ -30,9 +32,17 @@ def check(chain: Chain) -> Iterator[Finding]:
         except UserError as error:
             yield NOT_PAID.at(chain.place(f"{function.KEYS[0]}.path"), str(error), "correct what the message names")
             return
-        if reward:
-            for file in files:
-                yield from _tried(chain, file, reward)
+        for file in files if reward else ():
+            yield from _tried(chain, file, reward)
+
+
+def _is_sound(chain: Chain) -> bool:
+    for key in function.KEYS:
+        path, name = chain.get(f"{key}.path"), chain.get(f"{key}.name")
+        if isinstance(path, str) and isinstance(name, str) and (file := source_of(path)):
+            node, finding = look_up(chain.place(key), file, name)
+            return not finding and not takes_reward_arguments(chain.place(key), file, node)
+    return False
 
 
 def _tried(chain: Chain, file: Path, reward: function.Reward) -> Iterator[Finding]:

@@ -38,6 +38,7 @@ class Validated:
     file: Path
     full: float = -math.inf
     rows: Counter[str] = field(default_factory=Counter)  # by type of problem
+    unreadable: list[str] = field(default_factory=list)  # rows
     problems: list[str] = field(default_factory=list)
     unjudged: int = 0  # wrong answers that only a server could tell from right ones
 
@@ -61,13 +62,17 @@ def validate(file: Path, reward: Reward, loop: Any = None, only: int | None = No
     seen, rows, form = Validated(file), list[Row](), ""
     for number, row in islice(Rows(file), only):
         if isinstance(row, Broken):
-            seen.problems.append(f"{file}: row {number}: {row.why}")
+            seen.unreadable.append(f"{file}: row {number}: {row.why}")
             continue
         try:
             example = of_row(row, loop)
+        except ValueError as error:
+            seen.unreadable.append(f"{file}: row {number}: {error}")
+            continue
+        try:
             form = form or _best_form(reward, example)
             rows.append(_tried(number, reward, example, form))
-        except (UserError, ValueError) as error:
+        except UserError as error:
             seen.problems.append(f"{file}: row {number}: {error}")
             continue
         seen.rows[rows[-1].kind] += 1
