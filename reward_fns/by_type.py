@@ -61,10 +61,12 @@ class Preset:
         raise ValueError(f"extra_info.problem_type: {sample.kind!r} is not one of {known}")
 
     def score(self, sample: Sample, parts: Mapping[str, float] | None) -> dict[str, float]:
-        paid = {**self.weights, **(parts or {})}
-        named = {name: part for name, part in LIBRARY.items() if name in paid}
-        known = paid.keys() <= self.parts.keys() | LIBRARY.keys()
-        return combine(Parts({**self.parts, **(named if known else LIBRARY)}), paid, sample)
+        if not parts:
+            return combine(self.parts, self.weights, sample)
+        known = Parts({**self.parts, **LIBRARY})
+        if parts.keys() <= known.keys():
+            known = Parts({**self.parts, **{name: known[name] for name in parts}})
+        return combine(known, {**self.weights, **parts}, sample)
 
 
 PRESETS = {"strict": Preset(STRICT, forms.think_answer, {"accuracy": 1.0, "format": 0.1})}

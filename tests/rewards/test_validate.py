@@ -59,6 +59,8 @@ def test_a_reward_for_letters_alone_misses_the_others(rows: Path, recipe) -> Non
 
 @pytest.mark.parametrize(("broken", "message"), [
     (row(None), "row 2: reward_model.ground_truth is missing"),
+    (row("B", letters=4), "row 2: a value is not of the form of these rows"),
+    (row("B") | {"extra_info": ["x"]}, "row 2: a value is not of the form of these rows"),
     ({"prompt": "x"}, "row 2: reward_model is missing: this is not a row of veRL"),
     (row("x", kind="essay"), "row 2: .*problem_type: 'essay' is not one of multiple choice"),
     (row("B", letters="AC"), r"row 2: .*the gold answer 'B' \(multiple choice\) earns 0.1 of 1.1"),

@@ -20,6 +20,7 @@ def validate(
     Example: firsthand reward validate datasets/toy --recipe recipes/tiny_grpo_qwen3vl_choice.yaml
     """
     from firsthand.errors import UserError
+    from firsthand.findings import printable
     from firsthand.rewards import function
     from firsthand.rewards.validate import validate as run
 
@@ -35,7 +36,7 @@ def validate(
             typer.echo(f"  {one.unjudged:,} wrong answers were not scored: only a server can tell them from right ones")
     problems = [problem for one in found for problem in (*one.unreadable, *one.problems)]
     for problem in problems[:SHOWN]:
-        typer.secho(f"  error  {problem}", fg="red")
+        typer.secho(f"  error  {printable(problem)}", fg="red")
     if problems:
         typer.secho(f"{len(problems):,} problems; correct the rows, or the reward in {recipe}", fg="red")
         raise typer.Exit(1)

@@ -70,7 +70,9 @@ def of_row(row: Any, loop: Any = None) -> Example:
     if (truth := row["reward_model"].get("ground_truth")) is None or truth == "":
         raise ValueError("reward_model.ground_truth is missing: this row has no answer to learn from")
     traced = (row.get("agent_name") or loop) not in PLAIN_LOOPS
-    return Example(str(row.get("data_source")), truth, row.get("extra_info") or {}, traced)
+    example = Example(str(row.get("data_source")), truth, row.get("extra_info") or {}, traced)
+    example.given("".join(example.wrong))  # whatever its values are, they are looked at here first
+    return example
 
 
 def trace_of(text: str, info: Mapping[str, Any]) -> dict[str, Any]:

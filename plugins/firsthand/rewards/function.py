@@ -57,8 +57,10 @@ def _numbers(result: Any) -> Scores:
 
 def of_recipe(path: Path) -> tuple[Chain, Reward]:
     """The recipe and its reward function; UserError where it has none that can be loaded."""
-    document, _ = yaml_lines.load(path)
-    if document is None or document.kind != "verl":
+    document, findings = yaml_lines.load(path)
+    if document is None:
+        raise UserError(f"{path}: {findings[0].message}")
+    if document.kind != "verl":
         raise UserError(f"{path}: not a veRL recipe; give one with `reward.custom_reward_function`")
     chain = hydra_chain.follow(document)
     if (found := of_chain(chain)) is None:

@@ -19,6 +19,7 @@ from firsthand.rewards.function import Reward, Scores
 
 CLOSE = 1e-6
 KEY = "reward_model.ground_truth"
+ODD = (TypeError, AttributeError, LookupError, OverflowError, RecursionError)
 
 
 @dataclass(slots=True)
@@ -68,6 +69,9 @@ def validate(file: Path, reward: Reward, loop: Any = None, only: int | None = No
             example = of_row(row, loop)
         except ValueError as error:
             seen.unreadable.append(f"{file}: row {number}: {error}")
+            continue
+        except ODD as error:
+            seen.unreadable.append(f"{file}: row {number}: a value is not of the form of these rows ({error})")
             continue
         try:
             form = form or _best_form(reward, example)
