@@ -4,7 +4,8 @@
 
 Texts are made here: a thought of 120 words and an answer, one in three of them right. Beside them, on the same texts
 and in the same run: veRL's own reward for geometry (form and answer, by mathruler), and the libraries alone on the
-answers (rouge-score as it splits and stems by itself, jiwer). Compare the ratios; other work on the machine changes times.
+answers (rouge-score as it splits and stems by itself, jiwer). Compare the ratios: other work on the machine changes
+times.
 """
 
 import argparse

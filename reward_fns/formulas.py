@@ -7,29 +7,31 @@ longer is wrong, the child is killed, and the next pair gets a new one.
 
 import atexit
 import json
+import os
 import selectors
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
-from firsthand.reward_fns.parts import LONGEST, Parts, Sample
+from firsthand.reward_fns.parts import Parts, Sample
 
 PARTS = Parts()
 SECONDS = 3.0
+_MOST = 2_000  # characters of an expression; of a longer response its end
 _CHILD = [sys.executable, "-P", str(Path(__file__).with_name("formulas_child.py"))]
 
 
 @PARTS.part
 def formula(sample: Sample) -> float:
     """1 where the answer tag holds one expression that is equal to the gold answer."""
-    return bool(sample.answer) and COMPARER.equal(as_formula(sample.gold), as_formula(sample.answer))
+    return 0 < len(sample.answer) <= _MOST and COMPARER.equal(as_formula(sample.gold), as_formula(sample.answer))
 
 
 @PARTS.part
 def formula_released(sample: Sample) -> float:
     """1 where an expression anywhere in the response is equal to the gold answer, as Open-R1-Video's code looks."""
-    return COMPARER.equal(f"<answer>{sample.gold}</answer>", sample.text[-LONGEST:])
+    return COMPARER.equal(f"<answer>{sample.gold}</answer>", sample.text[-_MOST:])
 
 
 def as_formula(text: str) -> str:
@@ -41,6 +43,10 @@ class Comparer:
     """The child, started with the first pair."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """A forked process leaves the child to the one that it was forked from."""
         self._lock, self._child = threading.Lock(), None
 
     def equal(self, gold: str, said: str) -> bool:
@@ -85,3 +91,4 @@ class Comparer:
 
 COMPARER = Comparer()
 atexit.register(COMPARER.end)
+os.register_at_fork(after_in_child=COMPARER.forget)

@@ -1,6 +1,7 @@
 """Formulas are compared in a child with a deadline, from any thread, and nothing of it stays."""
 
 import importlib
+import multiprocessing
 import os
 import threading
 import time
@@ -70,6 +71,13 @@ def test_the_child_ends_with_its_input() -> None:
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert threading.active_count() < 50
+
+
+def test_a_forked_process_has_a_child_of_its_own() -> None:
+    assert equal("3", "3")
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.starmap(equal, [("1/2", "0.5"), ("3", "4")] * 4) == [True, False] * 4
+    assert equal("3", "3")
 
 
 def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

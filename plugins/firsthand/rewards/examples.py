@@ -55,7 +55,7 @@ class Example(NamedTuple):
             others = [letter for letter in letters if letter != sample.gold]
             return [*(others + NO_WORDS)[:2], ""]
         if (value := number(sample.gold)) is not None:
-            return [_like(2 * value + 10, sample.gold), _like(-value - 7, sample.gold), ""]
+            return [_like(value + abs(value) + 7, sample.gold), _like(value - 2 * abs(value) - 9, sample.gold), ""]
         return [*WRONG.get(sample.kind, NO_WORDS), ""]
 
     def given(self, text: str) -> dict[str, Any]:
