@@ -32,8 +32,9 @@ def check(chain: Chain) -> Iterator[Finding]:
         except UserError as error:
             yield NOT_PAID.at(chain.place(f"{function.KEYS[0]}.path"), str(error), "correct what the message names")
             return
-        for file in files if reward else ():
-            yield from _tried(chain, file, reward)
+        if reward:
+            for file in files:
+                yield from _tried(chain, file, reward)
 
 
 def _is_sound(chain: Chain) -> bool:
