@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from firsthand.reward_fns.judge import compute_score
 
+from firsthand.rollout.telemetry import Rollout, settle_faults
+
 GOLD, ANSWER = "a red cup", "He holds a mug that is red."
 
 
@@ -130,3 +132,13 @@ def test_the_settings_may_be_those_of_omegaconf(chat_server) -> None:
 def test_a_wrong_key_in_the_recipe_is_an_error() -> None:
     with pytest.raises(ValueError, match="deadlin"):
         scored("http://127.0.0.1:9", deadlin=3)
+
+
+def test_a_fault_trains_nothing() -> None:
+    """What the replay buffer makes of it: the mean of the others as score, no token trained."""
+    scores = [1.1, scored("http://127.0.0.1:9", info={"without_model": True})["score"], 0.1]
+    group = [Rollout(f"q_0_{number}", score, {}, trained=9) for number, score in enumerate(scores)]
+    for rollout in group:
+        rollout.check_score()
+    assert settle_faults(group) == [group[1]]
+    assert (group[1].score, group[1].trained) == (pytest.approx(0.6), 0)

@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,7 +32,6 @@ class Reward:
     name: str  # `file:function`
     place: Place  # in the recipe
     settings: Mapping[str, Any]  # `reward_kwargs`
-    loop: asyncio.AbstractEventLoop
 
     def score(self, text: str, truth: Any, info: Mapping[str, Any], data_source: str = "") -> Scores:
         """Every number that veRL would log; it adds two keys to `extra_info`."""
@@ -41,10 +41,16 @@ class Reward:
                 data_source=data_source, solution_str=text, ground_truth=truth, extra_info=given, **self.settings
             )
             if inspect.isawaitable(result):
-                result = self.loop.run_until_complete(result)
+                result = _loop().run_until_complete(result)
             return _numbers(result)
         except (Exception, SystemExit) as error:
             raise UserError(f"{self.name} ends in {type(error).__name__}: {error}") from error
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """One for all calls: a client of a server belongs to its loop."""
+    return asyncio.new_event_loop()
 
 
 def _numbers(result: Any) -> Scores:
@@ -79,7 +85,7 @@ def of_chain(chain: Chain) -> Reward | None:
             if not callable(function):
                 raise UserError(f"{where}{path} defines no function `{name}`")
             settings = _as_verl_gives_it(chain.get(f"{key}.reward_kwargs"))
-            return Reward(function, f"{path}:{name}", place, settings, asyncio.new_event_loop())
+            return Reward(function, f"{path}:{name}", place, settings)
     return None
 
 

@@ -6,7 +6,7 @@ without a model, such as evidence. The form of the responses is the one that ear
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -43,11 +43,15 @@ class Validated:
     problems: list[str] = field(default_factory=list)
     unjudged: int = 0  # wrong answers that only a server could tell from right ones
 
-    def verdicts(self, rows: Iterable[Row]) -> None:
+    def judge(self, rows: list[Row]) -> None:
+        """Once all are tried: only then the full score is known."""
+        self.rows = Counter(row.kind for row in rows)
+        self.unjudged = sum(row.unjudged for row in rows)
+        self.full = max((row.scores["score"] for row in rows), default=self.full)
         for row in rows:
-            self.problems += self._of(row)
+            self.problems += self._problems(row)
 
-    def _of(self, row: Row) -> Iterator[str]:
+    def _problems(self, row: Row) -> Iterator[str]:
         where = f"{self.file}: row {row.number}: {KEY}: "
         what = f"{_short(row.gold)} ({row.kind})"
         if not row.scores["score"] >= self.full - CLOSE:
@@ -62,28 +66,25 @@ def validate(file: Path, reward: Reward, loop: Any = None, only: int | None = No
     """`only` so many of the first rows."""
     seen, rows, form = Validated(file), list[Row](), ""
     for number, row in islice(Rows(file), only):
-        if isinstance(row, Broken):
-            seen.unreadable.append(f"{file}: row {number}: {row.why}")
-            continue
         try:
-            example = of_row(row, loop)
-        except ValueError as error:
-            seen.unreadable.append(f"{file}: row {number}: {error}")
-            continue
-        except ODD as error:
-            seen.unreadable.append(f"{file}: row {number}: a value is not of the form of these rows ({error})")
-            continue
-        try:
+            example = _example(row, loop)
             form = form or _best_form(reward, example)
             rows.append(_tried(number, reward, example, form))
+        except ValueError as error:
+            seen.unreadable.append(f"{file}: row {number}: {error}")
         except UserError as error:
             seen.problems.append(f"{file}: row {number}: {error}")
-            continue
-        seen.rows[rows[-1].kind] += 1
-        seen.unjudged += rows[-1].unjudged
-        seen.full = max(seen.full, rows[-1].scores["score"])
-    seen.verdicts(rows)
+    seen.judge(rows)
     return seen
+
+
+def _example(row: Any, loop: Any) -> Example:
+    if isinstance(row, Broken):
+        raise ValueError(row.why)
+    try:
+        return of_row(row, loop)
+    except ODD as error:
+        raise ValueError(f"a value is not of the form of these rows ({error})") from None
 
 
 def _tried(number: int, reward: Reward, example: Example, form: str) -> Row:
