@@ -19,6 +19,7 @@ from firsthand.doctor.verl import rows as verl_rows
 from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import hydra_chain, named_files, yaml_lines
 from firsthand.recipe.yaml_lines import Document
+from firsthand.rewards import preflight
 
 UNKNOWN_KIND = RULES["RC005"]
 BROKEN_CHECK = RULES["RC099"]
@@ -75,7 +76,7 @@ def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | 
         yield from chain.findings
         yield from _guarded(partial(verl_keys.check, chain), document)
         if chain.base is not None:  # an overlay alone decides nothing
-            for module in (settings, sizes, files, verl_rows, agents):
+            for module in (settings, sizes, files, verl_rows, agents, preflight):
                 yield from _guarded(partial(module.check, chain), document)
             if here:
                 yield from _guarded(partial(demands.of_verl, chain, here), document)
