@@ -57,7 +57,10 @@ def chat_template(kind: str) -> str:
     names = ("content_parts.jinja" if sees else "content_text.jinja", "chat_template.jinja")
     text = "".join([*lines, *((folder / name).read_text() for name in names)]).rstrip("\n")
     text = text.replace("            CALL\n", (folder / f"call_{'xml' if xml else 'json'}.jinja").read_text())
-    instructions = tool_utils.QWEN35_TOOL_PROMPT if xml else tool_utils.QWEN_TOOL_PROMPT
+    instructions = tool_utils.QWEN_TOOL_PROMPT
+    if xml:  # LLaMA-Factory also takes the schema out of its `{"type": "function", ...}`
+        instructions = tool_utils.QWEN35_TOOL_PROMPT
+        text = text.replace("(tool | tojson)", "((tool.function or tool) | tojson)")
     before, after = instructions.format(tool_text="\0").split("\0")
     return text.replace("TOOLS_BEFORE", json.dumps(before)).replace("TOOLS_AFTER", json.dumps(after))
 
