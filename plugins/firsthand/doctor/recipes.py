@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from firsthand.doctor import qwen3_5
 from firsthand.doctor.llamafactory import conflicts, model
 from firsthand.doctor.llamafactory import keys as llamafactory_keys
 from firsthand.doctor.llamafactory import rows as llamafactory_rows
@@ -66,6 +67,7 @@ def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
             yield from _guarded(partial(module.check, document, verb), document)
         for module in (conflicts, llamafactory_rows) if verb == "train" else ():
             yield from _guarded(partial(module.check, document), document)
+        yield from _guarded(partial(_qwen3_5_of_llamafactory, document, verb), document)
     elif kind == "verl":
         chain = hydra_chain.follow(document)
         yield from chain.findings
@@ -73,6 +75,7 @@ def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
         if chain.base is not None:  # an overlay alone decides nothing
             for module in (settings, sizes, files, verl_rows, agents):
                 yield from _guarded(partial(module.check, chain), document)
+            yield from _guarded(partial(_qwen3_5_of_verl, chain), document)
     elif kind == "verl agent loops":
         yield from files.agent_loops(document)
     elif kind == "tools":
@@ -86,6 +89,17 @@ def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
         message = "no key of LLaMA-Factory or veRL in it"
         fix = "a LLaMA-Factory recipe has `model_name_or_path`, a veRL recipe `defaults: [ppo_trainer, _self_]`"
         yield UNKNOWN_KIND.at(document.place(), message, fix, level="error" if named else "info")
+
+
+def _qwen3_5_of_llamafactory(document: Document, verb: str) -> Iterator[Finding]:
+    model, on_cpu = document.data.get("model_name_or_path"), document.data.get("use_cpu") is True
+    yield from qwen3_5.check(document.place("model_name_or_path"), model, on_cpu=on_cpu, runs=verb == "train")
+
+
+def _qwen3_5_of_verl(chain: hydra_chain.Chain) -> Iterator[Finding]:
+    path, own = (f"actor_rollout_ref.model.{key}" for key in ("path", "custom_chat_template"))
+    on_cpu = chain.get("trainer.device") == "cpu"
+    yield from qwen3_5.check(chain.place(path), chain.get(path), chain.get(own), on_cpu)
 
 
 def _guarded(run: Callable[[], Iterator[Finding]], document: Document) -> Iterator[Finding]:
