@@ -40,7 +40,7 @@ def test_the_released_template_and_the_missing_kernels_are_told(lint, kind: str)
     assert told.keys() == set(RULES)
     assert told["RC020"].startswith("error:") and "models/tiny_qwen3_5/chat_template.jinja" in told["RC020"]
     assert told["RC021"].startswith("warning:")
-    assert "pip install flash-linear-attention causal-conv1d" in told["RC021"]
+    assert "pip install flash-linear-attention==0.5.0 causal-conv1d" in told["RC021"]
     assert found(lint, kind) == {}, "another family"
 
 

@@ -12,7 +12,8 @@ from firsthand.recipe.python_source import package_folder
 
 BEGUN = RULES["RC020"]
 NO_KERNELS = RULES["RC021"]
-KERNELS = {"fla": "flash-linear-attention", "causal_conv1d": "causal-conv1d"}  # module -> its package
+# module -> what to install; flash-linear-attention 0.6 asks for another transformers than LLaMA-Factory takes
+KERNELS = {"fla": "flash-linear-attention==0.5.0", "causal_conv1d": "causal-conv1d"}
 
 
 def check(
@@ -31,7 +32,8 @@ def check(
         yield BEGUN.at(place, message, fix)
     lacking = [package for module, package in KERNELS.items() if package_folder(module) is None]
     if runs and lacking and not on_cpu and _has_gpu():
-        message = f"{' and '.join(lacking)} not installed: `{model}` runs its gated delta layers in slow torch code"
+        names = " and ".join(package.partition("==")[0] for package in lacking)
+        message = f"{names} not installed: `{model}` runs its gated delta layers in slow torch code"
         yield NO_KERNELS.at(place, message, f"pip install {' '.join(lacking)}")
 
 
