@@ -17,11 +17,9 @@ Conversation = list[Message]
 
 WITHOUT_TOOLS = ("Qwen2-VL", "Qwen2.5-VL")
 # models that think or do not, as they are asked; the Instruct models of July 2025 (-2507) keep every turn
-HYBRID = re.compile(r"qwen3(\.[56])?-\d+(\.\d+)?b(-a\d+b)?(-(awq|fp8|gptq-int[48]))?")
-
-
-# models whose template opens a thought before the model writes, or closes an empty one
-BEGINS = re.compile(r"qwen3\.[56]-\d+(\.\d+)?b(-a\d+b)?(-(awq|fp8|gptq-int[48]))?")
+SIZE = r"-\d+(\.\d+)?b(-a\d+b)?(-(awq|fp8|gptq-int[48]))?"
+HYBRID = re.compile(rf"qwen3(\.[56])?{SIZE}")
+BEGINS = re.compile(rf"qwen3\.[56]{SIZE}")  # their template begins the reply, with <think> or with an empty thought
 
 
 class Template:

@@ -23,8 +23,9 @@ def export(
 ) -> None:  # fmt: skip
     """Merge (unless it was done before), verify, and on request serve; a failed check is an error."""
     if (source / "config.json").is_file():
-        show(repair_alone(source))
-        return
+        if overrides or out or base or serve:
+            raise UserError(f"{source} is a model: only its names are looked at; write nothing behind it")
+        return show(repair_alone(source))
     if source.is_dir() or recipe.load(source).kind == "verl":
         merged, checks = _of_verl(source, overrides, out, base, run)
     else:
