@@ -56,7 +56,8 @@ def _within(key, value, g, beta):
     lower = (weighted @ key.transpose(-1, -2)) * decay  # the solve takes its diagonal for ones
     right = torch.cat([value * beta.unsqueeze(-1), weighted * g.exp().unsqueeze(-1)], dim=-1)
     solved = torch.linalg.solve_triangular(lower.tril(-1), right, upper=False, unitriangular=True)
-    return key, *solved.split([value.shape[-1], key.shape[-1]], dim=-1), g, decay
+    value, taken = solved.split([value.shape[-1], key.shape[-1]], dim=-1)
+    return key, value, taken, g, decay
 
 
 def _scan(query, key, value, taken, g, decay, state):
