@@ -21,7 +21,7 @@ BUILT = {  # the first beginning that fits
     "models/Qwen3.5": "docs/recipes.md has the two commands that make this copy of the released model",
     "models/tiny_": "make demo makes it; by hand: firsthand toy model models --train",
 }
-MAKES = re.compile(r"^\s*(?:output_dir|export_dir|default_local_dir):\s*['\"]?([^'\"#\s]+)", re.MULTILINE)
+MAKES = re.compile(r"^[ \t]*(?:output_dir|export_dir|default_local_dir):\s*['\"]?([^'\"#\s]+)", re.MULTILINE)
 
 
 def is_local(value: str) -> bool:
