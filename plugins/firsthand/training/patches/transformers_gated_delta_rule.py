@@ -27,7 +27,7 @@ def chunk_gated_delta_rule(
     if use_qk_l2norm_in_kernel:
         query, key = _unit(query), _unit(key)
     query, key, value, g, beta = (_chunks(part, chunk_size) for part in (query, key, value, g, beta))
-    made, state = _scan(query / query.shape[-1] ** 0.5, *_within(key, value, g, beta), state=initial_state)
+    made, state = _scan(initial_state, query / query.shape[-1] ** 0.5, *_within(key, value, g, beta))
     made = made.flatten(2, 3)[:, :, :tokens].transpose(1, 2).contiguous().to(kind)
     return made, state if output_final_state else None
 
@@ -60,7 +60,7 @@ def _within(key, value, g, beta):
     return key, value, taken, g, decay
 
 
-def _scan(query, key, value, taken, g, decay, state):
+def _scan(state, query, key, value, taken, g, decay):
     """Chunk after chunk: each reads the state that the chunks before it left, and writes its own into it."""
     import torch
 
