@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firsthand.rollout.turn_text import FORBIDDEN, Answer, Call, Invalid, read_action
-from firsthand.tools.call_text import LONGEST_CALL
+from firsthand.tools.call_text import LONGEST_CALL, parse
 
 ARGUMENTS = {"level": "day", "keywords": ["a {b}"]}
 NESTED = json.dumps({"name": "rag", "arguments": ARGUMENTS})
@@ -36,6 +36,7 @@ def xml(*parameters: tuple[str, str], name: str = "rag") -> str:
 def test_a_call_as_qwen3_5_writes_it_has_the_values_of_its_lines(written, value):
     turn = f"<think>\nwhy\n</think>\n\n<tool_call>\n{xml(('level', 'day'), ('x', written))}\n</tool_call><|im_end|>"
     assert read_action(turn, "native") == Call("rag", {"level": "day", "x": value}, "why")
+    assert parse(turn.partition("</think>")[2]) == ("rag", {"level": "day", "x": value}), "as clients send it"
     assert read_action("<think>x</think><tool_call>" + xml() + "</tool_call>", "native") == Call("rag", {}, "x")
 
 
