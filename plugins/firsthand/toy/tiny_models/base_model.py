@@ -63,9 +63,9 @@ def train(kind: str, out: Path, work: Path) -> dict[str, Any]:
     random_model, trained = work / kind / "random", work / kind / "trained"
     if not (random_model / "config.json").exists():
         make_random(kind, random_model, rows)
-        if kind == "qwen3_5":
-            lend(out.with_name("tiny_qwen3_vl"), random_model)
     letters = work / kind / "letters"
+    if kind == "qwen3_5" and not letters.exists():
+        lend(out.with_name("tiny_qwen3_vl"), random_model)
     # Letters first and alone: mixed with pictures from the beginning they stay at chance for thousands of steps. Alone
     # they are learnt within a few dozen steps, after a plateau of 500 to 1,000 whose end no loss announces. Reading a
     # sentence out of a record is of the same kind.
