@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from firsthand.doctor import qwen3_5
 from firsthand.doctor.llamafactory import conflicts, model
 from firsthand.doctor.llamafactory import keys as llamafactory_keys
 from firsthand.doctor.llamafactory import rows as llamafactory_rows
@@ -71,6 +72,7 @@ def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | 
             yield from _guarded(partial(module.check, document), document)
         if verb == "train" and here:
             yield from _guarded(partial(demands.of_llamafactory, document, here), document)
+        yield from _guarded(partial(_qwen3_5_of_llamafactory, document, verb), document)
     elif kind == "verl":
         chain = hydra_chain.follow(document)
         yield from chain.findings
@@ -80,6 +82,7 @@ def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | 
                 yield from _guarded(partial(module.check, chain), document)
             if here:
                 yield from _guarded(partial(demands.of_verl, chain, here), document)
+            yield from _guarded(partial(_qwen3_5_of_verl, chain), document)
     elif kind == "verl agent loops":
         yield from files.agent_loops(document)
     elif kind == "tools":
@@ -93,6 +96,17 @@ def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | 
         message = "no key of LLaMA-Factory or veRL in it"
         fix = "a LLaMA-Factory recipe has `model_name_or_path`, a veRL recipe `defaults: [ppo_trainer, _self_]`"
         yield UNKNOWN_KIND.at(document.place(), message, fix, level="error" if named else "info")
+
+
+def _qwen3_5_of_llamafactory(document: Document, verb: str) -> Iterator[Finding]:
+    model, on_cpu = document.data.get("model_name_or_path"), document.data.get("use_cpu") is True
+    yield from qwen3_5.check(document.place("model_name_or_path"), model, on_cpu=on_cpu, runs=verb == "train")
+
+
+def _qwen3_5_of_verl(chain: hydra_chain.Chain) -> Iterator[Finding]:
+    path, own = (f"actor_rollout_ref.model.{key}" for key in ("path", "custom_chat_template"))
+    on_cpu = chain.get("trainer.device") == "cpu"
+    yield from qwen3_5.check(chain.place(path), chain.get(path), chain.get(own), on_cpu)
 
 
 def _guarded(run: Callable[[], Iterator[Finding]], document: Document) -> Iterator[Finding]:
