@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from firsthand.doctor import qwen3_5
 from firsthand.doctor.llamafactory import conflicts, model
 from firsthand.doctor.llamafactory import keys as llamafactory_keys
 from firsthand.doctor.llamafactory import rows as llamafactory_rows
@@ -19,6 +20,7 @@ from firsthand.doctor.verl import rows as verl_rows
 from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import hydra_chain, named_files, yaml_lines
 from firsthand.recipe.yaml_lines import Document
+from firsthand.rewards import preflight
 
 UNKNOWN_KIND = RULES["RC005"]
 BROKEN_CHECK = RULES["RC099"]
@@ -70,15 +72,17 @@ def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | 
             yield from _guarded(partial(module.check, document), document)
         if verb == "train" and here:
             yield from _guarded(partial(demands.of_llamafactory, document, here), document)
+        yield from _guarded(partial(_qwen3_5_of_llamafactory, document, verb), document)
     elif kind == "verl":
         chain = hydra_chain.follow(document)
         yield from chain.findings
         yield from _guarded(partial(verl_keys.check, chain), document)
         if chain.base is not None:  # an overlay alone decides nothing
-            for module in (settings, sizes, files, verl_rows, agents):
+            for module in (settings, sizes, files, verl_rows, agents, preflight):
                 yield from _guarded(partial(module.check, chain), document)
             if here:
                 yield from _guarded(partial(demands.of_verl, chain, here), document)
+            yield from _guarded(partial(_qwen3_5_of_verl, chain), document)
     elif kind == "verl agent loops":
         yield from files.agent_loops(document)
     elif kind == "tools":
@@ -92,6 +96,17 @@ def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | 
         message = "no key of LLaMA-Factory or veRL in it"
         fix = "a LLaMA-Factory recipe has `model_name_or_path`, a veRL recipe `defaults: [ppo_trainer, _self_]`"
         yield UNKNOWN_KIND.at(document.place(), message, fix, level="error" if named else "info")
+
+
+def _qwen3_5_of_llamafactory(document: Document, verb: str) -> Iterator[Finding]:
+    model, on_cpu = document.data.get("model_name_or_path"), document.data.get("use_cpu") is True
+    yield from qwen3_5.check(document.place("model_name_or_path"), model, on_cpu=on_cpu, runs=verb == "train")
+
+
+def _qwen3_5_of_verl(chain: hydra_chain.Chain) -> Iterator[Finding]:
+    path, own = (f"actor_rollout_ref.model.{key}" for key in ("path", "custom_chat_template"))
+    on_cpu = chain.get("trainer.device") == "cpu"
+    yield from qwen3_5.check(chain.place(path), chain.get(path), chain.get(own), on_cpu)
 
 
 def _guarded(run: Callable[[], Iterator[Finding]], document: Document) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from typing import Any
 from firsthand.findings import Finding
 from firsthand.serving.checks import failed, held
 from firsthand.serving.probe_rows import FPS, FRAMES, QUESTION, frames, probes
-from firsthand.serving.vllm_server import on_gpu, vllm_server
+from firsthand.serving.vllm_server import vllm_server
 from firsthand.serving.weights import load_model, naming
 
 TOKENS = 24
@@ -28,8 +28,10 @@ def same_answers(merged: Path) -> list[Finding]:
     rows = probes(merged)
     longest = max(row["input_ids"].shape[1] for row in rows.values()) + TOKENS
     log = merged.with_name(f"{merged.name}.vllm.log")
-    extra = ["--skip-mm-profiling"] + ([] if on_gpu() else ["--dtype", "float32"])
-    with vllm_server(merged, "merged", log, longest, extra) as url, naming("vLLM: it cannot be asked", f"see {log}"):
+    with (
+        vllm_server(merged, "merged", log, longest, ["--skip-mm-profiling"]) as url,
+        naming("vLLM: it cannot be asked", f"see {log}"),
+    ):
         answers = {name: _ask(url, name) for name in rows}
     model = load_model(merged)
     tie = TIE_IN_BFLOAT16 if on_gpu() else TIE_IN_FLOAT32
