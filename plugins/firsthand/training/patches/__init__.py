@@ -6,7 +6,7 @@ process. So a patch never causes an import of a framework, and costs one diction
 
 The patches are installed in three ways. On a machine without an accelerator the veRL and vLLM plugins call `install()`
 in each of their processes. On any other machine a recipe asks for VERL by naming firsthand.training.video_prompts.
-Programs that load no plugin (`llamafactory-cli`, `vllm serve`) get WHEELS from a `.pth` file, which
+Programs that load no plugin (`llamafactory-cli`, `vllm serve`) get STARTED from a `.pth` file, which
 `python -m firsthand.training.patches install` writes. FIRSTHAND_PATCHES=off switches all of them off.
 """
 
@@ -24,6 +24,10 @@ WHEELS = {  # needed where these wheels were built for another torch than the in
     "torchcodec_load_image_library": "torchcodec._internally_replaced_utils",
     "vllm_cli_main": "vllm.entrypoints.cli.main",
 }
+SFT = {  # needed wherever the Trainer of transformers trains
+    "transformers_compute_loss": "transformers.trainer",
+}
+STARTED = WHEELS | SFT  # for programs that load none of our plugins
 VERL = {  # needed on every machine
     "verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server",
     "verl_file_logger": "verl.utils.tracking",
@@ -38,7 +42,7 @@ VERL_ON_CPU = {
     "vllm_distribution": "verl",
     "vllm_dispatch_cpu_unquantized_gemm": "vllm.model_executor.layers.utils",
 }
-PATCHES = WHEELS | VERL | VERL_ON_CPU
+PATCHES = STARTED | VERL | VERL_ON_CPU
 
 applied: dict[str, bool] = {}  # what this process has decided so far
 _watched: dict[str, list[str]] = {}  # upstream module -> its patches
