@@ -1,0 +1,67 @@
+"""GRPO of an adapter on one device, weights on the host: two steps with pictures, and the merged model with its proof."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+BIN, BASE = Path(sys.executable).parent, Path("models/tiny_qwen3_vl")
+
+
+def sh(*command: object) -> str:
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
+    return done.stdout + done.stderr
+
+
+def metrics(said: str, name: str) -> list[float]:
+    return [float(value) for value in re.findall(rf"[ -]{re.escape(name)}:([-\d.e]+)", said)]
+
+
+@pytest.fixture(scope="module")
+def out(on_cpu, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("lora")
+    size = ["--people", 2, "--days", 2, "--sessions", 2, "--clips", 3, "--questions", 24]
+    sh(BIN / "firsthand", "toy", "build", out / "week", *size)
+    sh(BIN / "firsthand", "toy", "rows", out / "week")
+    return out
+
+
+@pytest.fixture(scope="module")
+def said(out) -> str:
+    """A step moves the adapter so far that an engine which kept the old one would not agree with the actor in the next."""
+    week = out / "week"
+    return sh(
+        sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes",
+        "--config-name", "tiny_grpo_qwen3vl_choice_lora", f"actor_rollout_ref.model.path={BASE}",
+        f"data.train_files={week}/choice_grpo_train.parquet", f"data.val_files={week}/choice_grpo_dev.parquet",
+        f"data.media.root={week}", "data.train_batch_size=4", "actor_rollout_ref.actor.optim.lr=0.01",
+        "actor_rollout_ref.actor.ppo_mini_batch_size=4", "actor_rollout_ref.rollout.n=4",
+        "reward.custom_reward_function.path=tests/e2e/varied_reward.py",
+        "~reward.custom_reward_function.reward_kwargs",
+        f"trainer.default_local_dir={out}/grpo", "trainer.save_freq=2", "trainer.total_training_steps=2",
+        "trainer.total_epochs=100", "trainer.val_before_train=False", "trainer.test_freq=-1",
+    )  # fmt: skip
+
+
+def test_the_adapter_learns_and_the_rollout_engine_follows(said):
+    assert metrics(said, "training/global_step") == [1, 2]
+    assert min(metrics(said, "actor/grad_norm")) > 1e-4
+    agreement, apart = (metrics(said, f"training/rollout_{name}") for name in ("actor_probs_pearson_corr", "probs_diff_max"))
+    assert len(agreement) == 2 and min(agreement) > 0.98 and max(apart) < 0.02
+
+
+def test_the_checkpoint_is_the_base_with_its_language_model_adapted(said, out):
+    from transformers import AutoModelForImageTextToText
+
+    final = out / "final"
+    proof = sh(BIN / "firsthand", "export", out / "grpo/global_step_2", "--base", BASE, "--out", final)
+    assert "logits, video" in proof and "error" not in proof.lower()
+    before, after = (dict(AutoModelForImageTextToText.from_pretrained(path).named_parameters()) for path in (BASE, final))
+    changed = {name for name in before if not before[name].equal(after[name])}
+    assert changed and all(".language_model." in name and name.endswith("_proj.weight") for name in changed)
+    layers = [name for name in before if ".language_model.layers." in name and name.endswith("_proj.weight")]
+    assert len(changed) > 0.9 * len(layers)
