@@ -46,9 +46,10 @@ def in_the_loss(shape: Shape, batch: Batch, way: Way) -> Parts:
     each = way.logits or (14 if way.wide == 2 else 12)
     if way.fused:
         told, each = min(told, CHUNK), 12
-    parts = _common(shape, batch, way) | {"logits": each * told * shape.vocabulary}
-    if way.whole:
-        parts["a new gradient"] = way.wide * shape.embedding
+    parts = _common(shape, batch, way) | {"logits": float(each * told * shape.vocabulary)}
+    after = {"logits": float(way.wide * told * shape.vocabulary), "a new gradient": float(way.wide * shape.embedding)}
+    if way.whole and sum(after.values()) > parts["logits"]:
+        parts |= after
     return parts
 
 

@@ -1,0 +1,115 @@
+"""Whether a recipe fits: its settings, the sums, and what to change where it does not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from firsthand.doctor.fit import grpo, sft
+from firsthand.doctor.fit.machine import Machine, Need
+from firsthand.doctor.fit.rows import Said, largest
+from firsthand.errors import UserError
+from firsthand.recipe import hydra_chain, hydra_search, load
+from firsthand.recipe.yaml_lines import Document, Loader
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The machine, and what the command line adds to a recipe."""
+
+    machine: Machine
+    said: Said = Said()
+    model: str | None = None
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fit:
+    recipe: str
+    asked: Asked
+    need: Need
+    ways: tuple[tuple[str, Need], ...]  # changes that make it fit, each with what it then needs
+
+    @property
+    def fits(self) -> bool:
+        return self.need.fits(self.asked.machine)
+
+    @property
+    def verdict(self) -> str:
+        if self.fits:
+            return "fits"
+        return f"fits with {self.ways[0][0]}" if self.ways else "does not fit"
+
+
+def fit(path: Path, asked: Asked) -> Fit | None:
+    """None for a file that trains nothing."""
+    document = load(path)
+    if document.kind == "llamafactory train":
+        given: Any = _of_llamafactory(document, asked)
+        room: Any = sft
+    elif document.kind == "verl":
+        get = _values(document, asked.overrides)
+        if get("actor_rollout_ref.model.path") is None:
+            return None
+        name = str(get("actor_rollout_ref.model.path"))
+        given, room = grpo.settings(get, asked.model, _base(name, path)), grpo
+    else:
+        return None
+    need: Need = room.need(given, asked.machine)
+    ways = () if need.fits(asked.machine) else tuple(_ways(room, given, asked.machine))
+    return Fit(str(path), asked, need, ways)
+
+
+def _of_llamafactory(document: Document, asked: Asked) -> sft.Settings:
+    changed = dict(_pair(one) for one in asked.overrides)
+    document = Document(document.path, document.text, {**document.data, **changed}, document.lines)
+    batch, rows = largest(document, asked.said)
+    return sft.settings(document.data, batch, rows, asked.model)
+
+
+def _pair(override: str) -> tuple[str, Any]:
+    key, equals, value = override.partition("=")
+    if not equals:
+        raise UserError(f"--with {override}: write key=value")
+    return key, Loader(value).get_single_data()
+
+
+def _values(document: Document, overrides: Sequence[str]) -> Callable[[str], Any]:
+    if not overrides:
+        return hydra_chain.follow(document).get
+    from omegaconf import OmegaConf
+
+    composed = hydra_search.compose(document.path, overrides)
+    return partial(OmegaConf.select, composed)
+
+
+def _base(name: str, recipe: Path) -> str | None:
+    """The released model that a folder of ours is trained from: another recipe beside this one writes it."""
+    for other in sorted(recipe.parent.glob("*.yaml")):
+        try:
+            values = load(other).data
+        except UserError:
+            continue
+        if isinstance(values, dict) and name in (values.get("output_dir"), values.get("export_dir")):
+            return str(values.get("model_name_or_path"))
+    return None
+
+
+def _ways(room: Any, given: Any, machine: Machine) -> list[tuple[str, Need]]:
+    """Each single change that is enough; where none is, the first changes that are enough together."""
+    alone = [(text, room.need(changed, machine)) for text, changed in room.switches(given, machine)]
+    enough = [(text, need) for text, need in alone if need.fits(machine)]
+    if enough:
+        return enough
+    texts: list[str] = []
+    for _ in range(len(alone)):
+        left = [one for one in room.switches(given, machine) if one[0] not in texts]
+        left = [(text, changed) for text, changed in left if room.need(changed, machine).starts]
+        if not left:
+            return []
+        text, given = left[0]
+        texts.append(text)
+        if (need := room.need(given, machine)).fits(machine):
+            return [(" ".join(texts), need)]
+    return []
