@@ -97,19 +97,20 @@ def _base(name: str, recipe: Path) -> str | None:
 
 
 def _ways(room: Any, given: Any, machine: Machine) -> list[tuple[str, Need]]:
-    """Each single change that is enough; where none is, the first changes that are enough together."""
-    alone = [(text, room.need(changed, machine)) for text, changed in room.switches(given, machine)]
-    enough = [(text, need) for text, need in alone if need.fits(machine)]
-    if enough:
-        return enough
-    texts: list[str] = []
-    for _ in range(len(alone)):
-        left = [one for one in room.switches(given, machine) if one[0] not in texts]
-        left = [(text, changed) for text, changed in left if room.need(changed, machine).starts]
-        if not left:
-            return []
-        text, given = left[0]
-        texts.append(text)
-        if (need := room.need(given, machine)).fits(machine):
-            return [(" ".join(texts), need)]
-    return []
+    """Each single change that is enough; where none is, as few as are enough together."""
+    every = [text for text, _ in room.switches(given, machine)]
+    enough = [[text] for text in every if _with(room, given, machine, [text]).fits(machine)]
+    if not enough and _with(room, given, machine, every).fits(machine):
+        needed = every
+        for text in every:
+            fewer = [one for one in needed if one != text]
+            needed = fewer if _with(room, given, machine, fewer).fits(machine) else needed
+        enough = [needed]
+    return [(" ".join(texts), _with(room, given, machine, texts)) for texts in enough]
+
+
+def _with(room: Any, given: Any, machine: Machine, texts: Sequence[str]) -> Need:
+    for text in texts:
+        given = dict(room.switches(given, machine)).get(text, given)
+    need: Need = room.need(given, machine)
+    return need

@@ -6,7 +6,7 @@ from typing import Any
 
 from firsthand.doctor.fit.machine import GB, Machine, Need, Phase, allowance
 from firsthand.doctor.fit.shapes import Shape, shape
-from firsthand.doctor.fit.step import Batch, Parts, Way, held
+from firsthand.doctor.fit.step import Batch, Parts, Way, held, in_a_layer
 from firsthand.recipe.values import number
 
 MODEL, ROLLOUT, ACTOR = "actor_rollout_ref.model", "actor_rollout_ref.rollout", "actor_rollout_ref.actor"
@@ -83,11 +83,13 @@ def settings(get: Callable[[str], Any], model: str | None = None, instead: str |
 
 
 def need(given: Settings, machine: Machine) -> Need:
-    phases = (_writing(given, machine), _handing_over(given, machine), _learning(given, machine))
+    phases = [_writing(given, machine), _handing_over(given, machine), _learning(given, machine)]
+    if given.critic:
+        phases.append(_judging(given, machine))
     cpus = 2 + given.storage + 3 * machine.gpus  # veRL and its queue hold these; with fewer the run waits for ever
     rows = f"{given.packed:,} tokens a micro-batch, rollouts of at most {given.longest:,}"
     starts = cached_rollouts(given, machine) >= 1
-    return Need(phases, _host(given, machine), cpus, rows, _notes(given, machine), starts)
+    return Need(tuple(phases), _host(given, machine), cpus, rows, _notes(given, machine), starts)
 
 
 def _trained(given: Settings) -> int:
@@ -147,6 +149,19 @@ def _learning(given: Settings, machine: Machine) -> Phase:
     return Phase("learning", parts | {"allowance": allowance(machine, sum(step.values()))})
 
 
+def _judging(given: Settings, machine: Machine) -> Phase:
+    """The critic learns: its head says one number a token, so it has no logits."""
+    whole = replace(given, lora=0, streamed=False, wide=4)
+    parts: Parts = {} if given.streamed or given.parameters_off else {"the actor": _weights(given, machine)}
+    if not given.streamed and not given.optimizer_off:
+        parts["the actor"] = parts.get("the actor", 0) + _optimizer(given, machine)
+    parts |= {"weights": _weights(whole, machine), "optimizer": _optimizer(whole, machine)}
+    parts |= {"gradients": _weights(whole, machine), "gathered weights": 2.0 * (given.shape.embedding + given.shape.layer)}
+    step = in_a_layer(given.shape, _micro_batch(given), _way(whole))
+    parts |= step | {"the engine, asleep": ASLEEP if given.sleeps else given.share * machine.memory}
+    return Phase("the critic learns", parts | {"allowance": allowance(machine, sum(step.values()))})
+
+
 def _micro_batch(given: Settings) -> Batch:
     """Packed to the brim; pictures are in prompts."""
     seen = given.packed * given.prompt // (given.prompt + given.response) if given.shape.vision else 0
@@ -202,18 +217,21 @@ def _host(given: Settings, machine: Machine) -> Parts:
 
 def switches(given: Settings, machine: Machine) -> list[tuple[str, Settings]]:
     """Keys to put behind the recipe, cheapest first."""
-    found, least = [], max(given.longest, 4096)
+    found = []
     if not given.fused:
         found.append((f"{MODEL}.use_fused_kernels=true", replace(given, fused=True)))
-    if given.packed > least:
-        found.append((f"{ACTOR}.ppo_max_token_len_per_gpu={least}", replace(given, packed=least)))
-    for share in (0.5, 0.4, 0.3):
-        if share < given.share:
+    if given.packed > given.longest:
+        found.append((f"{ACTOR}.ppo_max_token_len_per_gpu={given.longest}", replace(given, packed=given.longest)))
+    for share in (0.5, 0.4):
+        if share < given.share and cached_rollouts(replace(given, share=share), machine) >= 1:
             found.append((f"{ROLLOUT}.gpu_memory_utilization={share}", replace(given, share=share)))
     if not given.streamed:
         keys = f"{ACTOR}.fsdp_config.param_offload=true {ACTOR}.fsdp_config.optimizer_offload=true"
         found.append((keys, replace(given, parameters_off=True, optimizer_off=True)))
         found.append((f"{ACTOR}.fsdp_config.offload_policy=true", replace(given, streamed=True)))
+    if given.critic and not given.critic_parameters_off:
+        keys = "critic.fsdp.param_offload=true critic.fsdp.optimizer_offload=true"
+        found.append((keys, replace(given, critic_parameters_off=True, critic_optimizer_off=True)))
     if not given.lora:
         preset = {"lora": 64, "streamed": True, "fused": True, "packed": given.longest, "share": 0.75}
         found.append(("+shared@_global_=one_gpu_24", replace(given, **preset, agents=2, rewards=2, storage=1)))

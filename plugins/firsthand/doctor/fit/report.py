@@ -97,7 +97,7 @@ def lines(one: Fit) -> Iterator[str]:
     need = one.need
     yield f"{one.recipe} on {machine(one.asked.machine)}: {one.verdict} (predicted)"
     yield f"  {need.rows}"
-    yield f"  {'GB on one GPU':<24}" + "".join(f"{phase.name:>13}" for phase in need.phases)
+    yield f"  {'GB on one GPU':<24}" + "".join(f"{phase.name:>18}" for phase in need.phases)
     for part in dict.fromkeys(part for phase in need.phases for part in phase.parts):
         yield f"  {part:<24}" + "".join(_cell(phase.parts.get(part)) for phase in need.phases)
     yield f"  {'together':<24}" + "".join(_cell(phase.total) for phase in need.phases)
@@ -111,4 +111,4 @@ def host(need: Need) -> str:
 
 
 def _cell(size: float | None) -> str:
-    return f"{'' if size is None else gigabytes(size):>13}"
+    return f"{'' if size is None else gigabytes(size):>18}"

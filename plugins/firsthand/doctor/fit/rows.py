@@ -24,17 +24,18 @@ class Said:
 
     tokens: int | None = None
     answer: int | None = None
+    unseen: bool = False  # the rows are not looked at, also where they are
 
 
 def largest(document: Document, said: Said) -> tuple[Batch, str]:
     """A micro-batch of the largest rows, and where its numbers come from."""
     of_a_batch = int(number(document.data.get("per_device_train_batch_size")) or 8)
     limit = int(number(document.data.get("cutoff_len")) or 2048)
-    found = [one for one in _looked(document) if one.samples]
+    found = [] if said.unseen else [one for one in _looked(document) if one.samples]
     seen = max((one.tokens for one in found), default=0)
     text = max((_tokens(sample) for one in found for sample in one.samples), default=0)
     told = max((_tokens(sample, MODEL) for one in found for sample in one.samples), default=0)
-    whence = "the largest of the first rows" if found else "no rows here: cutoff_len"
+    whence = "the largest of the first rows" if found else "as cutoff_len allows"
     if not found:
         text, told = limit, min(limit, ANSWER)
         seen = limit - QUESTION if model_names.family(document.data.get("model_name_or_path")) else 0
