@@ -1,4 +1,4 @@
-"""GRPO of an adapter on one device, weights on the host: two steps with pictures, and the merged model with its proof."""
+"""GRPO of an adapter, weights on the host: two steps with pictures, and the merged model with its proof."""
 
 import re
 import subprocess
@@ -8,7 +8,27 @@ from pathlib import Path
 import pytest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+run = pytest.mark.long  # a start of Ray; the first tier has the test of the adapters, and GRPO of whole weights
 BIN, BASE = Path(sys.executable).parent, Path("models/tiny_qwen3_vl")
+
+
+def test_adapters_stand_in_the_language_model_alone(on_cpu):
+    """veRL's own code makes them, from the keys of the full recipe."""
+    from types import SimpleNamespace
+
+    from transformers import AutoModelForImageTextToText
+    from verl.workers.engine.fsdp.transformer_impl import FSDPEngine
+
+    from firsthand.recipe.hydra_search import compose
+
+    config = compose(Path("recipes/grpo_qwen3vl_choice_lora.yaml")).actor_rollout_ref.model
+    model = AutoModelForImageTextToText.from_pretrained(BASE)
+    linear = [name for name, one in model.named_modules() if type(one).__name__ == "Linear"]
+    adapted = FSDPEngine._build_lora_module(SimpleNamespace(model_config=config), model)
+    beside = {name.split(".lora_A.")[0] for name, one in adapted.named_parameters() if ".lora_A." in name}
+    assert beside == {f"base_model.model.{name}" for name in linear if ".language_model." in name}
+    assert any(".visual." in name for name in linear)
+    assert all(".lora_" in name for name, one in adapted.named_parameters() if one.requires_grad)
 
 
 def sh(*command: object) -> str:
@@ -32,7 +52,7 @@ def out(on_cpu, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def said(out) -> str:
-    """A step moves the adapter so far that an engine which kept the old one would not agree with the actor in the next."""
+    """A step moves the adapter so far that an engine which kept the old one would not agree in the next."""
     week = out / "week"
     return sh(
         sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes",
@@ -47,20 +67,26 @@ def said(out) -> str:
     )  # fmt: skip
 
 
+@run
 def test_the_adapter_learns_and_the_rollout_engine_follows(said):
     assert metrics(said, "training/global_step") == [1, 2]
     assert min(metrics(said, "actor/grad_norm")) > 1e-4
-    agreement, apart = (metrics(said, f"training/rollout_{name}") for name in ("actor_probs_pearson_corr", "probs_diff_max"))
+    agreement, apart = (
+        metrics(said, f"training/rollout_{name}") for name in ("actor_probs_pearson_corr", "probs_diff_max")
+    )
     assert len(agreement) == 2 and min(agreement) > 0.98 and max(apart) < 0.02
 
 
+@run
 def test_the_checkpoint_is_the_base_with_its_language_model_adapted(said, out):
     from transformers import AutoModelForImageTextToText
 
     final = out / "final"
     proof = sh(BIN / "firsthand", "export", out / "grpo/global_step_2", "--base", BASE, "--out", final)
     assert "logits, video" in proof and "error" not in proof.lower()
-    before, after = (dict(AutoModelForImageTextToText.from_pretrained(path).named_parameters()) for path in (BASE, final))
+    before, after = (
+        dict(AutoModelForImageTextToText.from_pretrained(path).named_parameters()) for path in (BASE, final)
+    )
     changed = {name for name in before if not before[name].equal(after[name])}
     assert changed and all(".language_model." in name and name.endswith("_proj.weight") for name in changed)
     layers = [name for name in before if ".language_model.layers." in name and name.endswith("_proj.weight")]

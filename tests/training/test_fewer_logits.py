@@ -96,7 +96,9 @@ def test_loss_and_gradients_are_those_of_all_logits(kind, many):
     inputs = rows(model.config.get_text_config().vocab_size, many)
     for items in (None, torch.tensor(57)):
         (loss, gradients, all_of_them), (ours, our_gradients, kept) = both(model, inputs, items)
-        assert all_of_them == 40 and kept == (12 if many == 1 else 13)  # labels, less the one of the first token, plus 1
+        assert all_of_them == 40 and kept == (
+            12 if many == 1 else 13
+        )  # labels, less the one of the first token, plus 1
         torch.testing.assert_close(ours, loss, rtol=1e-6, atol=1e-7)
         assert our_gradients.keys() == gradients.keys() and len(gradients) > 10
         for name, gradient in gradients.items():
@@ -110,7 +112,9 @@ def test_pictures_are_seen_as_before():
     folder = MODELS / "tiny_qwen3_vl"
     model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32).train()
     picture = Image.effect_noise((96, 64), 90).convert("RGB")
-    chat = [{"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": "What is it ?"}]}]
+    chat = [
+        {"role": "user", "content": [{"type": "image", "image": picture}, {"type": "text", "text": "What is it ?"}]}
+    ]
     inputs = AutoProcessor.from_pretrained(folder).apply_chat_template(
         chat, tokenize=True, return_dict=True, return_tensors="pt"
     )
@@ -129,7 +133,7 @@ def test_a_batch_without_labels_has_the_loss_of_upstream():
     inputs = rows(model.config.get_text_config().vocab_size)
     inputs["labels"][:] = -100
     for items in (None, torch.tensor(5)):
-        (loss, _, _), (ours, gradients, kept) = both(model, inputs, items)
+        (loss, _, _), (ours, _, kept) = both(model, inputs, items)
         assert kept == 1
         torch.testing.assert_close(ours, loss, equal_nan=True)
 
@@ -148,7 +152,9 @@ def both_of_adapter(model, inputs):
     found, ours = [], trainer_module.Trainer.compute_loss
     for compute_loss in (ours.__wrapped__, ours):
         seen = []
-        hook = model.get_base_model().lm_head.register_forward_hook(lambda _, __, out, seen=seen: seen.append(out.shape[1]))
+        hook = model.get_base_model().lm_head.register_forward_hook(
+            lambda _, __, out, seen=seen: seen.append(out.shape[1])
+        )
         found.append((compute_loss(stock(model), model, inputs).detach(), seen[0]))
         hook.remove()
     return found
@@ -182,7 +188,7 @@ def lce_forward(self, **inputs):
 @pytest.mark.parametrize("why", ["liger", "liger of one object", "smoothed", "another loss", "evaluated", "outputs",
                                  "several GPUs", "split sequences", "unknown"])  # fmt: skip
 def test_it_stands_aside(why, monkeypatch):
-    model, outputs, more = made("qwen2"), False, {}
+    model, more = made("qwen2"), {}
     if why.startswith("liger"):
         monkeypatch.setattr(lce_forward, "__module__", "liger_kernel.transformers.model.qwen2")
         if why == "liger":

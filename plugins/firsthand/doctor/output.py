@@ -18,7 +18,7 @@ class Report:
     machine: tuple[Finding, ...]
     recipes: tuple[Checked, ...]
     strict: bool
-    fits: Fits = Fits()
+    fits: Fits
 
     @property
     def findings(self) -> list[Finding]:

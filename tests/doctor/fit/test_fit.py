@@ -1,6 +1,7 @@
 """Whether recipes fit: sums that can be checked by hand, verdicts, the command, and the page."""
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,14 +82,21 @@ def moment(given, name, gpus=1):
 def test_the_engine_wakes_beside_weights_and_adam_in_float32():
     """3.09 billion weights on one GPU: 12.3 + 24.7 + 48 of 80 GB, which the second step does not survive."""
     given = trained()
-    assert moment(given, "rollouts") == {"the engine's share": 48.0, "weights": 12.3, "optimizer": 24.7, "allowance": 1.2}
+    assert moment(given, "rollouts") == {
+        "the engine's share": 48.0,
+        "weights": 12.3,
+        "optimizer": 24.7,
+        "allowance": 1.2,
+    }
     assert not grpo.need(given, Machine(1, 80 * GB)).fits(Machine(1, 80 * GB))
     assert moment(given, "rollouts", gpus=4)["optimizer"] == 6.2
     off = replace(given, parameters_off=True, optimizer_off=True)
     assert moment(off, "rollouts").keys() == {"the engine's share", "allowance"}
     assert moment(off, "learning")["optimizer"] == 24.7, "to learn, everything is brought back"
     streamed = replace(given, streamed=True)
-    assert "optimizer" not in moment(streamed, "learning") and grpo.need(streamed, Machine(1, 80 * GB)).host["optimizer"]
+    assert (
+        "optimizer" not in moment(streamed, "learning") and grpo.need(streamed, Machine(1, 80 * GB)).host["optimizer"]
+    )
 
 
 def test_a_critic_is_a_second_whole_model():
@@ -107,12 +115,12 @@ def test_an_engine_without_room_for_one_rollout_does_not_start():
 @VERL
 def test_what_is_proposed_fits_when_it_is_done():
     """The proposal goes behind the recipe as it stands, and Hydra composes it."""
-    for gpus, memory in ((1, 80), (1, 24)):
-        asked = Asked(Machine(gpus, memory * GB), Said(unseen=True))
-        first = fit(RECIPES / "grpo_qwen3vl_choice.yaml", asked)
+    for name, memory in (("grpo_qwen3vl_choice", 80), ("grpo_qwen3vl_choice", 24), ("ego_r1/ppo", 80)):
+        recipe, asked = RECIPES / f"{name}.yaml", Asked(Machine(1, memory * GB), Said(unseen=True))
+        first = fit(recipe, asked)
         assert first and not first.fits and first.ways
         for text, need in first.ways:
-            done = fit(RECIPES / "grpo_qwen3vl_choice.yaml", replace(asked, overrides=tuple(text.split())))
+            done = fit(recipe, replace(asked, overrides=tuple(shlex.split(text))))
             assert done and done.fits, text
             assert done.need.worst.total == pytest.approx(need.worst.total, rel=0.02), text
 
@@ -159,7 +167,9 @@ def test_the_largest_row_of_the_data_counts_before_the_limit(tmp_path):
     rows = [{"messages": [{"role": "user", "content": "why ? " * many}, {"role": "assistant", "content": "so " * 30}],
              "images": [], "videos": []} for many in (10, 400, 20)]  # fmt: skip
     (tmp_path / "rows.json").write_text(json.dumps(rows))
-    entry = json.loads((ROOT / "dataset_info.json").read_text())["toy_choice"] | {"file_name": str(tmp_path / "rows.json")}
+    entry = json.loads((ROOT / "dataset_info.json").read_text())["toy_choice"] | {
+        "file_name": str(tmp_path / "rows.json")
+    }
     (tmp_path / "dataset_info.json").write_text(json.dumps({"toy_choice": entry}))
     overrides = (f"dataset_dir={tmp_path}", f"media_dir={tmp_path}")
     found = fit(RECIPES / "sft_qwen3vl_lora.yaml", Asked(Machine(1, 24 * GB), Said(), None, overrides))

@@ -1,13 +1,13 @@
-"""`python -m firsthand.doctor.fit > docs/hardware.md`: every full-size recipe on four machines, from the repository's root.
+"""`python -m firsthand.doctor.fit > docs/hardware.md`, from the root: every full-size recipe on four machines.
 
-The page must not depend on whose data lie here, so rows are not looked at: they are as long as `cutoff_len` allows, or as
-the recipe's own header says.
+The page must not depend on whose data lie here, so rows are not looked at: they are as long as `cutoff_len` allows, or
+as the recipe's own header says.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from firsthand.doctor.fit.fit import Asked, Fit, fit
+from firsthand.doctor.fit.fit import Asked, Fit, judge, read
 from firsthand.doctor.fit.machine import GB, Machine, Phase
 from firsthand.doctor.fit.report import gigabytes, host, machine
 from firsthand.doctor.fit.rows import Said
@@ -21,18 +21,19 @@ ROWS = {  # tokens of the longest row and of its answer, where the data set is k
 HEAD = """\
 # Which recipe fits on which machine
 
-Written by `python -m firsthand.doctor.fit > docs/hardware.md`. **All of it is predicted: no recipe of this size has been run
-by us, and no number here was measured on a GPU.** The sums of weights, gradients, optimizer, activations, logits, attention mask
-and pictures are compared with the profiler's count of real steps of small models on a CPU, in float32, and must agree within 15 %
-(`tests/doctor/fit/test_measured.py`). What a CPU cannot show is read in the sources or guessed: bfloat16, DeepSpeed, FSDP, the
-engine's share, what CUDA takes for itself (1.2 GB a process and 6 % of what comes and goes), and all of host memory.
+Written by `python -m firsthand.doctor.fit > docs/hardware.md`. **All of it is predicted: no recipe of this size has
+been run by us, and no number here was measured on a GPU.** The sums of weights, gradients, optimizer, activations,
+logits, attention mask and pictures are compared with the profiler's count of real steps of small models on a CPU, in
+float32, and must agree within 15 % (`tests/doctor/fit/test_measured.py`). What a CPU cannot show is read in the sources
+or guessed: bfloat16, DeepSpeed, FSDP, the engine's share, what CUDA takes for itself (1.2 GB a process and 6 % of what
+comes and goes), and all of host memory.
 
 Your own rows and machine: `firsthand doctor --recipe RECIPE --gpus 4 --memory 80` ([doctor.md](doctor.md)).
 
 ## The table
 
-A cell says the most that one GPU holds, in GB, and whether that fits; a letter is the change that makes it fit, listed below.
-Under it: GB of host memory, and CPUs. On 8 GPUs a step of fine-tuning has 8 times the rows that it has on one.
+A cell says the most that one GPU holds, in GB, and whether that fits; a letter is the change that makes it fit, listed
+below. Under it: GB of host memory, and CPUs. On 8 GPUs an update of fine-tuning has 8 times the rows of one GPU.
 """
 PARTS = """
 ## What takes it
@@ -43,24 +44,32 @@ The parts of the fullest moment, in GB on one GPU, on the machine that the recip
 
 def page(recipes: Path) -> Iterator[str]:
     yield HEAD
-    names = [str(path.relative_to(recipes).with_suffix("")) for path in sorted(recipes.rglob("*.yaml"))]
-    full = [name for name in names if not name.startswith(("toy/", "shared/")) and "tiny_" not in name]
-    fits = {name: [_fit(recipes, name, one) for one in MACHINES] for name in full}
-    fits = {name: found for name, found in fits.items() if None not in found}
+    fits = {name: found for name in _full_size(recipes) if (found := list(_fits(recipes, name)))}
     letters: dict[str, str] = {}
     yield "| recipe | rows | " + " | ".join(map(machine, MACHINES)) + " |"
     yield "|---|---|" + "---|" * len(MACHINES)
     for name, found in fits.items():
-        cells = [_cell(one, letters) for one in found if one]
-        yield f"| `{name}` | {found[0].need.rows if found[0] else ''} | {' | '.join(cells)} |"
+        cells = [_cell(one, letters) for one in found[:-1]]
+        yield f"| `{name}` | {found[0].need.rows} | {' | '.join(cells)} |"
     yield "\nChanges: " + "; ".join(f"**{letter}** `{text}`" for text, letter in letters.items()) + "."
     yield PARTS
     yield "| recipe | machine | moment | parts |\n|---|---|---|---|"
-    for name in fits:
-        one = _fit(recipes, name, named(recipes / f"{name}.yaml"))
-        if one:
-            worst = one.need.worst
-            yield f"| `{name}` | {machine(one.asked.machine)} | {worst.name} | {_parts(worst)} |"
+    for name, found in fits.items():
+        worst = found[-1].need.worst
+        yield f"| `{name}` | {machine(found[-1].asked.machine)} | {worst.name} | {_parts(worst)} |"
+
+
+def _full_size(recipes: Path) -> list[str]:
+    names = [str(path.relative_to(recipes).with_suffix("")) for path in sorted(recipes.rglob("*.yaml"))]
+    return [name for name in names if not name.startswith(("toy/", "shared/")) and "tiny_" not in name]
+
+
+def _fits(recipes: Path, name: str) -> Iterator[Fit]:
+    """On each of the machines, and on that of the header; nothing for a file that trains nothing."""
+    path, said = recipes / f"{name}.yaml", ROWS.get(name, Said(unseen=True))
+    if given := read(path, Asked(MACHINES[0], said)):
+        for one in (*MACHINES, named(path)):
+            yield judge(path, given, Asked(one, said))
 
 
 def named(recipe: Path) -> Machine:
@@ -68,10 +77,6 @@ def named(recipe: Path) -> Machine:
     [line] = [line for line in recipe.read_text().splitlines() if line.startswith("# Hardware: ")]
     gpus, memory = line.removeprefix("# Hardware: ").split(" GB")[0].split(" x ")
     return Machine(int(gpus), float(memory) * GB)
-
-
-def _fit(recipes: Path, name: str, one: Machine) -> Fit | None:
-    return fit(recipes / f"{name}.yaml", Asked(one, ROWS.get(name, Said(unseen=True))))
 
 
 def _cell(one: Fit, letters: dict[str, str]) -> str:

@@ -13,13 +13,15 @@ from firsthand.errors import UserError
 from firsthand.recipe import hydra_chain, hydra_search, load
 from firsthand.recipe.yaml_lines import Document, Loader
 
+PRESETS = "+shared@_global_="
+
 
 @dataclass(frozen=True)
 class Asked:
     """The machine, and what the command line adds to a recipe."""
 
     machine: Machine
-    said: Said = Said()
+    said: Said
     model: str | None = None
     overrides: tuple[str, ...] = ()
 
@@ -44,21 +46,34 @@ class Fit:
 
 def fit(path: Path, asked: Asked) -> Fit | None:
     """None for a file that trains nothing."""
+    given = read(path, asked)
+    return judge(path, given, asked) if given else None
+
+
+def read(path: Path, asked: Asked) -> sft.Settings | grpo.Settings | None:
+    """What of a recipe takes memory, on any machine."""
     document = load(path)
     if document.kind == "llamafactory train":
-        given: Any = _of_llamafactory(document, asked)
-        room: Any = sft
-    elif document.kind == "verl":
-        get = _values(document, asked.overrides)
-        if get("actor_rollout_ref.model.path") is None:
-            return None
-        name = str(get("actor_rollout_ref.model.path"))
-        given, room = grpo.settings(get, asked.model, _base(name, path)), grpo
-    else:
+        return _of_llamafactory(document, asked)
+    if document.kind != "verl":
         return None
+    get = _values(document, asked.overrides)
+    name = get("actor_rollout_ref.model.path")
+    return grpo.settings(get, asked.model, _base(name, path)) if isinstance(name, str) else None
+
+
+def judge(path: Path, given: sft.Settings | grpo.Settings, asked: Asked) -> Fit:
+    room: Any = sft if isinstance(given, sft.Settings) else grpo
     need: Need = room.need(given, asked.machine)
-    ways = () if need.fits(asked.machine) else tuple(_ways(room, given, asked.machine))
-    return Fit(str(path), asked, need, ways)
+    ways = [] if need.fits(asked.machine) else _ways(room, given, asked.machine)
+    return Fit(str(path), asked, need, tuple((_from_here(path, text), then) for text, then in ways))
+
+
+def _from_here(recipe: Path, text: str) -> str:
+    """Hydra looks for a preset beside the recipe, and has to be told where else."""
+    if PRESETS not in text or (recipe.parent / "shared").is_dir():
+        return text
+    return f"'hydra.searchpath=[file://recipes]' {text}"
 
 
 def _of_llamafactory(document: Document, asked: Asked) -> sft.Settings:

@@ -156,7 +156,10 @@ def _judging(given: Settings, machine: Machine) -> Phase:
     if not given.streamed and not given.optimizer_off:
         parts["the actor"] = parts.get("the actor", 0) + _optimizer(given, machine)
     parts |= {"weights": _weights(whole, machine), "optimizer": _optimizer(whole, machine)}
-    parts |= {"gradients": _weights(whole, machine), "gathered weights": 2.0 * (given.shape.embedding + given.shape.layer)}
+    parts |= {
+        "gradients": _weights(whole, machine),
+        "gathered weights": 2.0 * (given.shape.embedding + given.shape.layer),
+    }
     step = in_a_layer(given.shape, _micro_batch(given), _way(whole))
     parts |= step | {"the engine, asleep": ASLEEP if given.sleeps else given.share * machine.memory}
     return Phase("the critic learns", parts | {"allowance": allowance(machine, sum(step.values()))})
@@ -233,6 +236,6 @@ def switches(given: Settings, machine: Machine) -> list[tuple[str, Settings]]:
         keys = "critic.fsdp.param_offload=true critic.fsdp.optimizer_offload=true"
         found.append((keys, replace(given, critic_parameters_off=True, critic_optimizer_off=True)))
     if not given.lora:
-        preset = {"lora": 64, "streamed": True, "fused": True, "packed": given.longest, "share": 0.75}
-        found.append(("+shared@_global_=one_gpu_24", replace(given, **preset, agents=2, rewards=2, storage=1)))
+        streamed = replace(given, lora=64, streamed=True, fused=True, packed=given.longest, share=0.75)
+        found.append(("+shared@_global_=one_gpu_24", replace(streamed, agents=2, rewards=2, storage=1)))
     return found

@@ -101,7 +101,8 @@ def lines(one: Fit) -> Iterator[str]:
     for part in dict.fromkeys(part for phase in need.phases for part in phase.parts):
         yield f"  {part:<24}" + "".join(_cell(phase.parts.get(part)) for phase in need.phases)
     yield f"  {'together':<24}" + "".join(_cell(phase.total) for phase in need.phases)
-    yield f"  host memory: {host(need)} GB ({', '.join(f'{part} {gigabytes(size)}' for part, size in need.host.items())})"
+    on_host = ", ".join(f"{part} {gigabytes(size)}" for part, size in need.host.items())
+    yield f"  host memory: {host(need)} GB ({on_host})"
     yield f"  CPUs: {need.cpus}"
     yield from (f"  {note}" for note in need.notes)
 

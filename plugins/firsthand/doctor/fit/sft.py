@@ -1,5 +1,6 @@
 """LLaMA-Factory: fine-tuning with all weights or LoRA, alone, in copies, or shared by DeepSpeed's ZeRO 2 and 3."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,6 @@ from firsthand.doctor.fit.machine import GB, Machine, Need, Phase, allowance
 from firsthand.doctor.fit.shapes import Shape, shape
 from firsthand.doctor.fit.step import Batch, Parts, Way, held, longest_row
 from firsthand.errors import UserError
-from firsthand.files import read_json
 from firsthand.recipe.values import number
 
 BUCKET = 5e8  # numbers of ZeRO's buckets, where its file does not say it
@@ -53,9 +53,10 @@ def settings(values: Mapping[str, Any], batch: Batch, rows: str, model: str | No
 def _zero(file: Any) -> int:
     if not isinstance(file, str):
         return 0
-    if not Path(file).is_file():
-        raise UserError(f"deepspeed: {file}: no such file")
-    return int((read_json(file).get("zero_optimization") or {}).get("stage", 0))
+    try:
+        return int(json.loads(Path(file).read_text())["zero_optimization"]["stage"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"deepspeed: {file}: no stage of ZeRO in it ({error})") from None
 
 
 def need(given: Settings, machine: Machine) -> Need:

@@ -88,16 +88,16 @@ class Shape:
         return self.layers * sum(rank * (one + other) for one, other in self.matrices)
 
 
-QWEN2_VISION = {"depth": 32, "width": 1280, "patch": 14}
+QWEN2_VISION: dict[str, Any] = {"depth": 32, "width": 1280, "patch": 14}
 QWEN25_VISION = QWEN2_VISION | {"inner": 3420, "gated": True}
-QWEN3_VISION = {"patch": 16, "positions": 2304, "deep": 3}
+QWEN3_VISION: dict[str, Any] = {"patch": 16, "positions": 2304, "deep": 3}
 SMALL_QWEN3_VISION = QWEN3_VISION | {"depth": 24, "width": 1024, "inner": 4096}
 VISION_OF_8B = Vision(depth=27, width=1152, inner=4304, out=4096, **QWEN3_VISION)
-OF_3B = {"width": 2048, "layers": 36, "heads": 16, "kv_heads": 2, "head": 128, "inner": 11008,
+OF_3B: dict[str, Any] = {"width": 2048, "layers": 36, "heads": 16, "kv_heads": 2, "head": 128, "inner": 11008,
          "vocabulary": 151936, "tied": True}  # fmt: skip
-OF_7B = {"width": 3584, "layers": 28, "heads": 28, "kv_heads": 4, "head": 128, "inner": 18944,
+OF_7B: dict[str, Any] = {"width": 3584, "layers": 28, "heads": 28, "kv_heads": 4, "head": 128, "inner": 18944,
          "vocabulary": 152064, "tied": False}  # fmt: skip
-OF_4B = {"width": 2560, "layers": 36, "heads": 32, "kv_heads": 8, "head": 128, "inner": 9728,
+OF_4B: dict[str, Any] = {"width": 2560, "layers": 36, "heads": 32, "kv_heads": 8, "head": 128, "inner": 9728,
          "vocabulary": 151936, "tied": True}  # fmt: skip
 OF_8B = OF_4B | {"width": 4096, "inner": 12288, "tied": False}
 # The name of a released model begins with one of these.
@@ -159,4 +159,6 @@ def _vision(family: str, config: Mapping[str, Any]) -> Vision:
     if family == "qwen2_5_vl":
         return Vision(*given, config.get("patch_size", 14), gated=True)
     deep = len(config.get("deepstack_visual_indexes", (8, 16, 24)))
-    return Vision(*given, config.get("patch_size", 16), positions=config.get("num_position_embeddings", 2304), deep=deep)
+    return Vision(
+        *given, config.get("patch_size", 16), positions=config.get("num_position_embeddings", 2304), deep=deep
+    )

@@ -1,8 +1,8 @@
-"""Patches `transformers.trainer.Trainer.compute_loss`: the logits of every token are held, also of those without a label.
+"""Patches `transformers.trainer.Trainer.compute_loss`: the logits of tokens without a label are held too.
 
 The loss of a causal model takes 14 bytes for each token and each word of the vocabulary in bfloat16: 2.1 MB a token of
-Qwen3-VL, and most tokens of a row are pixels and questions, which have no label. With the patch, a training step asks the
-model for logits only where the next token has a label. Loss and gradients are the same, so a recipe needs no switch.
+Qwen3-VL, and most tokens of a row are pixels and questions, which have no label. With the patch, a training step asks
+the model for logits only where the next token has a label. Loss and gradients are the same: a recipe needs no switch.
 
 It stands aside where somebody else computes the loss (label smoothing, another loss of LLaMA-Factory, sequence
 parallelism), where Liger has replaced the model's forward pass, and in evaluation, whose logits may be wanted.
@@ -56,7 +56,7 @@ def labelled_only(inputs: dict) -> dict:
     """The inputs with the positions that have to say a labelled token, and the labels of those positions alone.
 
     The model moves labels by one against logits. So one more position is kept, the last, whose logits meet no label.
-    Positions are those of any row of the micro-batch: with one row each, which is cheapest, no logit is computed in vain.
+    Positions are those of any row of the micro-batch: with one row, which is cheapest, no logit is computed in vain.
     """
     labels = inputs.get("labels")
     if labels is None or labels.dim() != 2 or "shift_labels" in inputs:
