@@ -11,7 +11,8 @@ from firsthand.doctor.fit.rows import Said
 from firsthand.errors import UserError
 from firsthand.findings import RULES, Finding, Place
 
-DOES_NOT_FIT, NOT_RECKONED = RULES["FT001"], RULES["FT002"]
+DOES_NOT_FIT = RULES["FT001"]
+NOT_RECKONED = RULES["FT002"]
 
 
 @dataclass(frozen=True)
