@@ -214,6 +214,23 @@ def test_it_stands_aside(why, monkeypatch):
         assert found.logits.shape[1] == 40
 
 
+def test_the_real_trainer_asks_for_few_logits(tmp_path):
+    model, seen = made("qwen2"), []
+    model.lm_head.register_forward_hook(lambda _, __, logits: seen.append(logits.shape[1]))
+    arguments = hf_arguments(tmp_path)
+    trainer = trainer_module.Trainer(model, arguments, train_dataset=[rows(800, 1)], data_collator=lambda one: one[0])
+    trainer.train()
+    assert seen == [12]
+
+
+def hf_arguments(folder):
+    from transformers import TrainingArguments
+
+    return TrainingArguments(
+        folder, max_steps=1, use_cpu=True, report_to="none", save_strategy="no", remove_unused_columns=False
+    )
+
+
 def test_what_accelerate_wraps_around_the_model_is_looked_through():
     """With bf16 it replaces the `forward` of the model, which then is a function of its own."""
     from accelerate import Accelerator
