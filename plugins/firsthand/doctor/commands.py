@@ -52,8 +52,9 @@ def doctor(
     process = machine.start_probe() if imports else None
     files = recipes.expand(recipe or [])
     checked = [recipes.check(path, named) for path, named in files]
-    asked = fitting.asked(gpus, memory, (tokens, answer_tokens), model, overrides or ())
-    fits = fitting.reckon([path for path, _ in files], asked)
+    paths = [path for path, _ in files]
+    asked = fitting.asked(paths, gpus, memory, (tokens, answer_tokens), model, overrides or ())
+    fits = fitting.reckon(paths, asked)
     found: list = []
     facts = None
     if environment is not False:

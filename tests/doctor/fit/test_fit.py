@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from firsthand.cli import app
@@ -15,6 +16,7 @@ from firsthand.doctor.fit.fit import Asked, fit
 from firsthand.doctor.fit.machine import GB, Machine
 from firsthand.doctor.fit.rows import Said
 from firsthand.doctor.fit.step import Batch, Way, held, longest_row
+from firsthand.files import read_yaml
 from firsthand.recipe import hydra_search
 
 ROOT = Path(__file__).parents[3]
@@ -161,6 +163,18 @@ def test_a_model_without_a_known_shape_is_said_and_another_can_be_named(tmp_path
     assert "fits (predicted)" in doctor("--recipe", recipe, "--memory", 24, "--model", "Qwen3-4B").stdout
     lonely = CliRunner().invoke(app, ["doctor", "--gpus", "4"])
     assert lonely.exit_code == 1 and "--memory" in str(lonely.output) + str(lonely.exception)
+
+
+@pytest.mark.parametrize(("values", "said"), [
+    ({"stage": "dpo"}, "stage: dpo"), ({"quantization_bit": 4}, "quantization_bit"),
+    ({"deepspeed": "no.json"}, "no.json"), ({"cutoff_len": -3}, "cutoff_len"), ({"model_name_or_path": ["a"]}, "shape is not known"), ({"lora_rank": "x"}, ""),
+    ({"dataset": {"a": 1}}, ""), ({"per_device_train_batch_size": 1e300}, ""),
+])  # fmt: skip
+def test_whatever_stands_in_a_recipe_ends_with_a_message(tmp_path, values, said):
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(yaml.safe_dump(read_yaml(RECIPES / "sft_qwen3vl_lora.yaml") | values))
+    done = doctor("--recipe", recipe, "--memory", 24)
+    assert said in done.stdout and ("FT00" in done.stdout or "(predicted)" in done.stdout)
 
 
 def test_the_largest_row_of_the_data_counts_before_the_limit(tmp_path):

@@ -1,6 +1,6 @@
 """What the doctor says of memory: a table of parts for each recipe, and a finding where one does not fit."""
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,7 @@ class Fits:
 
 
 def asked(
+    recipes: Sequence[Path],
     gpus: int,
     memory: float | None,
     said: tuple[int | None, int | None],
@@ -53,6 +54,8 @@ def asked(
     overrides: Sequence[str],
 ) -> Asked | None:
     """None where nobody asked."""
+    if memory is not None and not recipes:
+        raise UserError("--memory: name a --recipe")
     if memory is not None:
         return Asked(Machine(gpus, memory * GB), Said(*said), model, tuple(overrides))
     if gpus > 1 or any(said) or model or overrides:
@@ -60,7 +63,7 @@ def asked(
     return None
 
 
-def reckon(recipes: Iterable[Path], question: Asked | None) -> Fits:
+def reckon(recipes: Sequence[Path], question: Asked | None) -> Fits:
     found, findings = [], []
     for path in recipes if question else ():
         assert question
@@ -68,6 +71,10 @@ def reckon(recipes: Iterable[Path], question: Asked | None) -> Fits:
             one = fit(path, question)
         except UserError as error:
             findings.append(NOT_RECKONED.at(Place(str(path), 1), str(error), "correct what the message names"))
+            continue
+        except Exception as error:  # a recipe holds anything; what is wrong with it, the checks of its kind say
+            message = f"{type(error).__name__}: {error}"
+            findings.append(NOT_RECKONED.at(Place(str(path), 1), message, "correct the errors above first"))
             continue
         if one:
             found.append(one)

@@ -1,16 +1,15 @@
 """The largest row that fine-tuning will meet: of the data where they are there, else what the recipe allows."""
 
+from collections.abc import Container
 from dataclasses import dataclass
-from pathlib import Path
 
 from firsthand.data.check.rules.turns import MODEL
-from firsthand.data.read.data_file import Source
 from firsthand.data.read.sample import Sample
 from firsthand.doctor.fit.step import Batch
-from firsthand.doctor.rows import Looked, first_rows, look
-from firsthand.recipe import llamafactory_facts, model_names, named_files
+from firsthand.doctor.llamafactory.rows import looked
+from firsthand.doctor.rows import Looked, first_rows
+from firsthand.recipe import model_names, named_files
 from firsthand.recipe.dataset_registry import datasets
-from firsthand.recipe.limits import of_llamafactory
 from firsthand.recipe.values import number
 from firsthand.recipe.yaml_lines import Document
 
@@ -49,19 +48,11 @@ def largest(document: Document, said: Said) -> tuple[Batch, str]:
 
 
 def _looked(document: Document) -> list[Looked]:
-    recipe = of_llamafactory(document)
-    template = llamafactory_facts.templates().get(str(document.data.get("template")))
-    family = model_names.family(document.data.get("model_name_or_path"))
-    side = {"qwen3_vl": 32, "qwen2_vl": 28}.get(template.plugin if template else "", family[1] * 2 if family else 0)
-    found = []
-    for dataset in datasets(document)[0]:
-        if dataset.file is not None and named_files.exists(str(dataset.file)):
-            source = Source(dataset.file, "llamafactory", recipe.root or Path(), recipe.limits, dataset)
-            found.append(look(source, first_rows(dataset.file), side))
-    return found
+    there = [one for one in datasets(document)[0] if one.file and named_files.exists(str(one.file))]
+    return [looked(document, one, one.file, first_rows(one.file)) for one in there if one.file]
 
 
-def _tokens(sample: Sample, roles: object = None) -> int:
+def _tokens(sample: Sample, roles: Container[str] = ("system", "user", "tool", *MODEL)) -> int:
     """Tokens of text, of some roles or of all, with eight for the frame of a turn."""
-    turns = [turn for turn in sample.turns if roles is None or turn.role in roles]  # type: ignore[operator]
+    turns = [turn for turn in sample.turns if turn.role in roles]
     return sum(len(turn.text) // CHARACTERS + 8 for turn in turns)

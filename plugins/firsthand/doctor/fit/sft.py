@@ -15,6 +15,7 @@ from firsthand.recipe.values import number
 BUCKET = 5e8  # numbers of ZeRO's buckets, where its file does not say it
 LIVE = 1e9  # numbers that ZeRO-3 keeps gathered
 PROCESS, WORKER = 4 * GB, 0.7 * GB  # of RAM: Python with torch, and a worker that reads data; guesses
+KNOWN = {"stage": ("sft",), "finetuning_type": ("lora", "full"), "quantization_bit": (None,), "use_unsloth": (False,)}
 SEEN_BY_LIGER = {"qwen2", "qwen2_vl", "qwen2_5_vl", "qwen3"}  # LLaMA-Factory 0.9.5 passes over the others in a warning
 
 
@@ -32,6 +33,9 @@ class Settings:
 
 
 def settings(values: Mapping[str, Any], batch: Batch, rows: str, model: str | None = None) -> Settings:
+    for key, known in KNOWN.items():
+        if values.get(key, known[0]) not in known:
+            raise UserError(f"{key}: {values[key]} is not reckoned; {' and '.join(map(str, known))} are")
     found = shape(model or str(values.get("model_name_or_path")))
     lora = int(number(values.get("lora_rank")) or 8) if values.get("finetuning_type", "lora") == "lora" else 0
     frozen = values.get("freeze_vision_tower", True) is not False
