@@ -165,11 +165,19 @@ def test_a_model_without_a_known_shape_is_said_and_another_can_be_named(tmp_path
     assert lonely.exit_code == 1 and "--memory" in str(lonely.output) + str(lonely.exception)
 
 
-@pytest.mark.parametrize(("values", "said"), [
-    ({"stage": "dpo"}, "stage: dpo"), ({"quantization_bit": 4}, "quantization_bit"),
-    ({"deepspeed": "no.json"}, "no.json"), ({"cutoff_len": -3}, "cutoff_len"), ({"model_name_or_path": ["a"]}, "shape is not known"), ({"lora_rank": "x"}, ""),
-    ({"dataset": {"a": 1}}, ""), ({"per_device_train_batch_size": 1e300}, ""),
-])  # fmt: skip
+ODD = [
+    ({"stage": "dpo"}, "stage: dpo"),
+    ({"quantization_bit": 4}, "quantization_bit"),
+    ({"deepspeed": "no.json"}, "no.json"),
+    ({"cutoff_len": -3}, "cutoff_len"),
+    ({"model_name_or_path": ["a"]}, "shape is not known"),
+    ({"lora_rank": "x"}, ""),
+    ({"dataset": {"a": 1}}, ""),
+    ({"per_device_train_batch_size": 1e300}, ""),
+]
+
+
+@pytest.mark.parametrize(("values", "said"), ODD)
 def test_whatever_stands_in_a_recipe_ends_with_a_message(tmp_path, values, said):
     recipe = tmp_path / "r.yaml"
     recipe.write_text(yaml.safe_dump(read_yaml(RECIPES / "sft_qwen3vl_lora.yaml") | values))
