@@ -28,7 +28,8 @@ float32, and must agree within 15 % (`tests/doctor/fit/test_measured.py`). What 
 or guessed: bfloat16, DeepSpeed, FSDP, the engine's share, what CUDA takes for itself (1.2 GB a process and 6 % of what
 comes and goes), and all of host memory.
 
-Your own rows and machine: `firsthand doctor --recipe RECIPE --gpus 4 --memory 80` ([doctor.md](doctor.md)).
+Your own rows and machine: `firsthand doctor --recipe RECIPE --gpus 4 --memory 80` ([doctor.md](doctor.md)). Whoever
+has a GPU can compare the sums of fine-tuning with it: `python bench/gpu.py`.
 
 ## The table
 

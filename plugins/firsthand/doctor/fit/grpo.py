@@ -118,12 +118,19 @@ def _critic(given: Settings, machine: Machine) -> Parts:
 
 def _writing(given: Settings, machine: Machine) -> Phase:
     """The engine is awake beside what of the trainer stays on the GPU."""
-    parts: Parts = {"the engine's share": given.share * machine.memory} | _critic(given, machine)
+    parts: Parts = _engine(given, machine) | _critic(given, machine)
     if not given.streamed and not given.parameters_off:
         parts["weights"] = _weights(given, machine)
     if not given.streamed and not given.optimizer_off:
         parts["optimizer"] = _optimizer(given, machine)
     return Phase("rollouts", parts | {"allowance": allowance(machine, 0)})
+
+
+def _engine(given: Settings, machine: Machine) -> Parts:
+    """Its share: the cache gets what weights and first run leave of it."""
+    weights = _engine_weights(given)
+    cache = given.share * machine.memory - weights - ENGINE
+    return {"the engine's weights": weights, "the engine's cache": max(0.0, cache), "the engine's own": ENGINE}
 
 
 def _handing_over(given: Settings, machine: Machine) -> Phase:
@@ -191,15 +198,14 @@ def cached_rollouts(given: Settings, machine: Machine) -> float:
     """How many rollouts of the full length the engine's cache holds, on one GPU."""
     shape = given.shape
     token = 2 * 2 * shape.layers * shape.kv_heads * shape.head / given.parallel
-    room = given.share * machine.memory - _engine_weights(given) - ENGINE
-    return room / token / given.longest
+    return _engine(given, machine)["the engine's cache"] / token / given.longest
 
 
 def _notes(given: Settings, machine: Machine) -> tuple[str, ...]:
     at_once = cached_rollouts(given, machine)
     each = given.rollouts / machine.gpus * given.parallel
     if at_once < 1:
-        return (f"the engine's cache holds {max(0.0, at_once):.1f} rollouts of the full length: it does not start",)
+        return (f"the engine's cache holds {at_once:.1f} rollouts of the full length: it does not start",)
     return (f"the engine's cache holds {at_once:.0f} rollouts of the full length; a step has {each:g} for each engine",)
 
 
