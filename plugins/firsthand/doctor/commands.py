@@ -50,13 +50,13 @@ def doctor(
             raise UserError(f"--ignore {name}: no such rule; firsthand doctor --rules lists them")
     imports = environment if environment is not None else not recipe
     process = machine.start_probe() if imports else None
+    facts = machine.facts(None) if environment is not False else None
     files = recipes.expand(recipe or [])
-    checked = [recipes.check(path, named) for path, named in files]
+    checked = [recipes.check(path, named, facts) for path, named in files]
     paths = [path for path, _ in files]
     asked = fitting.asked(paths, gpus, memory, (tokens, answer_tokens), model, overrides or ())
     fits = fitting.reckon(paths, asked)
     found: list = []
-    facts = None
     if environment is not False:
         health = machine.finish_probe(process) if imports else None
         facts = machine.facts(health)

@@ -11,6 +11,7 @@ from firsthand.doctor.fit.fit import Asked, Fit, judge, read
 from firsthand.doctor.fit.machine import GB, Machine, Phase
 from firsthand.doctor.fit.report import gigabytes, host, machine
 from firsthand.doctor.fit.rows import Said
+from firsthand.errors import UserError
 
 MACHINES = tuple(Machine(gpus, size * GB) for gpus, size in ((1, 24), (1, 80), (4, 80), (8, 80)))
 ROWS = {  # tokens of the longest row and of its answer, where the data set is known
@@ -45,7 +46,12 @@ The parts of the fullest moment, in GB on one GPU, on the machine that the recip
 
 def page(recipes: Path) -> Iterator[str]:
     yield HEAD
-    fits = {name: found for name in _full_size(recipes) if (found := list(_fits(recipes, name)))}
+    fits, unknown = {}, []
+    for name in _full_size(recipes):
+        try:
+            fits |= {name: found} if (found := list(_fits(recipes, name))) else {}
+        except UserError:
+            unknown.append(f"`{name}`")
     letters: dict[str, str] = {}
     yield "| recipe | rows | " + " | ".join(map(machine, MACHINES)) + " |"
     yield "|---|---|" + "---|" * len(MACHINES)
@@ -53,6 +59,8 @@ def page(recipes: Path) -> Iterator[str]:
         cells = [_cell(one, letters) for one in found[:-1]]
         yield f"| `{name}` | {found[0].need.rows} | {' | '.join(cells)} |"
     yield "\nChanges: " + "; ".join(f"**{letter}** `{text}`" for text, letter in letters.items()) + "."
+    if unknown:
+        yield f"\nNot reckoned, since the shapes of their models are not known: {', '.join(unknown)}."
     yield PARTS
     yield "| recipe | machine | moment | parts |\n|---|---|---|---|"
     for name, found in fits.items():
