@@ -11,6 +11,8 @@ from firsthand.recipe import yaml_lines
 from firsthand.recipe.python_source import package_folder
 from firsthand.recipe.yaml_lines import Document
 
+SEARCHED = "hydra.searchpath="
+
 
 def config_folder() -> Path | None:
     verl = package_folder("verl")
@@ -45,7 +47,11 @@ def compose(recipe: Path, overrides: Sequence[str] = ()) -> Any:
     import hydra
 
     document, _ = yaml_lines.load(recipe)
-    folders = [f"file://{config_folder()}", *search_path(document.data if document else None)]
-    search = f"hydra.searchpath={folders}"  # it replaces the recipe's own, so that one is repeated
+    searched = [one for one in overrides if one.startswith(SEARCHED)]
+    own = search_path(document.data if document else None)
+    if searched:  # the command line counts, not the recipe's own
+        own = searched[-1].removeprefix(SEARCHED).strip("[]").split(",")
+    overrides = [one for one in overrides if one not in searched]
+    search = f"{SEARCHED}{[f'file://{config_folder()}', *own]}"  # it replaces the recipe's own, so that one is repeated
     with hydra.initialize_config_dir(str(recipe.parent.resolve()), version_base=None):
         return hydra.compose(recipe.stem, overrides=[*overrides, search])
