@@ -26,6 +26,7 @@ WHEELS = {  # needed where these wheels were built for another torch than the in
 }
 VERL = {  # needed on every machine
     "verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server",
+    "verl_vllm_sampled_media": "verl.workers.rollout.vllm_rollout.vllm_async_server",
     "verl_file_logger": "verl.utils.tracking",
 }
 VERL_ON_CPU = {

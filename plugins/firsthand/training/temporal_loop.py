@@ -1,0 +1,104 @@
+"""T-GRPO in veRL's rollout: the question once more, with the frames of its videos in another order.
+
+    actor_rollout_ref.rollout.agent.agent_loop_config_path: recipes/video_r1/tgrpo_loop.yaml
+
+and in that file, under the name that the rows have, so that it takes the place of veRL's own loop:
+
+    - {name: single_turn_agent, _target_: firsthand.training.temporal_loop.TemporalLoop, orders: [shuffled], share: 0.5}
+
+The first `share` of the rollouts of a question also answer on each of `orders`: `shuffled`, or `reversed`, which turns
+what was picked up into what was put down. The texts go to the reward function (`extra_info["orders"]`,
+reward_fns/groups_temporal.py) and into the traces. They are not trajectories: the actor never sees them, and nothing
+must be masked. Only frames change places. Their times stay, and so does every token of the prompt. Each order costs one
+generation; a shuffled one is drawn anew for each rollout and can be drawn again from row, step and rollout. It is never
+the order of the video. In validation the same rollouts have twins: the first, if there is one.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
+from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentLoop
+
+from firsthand.errors import UserError
+
+ORDERS = ("shuffled", "reversed")
+Video = tuple[Any, dict[str, Any]]  # frames, and the facts that date them
+
+
+class TemporalLoop(SingleTurnAgentLoop):
+    def __init__(self, *args: Any, orders: Sequence[str] = ("shuffled",), share: float = 0.5, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        if unknown := set(orders) - set(ORDERS):
+            raise UserError(f"agent loop, orders: {', '.join(unknown)} is not one of {', '.join(ORDERS)}")
+        self.orders, self.share = tuple(orders), share
+        self.media: dict[str, Any] | None = None
+
+    async def process_multi_modal_info(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        """Read once: a loop is made for one rollout."""
+        if self.media is None:
+            self.media = await super().process_multi_modal_info(messages)
+        return self.media
+
+    async def run(self, sampling_params: dict[str, Any], **row: Any) -> AgentLoopOutput:
+        messages = list(row["raw_prompt"])
+        videos = (await self.process_multi_modal_info(messages)).get("videos") or []
+        changed = self._changed(videos, row)
+        others = [self._answer(messages, sampling_params, other) for other in changed.values()]
+        output, *answers = await asyncio.gather(super().run(dict(sampling_params), **row), *others)
+        for order, (prompt_ids, _) in zip(changed, answers, strict=True):
+            if prompt_ids != output.prompt_ids:
+                raise RuntimeError(f"the prompt with {order} frames has other tokens than the prompt of the rollout")
+        output.extra_fields["orders"] = {order: text for order, (_, text) in zip(changed, answers, strict=True)}
+        return output
+
+    def _changed(self, videos: list[Video], row: dict[str, Any]) -> dict[str, list[Video]]:
+        """The videos in each of the orders; nothing where there is no order to change, or not in this rollout."""
+        if (
+            int(row["session_id"]) >= int(self.share * self.rollout_config.n)
+            or max(map(_length, videos), default=0) < 2
+        ):
+            return {}
+        seed = f"{(row.get('extra_info') or {}).get('id', row.get('index'))} {row['global_steps']} {row['session_id']}"
+        rng = random.Random(seed)
+        return {order: [in_order(video, order, rng) for video in videos] for order in self.orders}
+
+    async def _answer(
+        self, messages: Any, sampling_params: dict[str, Any], videos: list[Video]
+    ) -> tuple[list[int], str]:
+        media = {**(self.media or {}), "videos": videos}
+        prompt_ids = await self.ct_build_initial_tokens(messages, **media)
+        output = await self.server_manager.generate(
+            request_id=uuid4().hex,
+            prompt_ids=prompt_ids,
+            sampling_params=dict(sampling_params),
+            image_data=media.get("images"),
+            video_data=videos,
+            audio_data=media.get("audios"),
+            mm_processor_kwargs=self._get_mm_processor_kwargs(media.get("audios")),
+        )
+        ids = output.token_ids[: self.response_length]
+        return prompt_ids, self.tokenizer.decode(ids, skip_special_tokens=True)
+
+
+def in_order(video: Video, order: str, rng: random.Random) -> Video:
+    """The same times, other frames at them."""
+    frames, facts = video
+    return frames[places(len(frames), order, rng)], facts
+
+
+def places(count: int, order: str, rng: random.Random) -> list[int]:
+    as_it_was = list(range(count))
+    if order == "reversed" or count < 2:
+        return as_it_was[::-1]
+    shuffled = list(as_it_was)
+    while shuffled == as_it_was:
+        rng.shuffle(shuffled)
+    return shuffled
+
+
+def _length(video: Video) -> int:
+    return len(video[0])
