@@ -114,7 +114,7 @@ def test_a_kind_whose_scores_never_differ_stays_as_it_is_and_a_row_without_a_kin
     flat = group({"accuracy": 1.0}, {"accuracy": 1.0}, label="a")
     groups.RunningStd()([flat])
     assert scores(flat) == [1.0, 1.0]
-    with pytest.raises(UserError, match="row q7 has no extra_info[.]label"):
+    with pytest.raises(UserError, match=r"row q7 has no extra_info\.label"):
         groups.RunningStd()([group({"accuracy": 1.0}, id="q7")])
 
 

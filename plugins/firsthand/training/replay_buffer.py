@@ -85,13 +85,14 @@ class GroupReplayBuffer(ReplayBuffer):
 
     def _refill(self, questions: int) -> None:
         """Ask more questions in place of those that were dropped, but not for ever."""
-        self.asked += questions
-        if self.most_asked is not None and self.asked > self.most_asked:
+        if self.most_asked is not None and self.asked + questions > self.most_asked:
             raise UserError(
-                f"step {self.step}: {self.asked} questions beyond the first batch, and `{self.filter_groups_metric}`"
+                f"step {self.step}: {self.asked} more questions than the first batch were asked, and"
+                f" `{self.filter_groups_metric}`"
                 " varies in too few groups: the questions are too hard or too easy for this model; choose others, or"
                 " raise algorithm.filter_groups.max_num_gen_batches"
             )
+        self.asked += questions
         self.ask_for(questions)
 
     def _settle(self, step: int, partition_id, rollouts: list[Rollout], given: list[torch.Tensor]) -> dict[str, float]:
