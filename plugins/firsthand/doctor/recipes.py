@@ -11,7 +11,7 @@ from pathlib import Path
 from firsthand.doctor.llamafactory import conflicts, model
 from firsthand.doctor.llamafactory import keys as llamafactory_keys
 from firsthand.doctor.llamafactory import rows as llamafactory_rows
-from firsthand.doctor.verl import agent_loops, agents, files, settings, sizes
+from firsthand.doctor.verl import agent_loops, agents, files, samplers, settings, sizes
 from firsthand.doctor.verl import keys as verl_keys
 from firsthand.doctor.verl import rows as verl_rows
 from firsthand.findings import RULES, Finding, Place
@@ -71,7 +71,7 @@ def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
         yield from chain.findings
         yield from _guarded(partial(verl_keys.check, chain), document)
         if chain.base is not None:  # an overlay alone decides nothing
-            for module in (settings, sizes, files, verl_rows, agents):
+            for module in (settings, sizes, files, verl_rows, agents, samplers):
                 yield from _guarded(partial(module.check, chain), document)
     elif kind == "verl agent loops":
         yield from files.agent_loops(document)
