@@ -71,6 +71,7 @@ ON_CPU = {"bf16", "use_cpu", "deepspeed", "disable_gradient_checkpointing", "ena
 
 VERL_PATHS = {"actor_rollout_ref.model.path", "trainer.experiment_name"}
 LOGS = {f"ray_kwargs.ray_init.runtime_env.env_vars.{name}" for name in ("TENSORBOARD_DIR", "VERL_FILE_LOGGER_ROOT")}
+TOY_MEDIA = {"data.train_files", "data.val_files", "data.media.root"}
 AGENT_PATHS = LOGS | {
     "data.train_files", "data.val_files", "actor_rollout_ref.rollout.agent.agent_loop_config_path",
 }  # fmt: skip
@@ -83,6 +84,8 @@ VERL_SIZES = {
     "critic.optim.lr", "critic.ppo_max_token_len_per_gpu", "trainer.critic_warmup",
     "trainer.total_training_steps", "trainer.save_freq", "trainer.test_freq",
     "reward.custom_reward_function.reward_kwargs.longest",
+    "trainer.v1.sampler.sampler_kwargs.group_rewards.length.shortest",
+    "trainer.v1.sampler.sampler_kwargs.group_rewards.length.longest",
 }  # fmt: skip
 
 
@@ -198,6 +201,7 @@ def test_a_tiny_verl_recipe_changes_sizes_paths_and_cpu_settings_only(compose) -
     for tiny in filter(is_tiny, VERL):
         small, large = compose(tiny), compose(renamed(tiny, lambda stem: stem.removeprefix("tiny_")))
         changed, paths = differing(small, large), VERL_PATHS | (AGENT_PATHS if tiny in AGENTS else set())
+        paths |= TOY_MEDIA if tiny.startswith("video_r1/") else set()
         assert changed <= paths | VERL_SIZES | on_cpu.keys(), tiny
         assert changed >= paths, f"{tiny}: both would write to the same place"
         assert {key for key in on_cpu if small[key] != on_cpu[key]} <= {"trainer.logger"}, tiny

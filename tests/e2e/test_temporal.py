@@ -100,7 +100,7 @@ def check_rollout_and_actor_agree(said: str, out: Path) -> None:
     assert min(metrics(said, "training/rollout_actor_probs_pearson_corr")) > 0.999
     assert min(metrics(said, "actor/grad_norm")) > 0
     assert metrics(said, "rollouts/missing") == [0.0, 0.0], (
-        "no rollout was lost: all prompts had the tokens of their twin"
+        "no rollout was lost: all prompts had the tokens of their counterpart"
     )
     for step in (1, 2):
         for row in map(json.loads, (out / f"rollouts/{step}.jsonl").read_text().splitlines()):
@@ -119,12 +119,12 @@ def test_frame_lists_in_packed_sequences(tgrpo):
     check_rollout_and_actor_agree(*tgrpo)
 
 
-def test_half_of_the_rollouts_have_twins_that_are_scored_and_never_trained(tgrpo):
+def test_half_of_the_rollouts_have_counterparts_that_are_scored_and_never_trained(tgrpo):
     _, out = tgrpo
     for group in traces(out).values():
-        assert len(group) == 4, "a twin is no trajectory"
-        with_twins = [row for row in group if row["orders"]]
-        assert [row["key"].split("_")[1] for row in sorted(with_twins, key=lambda row: row["key"])] == ["0", "1"]
+        assert len(group) == 4, "a counterpart is no trajectory"
+        with_others = [row for row in group if row["orders"]]
+        assert [row["key"].split("_")[1] for row in sorted(with_others, key=lambda row: row["key"])] == ["0", "1"]
         for row in group:
             assert row["text"] is not None and row["length"] >= row["trained"] > 0
             for order in ("shuffled", "reversed"):
@@ -151,9 +151,9 @@ def test_the_gap_is_in_the_log_by_kind_and_parts_are_not_halved(tgrpo):
     said, out = tgrpo
     rows = [row for group in traces(out).values() for row in group]
     for step in (1, 2):
-        twins = [row["parts"]["accuracy_shuffled"] for row in rows if row["orders"] and row["step"] == step]
+        counterparts = [row["parts"]["accuracy_shuffled"] for row in rows if row["orders"] and row["step"] == step]
         logged = metrics(said, "reward/accuracy_shuffled")[step - 1]
-        assert logged == pytest.approx(sum(twins) / len(twins), abs=1e-3)
+        assert logged == pytest.approx(sum(counterparts) / len(counterparts), abs=1e-3)
         gap = metrics(said, "orders/all/ordered")[step - 1] - metrics(said, "orders/all/shuffled")[step - 1]
         assert metrics(said, "orders/all/gap_shuffled")[step - 1] == pytest.approx(gap, abs=2e-3)
     assert metrics(said, "orders/order/gap_reversed") and metrics(said, "orders/scene/gap_reversed")

@@ -27,9 +27,11 @@ def scores(rollouts: list[Rollout]) -> list[float]:
     return [rollout.score for rollout in rollouts]
 
 
-def with_twins(accuracies: list[float], shuffled: list[float]) -> list[Rollout]:
-    twins = [{"accuracy_shuffled": value} for value in shuffled] + [{}] * (len(accuracies) - len(shuffled))
-    return group(*({"accuracy": value, **twin} for value, twin in zip(accuracies, twins, strict=True)))
+def with_others(accuracies: list[float], shuffled: list[float]) -> list[Rollout]:
+    counterparts = [{"accuracy_shuffled": value} for value in shuffled] + [{}] * (len(accuracies) - len(shuffled))
+    return group(
+        *({"accuracy": value, **counterpart} for value, counterpart in zip(accuracies, counterparts, strict=True))
+    )
 
 
 @pytest.mark.parametrize(("right", "shuffled", "held"), [
@@ -39,13 +41,13 @@ def with_twins(accuracies: list[float], shuffled: list[float]) -> list[Rollout]:
     ([0, 0, 0, 0], [0, 0], True),  # nothing is right: held, and nobody to pay
 ])  # fmt: skip
 def test_the_right_ones_are_paid_where_the_order_helped(right, shuffled, held):
-    rollouts = with_twins(right, shuffled)
+    rollouts = with_others(right, shuffled)
     groups.temporal(rollouts)
     assert scores(rollouts) == pytest.approx([value + 0.3 * (held and value > 0.1) for value in right])
     assert {rollout.parts["temporal_held"] for rollout in rollouts} == {float(held)}
 
 
-def test_a_question_without_a_twin_is_left_alone():
+def test_a_question_without_a_counterpart_is_left_alone():
     rollouts = group({"accuracy": 1.0}, {"accuracy": 0.0})
     groups.temporal(rollouts)
     assert scores(rollouts) == [1.0, 0.0] and all("temporal" not in rollout.parts for rollout in rollouts)
@@ -157,14 +159,14 @@ def test_a_reward_function_that_is_not_there_is_named(of):
         score({}, of=of)
 
 
-def test_the_gap_is_measured_by_kind_over_the_rollouts_that_have_a_twin():
-    order = with_twins([1, 1, 1, 0], [0, 1])
+def test_the_gap_is_measured_by_kind_over_the_rollouts_that_have_a_counterpart():
+    order = with_others([1, 1, 1, 0], [0, 1])
     for rollout in order:
         rollout.facts = {"label": "order"}
     scene = group({"accuracy": 1.0, "accuracy_shuffled": 1.0, "accuracy_reversed": 0.0}, label="scene")
     image = group({"accuracy": 0.0}, label="image")
     found = metrics_of([order, scene, image])
-    assert found["reward/accuracy_shuffled"] == pytest.approx(2 / 3), "not halved by those that have no twin"
+    assert found["reward/accuracy_shuffled"] == pytest.approx(2 / 3), "not halved by those that have no counterpart"
     assert found["orders/order/gap_shuffled"] == 0.25 and found["orders/order/shuffled"] == 0.5
     assert found["orders/scene/gap_shuffled"] == 0.0 and found["orders/scene/gap_reversed"] == 1.0
     assert found["orders/all/gap_shuffled"] == 0.125 and found["orders/all/ordered"] == 0.875

@@ -3,6 +3,7 @@ docs/group_rewards.md, with veRL's own estimators: what a bonus can change, and 
 
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -63,25 +64,24 @@ def test_the_bonus_acts_where_another_part_varies():
     assert plain != paid and (plain[0] - plain[2]) > (paid[0] - paid[2]) > 0
 
 
-@pytest.mark.parametrize(("grounded", "expected"), [
-    ([1, 0, 0, 0, 0], [1.7889, -0.4472, -0.4472, -0.4472, -0.4472]),
-    ([1, 1, 1, 1, 0], [0.4472, 0.4472, 0.4472, 0.4472, -1.7889]),
+@pytest.mark.parametrize(("accuracy", "grounded", "divided", "not_divided"), [
+    ([0, 0, 0, 0, 0], [1, 0, 0, 0, 0], [1.7889, *4 * [-0.4472]], [0.72, *4 * [-0.18]]),
+    ([1, 1, 1, 1, 1], [1, 1, 1, 1, 0], [*4 * [0.4472], -1.7889], [*4 * [0.06], -0.24]),
+    ([1, 1, 0, 0, 0], [1, 0, 1, 0, 0], [1.4186, 0.4451, 0.0278, -0.9457, -0.9457], [1.02, 0.32, 0.02, -0.68, -0.68]),
 ])  # fmt: skip
-@pytest.mark.parametrize("arguments", [{"preset": "paper"}, {"preset": "released"}, {"height": 9.0}])
-def test_scarcity_is_a_plain_reward_for_grounding_where_accuracy_is_constant(grounded, expected, arguments):
-    group = rollouts(*({"grounded": float(one), "objects": 1.0} for one in grounded))
-    groups.scarcity(group, **arguments)
-    assert advantages([rollout.score for rollout in group], "grpo") == pytest.approx(expected, abs=2e-4)
-    assert advantages([float(one) for one in grounded], "grpo") == pytest.approx(expected, abs=2e-4)
+def test_scarcity(accuracy, grounded, divided, not_divided):
+    def found(by_std: bool, **arguments: Any) -> list[float]:
+        pairs = zip(accuracy, grounded, strict=True)
+        group = rollouts(*({"accuracy": float(a), "grounded": float(g), "objects": 1.0} for a, g in pairs))
+        groups.scarcity(group, **arguments)
+        return advantages([rollout.score for rollout in group], "grpo", by_std)
 
-
-def test_scarcity_acts_where_accuracy_varies():
-    """accuracy 1, 1, 0, 0, 0; grounded 1, 0, 1, 0, 0: 0.7 each for grounding."""
-    pairs = zip([1, 1, 0, 0, 0], [1, 0, 1, 0, 0], strict=True)
-    group = rollouts(*({"accuracy": float(a), "grounded": float(g), "objects": 1.0} for a, g in pairs))
-    groups.scarcity(group)
-    found = advantages([rollout.score for rollout in group], "grpo")
-    assert found == pytest.approx([1.4186, 0.4451, 0.0278, -0.9457, -0.9457], abs=2e-4)
+    assert found(True) == pytest.approx(divided, abs=2e-4)
+    assert found(False) == pytest.approx(not_divided, abs=2e-4)
+    if len(set(accuracy)) == 1:  # then height and weight change nothing: it is a plain reward of 0 or 1
+        plain = pytest.approx(divided, abs=2e-4)
+        assert found(True, preset="released") == plain and found(True, height=9.0) == plain
+        assert advantages([float(one) for one in grounded], "grpo") == plain
 
 
 MINE = """

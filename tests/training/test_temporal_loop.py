@@ -1,4 +1,4 @@
-"""T-GRPO's twins: other frames at the same times, the same tokens, half of the rollouts, and never a trajectory."""
+"""T-GRPO's counterparts: other frames at the same times, the same tokens, for half of the rollouts; never trajectories."""
 
 import asyncio
 import random
@@ -115,23 +115,23 @@ def test_only_the_frames_change_places(run, processor, video):
 
 
 def test_what_is_trained_is_what_the_stock_loop_would_train(run, processor):
-    """The twin leaves nothing in the trajectory but its text."""
-    with_twin, _ = run("frames", session=0)
+    """The counterpart leaves nothing in the trajectory but its text."""
+    with_other, _ = run("frames", session=0)
     without, asked = run("frames", session=3)
     assert len(asked) == 1 and without.extra_fields["orders"] == {}
     for name in ("prompt_ids", "response_ids", "response_mask", "response_logprobs"):
-        assert getattr(with_twin, name) == getattr(without, name), name
-    frames = [output.multi_modal_data["videos"][0][0] for output in (with_twin, without)]
+        assert getattr(with_other, name) == getattr(without, name), name
+    frames = [output.multi_modal_data["videos"][0][0] for output in (with_other, without)]
     assert torch.equal(*frames)
 
 
-def test_half_of_the_rollouts_have_a_twin(run):
+def test_half_of_the_rollouts_have_a_counterpart(run):
     assert [len(run("frames", session)[1]) for session in range(4)] == [2, 2, 1, 1]
     assert [len(run("frames", session, share=1.0)[1]) for session in (0, 3)] == [2, 2]
 
 
 @pytest.mark.parametrize("video", [None, "one"])
-def test_a_question_without_an_order_has_no_twin(run, video):
+def test_a_question_without_an_order_has_no_counterpart(run, video):
     output, asked = run(video)
     assert len(asked) == 1 and output.extra_fields["orders"] == {}
 

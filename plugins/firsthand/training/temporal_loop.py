@@ -11,7 +11,7 @@ what was picked up into what was put down. The texts go to the reward function (
 reward_fns/groups_temporal.py) and into the traces. They are not trajectories: the actor never sees them, and nothing
 must be masked. Only frames change places. Their times stay, and so does every token of the prompt. Each order costs one
 generation; a shuffled one is drawn anew for each rollout and can be drawn again from row, step and rollout. It is never
-the order of the video. In validation the same rollouts have twins: the first, if there is one.
+the order of the video. In validation the same rollouts have counterparts: the first, if there is one.
 """
 
 import asyncio

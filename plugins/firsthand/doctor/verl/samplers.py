@@ -18,7 +18,7 @@ NOT_HANDED_ON = RULES["VR044"]
 UNPAYABLE = RULES["VR070"]
 NO_EFFECT = RULES["VR071"]
 HIDES = RULES["VR072"]
-NO_TWINS = RULES["VR073"]
+NO_ORDERS = RULES["VR073"]
 
 SAMPLER = "trainer.v1.sampler"
 OPTIONS = {  # what GroupReplayBuffer takes, and the sampler of veRL that it extends
@@ -53,7 +53,7 @@ def check(chain: Chain) -> Iterator[Finding]:
     for name, arguments in rewards.items():
         yield from _payable(chain, name, arguments)
     yield from _changes_nothing(chain, rewards)
-    yield from _twins(chain, rewards)
+    yield from _orders(chain, rewards)
 
 
 def _stock_filter(chain: Chain) -> Iterator[Finding]:
@@ -130,16 +130,16 @@ def _changes_nothing(chain: Chain, rewards: dict[str, Arguments]) -> Iterator[Fi
             yield NO_EFFECT.at(chain.place(f"{REWARDS}.{name}"), message, fix)
 
 
-def _twins(chain: Chain, rewards: dict[str, Arguments]) -> Iterator[Finding]:
+def _orders(chain: Chain, rewards: dict[str, Arguments]) -> Iterator[Finding]:
     """The bonus for order needs a loop that asks in another order, and a reward that scores what is said to it."""
     loops = [entry for entry in agent_entries(chain) if entry.get("_target_") == TEMPORAL_LOOP]
     orders = {order for entry in loops for order in entry.get("orders", ["shuffled"])}
     against = rewards.get("temporal", {}).get("against", "shuffled")
     if "temporal" in rewards and against not in orders:
         fix = f"register {TEMPORAL_LOOP} in `{AGENT}.agent_loop_config_path`, with `orders: [{against}]`"
-        yield NO_TWINS.at(chain.place(f"{REWARDS}.temporal"), f"nothing answers on {against} frames", fix)
+        yield NO_ORDERS.at(chain.place(f"{REWARDS}.temporal"), f"nothing answers on {against} frames", fix)
     key = "reward.custom_reward_function.path"
     file = source_of(str(chain.get(key) or ""))
     if loops and file and "orders" not in names_read(file):
         fix = "write `path: reward_fns/groups_temporal.py` and `reward_kwargs: {of: FILE.py:FUNCTION, ...}`"
-        yield NO_TWINS.at(chain.place(key), "the reward scores no answer on frames in another order", fix)
+        yield NO_ORDERS.at(chain.place(key), "the reward scores no answer on frames in another order", fix)
