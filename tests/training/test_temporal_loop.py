@@ -1,7 +1,6 @@
-"""T-GRPO's counterparts: other frames at the same times, the same tokens, for half of the rollouts; never trajectories."""
+"""T-GRPO's counterparts: other frames at the same times, the same tokens, for half of the rollouts, never trained."""
 
 import asyncio
-import random
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -147,14 +146,3 @@ def test_each_rollout_is_shuffled_in_its_own_way_that_can_be_repeated(run):
 def test_an_unknown_order_is_refused(run):
     with pytest.raises(UserError, match="orders: backwards is not one of shuffled, reversed"):
         run("frames", orders=["backwards"])
-
-
-def test_a_shuffle_is_never_the_order_of_the_video():
-    from firsthand.training.temporal_loop import places
-
-    for count in range(2, 6):
-        for seed in range(50):
-            drawn = places(count, "shuffled", random.Random(seed))
-            assert sorted(drawn) == list(range(count)) and drawn != list(range(count))
-    assert places(4, "reversed", random.Random(0)) == [3, 2, 1, 0]
-    assert places(1, "shuffled", random.Random(0)) == [0]

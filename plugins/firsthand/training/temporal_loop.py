@@ -15,7 +15,6 @@ the order of the video. In validation the same rollouts have counterparts: the f
 """
 
 import asyncio
-import random
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
@@ -24,16 +23,16 @@ from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentLoop
 
 from firsthand.errors import UserError
+from firsthand.media.orders import OTHERS, Order, places
 
-ORDERS = ("shuffled", "reversed")
 Video = tuple[Any, dict[str, Any]]  # frames, and the facts that date them
 
 
 class TemporalLoop(SingleTurnAgentLoop):
-    def __init__(self, *args: Any, orders: Sequence[str] = ("shuffled",), share: float = 0.5, **kwargs: Any):
+    def __init__(self, *args: Any, orders: Sequence[Order] = ("shuffled",), share: float = 0.5, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        if unknown := set(orders) - set(ORDERS):
-            raise UserError(f"agent loop, orders: {', '.join(unknown)} is not one of {', '.join(ORDERS)}")
+        if unknown := set(orders) - set(OTHERS):
+            raise UserError(f"agent loop, orders: {', '.join(unknown)} is not one of {', '.join(OTHERS)}")
         self.orders, self.share = tuple(orders), share
         self.media: dict[str, Any] | None = None
 
@@ -62,9 +61,9 @@ class TemporalLoop(SingleTurnAgentLoop):
             or max(map(_length, videos), default=0) < 2
         ):
             return {}
-        seed = f"{(row.get('extra_info') or {}).get('id', row.get('index'))} {row['global_steps']} {row['session_id']}"
-        rng = random.Random(seed)
-        return {order: [in_order(video, order, rng) for video in videos] for order in self.orders}
+        question = (row.get("extra_info") or {}).get("id", row.get("index"))
+        seed = f"{question} {row['global_steps']} {row['session_id']}"
+        return {order: [_shown(video, order, seed) for video in videos] for order in self.orders}
 
     async def _answer(
         self, messages: Any, sampling_params: dict[str, Any], videos: list[Video]
@@ -84,20 +83,9 @@ class TemporalLoop(SingleTurnAgentLoop):
         return prompt_ids, self.tokenizer.decode(ids, skip_special_tokens=True)
 
 
-def in_order(video: Video, order: str, rng: random.Random) -> Video:
-    """The same times, other frames at them."""
+def _shown(video: Video, order: Order, seed: str) -> Video:
     frames, facts = video
-    return frames[places(len(frames), order, rng)], facts
-
-
-def places(count: int, order: str, rng: random.Random) -> list[int]:
-    as_it_was = list(range(count))
-    if order == "reversed" or count < 2:
-        return as_it_was[::-1]
-    shuffled = list(as_it_was)
-    while shuffled == as_it_was:
-        rng.shuffle(shuffled)
-    return shuffled
+    return frames[places(len(frames), order, seed)], facts
 
 
 def _length(video: Video) -> int:
