@@ -3,8 +3,10 @@ sequences (or not), and rollout and actor must see the same tokens, times and pi
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -62,8 +64,8 @@ def week(tmp_path_factory) -> Path:
     return out
 
 
-def train(out: Path, week: Path, rows: str, *overrides: str) -> str:
-    """Two steps of tiny_tgrpo on a model that was never fine-tuned; what it said."""
+def start(out: Path, week: Path, rows: str, *overrides: str) -> subprocess.Popen:
+    """tiny_tgrpo on a model that was never fine-tuned; its log is beside."""
     sampler, rewards = "trainer.v1.sampler.sampler_kwargs", "reward.custom_reward_function.reward_kwargs"
     command = [
         sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", "recipes/video_r1",
@@ -72,13 +74,22 @@ def train(out: Path, week: Path, rows: str, *overrides: str) -> str:
         f"data.media.root={week}", "data.train_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size=4",
         "actor_rollout_ref.rollout.n=4", f"{rewards}.of={REWARD}:compute_score", f"~{rewards}.parts",
         f"trainer.default_local_dir={out}", f"{sampler}.traces={out}/traces",
-        f"trainer.rollout_data_dir={out}/rollouts", f"hydra.run.dir={out}/hydra", "trainer.save_freq=2",
-        "trainer.total_training_steps=2", *overrides,
+        f"trainer.rollout_data_dir={out}/rollouts", f"hydra.run.dir={out}/hydra", *overrides,
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
-    (out / "log").write_text(done.stdout + done.stderr)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return done.stdout
+    return subprocess.Popen(command, cwd=ROOT, stdout=(out / "log").open("a"), stderr=subprocess.STDOUT)
+
+
+def train(out: Path, week: Path, rows: str, *overrides: str) -> str:
+    """Two steps; what was said of them."""
+    process = start(out, week, rows, "trainer.total_training_steps=2", *overrides)
+    assert process.wait(timeout=900) == 0, (out / "log").read_text()[-5000:]
+    return said(out)
+
+
+def said(out: Path) -> str:
+    """What was logged of the first two steps; a killed run may have begun another one."""
+    lines = (out / "log").read_text().splitlines()
+    return "\n".join([line for line in lines if f"step:{step} - " in line][-1] for step in (1, 2))
 
 
 def metrics(said: str, name: str) -> list[float]:
@@ -110,9 +121,26 @@ def check_rollout_and_actor_agree(said: str, out: Path) -> None:
 
 @pytest.fixture(scope="module")
 def tgrpo(on_cpu, week, tmp_path_factory) -> tuple[str, Path]:
+    """Killed after its first checkpoint, and gone on with: a group reward must remember what it knew."""
     out = tmp_path_factory.mktemp("tgrpo")
-    packed = "actor_rollout_ref.model.use_remove_padding=true"
-    return train(out, week, "frames", packed, f"+{GROUPS}.running_std={{by: label, decay: 0.9}}"), out
+    tracker = out / "latest_checkpointed_iteration.txt"
+    options = (
+        "actor_rollout_ref.model.use_remove_padding=true", "trainer.save_freq=1",
+        f"+{GROUPS}.running_std={{by: label, decay: 0.9}}",
+    )  # fmt: skip
+    process = start(out, week, "frames", *options)
+    try:
+        while not (tracker.exists() and "step:1 - " in (out / "log").read_text()):
+            assert process.poll() is None, (out / "log").read_text()[-5000:]
+            time.sleep(0.1)
+    finally:
+        process.kill()
+        process.wait()
+    for folder in out.glob("global_step_*"):
+        if folder.name != "global_step_1":
+            shutil.rmtree(folder)
+    tracker.write_text("1")
+    return train(out, week, "frames", *options), out
 
 
 def test_frame_lists_in_packed_sequences(tgrpo):
@@ -159,18 +187,32 @@ def test_the_gap_is_in_the_log_by_kind_and_parts_are_not_halved(tgrpo):
     assert metrics(said, "orders/order/gap_reversed") and metrics(said, "orders/scene/gap_reversed")
 
 
-def test_the_running_spread_is_in_the_checkpoint(tgrpo):
-    state = files.read_json(tgrpo[1] / "global_step_2/group_rewards.json")["running_std"]
-    assert state["moments"].keys() == {"order", "scene"}
-    assert max(steps for steps, *_ in state["moments"].values()) == 2
+def test_a_killed_run_goes_on_with_the_spread_of_its_checkpoint(tgrpo):
+    """Reckoned here from the scores in the traces: running means of first and second moment over both steps."""
+    _, out = tgrpo
+    steps = defaultdict(list)
+    for (step, _), group in sorted(traces(out).items()):
+        for row in group:
+            given = row["parts"]["score"] + row["parts"]["temporal"] + row["parts"]["length_bonus"]
+            steps[row["facts"]["label"], step].append(given)
+    saved = files.read_json(out / "global_step_2/group_rewards.json")["running_std"]["moments"]
+    for kind, (count, first, second) in saved.items():
+        expected, seen = [0.0, 0.0], 0
+        for step in (1, 2):
+            if scores := steps[kind, step]:
+                moments = np.mean(scores), np.mean(np.square(scores))
+                expected, seen = [0.9 * old + 0.1 * new for old, new in zip(expected, moments, strict=True)], seen + 1
+        assert (count, first, second) == (seen, pytest.approx(expected[0]), pytest.approx(expected[1]))
+    assert max(count for count, *_ in saved.values()) == 2
 
 
 def test_dapo_on_video_files_drops_groups_that_do_not_vary(on_cpu, week, tmp_path):
-    said = train(
+    logged = train(
         tmp_path, week, "file", "hydra.searchpath=[file://recipes,file://recipes/shared]", "+shared@_global_=dapo",
         "actor_rollout_ref.model.use_remove_padding=false", f"~{GROUPS}.temporal", "trainer.save_freq=-1",
     )  # fmt: skip
-    check_rollout_and_actor_agree(said, tmp_path)
+    check_rollout_and_actor_agree(logged, tmp_path)
+    assert sum(metrics(logged, "training/filter_groups/evicted_samples")) > 0
     for group in traces(tmp_path).values():
         assert len({row["parts"]["accuracy"] for row in group}) == 2, "all that is trained on varies"
         for row in group:
