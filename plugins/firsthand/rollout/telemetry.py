@@ -71,7 +71,9 @@ class Rollout:
         return group_of(self.key)
 
     def as_row(self, step: int) -> dict[str, Any]:
-        return {"step": step, **vars(self), "trace": self.trace and self.trace.model_dump()}
+        """The turns of an agent are in its trace; its text would hold them again."""
+        shown = {"trace": self.trace.model_dump(), "text": ""} if self.trace else {}
+        return {"step": step, **vars(self), **shown}
 
 
 def group_of(key: str) -> str:

@@ -99,6 +99,8 @@ def _each(reward: Callable[..., None], groups: Groups, arguments: dict[str, Any]
 def saved_with(trainer: Any, rewards: GroupRewards) -> None:
     """Each checkpoint of the trainer gets the state, before it is called complete: a run that is killed in between goes
     on from the checkpoint before."""
+    if not rewards.state():
+        return
     save = trainer._save_checkpoint
 
     def save_with_state() -> None:

@@ -88,9 +88,8 @@ class GroupReplayBuffer(ReplayBuffer):
         if self.most_asked is not None and self.asked + questions > self.most_asked:
             raise UserError(
                 f"step {self.step}: {self.asked} more questions than the first batch were asked, and"
-                f" `{self.filter_groups_metric}`"
-                " varies in too few groups: the questions are too hard or too easy for this model; choose others, or"
-                " raise algorithm.filter_groups.max_num_gen_batches"
+                f" `{self.filter_groups_metric}` varies in too few groups: the questions are too hard or too easy for"
+                " this model; choose others, or raise algorithm.filter_groups.max_num_gen_batches"
             )
         self.asked += questions
         self.ask_for(questions)
@@ -137,13 +136,14 @@ class GroupReplayBuffer(ReplayBuffer):
         )  # fmt: skip
         if self.trainer:
             rollout.text = self.trainer.tokenizer.decode(response, skip_special_tokens=True)
-            rollout.cut = trace.stop == "length" if trace else self._is_cut(response)
+            rollout.cut = trace.stop == "length" if trace else _is_cut(response, self.trainer)
         rollout.check_score()
         return rollout
 
-    def _is_cut(self, response) -> bool:
-        tokenizer, longest = self.trainer.tokenizer, self.trainer.config.data.max_response_length
-        return len(response) >= longest and int(response[-1]) not in (tokenizer.eos_token_id, tokenizer.pad_token_id)
+
+def _is_cut(response, trainer) -> bool:
+    ends = trainer.tokenizer.eos_token_id, trainer.tokenizer.pad_token_id
+    return len(response) >= trainer.config.data.max_response_length and int(response[-1]) not in ends
 
 
 def _dynamic_sampling(config) -> dict[str, Any]:
@@ -165,8 +165,9 @@ def _dynamic_sampling(config) -> dict[str, Any]:
 
 def _most_asked(config) -> int | None:
     """Questions beyond the first batch of a step; None: no limit."""
-    batches = config.algorithm.filter_groups.max_num_gen_batches
-    return (batches - 1) * config.data.train_batch_size if batches > 0 else None
+    filtering = config.algorithm.filter_groups
+    limited = filtering.enable and filtering.max_num_gen_batches > 0
+    return (filtering.max_num_gen_batches - 1) * config.data.train_batch_size if limited else None
 
 
 def _parts(extra: dict[str, Any]) -> dict[str, float]:

@@ -68,8 +68,8 @@ class TemporalLoop(SingleTurnAgentLoop):
     async def _answer(
         self, messages: Any, sampling_params: dict[str, Any], videos: list[Video]
     ) -> tuple[list[int], str]:
-        media = {**(self.media or {}), "videos": videos}
-        prompt_ids = await self.ct_build_initial_tokens(messages, **media)
+        media, inputs = {**(self.media or {}), "videos": videos}, dict[str, Any]()
+        prompt_ids = await self.ct_build_initial_tokens(messages, **media, mm_inputs_out=inputs)
         output = await self.server_manager.generate(
             request_id=uuid4().hex,
             prompt_ids=prompt_ids,
@@ -77,6 +77,7 @@ class TemporalLoop(SingleTurnAgentLoop):
             image_data=media.get("images"),
             video_data=videos,
             audio_data=media.get("audios"),
+            mm_processor_output=self.build_sglang_video_payload(videos, inputs),
             mm_processor_kwargs=self._get_mm_processor_kwargs(media.get("audios")),
         )
         ids = output.token_ids[: self.response_length]
