@@ -18,7 +18,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import numpy as np
@@ -113,27 +112,29 @@ async def load(url: str, callers: int, seconds: float) -> float:
 
 def serve_bare(port: int) -> None:
     """A handler that reads JSON and writes JSON, in front of the server's own metrics."""
+    import json
+
     import uvicorn
-    from fastapi import FastAPI, Response
-    from fastapi.responses import JSONResponse
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse, Response
+    from starlette.routing import Route
 
     from firsthand.tools.serve.metrics import scrape
     from firsthand.tools.toolbox import Counters
 
-    app = FastAPI(openapi_url=None)
+    async def query(request: Request) -> Response:
+        return JSONResponse({"response": json.loads(await request.body())}, 200, {"X-Outcome": "ok"})
 
-    @app.post("/query")
-    async def query(body: dict[str, Any]) -> JSONResponse:
-        return JSONResponse({"response": body}, 200, {"X-Outcome": "ok"})
+    async def health(_: Request) -> Response:
+        return JSONResponse({})
 
-    @app.get("/health")
-    async def health() -> dict[str, Any]:
-        return {}
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
+    async def metrics(_: Request) -> Response:
         return Response(scrape(Counters(), 0))
 
+    app = Starlette(
+        routes=[Route("/query", query, methods=["POST"]), Route("/health", health), Route("/metrics", metrics)]
+    )
     uvicorn.run(app, port=port, access_log=False, log_level="warning", backlog=2048)
 
 

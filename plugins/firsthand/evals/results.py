@@ -61,6 +61,7 @@ class Results(BaseModel):
     episodes: int  # rows; of an agent with tools, or without where there are no others
     unscored: int  # questions whose answer is not public
     scores: dict[str, Score]  # by column, and by metric where a benchmark has several
+    tokens: tuple[float, float] = (0.0, 0.0)  # read and written by the model, per question
 
 
 class AgentResults(Results):
@@ -75,7 +76,6 @@ class AgentResults(Results):
     hurt: int  # episodes with such a call
     released: tuple[int, int] = (0, 0)  # turns that only `--reading released` could run, and the episodes with one
     seconds: Spread | None  # of an episode
-    tokens: tuple[float, float]  # read and written by the agent, per question
     cost: float | None  # US dollars per question; None where a price is unknown
     tool_cost: float  # of that, the tools'
 
@@ -91,7 +91,8 @@ def results(run: Folder) -> Results:
     }
     if not isinstance(run.benchmark.ask, Agent):
         rows = list(files.read_jsonl(run.answers)) if run.answers.is_file() else []
-        return Results(**shared, episodes=len(rows), settings=rows[0]["settings"] if rows else {})
+        tokens = _tokens([(row.get("prompt_tokens") or 0, row.get("completion_tokens") or 0) for row in rows])
+        return Results(**shared, episodes=len(rows), settings=rows[0]["settings"] if rows else {}, tokens=tokens)
     episodes = list(folders.read(run.episodes, Episode).values())
     either = episodes or list(folders.read(run.no_tools, Episode).values())
     shared |= {"episodes": len(either), "settings": either[0].settings if either else {}}
@@ -123,7 +124,7 @@ def _work(rows: Sequence[Episode], run: Folder) -> dict[str, Any]:
         "hurt": sum(row.trace.faults > 0 for row in rows),
         "released": _released(rows),
         "seconds": Spread.of([row.seconds for row in rows]),
-        "tokens": (_per(sum(r.prompt_tokens for r in rows), rows), _per(sum(r.completion_tokens for r in rows), rows)),
+        "tokens": _tokens([(row.prompt_tokens, row.completion_tokens) for row in rows]),
         "cost": None if None in costs else _per(sum(filter(None, costs)), rows),
         "tool_cost": _per(sum(turn.cost for turn in turns), rows),
     }
@@ -172,9 +173,14 @@ def comparisons(runs: Sequence[Folder]) -> list[Comparison]:
 def same_questions(runs: Sequence[Folder]) -> dict[str, Gold]:
     first, *others = ((run, run.golds) for run in runs)
     for run, gold in others:
-        if gold != first[1]:
+        if _asked(gold) != _asked(first[1]):
             raise UserError(f"{run.path} asks other questions than {first[0].path}; runs are compared on the same ones")
     return first[1]
+
+
+def _asked(golds: dict[str, Gold]) -> list[dict[str, Any]]:
+    """The questions, without how they were put: ways of asking are what is compared."""
+    return [gold.model_dump(exclude={"messages", "style", "system"}) for gold in golds.values()]
 
 
 def _filled(letters: Mapping[str, Predictions]) -> int | None:
@@ -211,5 +217,11 @@ def _tools(turns: list[Turn], run: Folder, questions: int) -> dict[str, ToolUse]
     }
 
 
-def _per(total: float, rows: Sequence[Episode]) -> float:
+def _tokens(counts: Sequence[tuple[int, int]]) -> tuple[float, float]:
+    """Read and written, per question."""
+    read, written = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
+    return _per(read, counts), _per(written, counts)
+
+
+def _per(total: float, rows: Sequence[Any]) -> float:
     return total / len(rows) if rows else 0.0

@@ -82,9 +82,13 @@ def answers_of(path: Path) -> Path:
 
 
 def read_rows(path: Path | str, model: type[Row]) -> dict[str, Row]:
+    return as_rows(path, read_jsonl(path), model)
+
+
+def as_rows(path: Path | str, contents: Iterable[Any], model: type[Row]) -> dict[str, Row]:
     """The rows of a JSONL file by id, in order; the first bad or repeated row is an error that names row and key."""
     rows: dict[str, Row] = {}
-    for number, content in enumerate(read_jsonl(path), 1):
+    for number, content in enumerate(contents, 1):
         try:
             row = model.model_validate(content)
         except ValidationError as error:

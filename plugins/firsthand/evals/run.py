@@ -4,7 +4,6 @@ import asyncio
 from functools import partial
 from itertools import islice
 
-from firsthand import files
 from firsthand.evals.agents.run import answer_as_agent
 from firsthand.evals.benchmarks import Benchmark
 from firsthand.evals.job import Job
@@ -32,8 +31,8 @@ def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:
 
 def _as_written(job: Job, way: AsWritten) -> Summary:
     run, root = job.run, way.media_root or job.rows.parent
-    questions = dict(islice(as_written.read(job.rows, way.recipe).items(), run.limit))
-    job.begin(list(islice(files.read_jsonl(job.rows), run.limit)))
+    questions = dict(islice(as_written.read(job.rows, way.recipe, way.style).items(), run.limit))
+    job.begin(as_written.rows_of(job.rows, way.style)[: run.limit])
     with job.server() as (url, model, pace, key):
         settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=run.seed)
         out = job.folder.answers

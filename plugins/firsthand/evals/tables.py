@@ -23,7 +23,7 @@ def grids(runs: Sequence[Results]) -> list[Grid]:
     columns = {f"{run.run}: {name}" if len(runs) > 1 else name: s for run in runs for name, s in run.scores.items()}
     agents = [run for run in runs if isinstance(run, AgentResults)]
     more = (_evidence(agents), _work(agents), *map(_tools, agents)) if agents else ()
-    return [grid for grid in (_accuracy(columns), *more) if grid.rows]
+    return [grid for grid in (_accuracy(columns, runs), *more) if grid.rows]
 
 
 def show(runs: Sequence[Results], comparisons: Iterable[Comparison], console: Console) -> None:
@@ -81,7 +81,7 @@ def _notes(run: Results) -> Iterator[str]:
         yield f"tools failed {run.faults} times, in {run.hurt} episodes"
 
 
-def _accuracy(columns: dict[str, Score]) -> Grid:
+def _accuracy(columns: dict[str, Score], runs: Sequence[Results] = ()) -> Grid:
     groups = list(dict.fromkeys(group for score in columns.values() for group in score.by))
     lenient = [score.leniently for score in columns.values()]
     rows = [["all", _n(columns.values()), *(_share(score, score.decimals) for score in columns.values())]]
@@ -91,6 +91,9 @@ def _accuracy(columns: dict[str, Score]) -> Grid:
         rows.append([group, _n(tally for tally, _ in tallies), *starmap(_share, tallies)])
     alone = (_part(score.only_lenient, score.n) for score in columns.values())
     rows.append(["read by the lenient reader alone", "", *alone])
+    if runs and not any(isinstance(run, AgentResults) for run in runs):  # an agent's work has a table of its own
+        written = [f"{run.tokens[1]:,.0f}" for run in runs for _ in run.scores]
+        rows.append(["tokens of an answer", "", *written])
     rows.append(["without a letter", "", *(_part(score.unparsed, score.n) for score in columns.values())])
     rows.append(["never answered", "", *(_part(score.missing, score.n) for score in columns.values())])
     kind = "bootstrap" if any(score.bootstrap for score in columns.values()) else "Wilson"

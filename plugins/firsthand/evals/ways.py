@@ -12,6 +12,7 @@ import typer
 
 from firsthand.evals.single_turn.votes import Method
 from firsthand.media.orders import Order
+from firsthand.question import StyleName
 from firsthand.rollout.released_turn import Reading
 from firsthand.rollout.turn_text import Dialect
 
@@ -47,13 +48,17 @@ class Run:
 
 @dataclass(frozen=True)
 class AsWritten:
-    """One request per row, with the messages that the row holds."""
+    """One request per row, with the messages that the row holds, or those of another style."""
 
     media_root: Annotated[
         Path | None, typer.Option(help="Media paths are below this folder; default: the rows' own.")
     ] = None
     recipe: Annotated[
         Path | None, typer.Option(help="The fine-tuning recipe by whose video_* keys video files are sampled.")
+    ] = None
+    style: Annotated[
+        StyleName | None,
+        typer.Option(help="Ask in this style instead of the file's: `direct` asks for the answer without a thought."),
     ] = None
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer; leave room for thinking.")] = 1024

@@ -11,7 +11,7 @@ query time is never read, and the part of it that had happened is found in the r
 ends later influences the result, not even what counts as a video or as short.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from firsthand import clock
@@ -28,7 +28,7 @@ _EVER = clock.search_window("week", None, None)
 class Window(NamedTuple):
     """Where to look: records of these levels, coarsest first, between these moments."""
 
-    levels: Sequence[str]
+    levels: tuple[str, ...]
     start: float
     end: float
 
@@ -59,7 +59,7 @@ def _of_video(level: str, start: float | None, query_time: float | None) -> list
         start = clock.plus(query_time, -_SHORT)
     if level == "week" or start is None:
         return [Window(LEVELS["hour"], *_EVER)]
-    return [Window([_FINEST], start, clock.plus(start, _SHORT)), Window([_FINEST], *_EVER)]
+    return [Window((_FINEST,), start, clock.plus(start, _SHORT)), Window((_FINEST,), *_EVER)]
 
 
 def _passed(store: Store, source: str, query_time: float | None) -> float | None:
@@ -74,11 +74,11 @@ def _passed(store: Store, source: str, query_time: float | None) -> float | None
     return clock.seconds_between(spans[0].start, max(span.end for span in spans))
 
 
-def tiles(store: Store, source: str, window: Window, query_time: float | None) -> list[Run]:
+def tiles(store: Store, source: str, window: Window, query_time: float | None) -> tuple[Run, ...]:
     """The records that may be seen."""
     end = window.end if query_time is None else min(window.end, query_time)
     holes = [(window.start, end)] if window.start < end else []
-    held, runs = store.levels(source), []
+    held, runs = store.levels(source), list[Run]()
     for level in (level for level in window.levels if level in held):
         found = [store.run(source, level, start, end) for start, end in holes]
         runs += [run for run in found if run]
@@ -88,7 +88,7 @@ def tiles(store: Store, source: str, window: Window, query_time: float | None) -
                 for hole, run in zip(holes, found, strict=True)
                 for rest in (_uncovered(store, run) if run else [hole])
             ]
-    return runs
+    return tuple(runs)
 
 
 def _uncovered(store: Store, run: Run) -> Iterator[tuple[float, float]]:

@@ -1,7 +1,8 @@
 """Rankings of candidates, best first. All statistics count the candidates only, so the future cannot change a rank."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -11,17 +12,16 @@ K1, B = 1.2, 0.75  # BM25's usual constants
 RRF = 60  # reciprocal rank fusion's usual constant
 
 
-def bm25(store: Store, runs: Sequence[Run], terms: Iterable[str]) -> list[Span]:
+def bm25(store: Store, runs: Sequence[Run], terms: Sequence[str]) -> list[Span]:
     """The records that have any of the terms."""
     total = sum(run.records for run in runs)
     mean = sum(run.words for run in runs) / max(total, 1)
-    scores: dict[Span, float] = {}
-    for term in terms:
-        hits = [hit for run in runs for hit in store.hits(run, term)]
-        rarity = math.log(1 + (total - len(hits) + 0.5) / (len(hits) + 0.5))
-        for span, count, words in hits:
-            weight = count * (K1 + 1) / (count + K1 * (1 - B + B * words / mean))
-            scores[span] = scores.get(span, 0.0) + rarity * weight
+    hits = [hit for run in runs for hit in store.hits(run, terms)]
+    holding = Counter(term for term, *_ in hits)
+    rarity = {term: math.log(1 + (total - count + 0.5) / (count + 0.5)) for term, count in holding.items()}
+    scores: defaultdict[Span, float] = defaultdict(float)
+    for term, span, count, words in hits:
+        scores[span] += rarity[term] * count * (K1 + 1) / (count + K1 * (1 - B + B * words / mean))
     return _best_first(scores)
 
 
@@ -41,6 +41,6 @@ def fused(rankings: Iterable[Sequence[Span]]) -> list[Span]:
     return _best_first(scores)
 
 
-def _best_first(scores: dict[Span, float]) -> list[Span]:
+def _best_first(scores: Mapping[Span, float]) -> list[Span]:
     """With equal scores the later record comes first, since most questions are about what happened last."""
     return sorted(scores, key=lambda span: (-scores[span], -span.end, -span.start, span.id))

@@ -6,7 +6,7 @@ happened by then: the same question gives the same records, whatever was recorde
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -54,7 +54,14 @@ class Searcher:
         self.embedder, self.reranker = embedder if ranking != "lexical" else None, reranker
         self._analyser = Analyser()
         self._synonyms = Synonyms(synonyms, self._analyser) if synonyms else None
-        self._search = lru_cache(maxsize=4096)(self._search_now)  # a store never changes, so neither does an answer
+        # A store never changes, so neither does an answer, nor what may be seen: the rollouts of a question share it.
+        self._search = lru_cache(maxsize=4096)(self._search_now)
+        self._tiles = lru_cache(maxsize=4096)(partial(tiles, store))
+
+    @property
+    def quick(self) -> bool:
+        """It looks into the store only, and needs no model."""
+        return self.embedder is None and self.reranker is None
 
     def search(
         self,
@@ -88,23 +95,23 @@ class Searcher:
         if start is not None and query is not None and start > query:
             return Found((), exact=False)
         where, *elsewhere = windows(self.store, source, level, start, query)
-        runs = tiles(self.store, source, where, query)
+        runs = self._tiles(source, where, query)
         matches, held = self._find(runs, source, keywords) if order else (None, [])
         in_time = sorted(held, key=_time, reverse=order != "earliest")
         if ranked := (order != "relevance" and in_time) or self._rank(runs, keywords) or in_time:
             return Found(self._fetch(ranked[: self.limit]), True, matches)
         if latest := sorted(self._spans(runs), key=_time)[-1:]:
             return Found(self._fetch(latest), False, matches)
-        around = [span for other in elsewhere for span in self._spans(tiles(self.store, source, other, query))]
+        around = [span for other in elsewhere for span in self._spans(self._tiles(source, other, query))]
         nearest = sorted(around, key=lambda span: (abs(clock.seconds_between(where.start, span.start)), span.id))[:1]
         return Found(self._fetch(nearest), False, matches)
 
-    def _find(self, runs: list[Run], source: str, keywords: tuple[str, ...]) -> tuple[Matches, list[Span]]:
+    def _find(self, runs: Sequence[Run], source: str, keywords: tuple[str, ...]) -> tuple[Matches, list[Span]]:
         terms = self._analyser.terms(keywords)
         concepts = self._synonyms.concepts(terms) if self._synonyms else [(term,) for term in terms]
         return find(self.store, source, self._spans(runs), concepts, self._analyser)
 
-    def _rank(self, runs: list[Run], keywords: tuple[str, ...]) -> list[Span]:
+    def _rank(self, runs: Sequence[Run], keywords: tuple[str, ...]) -> list[Span]:
         """The records that fit the keywords, best first."""
         if not runs:
             return []

@@ -22,6 +22,8 @@ from firsthand.errors import UserError
 from firsthand.memory.records import Record
 from firsthand.memory.store_writer import FORMAT, write
 
+MOST_VALUES = 500  # in one query; sqlite takes 32,766
+
 
 class Span(NamedTuple):
     """A record without its text."""
@@ -107,21 +109,23 @@ class Store:
         return [Span(*row) for row in self.query(sql, (run.first, run.last, run.end))]
 
     def fetch(self, ids: Iterable[int]) -> list[Record]:
-        sql = "SELECT source, level, start, end, text, provenance FROM records WHERE id = ?"
-        rows = [self.query(sql, (number,))[0] for number in ids]
-        return [
-            Record(source, level, start, end, text, tuple(clips.split()))
-            for source, level, start, end, text, clips in rows
-        ]
+        """In the order of the ids."""
+        asked, found = list(ids), dict[int, Record]()
+        for first in range(0, len(asked), MOST_VALUES):
+            part = asked[first : first + MOST_VALUES]
+            sql = f"SELECT id, source, level, start, end, text, provenance FROM records WHERE id IN ({_places(part)})"
+            for number, source, level, start, end, text, clips in self.query(sql, part):
+                found[number] = Record(source, level, start, end, text, tuple(clips.split()))
+        return [found[number] for number in asked]
 
-    def hits(self, run: Run, term: str) -> list[tuple[Span, int, int]]:
-        """Of a run, the records that have a term: their spans, how often, among how many words."""
+    def hits(self, run: Run, terms: Sequence[str]) -> list[tuple[str, Span, int, int]]:
+        """Of a run, the records that have one of the terms: which term, how often, among how many words."""
         sql = (
-            "SELECT id, start, end, count, words FROM postings JOIN records ON id = record"
-            " WHERE term = ? AND record BETWEEN ? AND ? AND end <= ?"
+            "SELECT term, id, start, end, count, words FROM postings JOIN records ON id = record"
+            f" WHERE term IN ({_places(terms)}) AND record BETWEEN ? AND ? AND end <= ?"
         )
-        rows = self.query(sql, (term, run.first, run.last, run.end))
-        return [(Span(*row[:3]), row[3], row[4]) for row in rows]
+        rows = self.query(sql, (*terms, run.first, run.last, run.end))
+        return [(row[0], Span(*row[1:4]), row[4], row[5]) for row in rows]
 
     def ids(self, source: str, level: str, start: float, end: float) -> tuple[int, int]:
         """The first and last id of the records that start between two moments; (0, 0) without any."""
@@ -189,3 +193,7 @@ class Store:
         if not known:
             self.close()
             raise UserError(f"{self.path} is not a {FORMAT}; make one with `firsthand memory import` or `build`")
+
+
+def _places(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))

@@ -9,12 +9,12 @@ import sqlite3
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from firsthand.errors import UserError
 from firsthand.files import storable
 
+MOST_KNOWN = 8192  # keywords whose terms are kept
 MAX_CHARACTERS, MAX_TERMS = 500, 64  # of a keyword, of a search: they come from a model, and may be anything
 
 _SENTENCE_END = re.compile(r"[.!?]\s|[。！？\n]")
@@ -41,16 +41,25 @@ class Analyser:
         self._db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         open_tables(self._db)
         self._lock = threading.Lock()
-        self.terms = lru_cache(maxsize=4096)(self._terms)
+        self._known: dict[str, tuple[str, ...]] = {}  # terms of keywords; agents use the same ones again and again
 
-    def _terms(self, keywords: tuple[str, ...]) -> tuple[str, ...]:
+    def terms(self, keywords: Sequence[str]) -> tuple[str, ...]:
         """Distinct terms in order of appearance."""
-        text = storable(" ".join(keywords))
         with self._lock:
-            self._db.execute("INSERT INTO texts(rowid, text) VALUES (1, ?)", (text,))
-            rows = self._db.execute("SELECT term FROM occurrences ORDER BY offset").fetchall()
-            clear_tables(self._db)
-        return tuple(dict.fromkeys(term for (term,) in rows))[:MAX_TERMS]
+            if new := [keyword for keyword in keywords if keyword not in self._known]:
+                if len(self._known) > MOST_KNOWN:
+                    self._known, new = {}, list(keywords)
+                self._learn(new)
+            return tuple(dict.fromkeys(term for keyword in keywords for term in self._known[keyword]))[:MAX_TERMS]
+
+    def _learn(self, keywords: Sequence[str]) -> None:
+        rows = list(enumerate(map(storable, keywords)))
+        self._db.executemany("INSERT INTO texts(rowid, text) VALUES (?, ?)", rows)
+        found: list[list[str]] = [[] for _ in rows]
+        for row, term in self._db.execute("SELECT doc, term FROM occurrences ORDER BY offset"):
+            found[row].append(term)
+        clear_tables(self._db)
+        self._known.update(zip(keywords, map(tuple, found), strict=True))
 
     def in_one_sentence(self, texts: Sequence[str], concepts: Sequence[Sequence[str]]) -> list[int]:
         """For each text, of how many concepts a sentence of it has a term; the most of its sentences."""

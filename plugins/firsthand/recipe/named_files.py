@@ -20,7 +20,7 @@ BUILT = {  # the first beginning that fits
     "datasets/toy": "firsthand toy build datasets/toy, then firsthand toy rows datasets/toy",
     "models/tiny_": "make demo makes it; by hand: firsthand toy model models --train",
 }
-MAKES = re.compile(r"^\s*(?:output_dir|export_dir|default_local_dir):\s*['\"]?([^'\"#\s]+)", re.MULTILINE)
+MAKES = re.compile(r"^[ \t]*(?:output_dir|export_dir|default_local_dir):\s*['\"]?([^'\"#\s]+)", re.MULTILINE)
 
 
 def is_local(value: str) -> bool:

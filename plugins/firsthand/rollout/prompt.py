@@ -43,6 +43,7 @@ TURN = "<think>{thought}</think> <answer>{answer}</answer>"
 LINES = "<think>{thought}</think>\n<answer>{answer}</answer>"
 STYLES: dict[StyleName, Style] = {
     "choice": Style("choice.txt", LINES),
+    "direct": Style("direct.txt", "<answer>{answer}</answer>", asks=TYPED_ASKS),  # what thinking is compared with
     "egocross": Style("egocross.txt", "{answer}", numbered=True),
     "ego_r1": Style("ego_r1.txt", TURN, IN_WORDS, stamped=True, agent="ego_r1"),
     # for models with little room
@@ -71,6 +72,11 @@ def in_dialect(question: Question, dialect: Dialect) -> Question:
     if dialect_of(question.style) == dialect:
         return question
     return question.model_copy(update={"style": style_of(dialect)})
+
+
+def in_style(question: Question, style: StyleName) -> Question:
+    """The same question, asked in another style; a system prompt of its own goes with the old one."""
+    return question.model_copy(update={"style": style, "system": None})
 
 
 def system(style: StyleName) -> str:

@@ -16,7 +16,7 @@ from firsthand.errors import UserError
 from firsthand.llm.faults import Failed
 from firsthand.memory.matches import Matches
 from firsthand.memory.records import Record
-from firsthand.memory.search import Order, Searcher
+from firsthand.memory.search import Found, Order, Searcher
 from firsthand.tools.arguments import Arguments, Timestamp, moment
 from firsthand.tools.environment import refuse_future
 from firsthand.tools.protocol import Context, Outcome, WrongArguments
@@ -72,15 +72,7 @@ class Rag:
             raise Failed(why)
         start, latest = _window(arguments, context)
         try:
-            found = await asyncio.to_thread(
-                self._searcher.search,
-                arguments.level,
-                arguments.keywords,
-                start,
-                latest,
-                context.source,
-                arguments.order,
-            )
+            found = await self._search(arguments, start, latest, context.source)
         except UserError as error:
             log.error("rag: %s", error)
             raise Failed("its memory cannot be searched") from None
@@ -97,6 +89,13 @@ class Rag:
             data={**_when(arguments.level, records[0]), **_answer(arguments.level, records[0].text)}
             | {"exact_match": found.exact, **counted},
         )
+
+    async def _search(self, asked: RagArguments, start: float | None, latest: float | None, source: str) -> Found:
+        """A thread costs as much as a search among words; what waits for a model or counts matches takes longer."""
+        where = asked.level, asked.keywords, start, latest, source, asked.order
+        if self._searcher.quick and asked.order is None:
+            return self._searcher.search(*where)
+        return await asyncio.to_thread(self._searcher.search, *where)
 
 
 def open_tool(shared: Shared, settings: Settings) -> Rag:

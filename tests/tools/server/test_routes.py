@@ -219,6 +219,22 @@ def test_a_body_that_cannot_be_read_is_refused_shortly(client, body: bytes) -> N
         assert reply.status_code == 400 and len(reply.text) < 2000
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/json", ""])
+def test_a_body_that_does_not_say_it_is_json_is_refused(client, kind: str) -> None:
+    """A page in a browser may send these kinds to any address without asking it first."""
+    reply = client.post("/query", content=json.dumps(SEARCH), headers={"Content-Type": kind})
+    assert reply.status_code == 400 and "Content-Type application/json" in reply.json()["detail"]
+    as_json = client.post(
+        "/query", content=json.dumps(SEARCH), headers={"Content-Type": "Application/JSON; charset=utf-8"}
+    )
+    assert as_json.status_code == 200
+
+
+def test_unknown_routes_and_methods_are_answered_in_json(client) -> None:
+    assert client.get("/query").status_code == 405 and client.get("/query").json()["detail"]
+    assert client.post("/no/such/route", json={}).json() == {"detail": "Not Found"}
+
+
 def test_a_body_that_is_too_long_is_refused_with_or_without_a_length(start) -> None:
     client = start(limits=Limits(body_bytes=1000), **SAYS)
     assert client.post("/query", json={"level": "x" * 2000}).status_code == 413
@@ -239,7 +255,7 @@ def test_another_host_name_is_refused(client) -> None:
 
 
 def test_the_tools_are_closed_with_the_server(toolbox) -> None:
-    from fastapi.testclient import TestClient
+    from starlette.testclient import TestClient
 
     with TestClient(build(toolbox, Scope(), Limits()), base_url="http://localhost") as client:
         assert client.get("/health").status_code == 200 and not toolbox.tools["rag"].closed

@@ -35,7 +35,7 @@ KINDS = {
     "frame": "the same frame, or one that looks alike",
 }
 SPOKEN = re.compile(r"[\W_]+")
-TAGS = re.compile(r"<(image|video|audio)>|<timestamp>.*?</timestamp>")
+TAGS = re.compile(r"<(image|video|audio)>|<timestamp>[^<]*</timestamp>")
 CHUNK = 64
 
 Span = tuple[str, float, float]  # person, start, end

@@ -8,15 +8,19 @@ from typing import Any
 from openai import AsyncOpenAI
 
 from firsthand.answers import extract_choice
+from firsthand.data.questions import read_any_questions
 from firsthand.errors import UserError
-from firsthand.evals.rows import read_rows
+from firsthand.evals.rows import as_rows
+from firsthand.files import read_jsonl
 from firsthand.llm.ask_many import Pace, Summary, ask_all
 from firsthand.llm.client import Settings, complete
 from firsthand.llm.media import request_body
 from firsthand.llm.messages import Prompted
 from firsthand.media.limits import VIDEO
+from firsthand.question import StyleName
 from firsthand.recipe import load
 from firsthand.recipe.limits import of_llamafactory
+from firsthand.rollout.prompt import eval_row, in_style
 
 
 class VideoSettings(Settings):
@@ -48,9 +52,16 @@ class VideoSettings(Settings):
         )
 
 
-def read(path: Path, recipe: Path | None) -> dict[str, Prompted]:
+def rows_of(path: Path, style: StyleName | None) -> list[dict[str, Any]]:
+    """The rows of a file as they stand there, or as another style asks their questions."""
+    if style is None:
+        return list(read_jsonl(path))
+    return [eval_row(in_style(question, style)) for question in read_any_questions(path).values()]
+
+
+def read(path: Path, recipe: Path | None, style: StyleName | None = None) -> dict[str, Prompted]:
     """The questions of a file; those about video files need a recipe that samples them."""
-    questions = read_rows(path, Prompted)
+    questions = as_rows(path, rows_of(path, style), Prompted)
     filed = next((question for question in questions.values() if question.video_file), None)
     if filed and recipe is None:
         raise UserError(

@@ -5,14 +5,16 @@ from a mistake of the model where Ego-R1's JSON has the same shape for both.
 """
 
 import asyncio
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, TypeAdapter, model_validator
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from firsthand.errors import UserError
 from firsthand.llm.messages import data_url
@@ -44,52 +46,81 @@ class Actions(BaseModel):
         return self
 
 
-def router(queue: CallQueue, pinned: Scope) -> APIRouter:
-    routes = APIRouter()
+OBJECT: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+ONE_OR_MANY: TypeAdapter[dict[str, Any] | list[dict[str, Any] | str | None]] = TypeAdapter(
+    dict[str, Any] | list[dict[str, Any] | str | None]
+)
+ACTIONS = TypeAdapter(Actions)
 
-    @routes.post("/query")
-    async def query(request: Request, body: dict[str, Any]) -> JSONResponse:
-        outcome = await queue.call("rag", *_split(body, of_request(request, pinned)))
-        if outcome.is_fault:
-            return _reply({"detail": outcome.text}, [outcome], HTTP_STATUS[outcome.status])
-        return _reply({"response": outcome.data if outcome.status == "ok" else outcome.text}, [outcome])
+Answer = Callable[[CallQueue, Any, Scope], Awaitable[JSONResponse]]
 
-    @routes.post("/video_llm")
-    async def video_llm(request: Request, body: dict[str, Any] | list[dict[str, Any] | str | None]) -> JSONResponse:
-        """One call or a list of them, answered in order; an empty item is answered by null."""
-        row = of_request(request, pinned)
-        items = body if isinstance(body, list) else [body]
-        if len(items) > MAX_BATCH or any(isinstance(item, str) and item for item in items):
-            raise UserError(f"a list holds at most {MAX_BATCH} items, each an object, null or an empty text")
-        asked = [_split(item, row) if isinstance(item, dict) else None for item in items]
-        outcomes = await asyncio.gather(*(queue.call("video_llm", *item) if item else _nothing() for item in asked))
-        answers = [
-            outcome and (outcome.data if outcome.status == "ok" else _error(outcome.text)) for outcome in outcomes
-        ]
-        return _reply(answers if isinstance(body, list) else answers[0], outcomes)
 
-    @routes.post("/vlm")
-    async def vlm(request: Request, body: dict[str, Any]) -> JSONResponse:
-        outcome = await queue.call("vlm", *_split(body, of_request(request, pinned)))
-        content = outcome.data if outcome.status == "ok" else {"detail": outcome.text}
-        return _reply(content, [outcome], HTTP_STATUS[outcome.status])
+def routes(queue: CallQueue, pinned: Scope, prefix: str) -> list[Route]:
+    def route(name: str, shape: TypeAdapter[Any], answer: Answer) -> Route:
+        async def endpoint(request: Request) -> JSONResponse:
+            return await answer(queue, await _body(request, shape), of_request(request, pinned))
 
-    @routes.post("/get_observation")
-    async def get_observation(request: Request, body: Actions) -> JSONResponse:
-        row, none = of_request(request, pinned), [None] * len(body.actions)
-        contexts = [
-            None if finished else row.narrowed(Scope.of_fields(fields or {})).context()
-            for finished, fields in zip(body.finish or none, body.extra_fields or none, strict=True)
-        ]
-        ended = await asyncio.gather(*map(partial(_act, queue), body.actions, contexts))
-        content = {
-            "observations": [_observation(outcome) for outcome, _ in ended],
-            "dones": [done for _, done in ended],
-            "valids": [outcome.status == "ok" or outcome.is_fault for outcome, _ in ended],
-        }
-        return _reply(content, [outcome for outcome, _ in ended])
+        return Route(f"{prefix}/{name}", endpoint, methods=["POST"])
 
-    return routes
+    return [
+        route("query", OBJECT, _query),
+        route("video_llm", ONE_OR_MANY, _video_llm),
+        route("vlm", OBJECT, _vlm),
+        route("get_observation", ACTIONS, _get_observation),
+    ]
+
+
+async def _body(request: Request, shape: TypeAdapter[Any]) -> Any:
+    """JSON that says so: a page in a browser may send other kinds anywhere, without asking this server first."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise UserError("the body must be JSON, and the header Content-Type application/json")
+    try:
+        written = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        raise UserError("the body is not valid JSON") from None
+    return shape.validate_python(written)
+
+
+async def _query(queue: CallQueue, body: dict[str, Any], row: Scope) -> JSONResponse:
+    outcome = await queue.call("rag", *_split(body, row))
+    if outcome.is_fault:
+        return _reply({"detail": outcome.text}, [outcome], HTTP_STATUS[outcome.status])
+    return _reply({"response": outcome.data if outcome.status == "ok" else outcome.text}, [outcome])
+
+
+async def _video_llm(
+    queue: CallQueue, body: dict[str, Any] | list[dict[str, Any] | str | None], row: Scope
+) -> JSONResponse:
+    """One call or a list of them, answered in order; an empty item is answered by null."""
+    items = body if isinstance(body, list) else [body]
+    if len(items) > MAX_BATCH or any(isinstance(item, str) and item for item in items):
+        raise UserError(f"a list holds at most {MAX_BATCH} items, each an object, null or an empty text")
+    asked = [_split(item, row) if isinstance(item, dict) else None for item in items]
+    outcomes = await asyncio.gather(*(queue.call("video_llm", *item) if item else _nothing() for item in asked))
+    answers = [outcome and (outcome.data if outcome.status == "ok" else _error(outcome.text)) for outcome in outcomes]
+    return _reply(answers if isinstance(body, list) else answers[0], outcomes)
+
+
+async def _vlm(queue: CallQueue, body: dict[str, Any], row: Scope) -> JSONResponse:
+    outcome = await queue.call("vlm", *_split(body, row))
+    content = outcome.data if outcome.status == "ok" else {"detail": outcome.text}
+    return _reply(content, [outcome], HTTP_STATUS[outcome.status])
+
+
+async def _get_observation(queue: CallQueue, body: Actions, row: Scope) -> JSONResponse:
+    none = [None] * len(body.actions)
+    contexts = [
+        None if finished else row.narrowed(Scope.of_fields(fields or {})).context()
+        for finished, fields in zip(body.finish or none, body.extra_fields or none, strict=True)
+    ]
+    ended = await asyncio.gather(*map(partial(_act, queue), body.actions, contexts))
+    content = {
+        "observations": [_observation(outcome) for outcome, _ in ended],
+        "dones": [done for _, done in ended],
+        "valids": [outcome.status == "ok" or outcome.is_fault for outcome, _ in ended],
+    }
+    return _reply(content, [outcome for outcome, _ in ended])
 
 
 def _split(body: dict[str, Any], row: Scope) -> tuple[dict[str, Any], Context]:

@@ -7,14 +7,15 @@ prefix that names the row (`scope.py`), for clients that accept only a base URL.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from firsthand.errors import UserError, problems
@@ -43,46 +44,52 @@ class Limits:
 
 def build(
     toolbox: Toolbox, pinned: Scope, limits: Limits, token: str | None = None, host: str = LOOPBACK[0]
-) -> FastAPI:
+) -> Starlette:
     queue = CallQueue(toolbox, limits.calls, limits.budget)
     server = mcp.build(queue, lambda request: of_request(request, pinned).context())
     sessions = StreamableHTTPSessionManager(server, stateless=True, json_response=True)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with sessions.run():
             yield
         await toolbox.close()
 
-    app = FastAPI(title="firsthand tools", lifespan=lifespan, openapi_url=None)
+    async def health(_: Request) -> Response:
+        """`paused` are tools whose service failed so often that it is left alone for a while."""
+        return JSONResponse({"status": "ok", "tools": toolbox.names, "paused": toolbox.paused})
+
+    async def metrics(_: Request) -> Response:
+        return Response(scrape(toolbox.counters, queue.in_flight), media_type=CONTENT_TYPE_LATEST)
+
+    every = [Route("/health", health), Route("/metrics", metrics)]
+    for prefix in ("", "/{row}"):
+        every += routes.routes(queue, pinned, prefix)
+        every.append(Route(f"{prefix}/mcp", StreamableHTTPASGIApp(sessions)))
+    app = Starlette(routes=every, lifespan=lifespan, exception_handlers=REFUSALS)
     long = {"get_observation": limits.batch_bytes}
     app.add_middleware(Access, token=token, max_bytes=limits.body_bytes, seconds=limits.body_seconds, long_bodies=long)
     if host in LOOPBACK:  # a page in a browser on this machine reaches it under another name only
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK])
-
-    @app.get("/health")
-    async def health() -> dict[str, Any]:
-        """`paused` are tools whose service failed so often that it is left alone for a while."""
-        return {"status": "ok", "tools": toolbox.names, "paused": toolbox.paused}
-
-    @app.get("/metrics")
-    async def prometheus() -> Response:
-        return Response(scrape(toolbox.counters, queue.in_flight), media_type=CONTENT_TYPE_LATEST)
-
-    for prefix in ("", "/{row}"):
-        app.include_router(routes.router(queue, pinned), prefix=prefix)
-        app.router.routes.append(Route(f"{prefix}/mcp", StreamableHTTPASGIApp(sessions)))
-
-    @app.exception_handler(UserError)
-    async def wrong_request(_: Request, error: UserError) -> JSONResponse:
-        return JSONResponse({"detail": storable(str(error))}, 400)
-
-    @app.exception_handler(RequestValidationError)
-    async def wrong_body(_: Request, error: RequestValidationError) -> JSONResponse:
-        """Where and why, without the input: it may be huge, and NaN has no place in JSON."""
-        return JSONResponse({"detail": storable("; ".join(problems(error)[:5])[:1000])}, 400)
-
     return app
+
+
+def _wrong_request(_: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": storable(str(error))}, 400)
+
+
+def _wrong_body(_: Request, error: Exception) -> JSONResponse:
+    """Where and why, without the input: it may be huge, and NaN has no place in JSON."""
+    assert isinstance(error, ValidationError)
+    return JSONResponse({"detail": storable("; ".join(problems(error, "body")[:5])[:1000])}, 400)
+
+
+def _no_such_route(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+
+
+REFUSALS = {UserError: _wrong_request, ValidationError: _wrong_body, HTTPException: _no_such_route}
 
 
 def serve(toolbox: Toolbox, pinned: Scope, host: str, port: int, token: str | None, limits: Limits = Limits()) -> None:

@@ -21,7 +21,7 @@ from firsthand.question import Question, Solved, Step
 from firsthand.rollout.turn_text import Answer, Call, Invalid, read_action
 
 SYSTEM_FILE = "release_system.txt"
-_QUESTION = re.compile(r"(.*?)\s*<timestamp>(.+?)</timestamp>\s*(.*)", re.DOTALL)
+_QUESTION = re.compile(r"(.*?)<timestamp>([^<]+)</timestamp>(.*)", re.DOTALL)
 _INFORMATION = "<information>", "</information>"
 
 
@@ -104,11 +104,11 @@ class EgoCoTT(Converter):
         found = _QUESTION.fullmatch(text.strip())
         if not found:
             raise ValueError("the question has no <timestamp>")
-        before, options = split_text(found[3])
+        before, options = split_text(found[3].strip())
         if before or not options:
             raise ValueError("no options follow the <timestamp>")
         query_time = clock.stamp(clock.parse(found[2]))
-        return self.question(id, found[1], options=options, answer=answer, query_time=query_time)
+        return self.question(id, found[1].rstrip(), options=options, answer=answer, query_time=query_time)
 
 
 def _turns(row: dict[str, Any]) -> list[list[str]]:

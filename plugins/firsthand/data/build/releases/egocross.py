@@ -45,7 +45,7 @@ TYPES = {  # what only questions of a type say
     "next interaction prediction": "next type of interaction",
     "next direction prediction": "next direction",
 }
-_NUMBER = re.compile(r"(\d+)\.\w+\Z")
+_NUMBER = re.compile(r"(?<!\d)(\d+)\.\w+\Z")
 
 
 class Support(Converter):

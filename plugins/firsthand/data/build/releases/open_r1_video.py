@@ -18,7 +18,7 @@ from firsthand.question import Question
 
 FOLDER = "LLaVA-Video-large-swift/"  # of the videos, in the owner's hub and in the paths
 _INSTRUCTION = re.compile(  # how to answer: a verb that asks for it, and what the answer should be like
-    r"\n\s*(?:please\s+)?(?:answer|choose|give|indicate|pick|provide|reply|respond|select|state|write)\b"
+    r"\n[ \t]*+(?:please\s+)?(?:answer|choose|give|indicate|pick|provide|reply|respond|select|state|write)\b"
     r"(?=[^\n]*\b(?:answer|briefly|choice|directly|letter|option|phrase|sentence|word)s?\b)[^\n?]*\Z",
     re.IGNORECASE,
 )
@@ -29,7 +29,7 @@ class OpenR1Video(AboutVideo):
     data_source = "open_r1_video"
 
     def convert(self, row: dict[str, Any], place: Place) -> Question:
-        text, answer = _INSTRUCTION.sub("", untagged(row["original_question"])), row["original_answer"].strip()
+        text, answer = _INSTRUCTION.sub("", untagged(row["original_question"])).rstrip(), row["original_answer"].strip()
         question, options = split_text(text)
         last = text.splitlines()[-1]
         if options and not begins_an_option(last):

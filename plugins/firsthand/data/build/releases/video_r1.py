@@ -18,7 +18,7 @@ from firsthand.rollout.prompt import TYPED_ASKS
 _ANSWER = re.compile(r"\s*<answer>(.*?)</answer>\s*", re.DOTALL)
 _THINK = re.compile(r"\s*<think>(.*?)</think>\s*", re.DOTALL)
 _LETTER = re.compile(r"([A-Z])(?:[.):]|\Z)")
-_MEDIA_TAGS = re.compile(r"\s*<(?:image|video)>\s*")
+_MEDIA_TAGS = re.compile(r"(?<!\s)\s*<(?:image|video)>\s*")
 
 
 class AboutVideo(Converter):
