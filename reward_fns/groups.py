@@ -5,6 +5,7 @@ A preset is the set of constants that somebody published; arguments beside it ch
 preset wants the published setting: `firsthand doctor` then does not warn of what it cannot change.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
@@ -30,12 +31,13 @@ def of_preset(presets: Mapping[str, Constants], preset: str, changed: Mapping[st
     return {**presets[preset], **{name: value for name, value in changed.items() if value is not None}}
 
 
-def part(group: Group, name: str, reward: str) -> list[float]:
-    """One part of all rollouts of a group."""
-    if not all(name in rollout.parts for rollout in group):
-        has = ", ".join(group[0].parts)
-        raise UserError(f"group reward `{reward}`: the reward function has no part `{name}`; it has {has}")
-    return [rollout.parts[name] for rollout in group]
+def measured(group: Group, reward: str, *parts: str) -> Group:
+    """The rollouts of which these parts are known. A part that none of them has is a mistake in the recipe."""
+    for part in parts:
+        if not any(part in rollout.parts for rollout in group):
+            has = ", ".join(group[0].parts)
+            raise UserError(f"group reward `{reward}`: the reward function has no part `{part}`; it has {has}")
+    return [rollout for rollout in group if all(map(rollout.has, parts))]
 
 
 def temporal(
@@ -50,13 +52,13 @@ def temporal(
     """T-GRPO: if the model is at least `margin` times as right on ordered frames as on others, each right rollout is
     paid. A question without a video, or with one frame, has nothing to compare and is left alone."""
     is_ = of_preset(TEMPORAL, preset, {"bonus": bonus, "margin": margin, "right": right})
-    others = [rollout.parts[in_order(against)] for rollout in group if in_order(against) in rollout.parts]
-    if not others:
+    others = [rollout.parts[in_order(against)] for rollout in group if rollout.has(in_order(against))]
+    ordered = measured(group, "temporal", ORDERED)
+    if not (others and ordered):
         return
-    ordered = part(group, ORDERED, "temporal")
-    held = fmean(ordered) >= is_["margin"] * fmean(others)
-    for rollout, accuracy in zip(group, ordered, strict=True):
-        rollout.pay("temporal", is_["bonus"] * (held and accuracy > is_["right"]))
+    held = fmean(rollout.parts[ORDERED] for rollout in ordered) >= is_["margin"] * fmean(others)
+    for rollout in ordered:
+        rollout.pay("temporal", is_["bonus"] * (held and rollout.parts[ORDERED] > is_["right"]))
         rollout.parts["temporal_held"] = float(held)
 
 
@@ -72,8 +74,9 @@ def length(
     """Video-R1: if more than one rollout is right, the right ones of a certain length are paid a bonus."""
     changed = {"shortest": shortest, "longest": longest, "bonus": bonus, "right": right}
     is_ = of_preset(LENGTH, preset, changed)
-    correct = [accuracy > is_["right"] for accuracy in part(group, ORDERED, "length")]
-    for rollout, true in zip(group, correct, strict=True):
+    known = measured(group, "length", ORDERED)
+    correct = [rollout.parts[ORDERED] > is_["right"] for rollout in known]
+    for rollout, true in zip(known, correct, strict=True):
         fits = is_["shortest"] <= rollout.length <= is_["longest"]
         rollout.pay("length_bonus", is_["bonus"] * (true and fits and sum(correct) > 1))
 
@@ -99,22 +102,25 @@ def scarcity(
     `objects`) cost, so that a list of everything does not pay."""
     changed = {"height": height, "weight": weight, "free": free, "list_weight": list_weight}
     is_ = of_preset(SCARCITY, preset, changed)
-    grounded, objects = part(group, "grounded", "scarcity"), part(group, "objects", "scarcity")
-    scarce = is_["weight"] * max(0.0, is_["height"] - fmean(grounded))
-    for rollout, true, named in zip(group, grounded, objects, strict=True):
-        rollout.pay("scarcity", scarce * true)
-        rollout.pay("object_list", is_["list_weight"] * min(0.0, is_["free"] - named))
+    if known := measured(group, "scarcity", "grounded", "objects"):
+        share = fmean(rollout.parts["grounded"] for rollout in known)
+        for rollout in known:
+            rollout.pay("scarcity", is_["weight"] * max(0.0, is_["height"] - share) * rollout.parts["grounded"])
+            rollout.pay("object_list", is_["list_weight"] * min(0.0, is_["free"] - rollout.parts["objects"]))
 
 
 def per_part(group: Group, *, parts: Constants) -> None:
     """The score becomes a sum of parts that are each made relative to the group first: (part - mean) / std, times its
     weight. Rollouts whose parts differ but whose sums do not are still told apart. A part that is constant gives 0."""
-    columns = [
-        [weight * value for value in standardised(part(group, name, "per_part"))] for name, weight in parts.items()
-    ]
-    for rollout, values in zip(group, zip(*columns, strict=True), strict=True):
-        rollout.score = 0.0
-        rollout.pay("per_part", sum(values))
+    known = measured(group, "per_part", *parts)
+    for rollout in group:  # without all parts one cannot be compared, and is masked
+        rollout.score = 0.0 if all(map(rollout.has, parts)) else math.nan
+    for name, weight in parts.items():
+        values = standardised([rollout.parts[name] for rollout in known])
+        for rollout, value in zip(known, values, strict=True):
+            rollout.score += weight * value
+    for rollout in known:
+        rollout.parts["per_part"] = rollout.score
 
 
 def standardised(values: Sequence[float]) -> list[float]:

@@ -1,6 +1,7 @@
 """Group rewards by hand: each table was computed on paper from the definition, not with the code."""
 
 import asyncio
+import math
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,25 @@ def test_a_kind_whose_scores_never_differ_stays_as_it_is_and_a_row_without_a_kin
     assert scores(flat) == [1.0, 1.0]
     with pytest.raises(UserError, match=r"row q7 has no extra_info\.label"):
         groups.RunningStd()([group({"accuracy": 1.0}, id="q7")])
+
+
+def test_a_part_that_could_not_be_measured_leaves_the_others_alone():
+    """A judge that failed says NaN: of three known accuracies one is right, and one of one counterpart."""
+    rollouts = with_others([1, 0, math.nan, 0], [math.nan, 1])
+    for rollout in rollouts:
+        rollout.score = 0.0
+    groups.temporal(rollouts)
+    assert scores(rollouts) == [0.0] * 4 and rollouts[0].parts["temporal_held"] == 0.0, "1/3 < 0.8 x 1"
+    assert "temporal" not in rollouts[2].parts
+    found = metrics_of([rollouts])
+    assert found["orders/all/gap_shuffled"] == pytest.approx(1 / 3 - 1)
+    assert found["reward/accuracy"] == pytest.approx(1 / 3)
+    lone = group({"accuracy": math.nan, "accuracy_shuffled": 1.0, "score": 0.5})
+    for reward in (groups.temporal, groups.length):
+        reward(lone)
+    assert lone[0].score == 0.5 and "orders/all/ordered" not in metrics_of([lone])
+    groups.per_part(lone, parts={"accuracy": 1.0})
+    assert math.isnan(lone[0].score)
 
 
 def test_a_part_that_the_reward_lacks_is_named():

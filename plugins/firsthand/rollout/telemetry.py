@@ -34,7 +34,7 @@ class Rollout:
 
     key: str  # {question}_{session}_{number}, as veRL names it
     score: float
-    parts: dict[str, float]
+    parts: dict[str, float]  # NaN where a part could not be measured
     trace: Trace | None = None  # only an agent with tools has one
     facts: dict[str, Any] = field(default_factory=dict)  # about the question, from `facts_of`
     trained: int = 0  # tokens with mask 1: what the model wrote, none of a faulty rollout
@@ -55,6 +55,9 @@ class Rollout:
             return "the reward is not a finite number"
         failed = [turn for turn in (self.trace.calls if self.trace else []) if turn.status in FAULTS]
         return "; ".join(f"{turn.tool} ended in {turn.status}: {turn.observation}" for turn in failed[-1:])
+
+    def has(self, part: str) -> bool:
+        return math.isfinite(self.parts.get(part, math.nan))
 
     def pay(self, part: str, amount: float) -> None:
         """What a group reward adds to the score, under its own name."""
@@ -121,8 +124,8 @@ def metrics_of(groups: list[list[Rollout]]) -> dict[str, float]:
     rollouts = [rollout for group in groups for rollout in group]
     sound = [rollout for rollout in rollouts if not rollout.faulty]
     metrics = {
-        f"reward/{name}": fmean(rollout.parts[name] for rollout in sound if name in rollout.parts)
-        for name in sorted({name for rollout in sound for name in rollout.parts})
+        f"reward/{name}": fmean(rollout.parts[name] for rollout in sound if rollout.has(name))
+        for name in sorted({name for rollout in sound for name in rollout.parts if rollout.has(name)})
     }
     if tried := [group for group in groups if len(group) > 1]:
         metrics["groups/zero_variance"] = fmean(len({r.score for r in group if not r.faulty}) < 2 for group in tried)
@@ -144,8 +147,8 @@ def _order_metrics(groups: list[list[Rollout]]) -> dict[str, float]:
     """
     found: dict[str, list[float]] = defaultdict(list)
     for group in groups:
-        ordered = [rollout.parts[ORDERED] for rollout in group if ORDERED in rollout.parts]
-        if others := _other_orders(group):
+        ordered = [rollout.parts[ORDERED] for rollout in group if rollout.has(ORDERED)]
+        if ordered and (others := _other_orders(group)):
             values = {"ordered": fmean(ordered), **others}
             values |= {f"gap_{order}": values["ordered"] - right for order, right in others.items()}
             for kind in {"all", kind_of(group[0].facts)}:
@@ -156,7 +159,7 @@ def _order_metrics(groups: list[list[Rollout]]) -> dict[str, float]:
 
 def _other_orders(group: list[Rollout]) -> dict[str, float]:
     names = sorted({order for rollout in group for order in rollout.orders})
-    parts = {name: [r.parts[in_order(name)] for r in group if in_order(name) in r.parts] for name in names}
+    parts = {name: [r.parts[in_order(name)] for r in group if r.has(in_order(name))] for name in names}
     return {name: fmean(values) for name, values in parts.items() if values}
 
 
