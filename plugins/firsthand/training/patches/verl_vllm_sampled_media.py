@@ -2,16 +2,17 @@
 `<|video_pad|>`, on every machine.
 
 Such a token stands for pixels. The agent loop and the actor look for those of one more image or video, find none, and
-the rollout is lost. With the patch, tokens that stand for media or enclose them are never sampled. The rollout engine's
-log-probabilities are then those of a policy without them; a model that gives them no chance has the same in the actor.
-vLLM takes no bias beside speculative decoding: there nothing is changed.
+the rollout is lost. With the patch, tokens that stand for media or open a block of them are never sampled. The rollout
+engine's log-probabilities are then those of a policy without them, as large as the chance that it gave to them: nothing
+for a model that was trained to answer, up to 1e-3 for a tiny base model. `rollout.logprobs_mode: raw_logprobs` gives
+the actor's own, at temperature 1. vLLM takes no bias beside speculative decoding: there nothing is changed.
 """
 
 import functools
 import inspect
 from typing import Any
 
-NAMES = ("image_token_id", "video_token_id", "audio_token_id", "vision_start_token_id", "vision_end_token_id")
+NAMES = ("image_token_id", "video_token_id", "audio_token_id", "vision_start_token_id")
 NEVER = float("-inf")
 
 
