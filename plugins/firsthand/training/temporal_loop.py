@@ -56,10 +56,8 @@ class TemporalLoop(SingleTurnAgentLoop):
 
     def _changed(self, videos: list[Video], row: dict[str, Any]) -> dict[str, list[Video]]:
         """The videos in each of the orders; nothing where there is no order to change, or not in this rollout."""
-        if (
-            int(row["session_id"]) >= int(self.share * self.rollout_config.n)
-            or max(map(_length, videos), default=0) < 2
-        ):
+        chosen = int(row["session_id"]) < int(self.share * self.rollout_config.n)
+        if not chosen or not any(len(frames) > 1 for frames, _ in videos):
             return {}
         question = (row.get("extra_info") or {}).get("id", row.get("index"))
         seed = f"{question} {row['global_steps']} {row['session_id']}"
@@ -87,7 +85,3 @@ class TemporalLoop(SingleTurnAgentLoop):
 def _shown(video: Video, order: Order, seed: str) -> Video:
     frames, facts = video
     return frames[places(len(frames), order, seed)], facts
-
-
-def _length(video: Video) -> int:
-    return len(video[0])
