@@ -26,6 +26,8 @@ WHEELS = {
         "trl/chat_templates/qwen3_instruct_2507.jinja": (
             "64f85b198065d0fba2a81f37e10ed68161ce2c19a754c7100e67e0ca2ee9c326"
         ),
+        "trl/chat_templates/qwen3_5_think.jinja": "a4aee8afcf2e0711942cf848899be66016f8d14a889ff9ede07bca099c28f715",
+        "trl/chat_templates/qwen3_5_nothink.jinja": "273d8e0e683b885071fb17e08d71e5f2a5ddfb5309756181681de4f5a1822d80",
         "trl-1.16.0.dist-info/licenses/LICENSE": "1bf614b1fdc40fbd344aa58d00d17d5fd0d252ea333a05be018a38959c8b2998",
     },
     "dashscope==2.0.2": {

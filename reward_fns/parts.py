@@ -15,18 +15,24 @@ A reward file registers its parts and combines them. Adding a part is one functi
 and in a recipe, `reward.custom_reward_function.reward_kwargs: {parts: {accuracy: 1.0, format: 0.1}}`.
 
 Every sample gets `score` and every part under fixed names, also the parts without a weight: a run then logs what it is
-paid for, and what it is not. Group rewards are another thing: they see all rollouts of a question, and belong to
-`training/replay_buffer.py`.
+paid for, and what it is not. A part that could not be measured, because a server failed, is NaN: if it has a weight, so
+is the score, and such a rollout is masked and counted. Group rewards are another thing: they see all rollouts of a
+question, and belong to `training/replay_buffer.py`.
 """
 
+import importlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
-from firsthand.answers import extract_choice
+from firsthand.answers import answer_text, extract_choice
 from firsthand.question import letters_of
 from firsthand.rollout.trace import Trace
+
+LONGEST = 20_000  # characters of an answer
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass
@@ -44,9 +50,40 @@ class Sample:
         return extract_choice(self.text, letters_of(self.info))
 
     @cached_property
+    def answer(self) -> str:
+        """The text in the answer tag; empty where there is none that can be read."""
+        return readable(answer_text(self.text) or "")
+
+    @cached_property
+    def gold(self) -> str:
+        """The right answer as text. Rows of other projects may hold it with its tags."""
+        truth = str(self.truth).strip()
+        return (answer_text(truth) or "") if "<answer>" in truth else truth
+
+    @cached_property
+    def kind(self) -> str:
+        """The type of the problem, as the row names it. A row that does not say has options, or is open."""
+        named = (self.info or {}).get("problem_type")
+        return named or ("multiple choice" if letters_of(self.info) else "free-form")
+
+    @cached_property
     def trace(self) -> Trace:
         """What the agent loop handed over."""
         return Trace.model_validate((self.info or {})["trace"])
+
+
+def readable(answer: str) -> str:
+    """`answer`, or nothing where it is endless or holds control characters, which libraries read as they like."""
+    return "" if len(answer) > LONGEST or _CONTROL.search(answer) else answer
+
+
+@cache
+def library(name: str) -> Any:
+    """A library of the extra `rewards`, imported when a part first needs it."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"{error}; this reward needs: pip install 'firsthand[rewards]'") from error
 
 
 Part = Callable[[Sample], float]
@@ -67,4 +104,4 @@ def combine(parts: Parts, weights: Mapping[str, float], sample: Sample) -> dict[
     if unknown := weights.keys() - parts.keys():
         raise ValueError(f"parts: {', '.join(sorted(unknown))} is not one of {', '.join(parts)}")
     values = {name: float(part(sample)) for name, part in parts.items()}
-    return {"score": sum(weights.get(name, 0.0) * value for name, value in values.items()), **values}
+    return {"score": sum((weight * values[name] for name, weight in weights.items() if weight), 0.0), **values}

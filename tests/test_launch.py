@@ -1,6 +1,9 @@
 """The launchers print and run exactly the command that they promise, and hand on what is typed behind it."""
 
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +14,9 @@ from firsthand.serving import vllm_server
 
 ROOT = Path(__file__).parents[1]
 GRPO = ["python", "-m", "verl.trainer.main_ppo", "--config-dir", "recipes", "--config-name", "grpo_qwen3vl_choice"]
-LAUNCHERS = ["sft.sh", "grpo.sh", "serve.sh", "tools.sh", "slurm_grpo.sbatch"]
+NOT_LAUNCHERS = ("setup.sh", "common.sh")
+SCRIPTS = sorted(path.name for path in (ROOT / "launch").iterdir() if path.suffix in (".sh", ".sbatch"))
+LAUNCHERS = [name for name in SCRIPTS if name not in NOT_LAUNCHERS]
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ NO_GPU = {"nvidia-smi": "exit 9"}
 GPU = {"nvidia-smi": "echo GPU 0"}
 
 
-@pytest.mark.parametrize("script", [*LAUNCHERS, "setup.sh", "common.sh"])
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_the_shell_accepts_it(script: str) -> None:
     subprocess.run(["bash", "-n", ROOT / "launch" / script], check=True)
 
@@ -122,31 +127,85 @@ def test_serve_types_what_the_demo_starts(launch, monkeypatch) -> None:
 def test_serve_on_a_gpu_leaves_vllm_its_own_defaults(launch) -> None:
     done = launch("serve.sh", "--dry-run", "Qwen/Qwen3-VL-4B-Instruct", fake=GPU, PORT="9000", NAME="policy")
     name = ["--served-model-name", "policy"]
-    assert done.stdout.split() == [
-        "vllm", "serve", "Qwen/Qwen3-VL-4B-Instruct", *name, "--host", "127.0.0.1", "--port", "9000"
-    ]  # fmt: skip
+    place = ["--host", "127.0.0.1", "--port", "9000"]
+    command = ["vllm", "serve", "Qwen/Qwen3-VL-4B-Instruct", *name, *place, "--max-model-len"]
+    assert done.stdout.split() == [*command, "auto"], "a context of 262,144 tokens fits into no GPU of 24 GB"
+    done = launch("serve.sh", "--dry-run", "m", "--max-model-len", "512", fake=GPU, LENGTH="4096")
+    assert done.stdout.split()[-4:] == ["--max-model-len", "4096", "--max-model-len", "512"], "the last one wins"
+
+
+def test_serve_for_egocross_has_the_longest_question_and_its_frames(launch) -> None:
+    done = launch("serve_egocross.sh", "--dry-run", "m", "--seed", "1", fake=GPU, MEDIA="datasets/media")
+    options = shlex.split(done.stdout)[-8:]
+    assert options[:4] == ["--max-model-len", "32768", "--limit-mm-per-prompt", '{"image": 96}']
+    assert options[4:] == ["--allowed-local-media-path", str(ROOT / "datasets/media"), "--seed", "1"]
 
 
 SLURM = dict(SLURM_NNODES="3", SLURM_JOB_NODELIST="n[1-3]", SLURM_JOB_ID="54321", SLURM_GPUS_ON_NODE="4")
-CLUSTER = {
-    "scontrol": "printf 'n1\\nn2\\nn3\\n'",
-    "srun": 'printf "%s\\n" "$RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT" "$@"',
-}
+SCONTROL = {"scontrol": "printf 'n1\\nn2\\nn3\\n'"}
+TOLD = 'printf "%s\\n" "$RAY_SYMMETRIC_RUN_CLUSTER_WAIT_TIMEOUT" "$RAY_AUTH_MODE" "$RAY_AUTH_TOKEN" "$@"'
+ON_THE_FIRST_NODE = 'while [ "$1" != -- ]; do shift; done; shift; "$@"; exit 1'  # as Ray ends after a success
 
 
-def test_slurm_starts_one_ray_cluster_and_grpo_on_its_first_node(launch, tmp_path: Path) -> None:
-    copy = tmp_path / "slurm_script"  # as Slurm runs it: a copy, from the folder of submission
-    copy.write_text((ROOT / "launch/slurm_grpo.sbatch").read_text())
-    copy.chmod(0o755)
-    done = launch(str(copy), "recipes/grpo_qwen3vl_choice.yaml", "data.seed=3", fake=CLUSTER, **SLURM)
-    wait, *srun = done.stdout.splitlines()
-    assert wait == "600"
-    assert srun[:4] == ["--nodes=3", "--ntasks-per-node=1", "ray", "symmetric-run"]
-    ray, inner = srun[4 : srun.index("--")], srun[srun.index("--") + 1 :]
+@pytest.fixture
+def submitted(launch, tmp_path: Path):
+    """Runs the job as Slurm does: a copy of the script, from the folder of submission; returns the folder too."""
+    folder = tmp_path / "repository"
+    (folder / "launch").mkdir(parents=True)
+    (folder / "recipes").mkdir()
+    (folder / "recipes/grpo_qwen3vl_choice.yaml").touch()
+    for name in ("common.sh", "grpo.sh"):
+        shutil.copy(ROOT / "launch" / name, folder / "launch")
+    copy = tmp_path / "slurm_script"
+    shutil.copy(ROOT / "launch/slurm_grpo.sbatch", copy)
+
+    def run(srun: str, python: str = "", *options: str, **env: str):
+        fake = {**SCONTROL, "srun": srun, "python": python}
+        recipe = "recipes/grpo_qwen3vl_choice.yaml"
+        return launch(str(copy), *options, recipe, "data.seed=3", fake=fake, cwd=folder, **SLURM | env), folder
+
+    return run
+
+
+def test_slurm_starts_one_ray_cluster_and_grpo_on_its_first_node(launch, submitted) -> None:
+    done, _ = submitted(TOLD)
+    wait, mode, token, *srun = done.stdout.splitlines()
+    assert (wait, mode) == ("600", "token") and re.fullmatch("[0-9a-f]{64}", token)
+    assert srun[:5] == ["--nodes=3", "--ntasks-per-node=1", "--cpu-bind=none", "ray", "symmetric-run"]
+    ray, inner = srun[5 : srun.index("--")], srun[srun.index("env") :]
     assert ray == ["--address", "n1:24321", "--min-nodes", "3"]
     assert inner[:2] == ["env", "RAY_ADDRESS=n1:24321"]
     typed = launch(Path(inner[2]).name, "--dry-run", *inner[3:])
     assert typed.stdout.split() == [*GRPO, "trainer.nnodes=3", "trainer.n_gpus_per_node=4", "data.seed=3"]
+
+
+def test_every_job_has_its_own_ray_token_unless_one_is_given(submitted) -> None:
+    tokens = [submitted(TOLD)[0].stdout.splitlines()[2] for _ in range(2)]
+    assert tokens[0] != tokens[1]
+    done, _ = submitted(TOLD, RAY_AUTH_TOKEN="a" * 64)
+    assert done.stdout.splitlines()[2] == "a" * 64
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_a_slurm_job_ends_with_the_code_of_its_training(submitted, code: int) -> None:
+    """Not with that of `ray symmetric-run`, which is 1 here whatever happens."""
+    done, folder = submitted(ON_THE_FIRST_NODE, f"exit {code}")
+    assert done.returncode == code, done.stderr
+    assert list((folder / "runs").iterdir()) == []
+
+
+def test_a_slurm_job_whose_training_did_not_begin_has_failed(submitted) -> None:
+    """Ray ends with 0 where it could not start; and an earlier attempt of the same job may have left its code."""
+    _, folder = submitted("exit 0")
+    (folder / "runs/.slurm-54321.code").write_text("0\n")
+    done, _ = submitted("exit 0")
+    assert done.returncode == 1 and "was not run to its end" in done.stderr
+
+
+def test_a_dry_run_of_a_slurm_job_starts_nothing_and_shows_no_token(submitted) -> None:
+    done, folder = submitted("exit 9", "exit 9", "--dry-run", RAY_AUTH_TOKEN="secret")
+    assert done.returncode == 0 and done.stdout.split()[1] == "srun" and "secret" not in done.stdout
+    assert not (folder / "runs").exists()
 
 
 def test_ray_has_the_command_that_slurm_runs() -> None:

@@ -73,13 +73,26 @@ def pins(setup, extra: str) -> list[Requirement]:
     return found
 
 
-def test_the_constraints_satisfy_setup_cfg(setup) -> None:
-    constraints = map(Requirement, lines((ROOT / "constraints-cpu.txt").read_text()))
-    pinned = {canonicalize_name(item.name): str(item.specifier).removeprefix("==") for item in constraints}
-    wanted = [*map(Requirement, lines(setup["options"]["install_requires"])), *pins(setup, "cpu"), *pins(setup, "dev")]
+def constraints(extra: str) -> dict[str, str]:
+    found = map(Requirement, lines((ROOT / f"constraints-{extra}.txt").read_text()))
+    return {canonicalize_name(item.name): str(item.specifier).removeprefix("==") for item in found}
+
+
+@pytest.mark.parametrize("extra", ["cpu", "cuda"])
+def test_the_constraints_satisfy_setup_cfg(setup, extra: str) -> None:
+    pinned = constraints(extra)
+    wanted = [*map(Requirement, lines(setup["options"]["install_requires"])), *pins(setup, extra), *pins(setup, "dev")]
     assert len(wanted) > 25
     wrong = [str(item) for item in wanted if not item.specifier.contains(pinned[canonicalize_name(item.name)], True)]
     assert wrong == []
+
+
+def test_a_gpu_machine_gets_the_versions_that_the_tests_run_with() -> None:
+    cpu, cuda = constraints("cpu"), constraints("cuda")
+    differing = {name for name in cpu.keys() & cuda.keys() if cpu[name] != cuda[name]}
+    assert differing <= {"torch", "triton", "apache-tvm-ffi", "nvtx", "protobuf", "xgrammar"}
+    assert cpu["torch"] == f"{cuda['torch']}+cpu" and len(cpu.keys() & cuda.keys()) > 200
+    assert "constraints-$extra.txt" in (ROOT / "launch/setup.sh").read_text()
 
 
 def test_the_cuda_extra_differs_in_what_a_gpu_needs_only(setup) -> None:

@@ -2,6 +2,7 @@
 LLaMA-Factory reads. The twin of X.yaml is tiny_X.yaml beside it."""
 
 import contextlib
+import itertools
 import json
 import re
 import shlex
@@ -71,10 +72,10 @@ ON_CPU = {"bf16", "use_cpu", "deepspeed", "disable_gradient_checkpointing", "ena
 
 VERL_PATHS = {"actor_rollout_ref.model.path", "trainer.experiment_name"}
 LOGS = {f"ray_kwargs.ray_init.runtime_env.env_vars.{name}" for name in ("TENSORBOARD_DIR", "VERL_FILE_LOGGER_ROOT")}
-TOY_MEDIA = {"data.train_files", "data.val_files", "data.media.root"}
 AGENT_PATHS = LOGS | {
     "data.train_files", "data.val_files", "actor_rollout_ref.rollout.agent.agent_loop_config_path",
 }  # fmt: skip
+TOY_MEDIA = {"data.train_files", "data.val_files", "data.media.root"}
 VERL_SIZES = {
     "data.train_batch_size", "data.max_prompt_length", "data.max_response_length", "actor_rollout_ref.actor.optim.lr",
     "actor_rollout_ref.actor.ppo_mini_batch_size", "actor_rollout_ref.actor.ppo_max_token_len_per_gpu",
@@ -137,7 +138,7 @@ def test_a_recipe_begins_with_its_launch_line_and_names_no_absolute_path() -> No
 
 def test_the_template_is_that_of_the_model() -> None:
     kinds = {"qwen3-vl-4b-instruct": "qwen3_vl_nothink", "qwen3.vl": "qwen3_vl_nothink", "qwen2.5-vl": "qwen2_vl",
-             "qwen2.5.vl": "qwen2_vl", "qwen2.5": "qwen"}  # fmt: skip
+             "qwen2.5.vl": "qwen2_vl", "qwen2.5": "qwen", "qwen3.5": "qwen3_5_nothink"}  # fmt: skip
     for name in LLAMA_FACTORY:
         model = read(name)["model_name_or_path"].lower().replace("_", ".")
         assert read(name)["template"] == next(kind for key, kind in kinds.items() if key in model), name
@@ -201,10 +202,11 @@ def test_a_tiny_verl_recipe_changes_sizes_paths_and_cpu_settings_only(compose) -
     for tiny in filter(is_tiny, VERL):
         small, large = compose(tiny), compose(renamed(tiny, lambda stem: stem.removeprefix("tiny_")))
         changed, paths = differing(small, large), VERL_PATHS | (AGENT_PATHS if tiny in AGENTS else set())
-        paths |= TOY_MEDIA if tiny.startswith("video_r1/") else set()
+        paths |= TOY_MEDIA if tiny.startswith(("video_r1/", "open_r1_video/")) else set()
         assert changed <= paths | VERL_SIZES | on_cpu.keys(), tiny
         assert changed >= paths, f"{tiny}: both would write to the same place"
-        assert {key for key in on_cpu if small[key] != on_cpu[key]} <= {"trainer.logger"}, tiny
+        own = {"trainer.logger"} | ({"actor_rollout_ref.rollout.dtype"} if "qwen3_5" in tiny else set())
+        assert {key for key in on_cpu if small[key] != on_cpu[key]} <= own, tiny
 
 
 def test_a_preset_changes_hyper_parameters_and_nothing_of_what_is_trained(compose) -> None:
@@ -262,7 +264,8 @@ def test_rollouts_fit_their_context(compose) -> None:
 
 
 def test_sft_and_grpo_of_one_model_have_one_pixel_budget(compose) -> None:
-    for sft, grpo in (("sft_qwen3vl", "grpo_qwen3vl_choice"), ("tiny_sft_qwen3vl", "tiny_grpo_qwen3vl_choice")):
+    for size, model in itertools.product(("", "tiny_"), ("qwen3vl", "qwen3_5")):
+        sft, grpo = f"{size}sft_{model}", f"{size}grpo_{model}_choice"
         trained, config = read(sft), compose(grpo)
         for medium in ("image", "video"):
             budget = {key: value for key, value in config.items() if key.startswith(f"data.media.{medium}.")}

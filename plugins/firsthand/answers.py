@@ -16,9 +16,9 @@ object with a `prediction`, else one line that is a letter or an option copied w
 """
 
 import re
+from functools import cache
 
 _ANSWER_TAG = re.compile(r"(</?answer>)")
-_ANY_TAG = re.compile(r"(</?(?:think|answer)>)")
 _LETTER = re.compile(r"\((\S)\)|(\S)\.?")
 _PREDICTION = re.compile(r'"prediction"\s*:\s*"([^"]*)"')
 _WHOLE_OPTION = re.compile(r"(?:\((\S)\)|(\S)[.:)])\s[^\n]+|(\S)[.:)]?")
@@ -27,11 +27,17 @@ TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord("。")
 
 def extract_choice(text: str, letters: str = "ABCD") -> str | None:
     """The one letter of `letters` that `text` answers with, or None if it does not give exactly one."""
+    answer = answer_text(text)
+    return None if answer is None else _letter(answer, letters)
+
+
+def answer_text(text: str) -> str | None:
+    """What stands in the last complete answer tag, without white space around it; None without one."""
     parts = _ANSWER_TAG.split(text)  # text, tag, text, tag, ..., text
     tags = parts[1::2]
     for i in range(len(tags) - 1, 0, -1):
         if tags[i - 1] == "<answer>" and tags[i] == "</answer>":
-            return _letter(parts[2 * i].strip(), letters)
+            return parts[2 * i].strip()
     return None
 
 
@@ -54,8 +60,15 @@ def _letter(content: str, letters: str) -> str | None:
     return letter if letter in letters else None
 
 
-def has_format(text: str) -> bool:
-    """Whether `text` is `<think>...</think>` and `<answer>...</answer>`, with only white space around them."""
-    parts = _ANY_TAG.split(text)
+def has_format(text: str, blocks: tuple[str, ...] = ("think", "answer")) -> bool:
+    """Whether `text` is `<think>...</think>` and `<answer>...</answer>`, or other `blocks` of the same kind, each once,
+    in this order, and with only white space around them."""
+    parts = _tags(blocks).split(text)
     tags, outside = parts[1::2], parts[0::4]
-    return tags == ["<think>", "</think>", "<answer>", "</answer>"] and not any(part.strip() for part in outside)
+    wanted = [tag for name in blocks for tag in (f"<{name}>", f"</{name}>")]
+    return tags == wanted and not any(part.strip() for part in outside)
+
+
+@cache
+def _tags(names: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile(rf"(</?(?:{'|'.join(names)})>)")

@@ -12,6 +12,7 @@ NOUNS = {  # noun -> (ROOM of firsthand.ROOM.commands, whose `app` is a typer.Ty
     "toy": ("toy", "Build and check the synthetic egocentric week and the tiny models."),
     "data": ("data", "Data sets: built from their releases, checked, compared and shown."),
     "doctor": ("doctor", "Check this machine and a recipe before GPUs are booked."),
+    "reward": ("rewards", "Try the reward function of a recipe: on all its rows, or on one text."),
     "eval": ("evals", "Ask a model held-out questions and score the answers."),
     "submit": ("evals.egocross", "The file that a benchmark's server takes, checked."),
     "media": ("media", "Take frames out of videos into a store with true times."),

@@ -75,7 +75,10 @@ ENTRY = {
     "columns": {"messages": "messages", "images": "images", "videos": "videos"},
     "tags": {"role_tag": "role", "content_tag": "content", "user_tag": "user", "assistant_tag": "assistant"},
 }
-REWARD = "def compute_score(data_source, solution_str, ground_truth, extra_info, accuracy=1.0):\n    return 0.0\n"
+REWARD = """\
+def compute_score(data_source, solution_str, ground_truth, extra_info, accuracy=1.0):
+    return accuracy * (f"<answer>{ground_truth}</answer>" in solution_str)
+"""
 
 
 def chat(images: list, videos: list, user: str, turns: int = 1) -> dict:

@@ -61,9 +61,12 @@ RELEASED = Path(__file__).parents[2] / ".cache/released"
 @pytest.mark.parametrize(("file", "model"), [
     ("qwen2_5", "Qwen2.5-3B-Instruct"), ("qwen2_5_vl", "Qwen2.5-VL-7B-Instruct"), ("qwen3", "Qwen3-4B"),
     ("qwen3_instruct_2507", "Qwen3-4B-Instruct-2507"), ("qwen3_vl", "Qwen3-VL-4B-Instruct"),
+    ("qwen3_5_think", "Qwen3.5-4B"), ("qwen3_5_nothink", "Qwen3.5-2B"),
 ])  # fmt: skip
 def test_names_and_released_templates_say_the_same(file: str, model: str) -> None:
-    assert faults(model) == faults("any", (RELEASED / f"{file}.jinja").read_text())
+    text = (RELEASED / f"{file}.jinja").read_text()
+    assert faults(model) == faults("any", text)
+    assert Template(model).begins_no_reply() == Template("any", text).begins_no_reply() == ("qwen3_5" not in file)
 
 
 CALL = "<think>I look.</think> <tool>{}</tool>"

@@ -56,7 +56,7 @@ def test_a_reward_function_that_cannot_be_called(lint, workshop, code):
 )
 def test_a_reward_function_may_be_defined_in_many_ways(lint, workshop, code):
     (workshop / "reward.py").write_text(code + "\n")
-    assert lint("verl") == []
+    assert {finding.rule for finding in lint("verl")} == {"VR060"}, "found; that it does not pay is another thing"
 
 
 def test_a_reward_file_that_is_no_python(lint, workshop):
@@ -64,9 +64,16 @@ def test_a_reward_file_that_is_no_python(lint, workshop):
     assert [(finding.rule, finding.file, finding.line) for finding in lint("verl")] == [("VR012", "reward.py", 2)]
 
 
-def test_the_file_is_never_run(lint, workshop):
+def test_a_file_that_ends_the_process_does_not_end_the_doctor(lint, workshop):
     (workshop / "reward.py").write_text("raise SystemExit\ndef compute_score(**everything): ...\n")
-    assert lint("verl") == []
+    [finding] = lint("verl")
+    assert finding.rule == "VR060" and "cannot be loaded (SystemExit" in finding.message
+
+
+def test_without_its_rows_the_file_is_not_run(lint, workshop):
+    (workshop / "reward.py").write_text("raise SystemExit\ndef compute_score(**everything): ...\n")
+    (workshop / "rows.parquet").unlink()
+    assert {finding.rule for finding in lint("verl")} == {"RC007"}
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,7 @@ def test_the_file_is_never_run(lint, workshop):
 )
 def test_a_package_in_place_of_a_file(lint, module, found):
     findings = lint("verl", "path: reward.py\n    name: compute_score", f"path: pkg://{module}\n    name: UserError")
-    assert [finding.rule for finding in findings if finding.rule != "VR031"] == found
+    assert [finding.rule for finding in findings if finding.rule not in ("VR031", "VR060")] == found
 
 
 @pytest.mark.parametrize(

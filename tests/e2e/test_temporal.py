@@ -72,7 +72,7 @@ def start(out: Path, week: Path, rows: str, *overrides: str) -> subprocess.Popen
         "--config-name", "tiny_tgrpo", "actor_rollout_ref.model.path=models/tiny_qwen3_vl",
         f"data.train_files={week}/{rows}.parquet", f"data.val_files={week}/{rows}.parquet",
         f"data.media.root={week}", "data.train_batch_size=4", "actor_rollout_ref.actor.ppo_mini_batch_size=4",
-        "actor_rollout_ref.rollout.n=4", f"{rewards}.of={REWARD}:compute_score", f"~{rewards}.parts",
+        "actor_rollout_ref.rollout.n=4", f"{rewards}.of={REWARD}:compute_score", f"~{rewards}.preset",
         f"trainer.default_local_dir={out}", f"{sampler}.traces={out}/traces",
         f"trainer.rollout_data_dir={out}/rollouts", f"hydra.run.dir={out}/hydra", *overrides,
     ]  # fmt: skip

@@ -1,6 +1,8 @@
-"""One random model and one folder of frames and video files for all tests of this folder."""
+"""One random model of a kind, and one folder of frames and video files for all tests of this folder."""
 
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import av
@@ -15,10 +17,16 @@ SIZES = {"frame": (128, 96), "odd": (100, 70), "large": (1280, 720)}  # width, h
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("model") / "qwen3_vl"
-    models.build("qwen3_vl", out, base_model.corpus([]))
-    return out
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """kind -> a random tiny model."""
+
+    @cache
+    def made(kind: str) -> Path:
+        out = tmp_path_factory.mktemp("model") / kind
+        models.build(kind, out, base_model.corpus([]))
+        return out
+
+    return made
 
 
 @pytest.fixture(scope="session")

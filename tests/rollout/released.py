@@ -15,20 +15,23 @@ from typing import Any
 import pytest
 import yaml
 
-from firsthand.toy.tiny_models.models import ADDED, SPECIAL, cut_like_qwen
+from firsthand.toy.tiny_models.models import ADDED, SPECIAL, chat_template, cut_like_qwen
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache/released"
 VOCABULARY = CACHE / "qwen.tiktoken"
-# the template -> our recipe of that family, what differs from it, and the `model_type` that veRL knows it by
+# the template -> our recipe of that family, what differs from it, and the `model_type` that veRL knows it by; Qwen3.5
+# has the template that our recipes give it
 FAMILIES: dict[str, tuple[str, dict[str, Any], str]] = {
     "qwen2_5": ("ego_r1/tiny_sft.yaml", {}, "qwen2"),
     "qwen2_5_vl": ("video_r1/tiny_sft.yaml", {}, "qwen2_5_vl"),
     "qwen3": ("ego_r1/tiny_sft.yaml", {"template": "qwen3_nothink"}, "qwen3"),
     "qwen3_vl": ("tiny_sft_qwen3vl_lora.yaml", {}, "qwen3_vl"),
+    "qwen3_5": ("tiny_sft_qwen3_5_lora.yaml", {}, "qwen3_5"),
     "qwen3_instruct_2507": ("ego_r1/tiny_sft.yaml", {"template": "qwen3_nothink"}, "qwen3"),
 }
-MISSING = [path.name for path in [VOCABULARY, *(CACHE / f"{name}.jinja" for name in FAMILIES)] if not path.exists()]
+RELEASED = [*(name for name in FAMILIES if name != "qwen3_5"), "qwen3_5_think", "qwen3_5_nothink"]
+MISSING = [path.name for path in [VOCABULARY, *(CACHE / f"{name}.jinja" for name in RELEASED)] if not path.exists()]
 WHY = f"{len(MISSING)} files are not in .cache/released: run `.venv/bin/python launch/released_templates.py`"
 needed = pytest.mark.skipif(bool(MISSING), reason=WHY)
 CODE = ["<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>"]
@@ -100,7 +103,7 @@ def _processor(name: str, tokenizer: Any) -> Any:
         size = dict(patch_size=14, size={"shortest_edge": 3136, "longest_edge": 12845056})
         image, video = hf.Qwen2VLImageProcessor(**size), hf.Qwen2VLVideoProcessor(**size)
         return hf.Qwen2_5_VLProcessor(image, tokenizer, video, chat_template=template)
-    if name != "qwen3_vl":
+    if name not in ("qwen3_vl", "qwen3_5"):
         return None
     norm = dict(image_mean=[0.5] * 3, image_std=[0.5] * 3, patch_size=16)
     image = hf.Qwen2VLImageProcessor(size={"shortest_edge": 65536, "longest_edge": 16777216}, **norm)
@@ -112,7 +115,7 @@ def _processor(name: str, tokenizer: Any) -> Any:
 def release(name: str) -> SimpleNamespace:
     """Tokenizer with the released template, processor where the model sees, and veRL's type of the model."""
     tokenizer = copy.copy(_tokenizer(len(TOKENS) - 4 * name.startswith("qwen2_5")))
-    tokenizer.chat_template = (CACHE / f"{name}.jinja").read_text()
+    tokenizer.chat_template = chat_template(name) if name == "qwen3_5" else (CACHE / f"{name}.jinja").read_text()
     processor = _processor(name, tokenizer)
     return SimpleNamespace(tokenizer=tokenizer, processor=processor, model_type=FAMILIES[name][2])
 

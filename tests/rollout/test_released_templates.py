@@ -14,19 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import TemplateError
-from released import FAMILIES, MISSING, ROOT, TOKENS, WHY, fine_tuned, needed, ranks, release
+from released import CACHE, FAMILIES, MISSING, ROOT, TOKENS, WHY, fine_tuned, needed, ranks, release
 from trajectories import END, IGNORED, OBSERVATIONS, STYLES, as_served, asked, sampled, toolbox, trajectory, written
 
 from firsthand import files
 from firsthand.question import Question, StyleName
 from firsthand.rollout import prompt
 from firsthand.rollout.dialects import chat_tools
+from firsthand.rollout.turn_text import Call, read_action
 from firsthand.toy.tiny_models import models
 from firsthand.toy.tiny_models.models import SPLIT
 
 ENTRY = files.read_json(ROOT / "dataset_info.json")["ego_cott"]
 NATIVE = {"columns": ENTRY["columns"] | {"tools": "tools"}, "tags": ENTRY["tags"] | {"observation_tag": "tool"}}
-KEEP_WORDS = ["qwen2_5", "qwen2_5_vl", "qwen3_vl", "qwen3_instruct_2507"]
+KEEP_WORDS = ["qwen2_5", "qwen2_5_vl", "qwen3_vl", "qwen3_5", "qwen3_instruct_2507"]
 CASES = [(name, style) for name in KEEP_WORDS for style in STYLES if (name, style) != ("qwen2_5_vl", "ego_r1_native")]
 AGENTS = [*CASES, *(("qwen3", style) for style in STYLES)]
 
@@ -77,7 +78,7 @@ QUESTIONS.append(question("choice", system="  Two lines:\n\n be brief, étudiant
 
 
 def sees(name: str) -> bool:
-    return name.endswith("_vl")
+    return name.endswith("_vl") or name == "qwen3_5"
 
 
 def prompt_of_rollout(name: str, row: Question) -> list[int]:
@@ -251,6 +252,61 @@ def test_qwen2_5_vl_describes_no_tools(requests) -> None:
     for text in (served, decode(output.prompt_ids + output.response_ids) + "\n"):
         assert "<tools>" not in text and "<tool_response>" not in text
         assert text.count("<|im_start|>tool\n") == len(OBSERVATIONS)
+
+
+OPENED = {"qwen3_5_think": "<think>\n", "qwen3_5_nothink": "<think>\n\n</think>\n\n"}
+
+
+def by_qwen3_5(name: str, request: dict[str, Any], **options: Any) -> str:
+    return rendered("qwen3_5", request, chat_template=(CACHE / f"{name}.jinja").read_text(), tokenize=False, **options)
+
+
+@needed
+@pytest.mark.parametrize("name", OPENED)
+def test_qwen3_5_begins_the_reply_where_fine_tuning_begins_none(name: str) -> None:
+    """So the model would be asked with other tokens than LLaMA-Factory teaches; all before the reply is the same."""
+    for row in QUESTIONS[:-1]:
+        request = {"messages": prompt.messages(row)}
+        kept = rendered("qwen3_5", request, tokenize=False, add_generation_prompt=True)
+        assert by_qwen3_5(name, request, add_generation_prompt=True) == kept + OPENED[name]
+
+
+@needed
+@pytest.mark.parametrize("name", OPENED)
+@pytest.mark.parametrize("style", STYLES)
+def test_qwen3_5_keeps_no_thought_as_it_was_written_and_describes_tools_before_the_task(
+    requests, name: str, style: StyleName
+) -> None:
+    whole = requests(style)[-1]
+    served, taught_text = (
+        by_qwen3_5(name, whole),
+        release("qwen3_5").tokenizer.decode(taught("qwen3_5", style)["input_ids"]),
+    )
+    assert not any(turn in served for turn in written(style)) and all(turn in taught_text for turn in written(style))
+    if STYLES[style] == "native":
+        task = prompt.system(style)
+        assert served.index("<tools>") < served.index(task) and taught_text.index(task) < taught_text.index("<tools>")
+        assert "<function=example_function_name>" in served and "<function=example_function_name>" in taught_text
+
+
+@needed
+@pytest.mark.parametrize("name", OPENED)
+def test_a_call_that_qwen3_5_renders_is_read(name: str) -> None:
+    arguments = {
+        "keywords": ["cup", "杯"],
+        "n": 4,
+        "fps": 0.5,
+        "all": True,
+        "end": None,
+        "level": "day",
+        "said": "so\n\nit",
+    }
+    call = {"function": {"name": "rag", "arguments": arguments}}
+    turns = [{"role": "user", "content": "where ?"}, {"role": "assistant", "content": "", "tool_calls": [call]}]
+    for template in ((CACHE / f"{name}.jinja").read_text(), models.chat_template("qwen3_5")):
+        text = release("qwen3_5").tokenizer.apply_chat_template(turns, chat_template=template, tokenize=False)
+        action = read_action("<think>x</think>" + text[text.index("<tool_call>") : text.rindex("<|im_end|>")], "native")
+        assert action == Call("rag", arguments, "x")
 
 
 # -- the tiny models' templates ----------------------------------------------------------------------------------------

@@ -24,7 +24,8 @@ from firsthand.rollout import prompt
 from firsthand.training.patches import verl_vllm_generate
 
 ROOT = Path(__file__).parents[2]
-SFT, GRPO = ROOT / "recipes/tiny_sft_qwen3vl_lora.yaml", ROOT / "recipes/tiny_grpo_qwen3vl_choice.yaml"
+# a random tiny model -> the name of the family in its recipes
+TINY = {"tiny_qwen3_vl": "qwen3vl", "tiny_qwen3_5": "qwen3_5"}
 IGNORED = -100
 ANSWER = prompt.response("my left hand has the cup .", "A")
 
@@ -69,7 +70,7 @@ TOO_LARGE = {
     "large frames": ask("large", frames=3, fps=2.0),
     "a large file": ask(file="large.mp4"),
 }
-RELEASED = ["qwen3_vl", "qwen2_5_vl"]
+RELEASED = ["qwen3_vl", "qwen2_5_vl", "qwen3_5"]
 FILED = ["a file", "a large file"]
 NAMES = [*QUESTIONS, *TOO_LARGE]
 
@@ -78,24 +79,35 @@ def question(name: str) -> Question:
     return QUESTIONS[name][0] if name in QUESTIONS else TOO_LARGE[name]
 
 
-@pytest.fixture(scope="module", params=["tiny", *(pytest.param(name, marks=needed) for name in RELEASED)])
+@pytest.fixture(scope="module", params=[*TINY, *(pytest.param(name, marks=needed) for name in RELEASED)])
 def kind(request) -> str:
     return request.param
 
 
-only_tiny = pytest.mark.parametrize("kind", ["tiny"], indirect=True, scope="module")
+only_tiny = pytest.mark.parametrize("kind", TINY, indirect=True, scope="module")
+
+
+def recipe_of(kind: str, stage: str) -> Path:
+    return ROOT / "recipes" / stage.format(TINY.get(kind, "qwen3vl"))
 
 
 @pytest.fixture(scope="module")
-def processor(kind: str, model: Path) -> Any:
+def model(kind: str, folder) -> Path:
+    return folder(kind.removeprefix("tiny_"))
+
+
+@pytest.fixture(scope="module")
+def processor(kind: str, request) -> Any:
     from transformers import AutoProcessor
 
-    return AutoProcessor.from_pretrained(model) if kind == "tiny" else release(kind).processor
+    if kind in TINY:
+        return AutoProcessor.from_pretrained(request.getfixturevalue("model"))
+    return release(kind).processor
 
 
 @pytest.fixture(scope="module")
-def limits() -> dict[str, Any]:
-    return yaml.safe_load(SFT.read_text()) | SAMPLING
+def limits(kind: str) -> dict[str, Any]:
+    return yaml.safe_load(recipe_of(kind, "tiny_sft_{}_lora.yaml").read_text()) | SAMPLING
 
 
 # -- transformers: what evaluation without a server would do ----------------------------------------------------------
@@ -121,7 +133,7 @@ def in_transformers(processor: Any, media: Path, row: Question, image: dict | No
 
 
 @pytest.fixture(scope="module")
-def in_llamafactory(kind: str, model: Path, media: Path, limits, tmp_path_factory) -> Callable[[str], dict[str, Any]]:
+def in_llamafactory(kind: str, request, media: Path, limits, tmp_path_factory) -> Callable[[str], dict[str, Any]]:
     """name -> its row after the recipe's own preprocessing, and its processor; one run of the data set for each fps
     and one for files, since a column holds files or lists."""
     pytest.importorskip("llamafactory")
@@ -135,7 +147,7 @@ def in_llamafactory(kind: str, model: Path, media: Path, limits, tmp_path_factor
     def processed(fps: float | None, filed: bool) -> dict[str, dict[str, Any]]:
         names = [name for name in NAMES if question(name).fps in (fps, None) and (name in FILED) == filed]
         sharegpt = [prompt.sharegpt_row(question(name), ANSWER) for name in names]
-        if kind != "tiny":
+        if kind not in TINY:
             budget = {key: limits[key] for key in ("image_max_pixels", "video_max_pixels", "video_maxlen")}
             rate = {"video_fps": fps or limits["video_fps"], "media_dir": str(media)}
             return dict(zip(names, fine_tuned(kind, sharegpt, registry, **budget, **rate), strict=True))
@@ -143,6 +155,7 @@ def in_llamafactory(kind: str, model: Path, media: Path, limits, tmp_path_factor
         files.write_json(folder / "rows.json", sharegpt)
         files.write_json(folder / "dataset_info.json", {"toy_choice": {**registry, "file_name": "rows.json"}})
         paths = {"dataset_dir": folder, "media_dir": media, "output_dir": folder / "out", "cache_dir": folder / "cache"}
+        model = request.getfixturevalue("model")
         recipe = limits | {"model_name_or_path": str(model), "preprocessing_num_workers": 1, "cutoff_len": 4096}
         recipe |= {"video_fps": fps} if fps else {}
         model_args, data_args, training_args, _, _ = get_train_args(
@@ -166,13 +179,13 @@ def prompt_of(row: dict[str, Any]) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def config() -> Any:
+def config(kind: str) -> Any:
     """The tiny recipe as veRL composes it."""
     pytest.importorskip("hydra")
     if hydra_search.config_folder() is None:
         pytest.skip("verl is not installed")
     with contextlib.chdir(ROOT):
-        return hydra_search.compose(GRPO)
+        return hydra_search.compose(recipe_of(kind, "tiny_grpo_{}_choice.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +221,7 @@ def in_verl(config, kind: str, media: Path, processor, tmp_path_factory) -> Call
         loop = SingleTurnAgentLoop(
             trainer_config=DictConfigWrap(config), server_manager=server, tokenizer=processor.tokenizer,
             processor=processor, dataset_cls=dataset_class, data_config=DictConfigWrap(config.data),
-            hf_model_type="qwen3_vl" if kind == "tiny" else kind,
+            hf_model_type=kind.removeprefix("tiny_"),
         )  # fmt: skip
         output = await loop.run({}, raw_prompt=row["raw_prompt"])
         assert output.prompt_ids == server.request["prompt_ids"]

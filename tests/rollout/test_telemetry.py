@@ -2,7 +2,7 @@
 
 import pytest
 
-from firsthand.rollout.telemetry import Rollout, metrics_of, settle_faults
+from firsthand.rollout.telemetry import Rollout, metrics_of, settle_faults, warning_of
 from firsthand.rollout.trace import Trace, Turn
 
 
@@ -85,3 +85,10 @@ def test_where_no_rollout_is_sound_no_reward_is_told():
 def test_rollouts_without_tools_have_no_metrics_of_tools():
     found = metrics_of([[Rollout("a_0_0", 1.0, {"accuracy": 1.0}), Rollout("a_1_0", 0.0, {"accuracy": 0.0})]])
     assert found == {"reward/accuracy": 0.5, "groups/zero_variance": 0.0}
+
+
+def test_a_warning_names_the_fault_that_costs_more_than_a_fifth_of_the_rollouts():
+    sound, late = [rollout(f"a_{n}_0", 1.0) for n in range(8)], turn(status="timeout", tool="vlm")
+    faulty = [rollout("b_0_0", 0.0, late), rollout("b_1_0", 0.0, FAULT), rollout("b_2_0", 0.0, late)]
+    assert warning_of([*sound, *faulty[:2]]) is None
+    assert "3 of 11 rollouts teach nothing; most often: vlm ended in timeout" in (warning_of([*sound, *faulty]) or "")

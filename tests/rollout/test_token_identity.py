@@ -25,25 +25,13 @@ from firsthand.serving.vllm_server import CPU_ENV, free_port, serve_command
 ROOT = Path(__file__).parents[2]
 
 # model -> LLaMA-Factory recipe, veRL's type of the model
-RECIPES = {"qwen3_vl": "tiny_sft_qwen3vl_lora.yaml", "qwen2_5": "ego_r1/tiny_sft.yaml"}
+RECIPES = {
+    "qwen3_vl": "tiny_sft_qwen3vl_lora.yaml",
+    "qwen3_5": "tiny_sft_qwen3_5_lora.yaml",
+    "qwen2_5": "ego_r1/tiny_sft.yaml",
+}
+SEES = ("qwen3_vl", "qwen3_5")
 CASES = list(itertools.product(RECIPES, STYLES))
-
-
-@pytest.fixture(scope="module")
-def folder(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """name -> a random tiny model."""
-
-    @cache
-    def made(name: str) -> Path:
-        if name == "qwen3_vl":
-            return model
-        from firsthand.toy.tiny_models import base_model, models
-
-        out = tmp_path_factory.mktemp("model") / name
-        models.build(name, out, base_model.corpus([]))
-        return out
-
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +84,8 @@ def reinforcement(folder, tokenizer) -> Callable[..., Any]:
     from transformers import AutoProcessor
 
     def run(name: str, style: StyleName, ended: bool, pictures: bool = False) -> Any:
-        processor = AutoProcessor.from_pretrained(folder(name)) if name == "qwen3_vl" else None
-        return sampled(tokenizer(name), processor, name.removesuffix("_5"), style, ended, pictures)
+        processor = AutoProcessor.from_pretrained(folder(name)) if name in SEES else None
+        return sampled(tokenizer(name), processor, {"qwen2_5": "qwen2"}.get(name, name), style, ended, pictures)
 
     return run
 
@@ -114,7 +102,7 @@ def evaluation(serve) -> Callable[..., list[dict[str, Any]]]:
 @pytest.mark.parametrize("name, style", CASES)
 def test_fine_tuning_has_the_tokens_of_the_chat_template(fine_tuning, evaluation, tokenizer, name, style) -> None:
     request = evaluation(style)[-1]
-    messages = as_served(request["messages"], sees=name == "qwen3_vl")
+    messages = as_served(request["messages"], sees=name in SEES)
     ids = tokenizer(name).apply_chat_template(messages, tools=request.get("tools"), return_dict=False)
     assert fine_tuning(name, style)["input_ids"] == ids
 
@@ -158,9 +146,9 @@ def test_the_words_are_those_that_were_meant(fine_tuning, tokenizer, name, style
     assert LAST_TURN not in text
 
 
-@pytest.mark.parametrize("style", STYLES)
-def test_a_reasoning_template_keeps_the_thoughts_of_earlier_turns(fine_tuning, style) -> None:
-    plain, thinking = (fine_tuning("qwen3_vl", style, template=f"qwen3_vl{end}") for end in ("_nothink", ""))
+@pytest.mark.parametrize("name, style", list(itertools.product(SEES, STYLES)))
+def test_a_reasoning_template_keeps_the_thoughts_of_earlier_turns(fine_tuning, name, style) -> None:
+    plain, thinking = (fine_tuning(name, style, template=f"{name}{end}") for end in ("_nothink", ""))
     assert (plain["input_ids"], plain["labels"]) == (thinking["input_ids"], thinking["labels"])
 
 

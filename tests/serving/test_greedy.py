@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from firsthand.findings import Finding
-from firsthand.serving.greedy import _judged
+from firsthand.serving.greedy import TIE_IN_BFLOAT16, TIE_IN_FLOAT32, _judged
 from firsthand.serving.probe_rows import probes
 from firsthand.serving.weights import load_model
 
@@ -32,8 +32,11 @@ def greedy(model: Any, row: Any) -> list[int]:
     return model.generate(**row, **options)[0, row["input_ids"].shape[1] :].tolist()
 
 
-def judged(model: Any, row: Any, answer: list[int], prompt: list[int] | None = None) -> Finding:
-    return _judged(model, "video", row, row["input_ids"][0].tolist() if prompt is None else prompt, answer, "said")
+def judged(
+    model: Any, row: Any, answer: list[int], prompt: list[int] | None = None, tie: float = TIE_IN_FLOAT32
+) -> Finding:
+    prompt = row["input_ids"][0].tolist() if prompt is None else prompt
+    return _judged(model, "video", row, prompt, answer, "said", tie)
 
 
 @pytest.mark.parametrize("kind", ["image", "video"])
@@ -67,3 +70,25 @@ def test_a_model_that_gives_no_numbers_fails(base: Path, rows: dict[str, Any]) -
     broken = load_model(base)
     broken.get_input_embeddings().weight.data.fill_(float("nan"))
     assert judged(broken, rows["image"], [1, 2]).level == "error"
+
+
+def test_bfloat16_may_choose_what_is_almost_as_likely(model: Any, rows: dict[str, Any]) -> None:
+    """A token 0.5 less likely than the best is an error of float32, and within the rounding of bfloat16."""
+    row = rows["image"]
+    with torch.inference_mode():
+        logits = _next(model, row, torch.tensor([[]], dtype=torch.long)).float()
+    other = int(logits.argsort()[-2])
+    gap = 0.5
+    shift = float(logits.max() - logits[other]) - gap
+    head = model.get_output_embeddings()
+    bias = head.register_forward_hook(lambda _, __, out: _raised(out, other, shift))
+    try:
+        assert judged(model, row, [other]).level == "error"
+        assert judged(model, row, [other], tie=TIE_IN_BFLOAT16).level == "ok"
+    finally:
+        bias.remove()
+
+
+def _raised(logits: Any, token: int, by: float) -> Any:
+    logits[..., token] += by
+    return logits

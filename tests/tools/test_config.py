@@ -142,3 +142,25 @@ def test_a_key_in_an_address_reaches_nobody(
     kept = b"".join(path.read_bytes() for path in (tmp_path / "state").iterdir()).decode(errors="replace")
     everything = "".join([*said, caplog.text, kept])
     assert not [secret for secret in secrets if secret in everything] and "127.0.0.1" not in said[2] + kept
+
+
+def test_the_tools_of_a_backend_share_its_places_and_recordings_need_none(tmp_path: Path) -> None:
+    """`concurrency` counts tool calls; a tool that asks no service is never held up."""
+
+    def places(mode: str) -> dict:
+        settings = f"""
+backends:
+  eyes: {{kind: openai, base_url: "http://127.0.0.1:9/v1", model: m, concurrency: 3}}
+tools: {{video_llm: {{backend: eyes}}, vlm: {{backend: eyes}}, frames: }}
+video: {tmp_path}
+cassettes: {{mode: {mode}, folder: {tmp_path}}}
+state: {tmp_path}/state
+"""
+        (tmp_path / "tools.yaml").write_text(settings)
+        return {name: guard.places for name, guard in config.load(tmp_path / "tools.yaml")._guards.items()}
+
+    of = places("auto")
+    assert of["frames"] is None and of["vlm"].most == 3
+    assert of["vlm"].take("one", 60.0) and of["video_llm"].take("two", 60.0) and of["vlm"].take("three", 60.0)
+    assert not of["video_llm"].take("four", 60.0)
+    assert set(places("replay").values()) == {None}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from firsthand.llm.faults import Busy, Unavailable
-from firsthand.tools.limits import Breaker, Guard, KeyPool, Paused, RateLimit
+from firsthand.tools.limits import Breaker, Guard, KeyPool, Paused, Places, RateLimit
 from firsthand.tools.protocol import WrongArguments
 
 
@@ -241,3 +241,86 @@ def test_a_resting_key_is_passed_over_by_every_process(tmp_path: Path) -> None:
 def test_the_file_that_processes_share_holds_no_key(tmp_path: Path) -> None:
     pool(tmp_path, [0.0], "key-aaaa").lease()
     assert b"key-aaaa" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+
+def rush(places: Places | None) -> list[str | BaseException]:
+    """Eight calls at once of a service that takes 0.2 seconds for each, one after another; a call has 0.9 seconds."""
+
+    async def main() -> list[str | BaseException]:
+        serving = asyncio.Lock()
+
+        async def work() -> str:
+            async with serving:
+                await asyncio.sleep(0.2)
+            return "answer"
+
+        calls = (Guard(breaker=Breaker(faults=99), places=places).run(work, 0.9) for _ in range(8))
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    return asyncio.run(main())
+
+
+def test_the_wait_for_a_place_is_not_the_time_of_the_call(tmp_path: Path) -> None:
+    assert Counter(map(type, rush(None)))[TimeoutError] >= 2
+    assert rush(Places(tmp_path / "limits.sqlite", "service", 2)) == ["answer"] * 8
+
+
+def _visit(path: Path, visits: int) -> list[tuple[float, float]]:
+    import time
+
+    async def one() -> tuple[float, float]:
+        async with Places(path, "service", 3).held(60.0):
+            came = time.monotonic()
+            await asyncio.sleep(0.05)
+            return came, time.monotonic()
+
+    async def main() -> list[tuple[float, float]]:
+        return await asyncio.gather(*(one() for _ in range(visits)))
+
+    return asyncio.run(main())
+
+
+def test_processes_share_the_places_of_a_service(tmp_path: Path) -> None:
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        visits = [one for some in pool.starmap(_visit, [(tmp_path / "limits.sqlite", 5)] * 3) for one in some]
+    together = [sum(came <= moment < left for came, left in visits) for moment, _ in visits]
+    assert len(visits) == 15 and 2 <= max(together) <= 3
+
+
+def _take_a_place_and_die(path: Path) -> None:
+    import os
+    import signal
+
+    assert Places(path, "service", 1, now=lambda: 1000.0).take("killed", 60.0)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_holds_its_place_no_longer_than_its_call_could_last(tmp_path: Path, time: Time) -> None:
+    path = tmp_path / "limits.sqlite"
+    killed = multiprocessing.get_context("fork").Process(target=_take_a_place_and_die, args=(path,))
+    killed.start()
+    killed.join()
+    places = Places(path, "service", 1, now=time)
+    assert not places.take("mine", 60.0) and Places(path, "other", 1, now=time).take("theirs", 60.0)
+    time.now += 60.0
+    assert places.take("mine", 60.0)
+
+
+def test_a_place_is_given_back_whatever_ends_the_call(tmp_path: Path) -> None:
+    places = Places(tmp_path / "limits.sqlite", "http://user:secret@host", 1)
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    async def cancelled() -> None:
+        task = asyncio.create_task(Guard(places=places).run(hang, 60.0))
+        await asyncio.sleep(0.1)
+        assert not places.take("another", 60.0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(cancelled())
+    with pytest.raises(TimeoutError):
+        asyncio.run(Guard(places=places).run(hang, 0.05))
+    assert places.take("another", 60.0)
+    assert b"secret" not in places.path.read_bytes()

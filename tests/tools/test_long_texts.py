@@ -36,7 +36,8 @@ SHAPES = [
     ("", "<think></tool><answer></think><tool>", ""), ('"prediction"', " ", ""), ('"prediction"', ' "prediction"', ""),
     ("Where? A.", " ", ""), ("Where?", " A. ", ""), ("", ". ", ""), ("", "sk-a ", ""), ("sk-", "-", " "),
     ("", "Bearer ", ""), ("", "https://", ""), ("https://", "a", ""), ("https://", "a:", " "), ("", "?key=", ""),
-    ("", "[", ""), ("", "{'a':", ""),
+    ("", "[", ""), ("", "{'a':", ""), ("<function=f>", "<parameter=a>", ""), ("<function=f>", "<parameter=a> </", ""),
+    ("<function=f>", " ", "<parameter=a"),
 ]  # fmt: skip
 
 

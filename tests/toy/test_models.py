@@ -21,7 +21,7 @@ SHIPPED = Path(__file__).parents[2] / "models"
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The three kinds with random weights, and a tokenizer that learnt from drills, as those in models/ have."""
+    """All kinds with random weights, and a tokenizer that learnt from drills, as those in models/ have."""
     rng, out = random.Random(0), tmp_path_factory.mktemp("models")
     rows = [{"messages": drills.chat(drills.text_row(rng), rng)} for _ in range(200)]
     for kind in KINDS:
@@ -99,7 +99,7 @@ CONVERSATIONS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def in_llamafactory(tokenizer: Any, turns: list[dict[str, Any]], tools: list[dict] | None) -> list[int]:
+def in_llamafactory(name: str, tokenizer: Any, turns: list[dict[str, Any]], tools: list[dict] | None) -> list[int]:
     """The same conversation in LLaMA-Factory's own roles, through its own template."""
     from llamafactory.data.template import TEMPLATES
 
@@ -115,21 +115,23 @@ def in_llamafactory(tokenizer: Any, turns: list[dict[str, Any]], tools: list[dic
                 messages[-1]["content"] += f"\n</tool_response>\n<tool_response>\n{content}"
                 continue
         messages.append({"role": role, "content": content})
-    template = TEMPLATES["qwen3_vl_nothink"]
+    template = TEMPLATES[name]
     pairs = template.encode_multiturn(tokenizer, messages, system, json.dumps(tools) if tools else None)
     return [token for pair in pairs for part in pair for token in part]
 
 
+@pytest.mark.parametrize("kind", ["qwen3_vl", "qwen3_5"])
 @pytest.mark.parametrize("tools", [None, [TOOL]], ids=["no tools", "tools"])
 @pytest.mark.parametrize("name", CONVERSATIONS)
-def test_the_chat_template_is_llamafactorys(tokenizer, name: str, tools: list[dict] | None) -> None:
+def test_the_chat_template_is_llamafactorys(tokenizer, name: str, tools: list[dict] | None, kind: str) -> None:
     pytest.importorskip("llamafactory")
     turns = CONVERSATIONS[name]
-    whole = tokenizer.apply_chat_template(turns, tools=tools, tokenize=False)
-    expected = in_llamafactory(tokenizer, turns, tools)
+    options: dict[str, Any] = {"tools": tools, "tokenize": False, "chat_template": models.chat_template(kind)}
+    whole = tokenizer.apply_chat_template(turns, **options)
+    expected = in_llamafactory(f"{kind}_nothink", tokenizer, turns, tools)
     assert whole == tokenizer.decode(expected)
     assert tokenizer.encode(whole, add_special_tokens=False) == expected
-    asked = tokenizer.apply_chat_template(turns[:-1], tools=tools, tokenize=False, add_generation_prompt=True)
+    asked = tokenizer.apply_chat_template(turns[:-1], add_generation_prompt=True, **options)
     assert whole == asked + turns[-1]["content"] + "<|im_end|>\n"
 
 
@@ -149,14 +151,15 @@ def test_arguments_may_be_a_string_and_content_may_be_parts(tokenizer) -> None:
 IMAGE, VIDEO, TEXT = {"type": "image"}, {"type": "video"}, {"type": "text", "text": "so"}
 UNKNOWN = {"type": "audio", "audio": "x"}
 CALLS = [{"function": {**CALL, "arguments": json.dumps(CALL["arguments"])}}]
-EYES, ALL = ("qwen3_vl", "qwen2_5_vl"), ("qwen3_vl", "qwen2_5_vl", "qwen2_5")
+EYES, ALL = ("qwen3_vl", "qwen3_5", "qwen2_5_vl"), tuple(KINDS)
 
 
 @pytest.mark.parametrize(("kinds", "turns", "tools"), [
     (("qwen2_5",), [SYSTEM, ASK | {"content": [TEXT]}], None),
     (("qwen2_5",), [SYSTEM | {"content": [TEXT]}, ASK], None),
     (("qwen2_5",), [SYSTEM, ASK, ONE | {"tool_calls": CALLS}], None),
-    (("qwen3_vl",), [SYSTEM, ASK, ONE | {"content": None}], None),
+    (("qwen3_vl", "qwen3_5"), [SYSTEM, ASK, ONE | {"content": None}], None),
+    (("qwen3_5",), [SYSTEM, ASK, ONE | {"tool_calls": CALLS}], None),
     (("qwen2_5_vl",), [SYSTEM, ASK], [TOOL]),
     (("qwen2_5_vl",), [SYSTEM, ASK, ONE], None),
     (("qwen2_5_vl",), [SYSTEM, ASK, SAY, RESULT], None),

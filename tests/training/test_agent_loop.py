@@ -49,8 +49,10 @@ class Server:
 
     def __init__(self, tokenizer, turns):
         self.tokenizer, self.turns, self.sampled, self.asked = tokenizer, iter(turns), [], []
+        self.processor_kwargs = []
 
-    async def generate(self, *, prompt_ids, sampling_params, image_data=None, **_):
+    async def generate(self, *, prompt_ids, sampling_params, image_data=None, mm_processor_kwargs=None, **_):
+        self.processor_kwargs.append(mm_processor_kwargs)
         text, ended = next(self.turns)
         ids = self.tokenizer.encode(text, add_special_tokens=False)
         ids += [self.tokenizer.convert_tokens_to_ids("<|im_end|>")] if ended else []
@@ -84,14 +86,14 @@ def run(processor, monkeypatch):
     monkeypatch.setattr(agent_loop, "toolbox_of", lambda path: Toolbox([Echo()]))
     monkeypatch.setattr(agent_loop, "TokenPolicy", lambda *a: policies.append(policy_class(*a)) or policies[-1])
 
-    def call(turns, dialect, response_length=2000, messages=None, letters="ABCD", **limits):
+    def call(turns, dialect, response_length=2000, messages=None, letters="ABCD", data=None, **limits):
         policies.clear()
 
         async def main():
             rollout = {"prompt_length": 2000, "response_length": response_length}
             config = OmegaConf.create({
                 "actor_rollout_ref": {"rollout": rollout},
-                "data": {"media": {"root": ".", "image": {}, "video": {}}},
+                "data": {"media": {"root": ".", "image": {}, "video": {}}, **(data or {})},
             })  # fmt: skip
             server = Server(processor.tokenizer, turns)
             loop = agent_loop.ToolLoop(
@@ -225,3 +227,11 @@ def test_nothing_is_ever_longer_than_the_response_length(run, length):
     output, _, _ = run(turns, "ego_r1", response_length=length)
     assert len(output.response_ids) == len(output.response_mask) <= length
     assert output.extra_fields["trace"]["stop"] == "length"
+
+
+def test_the_rollout_expands_media_as_training_does(run):
+    """`data.mm_processor_kwargs` reaches both, in every turn; otherwise a picture has other tokens in each."""
+    turns = [(call_text("native", picture=True), False), ("<think>so</think> <answer>B</answer>", True)]
+    wanted = {"min_pixels": 1024}
+    _, server, _ = run(turns, "native", data={"mm_processor_kwargs": wanted})
+    assert server.processor_kwargs == [wanted, wanted]

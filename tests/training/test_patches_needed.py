@@ -31,7 +31,7 @@ def upstream(name):
     return module
 
 
-@pytest.mark.parametrize("name", patches.VERL | patches.VERL_ON_CPU)
+@pytest.mark.parametrize("name", patches.QWEN3_5 | patches.VERL | patches.VERL_ON_CPU)
 def test_upstream_still_needs_it(name):
     upstream(name)
     assert patches.applied[name], (
@@ -138,6 +138,51 @@ def test_one_logsumexp_is_the_logsumexp_of_each_row():
     logits, labels = torch.randn(6, 11, dtype=torch.float64), torch.randint(0, 11, (6,))
     expected = functional.logprobs_from_logits_naive(logits, labels)
     assert torch.allclose(functional.logprobs_from_logits_v2(logits, labels), expected)
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "flash_attention_2"])
+def test_a_critic_has_the_attention_of_its_recipe(attention):
+    import torch
+    from verl.workers.config import HFModelConfig
+
+    folder = str(Path(__file__).parents[2] / "models/tiny_qwen2_5")
+    config = HFModelConfig(path=folder, override_config={"attn_implementation": attention}).hf_config
+    load = upstream("verl_load_valuehead_model").load_valuehead_model
+    if attention == "sdpa":
+        assert load(folder, torch.float32, config, False).config._attn_implementation == "sdpa"
+    else:
+        with pytest.raises(ImportError, match="FlashAttention2"):
+            load(folder, torch.float32, config, False)
+
+
+@pytest.mark.parametrize("tokens", [1, 63, 64, 65, 200])
+@pytest.mark.parametrize("begun", [False, True], ids=["from nothing", "from a state"])
+def test_the_delta_rule_in_chunks_is_that_of_one_token_after_the_other(tokens, begun):
+    import torch
+
+    modeling = upstream("transformers_gated_delta_rule")
+    draw = torch.Generator().manual_seed(tokens)
+    query, key, value = (torch.randn(2, tokens, 3, width, generator=draw) for width in (16, 16, 8))
+    g, beta = -torch.rand(2, tokens, 3, generator=draw), torch.rand(2, tokens, 3, generator=draw)
+    state = torch.randn(2, 3, 16, 8, generator=draw) if begun else None
+    rest = {"g": g, "beta": beta, "initial_state": state, "output_final_state": True, "use_qk_l2norm_in_kernel": True}
+    made, left = modeling.torch_chunk_gated_delta_rule(query, key, value, **rest)
+    expected, last = modeling.torch_recurrent_gated_delta_rule(query, key, value, **rest)
+    assert made.dtype == value.dtype and torch.allclose(made, expected, atol=1e-5)
+    assert torch.allclose(left, last, atol=1e-5)
+    assert modeling.torch_chunk_gated_delta_rule(query, key, value, **rest | {"output_final_state": False})[1] is None
+
+
+def test_saving_leaves_the_vision_tower_of_qwen3_5_its_name():
+    mapping = upstream("transformers_qwen3_5_names").get_checkpoint_conversion_mapping("qwen3_5_text")
+    for name, saved in {
+        "model.visual.blocks.0.norm1.weight": "model.visual.blocks.0.norm1.weight",
+        "model.language_model.norm.weight": "model.language_model.norm.weight",
+        "model.norm.weight": "model.language_model.norm.weight",  # of a text model
+    }.items():
+        for entry in mapping:
+            name = entry.reverse_transform().rename_source_key(name)[0]
+        assert name == saved
 
 
 def test_the_same_fields_are_the_same_typed_dict_and_are_still_validated():

@@ -178,3 +178,8 @@ def test_a_full_disk_costs_the_traces_and_not_the_training(sample, tmp_path, cap
     (tmp_path / "file").touch()
     done = sample([trajectory("a_0_0", 1.0), trajectory("b_0_0", 0.0)], traces=str(tmp_path / "file/traces"))
     assert done.keys == ["a_0_0", "b_0_0"] and "step 7 has no traces" in caplog.text
+
+
+def test_overloaded_tools_are_in_the_training_log(sample, caplog):
+    sample([trajectory("a_0_0", 1.0), trajectory("a_1_0", 0.0, faulty=True)])
+    assert "step 7: 1 of 2 rollouts teach nothing; most often: rag ended in infra_error" in caplog.text

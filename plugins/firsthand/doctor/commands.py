@@ -37,9 +37,9 @@ def doctor(
             raise UserError(f"--ignore {name}: no such rule; firsthand doctor --rules lists them")
     imports = environment if environment is not None else not recipe
     process = machine.start_probe() if imports else None
-    checked = [recipes.check(path, named) for path, named in recipes.expand(recipe or [])]
+    facts = machine.facts(None) if environment is not False else None
+    checked = [recipes.check(path, named, facts) for path, named in recipes.expand(recipe or [])]
     found: list = []
-    facts = None
     if environment is not False:
         health = machine.finish_probe(process) if imports else None
         facts = machine.facts(health)

@@ -7,16 +7,20 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from firsthand.doctor import qwen3_5
 from firsthand.doctor.llamafactory import conflicts, model
 from firsthand.doctor.llamafactory import keys as llamafactory_keys
 from firsthand.doctor.llamafactory import rows as llamafactory_rows
+from firsthand.doctor.machine import demands
 from firsthand.doctor.verl import agent_loops, agents, files, samplers, settings, sizes
 from firsthand.doctor.verl import keys as verl_keys
 from firsthand.doctor.verl import rows as verl_rows
 from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import hydra_chain, named_files, yaml_lines
 from firsthand.recipe.yaml_lines import Document
+from firsthand.rewards import preflight
 
 UNKNOWN_KIND = RULES["RC005"]
 BROKEN_CHECK = RULES["RC099"]
@@ -45,20 +49,20 @@ def expand(names: list[str]) -> list[tuple[Path, bool]]:
     return list(dict(found).items())
 
 
-def check(path: Path, named: bool = True) -> "Checked":
-    """Everything that is wrong with one file; never an exception."""
+def check(path: Path, named: bool = True, here: dict[str, Any] | None = None) -> "Checked":
+    """Everything that is wrong with one file, and with this machine for it; never an exception."""
     document, findings = yaml_lines.load(path)
     kind = "unreadable"
     if document is not None:
         kind = document.kind
-        findings = [*findings, *_guarded(partial(_by_kind, document, kind, named), document)]
+        findings = [*findings, *_guarded(partial(_by_kind, document, kind, named, here), document)]
     own_file_first = sorted(
         set(findings), key=lambda f: (f.file != str(path), f.file or "", f.line or 0, f.rule, f.fix)
     )
     return Checked(str(path), kind, tuple(own_file_first))
 
 
-def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
+def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | None) -> Iterator[Finding]:
     yield from named_files.absolute_paths(document)
     if kind.startswith("llamafactory"):
         verb = kind.split()[1]
@@ -66,13 +70,19 @@ def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
             yield from _guarded(partial(module.check, document, verb), document)
         for module in (conflicts, llamafactory_rows) if verb == "train" else ():
             yield from _guarded(partial(module.check, document), document)
+        if verb == "train" and here:
+            yield from _guarded(partial(demands.of_llamafactory, document, here), document)
+        yield from _guarded(partial(_qwen3_5_of_llamafactory, document, verb), document)
     elif kind == "verl":
         chain = hydra_chain.follow(document)
         yield from chain.findings
         yield from _guarded(partial(verl_keys.check, chain), document)
         if chain.base is not None:  # an overlay alone decides nothing
-            for module in (settings, sizes, files, verl_rows, agents, samplers):
+            for module in (settings, sizes, files, verl_rows, agents, samplers, preflight):
                 yield from _guarded(partial(module.check, chain), document)
+            if here:
+                yield from _guarded(partial(demands.of_verl, chain, here), document)
+            yield from _guarded(partial(_qwen3_5_of_verl, chain), document)
     elif kind == "verl agent loops":
         yield from files.agent_loops(document)
     elif kind == "tools":
@@ -86,6 +96,17 @@ def _by_kind(document: Document, kind: str, named: bool) -> Iterator[Finding]:
         message = "no key of LLaMA-Factory or veRL in it"
         fix = "a LLaMA-Factory recipe has `model_name_or_path`, a veRL recipe `defaults: [ppo_trainer, _self_]`"
         yield UNKNOWN_KIND.at(document.place(), message, fix, level="error" if named else "info")
+
+
+def _qwen3_5_of_llamafactory(document: Document, verb: str) -> Iterator[Finding]:
+    model, on_cpu = document.data.get("model_name_or_path"), document.data.get("use_cpu") is True
+    yield from qwen3_5.check(document.place("model_name_or_path"), model, on_cpu=on_cpu, runs=verb == "train")
+
+
+def _qwen3_5_of_verl(chain: hydra_chain.Chain) -> Iterator[Finding]:
+    path, own = (f"actor_rollout_ref.model.{key}" for key in ("path", "custom_chat_template"))
+    on_cpu = chain.get("trainer.device") == "cpu"
+    yield from qwen3_5.check(chain.place(path), chain.get(path), chain.get(own), on_cpu)
 
 
 def _guarded(run: Callable[[], Iterator[Finding]], document: Document) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What a model's chat template does with an agent's conversation: does it describe tools, does it keep every turn?
+"""What a model's chat template does with a conversation: does it describe tools, keep every turn, begin the reply?
 
 A template of a folder is tried out, with a conversation of two turns, in the sandbox that transformers uses too. Of
 models on a hub only the names are known: the released templates behind these names were tried out in the same way.
@@ -17,7 +17,9 @@ Conversation = list[Message]
 
 WITHOUT_TOOLS = ("Qwen2-VL", "Qwen2.5-VL")
 # models that think or do not, as they are asked; the Instruct models of July 2025 (-2507) keep every turn
-HYBRID = re.compile(r"qwen3(\.[56])?-\d+(\.\d+)?b(-a\d+b)?(-(awq|fp8|gptq-int[48]))?")
+SIZE = r"-\d+(\.\d+)?b(-a\d+b)?(-(awq|fp8|gptq-int[48]))?"
+HYBRID = re.compile(rf"qwen3(\.[56])?{SIZE}")
+BEGINS = re.compile(rf"qwen3\.[56]{SIZE}")  # their template begins the reply, with <think> or with an empty thought
 
 
 class Template:
@@ -37,11 +39,23 @@ class Template:
     def keeps_turns(self, conversation: Conversation) -> bool:
         """Every turn of the assistant stands in the prompt as it was written."""
         if self.text is None:
-            return not HYBRID.fullmatch(self.model.rstrip("/").split("/")[-1].lower())
+            return not HYBRID.fullmatch(self._name())
         turns = [turn["content"] for turn in conversation if turn["role"] == "assistant"]
         return self._holds(conversation, None, lambda prompt: all(turn in prompt for turn in turns))
 
-    def _holds(self, conversation: Conversation, tools: list[Message] | None, claim: Callable[[str], bool]) -> bool:
+    def begins_no_reply(self) -> bool:
+        """In ChatML the model writes everything after the line of its role."""
+        if self.text is None:
+            return not BEGINS.fullmatch(self._name())
+        asked = [{"role": "user", "content": "Where?"}]
+        return self._holds(asked, None, lambda prompt: prompt.endswith("<|im_start|>assistant\n"), asks=True)
+
+    def _name(self) -> str:
+        return self.model.rstrip("/").split("/")[-1].lower()
+
+    def _holds(
+        self, conversation: Conversation, tools: list[Message] | None, claim: Callable[[str], bool], asks: bool = False
+    ) -> bool:
         """Whether the claim is true of the prompt; a template that cannot be rendered here says nothing."""
         from jinja2.ext import loopcontrols
         from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -49,7 +63,8 @@ class Template:
         room = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
         room.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
         try:
-            prompt = room.from_string(self.text or "").render(messages=conversation, tools=tools)
+            template = room.from_string(self.text or "")
+            prompt = template.render(messages=conversation, tools=tools, add_generation_prompt=asks)
         except Exception:  # whatever somebody's template does
             return True
         return claim(prompt)

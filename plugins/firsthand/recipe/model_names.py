@@ -37,12 +37,21 @@ def family(model: Any) -> tuple[str, int] | None:
 
 
 def _model_type(folder: Path) -> str | None:
+    found = _config(folder).get("model_type")
+    return found if isinstance(found, str) else None
+
+
+def is_tied(model: str) -> bool:
+    """Whether a local model's output layer is its embedding."""
+    return _config(Path(model)).get("tie_word_embeddings") is True
+
+
+def _config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads((folder / "config.json").read_bytes())
     except (OSError, ValueError, RecursionError):
-        return None
-    found = config.get("model_type") if isinstance(config, dict) else None
-    return found if isinstance(found, str) else None
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def is_instruct(model: str) -> bool:

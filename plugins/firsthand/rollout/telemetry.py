@@ -21,6 +21,7 @@ from firsthand.tools.toolbox import UNKNOWN
 
 FACTS = ("id", "identity", "query_time", "label", "problem_type", "index", "question")
 ORDERED = "accuracy"  # the part that other orders of the frames are compared by
+MANY_FAULTS = 0.2  # of the rollouts of a step; more of them are worth a warning
 
 
 def in_order(order: str) -> str:
@@ -116,6 +117,15 @@ def missing(keys: Iterable[str], questions: int) -> int:
     """Rollouts that ended in an error and left nothing, as far as the fullest group tells."""
     sessions = {tuple(key.rsplit("_", 2)[:2]) for key in keys}
     return questions * max(Counter(group for group, _ in sessions).values(), default=0) - len(sessions)
+
+
+def warning_of(rollouts: list[Rollout]) -> str | None:
+    """A run whose tools are overloaded looks healthy: what is left of its batches still learns something."""
+    faulty = [rollout for rollout in rollouts if rollout.faulty]
+    if len(faulty) <= MANY_FAULTS * len(rollouts):
+        return None
+    causes = Counter(rollout.fault for rollout in faulty).most_common(1)
+    return f"{len(faulty)} of {len(rollouts)} rollouts teach nothing; most often: {causes[0][0]}"
 
 
 def metrics_of(groups: list[list[Rollout]]) -> dict[str, float]:

@@ -2,7 +2,8 @@
 
 Ego-R1's dialect is what its released agents write: `<think>..</think> <tool>{..}</tool>` or `.. <answer>B</answer>`.
 The call is JSON, or (in the data that they were fine-tuned on) a Python dictionary whose arguments are a JSON string.
-The native dialect is Hermes' `<tool_call>`, which Qwen's chat templates and vLLM's parsers know.
+The native dialect is `<tool_call>`, which Qwen's chat templates and vLLM's parsers know: in it JSON, as Qwen2.5 to
+Qwen3-VL write it, or `<function=...>` with its parameters, as Qwen3.5 does.
 
 A turn is hostile input. It holds exactly one action. A turn that also writes the environment's part, a role header or a
 placeholder of an image is refused as a whole, because what follows such a token would not be the model's own text. The

@@ -12,7 +12,9 @@ app = typer.Typer(no_args_is_help=True)
 def export(
     source: Annotated[
         Path,
-        typer.Argument(help="A LLaMA-Factory merge recipe, a veRL recipe, a veRL run or its global_step_N folder."),
+        typer.Argument(
+            help="A LLaMA-Factory merge recipe, a veRL recipe, a veRL run or its global_step_N folder; or a model."
+        ),
     ],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value, as the framework takes them")] = None,
     out: Annotated[
@@ -33,6 +35,9 @@ def export(
     Example: firsthand export runs/tiny_grpo_qwen3vl_choice/global_step_30 --out models/grpo
 
     Example: firsthand export recipes/tiny_grpo_qwen3vl_choice.yaml
+
+    A folder with a model, such as the output of a full fine-tuning, is only looked through for names of weights that
+    nothing loads (Qwen3.5), and these are repaired.
     """
     from firsthand.serving.export import export as run
 

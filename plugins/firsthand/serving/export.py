@@ -10,6 +10,7 @@ from firsthand.findings import Finding
 from firsthand.serving import verl_checkpoint
 from firsthand.serving.adapter import check_adapter
 from firsthand.serving.checks import passed, show, some
+from firsthand.serving.tower_names import repair_alone
 from firsthand.serving.verify import verify
 from firsthand.serving.verify_verl import verify_verl
 
@@ -21,6 +22,10 @@ def export(
     serve: bool = False,
 ) -> None:  # fmt: skip
     """Merge (unless it was done before), verify, and on request serve; a failed check is an error."""
+    if (source / "config.json").is_file():
+        if overrides or out or base or serve:
+            raise UserError(f"{source} is a model: only its names are looked at; write nothing behind it")
+        return show(repair_alone(source))
     if source.is_dir() or recipe.load(source).kind == "verl":
         merged, checks = _of_verl(source, overrides, out, base, run)
     else:

@@ -58,9 +58,9 @@ def _vocabulary(base: Path, merged: Path) -> list[Finding]:
     name = "tokenizer.json"
     if not (base / name).is_file():
         return []
-    before = _tokens(base / name)
+    before = vocabulary(base)
     try:
-        after = _tokens(merged / name)
+        after = vocabulary(merged)
     except UserError:  # missing or broken: it is restored
         return []
     moved = [f"{token!r} is {after.get(token, 'missing')} and not {before[token]}" for token in sorted(before)
@@ -74,8 +74,9 @@ def _vocabulary(base: Path, merged: Path) -> list[Finding]:
     return []
 
 
-def _tokens(file: Path) -> dict[str, int]:
+def vocabulary(folder: Path) -> dict[str, int]:
     from tokenizers import Tokenizer
 
+    file = folder / "tokenizer.json"
     with naming(f"{file}: not a readable tokenizer", DOWNLOAD_AGAIN):
         return Tokenizer.from_file(str(file)).get_vocab(with_added_tokens=True)

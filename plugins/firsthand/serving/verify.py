@@ -17,6 +17,7 @@ from firsthand.serving.adapter import check_adapter
 from firsthand.serving.checks import failed, held, passed, some
 from firsthand.serving.probe_rows import fitting, log_probs, probes, same_logits
 from firsthand.serving.tokenizer_files import restore
+from firsthand.serving.tower_names import repair
 from firsthand.serving.weights import finite, load_model, local_folder, naming, same_keys
 
 First = Callable[[Path], list[Finding]]
@@ -48,7 +49,7 @@ def proof(
     if not merged.is_dir():
         way = "export first (without --check-only), or correct export_dir (of veRL: --out)"
         raise UserError(f"merged model: {merged} is not a folder; {way}")
-    checks = [*first(base), *same_keys(base, merged)]
+    checks = [*first(base), *repair(merged), *same_keys(base, merged)]
     if passed(checks):
         checks += [finite(merged, diverged), *restore(base, merged)]
     return [*checks, *_compared(base, merged, change, by, fix)] if passed(checks) else checks

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from firsthand import processes
 from firsthand.errors import UserError
+from firsthand.recipe import model_names
 
 CPU_ENV = {
     "VLLM_TARGET_DEVICE": "cpu",
@@ -29,12 +30,18 @@ def serve_command(model: Path | str, name: str, port: int, max_model_len: int | 
     script = Path(sys.executable).with_name("vllm")
     vllm = str(script) if script.exists() else shutil.which("vllm") or "vllm"
     command = [vllm, "serve", str(model), "--served-model-name", name, "--host", "127.0.0.1", "--port", str(port)]
-    if max_model_len:
-        command += ["--max-model-len", str(max_model_len)]
+    command += ["--max-model-len", str(max_model_len or "auto")]  # auto: the model's own, or what fits into memory
     if not on_gpu():
-        command += ["--enforce-eager", "--dtype", "float32", "--max-num-seqs", "32"]
+        command += ["--enforce-eager", *_precision(model), "--max-num-seqs", "32"]
         command += ["--distributed-executor-backend", "uni"]
     return command + extra
+
+
+def _precision(model: Path | str) -> list[str]:
+    """Of a CPU: float32. The gated delta layers of Qwen3.5 know bfloat16 only, with a state in float32."""
+    if (model_names.family(str(model)) or [""])[0] == "Qwen3.5":
+        return ["--dtype", "bfloat16", "--mamba-ssm-cache-dtype", "float32"]
+    return ["--dtype", "float32"]
 
 
 def on_gpu() -> bool:

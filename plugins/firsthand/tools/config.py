@@ -7,9 +7,9 @@ from pathlib import Path
 from firsthand.errors import UserError
 from firsthand.llm import keys
 from firsthand.tools.catalogue import NAMES, module, read
-from firsthand.tools.limits import Breaker, Guard
+from firsthand.tools.limits import Breaker, Guard, Places
 from firsthand.tools.protocol import Tool
-from firsthand.tools.settings import Config
+from firsthand.tools.settings import Config, Gemini, OpenAI, service
 from firsthand.tools.shared import Shared
 from firsthand.tools.toolbox import Toolbox
 
@@ -27,18 +27,27 @@ def load(path: Path | str, only: Collection[str] | None = None) -> Toolbox:
         if missing := set(only) - {tool.name for tool in tools}:
             raise UserError(f"{path}: has no tool {', '.join(sorted(missing))}")
         tools = [tool for tool in tools if tool.name in only]
-    limits = config.limits
-    guards = {
-        tool.name: Guard(limits.retries, limits.backoff, Breaker(limits.breaker_faults, limits.breaker_seconds))
-        for tool in tools
-    }
-    return Toolbox(tools, guards)
+    return Toolbox(tools, {tool.name: _guard(config, tool.name) for tool in tools})
 
 
 @cache
 def toolbox_of(path: str) -> Toolbox:
     """One toolbox per process: its tools share limits, breakers, cassettes and open stores."""
     return load(path)
+
+
+def _guard(config: Config, tool: str) -> Guard:
+    limits = config.limits
+    breaker = Breaker(limits.breaker_faults, limits.breaker_seconds)
+    return Guard(limits.retries, limits.backoff, breaker, places=_places(config, tool))
+
+
+def _places(config: Config, tool: str) -> Places | None:
+    """Those of the service that the tool asks; a recording needs none."""
+    asked = config.backends.get(getattr(getattr(config.tools, tool), "backend", ""))
+    if not isinstance(asked, OpenAI | Gemini) or asked.concurrency is None or config.cassettes.mode == "replay":
+        return None
+    return Places(config.counts, service(asked), asked.concurrency)
 
 
 def _tools(config: Config) -> Iterator[Tool]:

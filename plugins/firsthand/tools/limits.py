@@ -1,7 +1,8 @@
 """What stands between a tool and a service that is slow, broken or counts our calls.
 
 All waiting happens in `Guard.run`, which knows the deadline: whatever has no room raises `Busy` at once and says when
-to come again, and a wait that would pass the deadline is not begun.
+to come again, and a wait that would pass the deadline is not begun. Only the wait for a place at the service comes
+before the deadline: it is no fault of the service that all rollouts of a step ask it at once.
 """
 
 import asyncio
@@ -10,11 +11,12 @@ import random
 import sqlite3
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+from uuid import uuid4
 
 from firsthand.llm.faults import Busy, Unavailable
 
@@ -69,15 +71,20 @@ class Breaker:
 
 @dataclass
 class Guard:
-    """Deadline, bounded retries with jitter, and a breaker around one tool."""
+    """A place at the service, then a deadline, bounded retries with jitter, and a breaker around one tool."""
 
     retries: int = 2
     backoff: float = 0.5  # seconds before the first retry; doubled for each further one
     breaker: Breaker = field(default_factory=Breaker)
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    places: "Places | None" = None  # of the service; None: any number
 
     async def run(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
+        async with self.places.held(seconds) if self.places else nullcontext():
+            return await self._run(work, seconds)
+
+    async def _run(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
         deadline, faults = self.now() + seconds, 0
         while True:
             try:
@@ -98,18 +105,69 @@ class Guard:
             await self.sleep(wait)
 
 
-class RateLimit:
+class _Counts:
+    """A file in which processes count together; one short transaction a call."""
+
+    def __init__(self, path: Path | str, table: str):
+        self.path = Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self._transaction() as database:
+            database.execute(f"CREATE TABLE IF NOT EXISTS {table}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        # One connection per call: it costs a fraction of a millisecond and survives forks, threads and loops.
+        with closing(sqlite3.connect(self.path, timeout=10.0, isolation_level=None)) as database:
+            database.execute("PRAGMA synchronous = OFF")  # what a power cut takes away is a minute's counts
+            database.execute("BEGIN IMMEDIATE")
+            yield database
+            database.execute("COMMIT")
+
+
+class Places(_Counts):
+    """At most so many calls of a service at a time, counted together with all processes that use the same file.
+
+    A place is taken for the seconds that the call may last: what a killed process held is free again after them.
+    """
+
+    def __init__(self, path: Path | str, service: str, most: int, now: Callable[[], float] = time.time):
+        super().__init__(path, "held (call TEXT PRIMARY KEY, service TEXT NOT NULL, until REAL NOT NULL)")
+        self.service, self.most, self.now = _unreadable(service), most, now
+
+    @asynccontextmanager
+    async def held(self, seconds: float) -> AsyncIterator[None]:
+        call = uuid4().hex
+        try:
+            while not await asyncio.to_thread(self.take, call, seconds):
+                await asyncio.sleep(random.uniform(0.2, 0.5))
+            yield
+        finally:
+            self.give_back(call)
+
+    def take(self, call: str, seconds: float) -> bool:
+        now = self.now()
+        with self._transaction() as database:
+            database.execute("DELETE FROM held WHERE until <= ?", [now])
+            [taken] = database.execute("SELECT count(*) FROM held WHERE service = ?", [self.service]).fetchone()
+            if taken < self.most:
+                database.execute("INSERT INTO held VALUES (?, ?, ?)", [call, self.service, now + seconds])
+        return taken < self.most
+
+    def give_back(self, call: str) -> None:
+        with suppress(sqlite3.Error), self._transaction() as database:  # it ends by itself; the call may have succeeded
+            database.execute("DELETE FROM held WHERE call = ?", [call])
+
+
+class RateLimit(_Counts):
     """So many calls a minute for every name, counted together with all processes that use the same file.
 
     A name has one number, the moment at which its calls so far are paid for (a leaky bucket); resting a name moves it
-    into the future. One short transaction a call: a process that is killed holds nothing.
+    into the future. A process that is killed holds nothing.
     """
 
     def __init__(self, path: Path | str, per_minute: float, burst: int = 1, now: Callable[[], float] = time.time):
-        self.path, self.interval, self.burst, self.now = Path(path), 60.0 / per_minute, burst, now
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._transaction() as database:
-            database.execute("CREATE TABLE IF NOT EXISTS paid (name TEXT PRIMARY KEY, until REAL NOT NULL)")
+        super().__init__(path, "paid (name TEXT PRIMARY KEY, until REAL NOT NULL)")
+        self.interval, self.burst, self.now = 60.0 / per_minute, burst, now
 
     def take(self, name: str) -> float:
         """0.0: the call may be made now, and is counted. Else the seconds after which asking again makes sense."""
@@ -126,15 +184,6 @@ class RateLimit:
         with self._transaction() as database:
             rested = self.now() + seconds + (self.burst - 1) * self.interval
             self._set(database, name, max(self._until(database, name), rested))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        # One connection per call: it costs a fraction of a millisecond and survives forks, threads and loops.
-        with closing(sqlite3.connect(self.path, timeout=10.0, isolation_level=None)) as database:
-            database.execute("PRAGMA synchronous = OFF")  # what a power cut takes away is a minute's counts
-            database.execute("BEGIN IMMEDIATE")
-            yield database
-            database.execute("COMMIT")
 
     @staticmethod
     def _until(database: sqlite3.Connection, name: str) -> float:
@@ -175,4 +224,8 @@ class KeyPool:
         self._limit.rest(self._label(key), seconds)
 
     def _label(self, key: str) -> str:
-        return hashlib.sha256(f"{self._name} {key}".encode()).hexdigest()
+        return _unreadable(f"{self._name} {key}")
+
+
+def _unreadable(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()

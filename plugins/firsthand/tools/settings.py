@@ -29,6 +29,7 @@ class Remote(Strict):
     key_env: list[str] = []  # environment variables that hold keys, one or several each
     per_minute: float = Field(math.inf, gt=0)  # calls per minute and key, all processes together
     burst: int = Field(8, ge=1)  # calls that may come at once
+    concurrency: int | None = Field(None, ge=1)  # tool calls at a time, all processes together; the others wait
     max_tokens: int = Field(512, ge=1)
     price: Price = Price()
 
@@ -42,6 +43,11 @@ class Gemini(Remote):
     kind: Literal["gemini"]
     key_env: list[str] = ["GEMINI_API_KEY"]
     base_url: str | None = None
+
+
+def service(backend: OpenAI | Gemini) -> str:
+    """The name under which its calls are counted."""
+    return backend.base_url or backend.kind
 
 
 class Recordings(Strict):
@@ -97,6 +103,10 @@ class Config(Strict):
     cassettes: Recordings = Recordings()
     limits: Limits = Limits()
     state: Path = Path("outputs/tools")  # what processes share: the counts of rate limits
+
+    @property
+    def counts(self) -> Path:
+        return self.state / "limits.sqlite"
 
 
 def read_as(model: type[Model], path: Path | str) -> Model:

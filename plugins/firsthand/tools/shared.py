@@ -9,7 +9,7 @@ from firsthand.llm import keys
 from firsthand.tools.backends.base import Backend, Recorded
 from firsthand.tools.cassettes import Cassettes
 from firsthand.tools.limits import KeyPool, RateLimit
-from firsthand.tools.settings import Config, Gemini, OpenAI, Oracle
+from firsthand.tools.settings import Config, Gemini, OpenAI, Oracle, service
 
 if TYPE_CHECKING:
     from firsthand.memory.search import Searcher
@@ -70,8 +70,8 @@ def _remote(settings: OpenAI | Gemini, config: Config) -> Backend:
     replay = config.cassettes.mode == "replay"
     found = ("none",) if replay or not settings.key_env else keys.read(settings.key_env)
     keys.remember_address(settings.base_url or "")
-    limit = RateLimit(config.state / "limits.sqlite", settings.per_minute, settings.burst)
-    pool = KeyPool(settings.base_url or settings.kind, found, limit)
+    limit = RateLimit(config.counts, settings.per_minute, settings.burst)
+    pool = KeyPool(service(settings), found, limit)
     made = settings.model_dump(include={"model", "max_tokens", "base_url"}) | {"price": settings.price}
     if isinstance(settings, OpenAI):
         from firsthand.tools.backends.openai import OpenAIBackend

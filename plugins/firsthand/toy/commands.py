@@ -96,7 +96,7 @@ def agent_rows(
 @app.command()
 def model(
     out: Annotated[Path, typer.Argument(help="Folder that gets one folder a model: tiny_qwen3_vl, ...")],
-    kinds: Annotated[str, typer.Option(help="Which, by comma.")] = "qwen3_vl,qwen2_5_vl,qwen2_5",
+    kinds: Annotated[str, typer.Option(help="Which, by comma.")] = "qwen3_vl,qwen3_5,qwen2_5_vl,qwen2_5",
     train: Annotated[bool, typer.Option("--train", help="Train from random weights (up to an hour each).")] = False,
 ) -> None:
     """Write tiny models in the ordinary Hugging Face layout: with random weights, or trained on captions and drills.

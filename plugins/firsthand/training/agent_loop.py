@@ -105,6 +105,7 @@ class TokenPolicy:
             sampling_params={**self.sampling, "max_tokens": most},
             image_data=self.images or None,
             video_data=self.media.get("videos"),
+            mm_processor_kwargs=self.loop._get_mm_processor_kwargs(),  # the sizes that training expands media with
         )
         self.versions = {**output.extra_fields, **{k: v for k, v in self.versions.items() if k != "max_global_steps"}}
         merged, self.mask, self.logprobs = await self.loop.ct_merge_assistant_token(

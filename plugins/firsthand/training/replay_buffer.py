@@ -30,7 +30,7 @@ from verl.utils.tensordict_utils import list_of_dict_to_tensordict
 
 from firsthand import files
 from firsthand.errors import UserError
-from firsthand.rollout.telemetry import Rollout, by_question, facts_of, metrics_of, missing, settle_faults
+from firsthand.rollout.telemetry import Rollout, by_question, facts_of, metrics_of, missing, settle_faults, warning_of
 from firsthand.rollout.trace import Trace
 from firsthand.training.group_rewards import GroupRewards, resumed, saved_with
 
@@ -96,6 +96,8 @@ class GroupReplayBuffer(ReplayBuffer):
 
     def _settle(self, step: int, partition_id, rollouts: list[Rollout], given: list[torch.Tensor]) -> dict[str, float]:
         """Rewards of groups, and faults, written back to the store; returns the metrics of the batch."""
+        if warning := warning_of(rollouts):
+            logger.warning("step %d: %s", step, warning)
         groups = by_question(rollouts)
         self.group_rewards.pay(groups)
         for rollout in rollouts:

@@ -1,4 +1,5 @@
-"""Importing this patches veRL's prompts with videos (patches/verl_vllm_generate.py), on a GPU as well as on a CPU.
+"""Importing this patches veRL's prompts with videos (patches/verl_vllm_generate.py) and what saves a model, on a GPU as
+well as on a CPU.
 
 The plugin changes nothing on a machine with an accelerator, so a recipe with videos asks for the patch itself:
 
@@ -7,4 +8,4 @@ The plugin changes nothing on a machine with an accelerator, so a recipe with vi
 
 from firsthand.training import patches
 
-patches.install(patches.VERL)
+patches.install(patches.QWEN3_5 | patches.VERL)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from firsthand.doctor.qwen3_5 import is_qwen3_5
 from firsthand.findings import RULES, Finding, Place
 from firsthand.recipe import llamafactory_facts, model_names, named_files
 from firsthand.recipe.llamafactory_facts import Template
@@ -58,7 +59,7 @@ def _fit(
             f"`{template.name}` is for thinking models, and `{model}` is not one: it would learn empty think blocks"
         )
         yield WRONG_TEMPLATE.at(place, message, f"write `template: {nothink}`")
-    elif default and default.reasoning and not template.reasoning:
+    elif default and default.reasoning and not template.reasoning and not is_qwen3_5(model):  # RC020 is about that
         message = f"`{model}` thinks before it answers; `{template.name}` trains that away"
         yield WRONG_TEMPLATE.at(place, message, f"write `template: {default.name}`", level="warning")
 

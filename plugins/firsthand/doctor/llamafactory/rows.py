@@ -3,6 +3,7 @@
 Rows that do not fit are skipped with a warning among thousands of lines, or stop the run at the first batch.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from firsthand.data.read.data_file import Source
 from firsthand.data.read.media_headers import MISSING, OUTSIDE
 from firsthand.data.read.sample import FORM, Sample
 from firsthand.doctor.agent_templates import without_thoughts, without_tools
+from firsthand.doctor.qwen3_5 import is_qwen3_5
 from firsthand.doctor.rows import Code, Row, first_rows, look
 from firsthand.errors import UserError
 from firsthand.findings import RULES, Finding, Rule
@@ -98,9 +100,18 @@ def _of_the_recipe(document: Document, dataset: Dataset, samples: list[Sample]) 
     native = any(sample.tools for sample in samples)
     for message, fix in without_tools(template, "native" if native else "ego_r1"):
         yield UNSUITABLE.at(place, f"{message} (`{dataset.name}`)", fix)
+    if is_qwen3_5(document.data.get("model_name_or_path")) and any(map(_calls_in_json, samples)):
+        message = f"`{dataset.name}` calls tools in JSON, and Qwen3.5 is told to write <function=...>"
+        fix = "none needed: both are read, and the model learns JSON; for its own form write the calls as it does"
+        yield UNSUITABLE.at(place, message, fix, level="info")
     if any(map(_thinks_early, samples)):
         for message, fix in without_thoughts(template, "native" if native else "ego_r1"):
             yield UNSUITABLE.at(place, f"{message} (`{dataset.name}`)", fix)
+
+
+def _calls_in_json(sample: Sample) -> bool:
+    spoken = "".join(turn.text for turn in sample.turns if turn.role in MODEL)
+    return bool(sample.tools) and re.search(r"<tool_call>\s*\{", spoken) is not None
 
 
 def _thinks_early(sample: Sample) -> bool:

@@ -150,7 +150,8 @@ def check(found: dict[str, Any], probe: dict[str, Any] | None) -> Iterator[Findi
             message = (
                 f"driver {gpu['driver_version']} of {gpu['name']} and torch for CUDA {found['torch_cuda']} do not match"
             )
-            yield GPU_UNUSED.at(Place(key="torch"), message, "update the driver, or check CUDA_VISIBLE_DEVICES")
+            fix = "update the driver (CUDA 13: 580 or newer), or check CUDA_VISIBLE_DEVICES"
+            yield GPU_UNUSED.at(Place(key="torch"), message, fix)
         else:
             message = f"{gpu['name']} is there, but torch is a CPU build"
             yield GPU_UNUSED.at(Place(key="torch"), message, "make setup EXTRA=cuda", level="warning")

@@ -19,6 +19,7 @@ LOGGER = RULES["VR023"]
 CPU_ONLY = RULES["VR026"]
 LEGACY_TRAINER = RULES["VR027"]
 TWO_PENALTIES = RULES["VR030"]
+SYNCHRONOUS = RULES["VR053"]
 
 GROUP_ESTIMATORS = (
     "grpo",
@@ -34,7 +35,6 @@ GROUP_ESTIMATORS = (
 # key -> (the values that need CUDA, what to write), when trainer.device is cpu
 ON_CPU: dict[str, tuple[tuple[Any, ...], str]] = {
     f"{ACTOR}.strategy": (("fsdp",), "fsdp2"),
-    "actor_rollout_ref.model.use_remove_padding": ((True,), "false"),
     f"{ROLLOUT}.free_cache_engine": ((True,), "false"),
     f"{ROLLOUT}.enforce_eager": ((False,), "true"),
     f"{ACTOR}.use_torch_compile": ((True,), "false"),
@@ -87,6 +87,10 @@ def _algorithm(chain: Chain) -> Iterator[Finding]:
     if chain.get("trainer.use_v1") is False:
         place = chain.place("trainer.use_v1")
         yield LEGACY_TRAINER.at(place, "`use_v1: false` starts the deprecated trainer", "remove it")
+    path, ours = "trainer.v1.trainer_mode", "trainer.v1.sampler.custom_sampler.name"
+    if chain.get(path) not in (None, "sync") and chain.get(ours) == "GroupReplayBuffer":
+        message = f"`trainer_mode: {chain.get(path)}`, but GroupReplayBuffer belongs to the synchronous trainer"
+        yield SYNCHRONOUS.at(chain.place(path), message, "write `trainer_mode: sync`, or take veRL's own sampler")
 
 
 def _machine(chain: Chain) -> Iterator[Finding]:

@@ -20,11 +20,14 @@ from firsthand.rollout import prompt
 from firsthand.stages import TWO_THREADS
 from firsthand.toy.tiny_models import models
 from firsthand.toy.tiny_models.base_rows import VIDEO_FPS, build_base_rows
+from firsthand.toy.tiny_models.lending import lend
 from firsthand.toy.week import world
 
 ROWS = Path("datasets/toy_base")
 RECIPE = Path("recipes/toy/base.yaml")
-KINDS = {"qwen3_vl": "qwen3_vl_nothink", "qwen2_5_vl": "qwen2_vl", "qwen2_5": "qwen"}  # kind -> template
+KINDS = {  # kind -> template
+    "qwen3_vl": "qwen3_vl_nothink", "qwen3_5": "qwen3_5_nothink", "qwen2_5_vl": "qwen2_vl", "qwen2_5": "qwen",
+}  # fmt: skip
 HELD_OUT = 1000  # seed of the rows that the figures are measured on
 
 
@@ -61,6 +64,8 @@ def train(kind: str, out: Path, work: Path) -> dict[str, Any]:
     if not (random_model / "config.json").exists():
         make_random(kind, random_model, rows)
     letters = work / kind / "letters"
+    if kind == "qwen3_5" and not letters.exists():
+        lend(out.with_name("tiny_qwen3_vl"), random_model)
     # Letters first and alone: mixed with pictures from the beginning they stay at chance for thousands of steps. Alone
     # they are learnt within a few dozen steps, after a plateau of 500 to 1,000 whose end no loss announces. Reading a
     # sentence out of a record is of the same kind.
@@ -92,12 +97,15 @@ def finish(trained: Path, random_model: Path, out: Path) -> dict[str, Any]:
     """
     import torch
 
+    from firsthand.serving.tower_names import repair
     from firsthand.serving.verify import load_model
 
+    repair(trained)
     model = load_model(trained).to(torch.bfloat16)
     shutil.rmtree(out, ignore_errors=True)
     shutil.copytree(random_model, out)
     model.save_pretrained(out)
+    repair(out)
     for name in ("config.json", "generation_config.json"):
         shutil.copy(random_model / name, out / name)
     figures = measure(out)

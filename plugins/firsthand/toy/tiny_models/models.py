@@ -1,4 +1,4 @@
-"""Tiny Qwen3-VL, Qwen2.5-VL and Qwen2.5 in the ordinary Hugging Face layout, from random weights.
+"""Tiny Qwen3.5, Qwen3-VL, Qwen2.5-VL and Qwen2.5 in the ordinary Hugging Face layout, from random weights.
 
 They are small (about a million parameters) and otherwise the real thing: the same classes, processors, special tokens
 and chat template, so that whatever runs on them runs on the full models. `initializer_range` is 0.08, not 0.02: at this
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import files
+from firsthand.serving.tower_names import repair
 
 VOCAB = 2048  # at most; today's corpus uses about half of it
 INIT = 0.08
@@ -24,6 +25,13 @@ VISION: dict[str, Any] = dict(
 )  # fmt: skip
 ROPE: dict[str, Any] = {"rope_type": "default", "rope_theta": 10000.0}
 OF_MEDIA = {"mrope_section": [6, 5, 5]}  # of text and media: pairs for time, height, width
+# Qwen3.5: three layers of a gated delta rule, then one of attention; a quarter of each head is turned by position. On a
+# CPU vLLM takes linear heads of 64 or 128, and their state in float32.
+DELTA: dict[str, Any] = dict(
+    head_dim=64, linear_key_head_dim=64, linear_value_head_dim=64, linear_num_key_heads=1, linear_num_value_heads=2,
+    mamba_ssm_dtype="float32",
+    rope_parameters=ROPE | {"mrope_section": [3, 3, 2], "mrope_interleaved": True, "partial_rotary_factor": 0.25},
+)  # fmt: skip
 SPECIAL = [f"<|{name}|>" for name in (
     "endoftext", "im_start", "im_end", "object_ref_start", "object_ref_end", "box_start", "box_end", "quad_start",
     "quad_end", "vision_start", "vision_end", "vision_pad", "image_pad", "video_pad",
@@ -37,22 +45,28 @@ SPLIT = (
 
 
 def chat_template(kind: str) -> str:
-    """At least as strict as the released template of this kind: what that one refuses or loses is an error.
+    """At least as strict as the released template of this kind: what that one refuses or loses is an error. Qwen3.5's
+    rewrites turns and begins the reply; this one keeps every turn and begins none, as LLaMA-Factory does.
 
     Qwen's tool instructions are read from LLaMA-Factory, so that SFT and RL prompts agree."""
-    from llamafactory.data.tool_utils import QWEN_TOOL_PROMPT
+    from llamafactory.data import tool_utils
 
-    sees, folder = kind != "qwen2_5", Path(__file__).parent
+    sees, xml, folder = kind != "qwen2_5", kind == "qwen3_5", Path(__file__).parent
     facts = {"sees": sees, "describes_tools": kind != "qwen2_5_vl"}
     lines = [f"{{%- set {name} = {str(value).lower()} -%}}\n" for name, value in facts.items()]
     names = ("content_parts.jinja" if sees else "content_text.jinja", "chat_template.jinja")
     text = "".join([*lines, *((folder / name).read_text() for name in names)]).rstrip("\n")
-    before, after = QWEN_TOOL_PROMPT.format(tool_text="\0").split("\0")
+    text = text.replace("            CALL\n", (folder / f"call_{'xml' if xml else 'json'}.jinja").read_text())
+    instructions = tool_utils.QWEN_TOOL_PROMPT
+    if xml:  # LLaMA-Factory also takes the schema out of its `{"type": "function", ...}`
+        instructions = tool_utils.QWEN35_TOOL_PROMPT
+        text = text.replace("(tool | tojson)", "((tool.function or tool) | tojson)")
+    before, after = instructions.format(tool_text="\0").split("\0")
     return text.replace("TOOLS_BEFORE", json.dumps(before)).replace("TOOLS_AFTER", json.dumps(after))
 
 
 def build(kind: str, out: Path, corpus: Iterable[str], seed: int = 0) -> int:
-    """Write one random model (`qwen3_vl`, `qwen2_5_vl` or `qwen2_5`) to `out`; returns its parameter count."""
+    """Write one random model (`qwen3_5`, `qwen3_vl`, ...) to `out`; returns its parameter count."""
     import torch
     from transformers import GenerationConfig
 
@@ -65,6 +79,7 @@ def build(kind: str, out: Path, corpus: Iterable[str], seed: int = 0) -> int:
         eos_token_id=[ids["im_end"], ids["endoftext"]], pad_token_id=ids["endoftext"], do_sample=True, temperature=1.0
     )
     model.to(torch.bfloat16).save_pretrained(out)
+    repair(out)
     # what is stored in bfloat16 is loaded as float32: few CPUs have fast products of bfloat16
     config = out / "config.json"
     files.write_text(config, config.read_text().replace('"dtype": "bfloat16"', '"dtype": "float32"'))
@@ -87,6 +102,11 @@ def _model(kind: str, vocab: int, ids: dict[str, int]) -> Any:
         vision = VISION | dict(patch_size=14, window_size=56, fullatt_block_indexes=[1, 2], tokens_per_second=2)
         config = hf.Qwen2_5_VLConfig(text_config=text, vision_config=vision, **media)
         return hf.Qwen2_5_VLForConditionalGeneration(config)
+    if kind == "qwen3_5":
+        text |= DELTA | {"architectures": ["Qwen3_5ForCausalLM"]}
+        vision = VISION | dict(num_position_embeddings=64)
+        config = hf.Qwen3_5Config(text_config=text, vision_config=vision, **media)
+        return hf.Qwen3_5ForConditionalGeneration(config)
     text |= dict(head_dim=32, rope_parameters=ROPE | OF_MEDIA | {"mrope_interleaved": True})
     text["architectures"] = ["Qwen3ForCausalLM"]  # vLLM 0.28 on CPU looks for it and fails without
     vision = VISION | dict(num_position_embeddings=64, deepstack_visual_indexes=[0, 1])

@@ -6,7 +6,7 @@ process. So a patch never causes an import of a framework, and costs one diction
 
 The patches are installed in three ways. On a machine without an accelerator the veRL and vLLM plugins call `install()`
 in each of their processes. On any other machine a recipe asks for VERL by naming firsthand.training.video_prompts.
-Programs that load no plugin (`llamafactory-cli`, `vllm serve`) get WHEELS from a `.pth` file, which
+Programs that load no plugin (`llamafactory-cli`, `vllm serve`) get PROGRAMS from a `.pth` file, which
 `python -m firsthand.training.patches install` writes. FIRSTHAND_PATCHES=off switches all of them off.
 """
 
@@ -24,22 +24,27 @@ WHEELS = {  # needed where these wheels were built for another torch than the in
     "torchcodec_load_image_library": "torchcodec._internally_replaced_utils",
     "vllm_cli_main": "vllm.entrypoints.cli.main",
 }
+QWEN3_5 = {  # needed on every machine, in every process that trains or saves a model
+    "transformers_qwen3_5_names": "transformers.conversion_mapping",
+    "transformers_gated_delta_rule": "transformers.models.qwen3_5.modeling_qwen3_5",
+}
 VERL = {  # needed on every machine
     "verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server",
     "verl_vllm_sampled_media": "verl.workers.rollout.vllm_rollout.vllm_async_server",
     "verl_file_logger": "verl.utils.tracking",
-}
-VERL_ON_CPU = {
+    "verl_load_valuehead_model": "verl.utils.model",
     "transformers_merge_kwargs": "transformers.processing_utils",
+}
+VERL_ON_CPU = {  # on a GPU they are not needed, or wrong
     "verl_initialize_global_process_group_ray": "verl.utils.distributed",
     "verl_logprobs_from_logits_v2": "verl.utils.torch_functional",
-    "verl_load_valuehead_model": "verl.utils.model",
     "verl_cpu_offload_policy": "verl.workers.engine.fsdp.transformer_impl",
     "verl_get_ppo_ray_runtime_env": "verl.trainer.constants_ppo",
     "vllm_distribution": "verl",
     "vllm_dispatch_cpu_unquantized_gemm": "vllm.model_executor.layers.utils",
 }
-PATCHES = WHEELS | VERL | VERL_ON_CPU
+PROGRAMS = WHEELS | QWEN3_5
+PATCHES = PROGRAMS | VERL | VERL_ON_CPU
 
 applied: dict[str, bool] = {}  # what this process has decided so far
 _watched: dict[str, list[str]] = {}  # upstream module -> its patches

@@ -16,11 +16,11 @@ import sys
 class FirsthandPatches:
     @staticmethod
     def find_spec(name, path=None, target=None):
-        if name in ("torchvision", "torchaudio", "torchcodec"):
+        if name in ("torchvision", "torchaudio", "torchcodec", "transformers"):
             sys.meta_path.remove(FirsthandPatches)
             try:
                 from firsthand.training import patches
-                patches.install(patches.WHEELS)
+                patches.install(patches.PROGRAMS)
             except ImportError:
                 pass
 sys.meta_path.insert(0, FirsthandPatches)

@@ -1,0 +1,1 @@
+"""Reward functions of recipes, tried on rows and on texts without a model."""
