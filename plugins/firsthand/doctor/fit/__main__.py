@@ -46,7 +46,8 @@ The parts of the fullest moment, in GB on one GPU, on the machine that the recip
 
 def page(recipes: Path) -> Iterator[str]:
     yield HEAD
-    fits, unknown = {}, []
+    fits: dict[str, list[Fit]] = {}
+    unknown = []
     for name in _full_size(recipes):
         try:
             fits |= {name: found} if (found := list(_fits(recipes, name))) else {}
