@@ -105,9 +105,10 @@ def verl_files(path: Path, overrides: list[str], verb: str) -> tuple[Paths, Path
         config.data.train_files, config.data.val_files, config.actor_rollout_ref.model.path, loop, media.get("root"),
         config.reward.custom_reward_function.path,
     )  # fmt: skip
-    if loop:  # the rows name one of its loops
+    loops = [entry for entry in read_yaml(Path(loop)) if "toolbox" in entry] if loop else []
+    if loops:  # the rows name one of its loops
         style = "ego_r1_native" if "native" in config.data.train_files else "ego_r1"
-        [toolbox] = [entry["toolbox"] for entry in read_yaml(Path(loop)) if entry["name"] == style]
+        [toolbox] = [entry["toolbox"] for entry in loops if entry["name"] == style]
         read |= recipe_files(Path(toolbox), [])[0]
     return read, {run}
 

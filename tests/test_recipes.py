@@ -86,6 +86,8 @@ VERL_SIZES = {
     "critic.optim.lr", "critic.ppo_max_token_len_per_gpu", "trainer.critic_warmup",
     "trainer.total_training_steps", "trainer.save_freq", "trainer.test_freq",
     "reward.custom_reward_function.reward_kwargs.longest",
+    "trainer.v1.sampler.sampler_kwargs.group_rewards.length.shortest",
+    "trainer.v1.sampler.sampler_kwargs.group_rewards.length.longest",
 }  # fmt: skip
 
 

@@ -1,6 +1,5 @@
 """Agents with tools: a finding, with its line and its fix, for each mistake in the recipe, the loops and the rows."""
 
-import inspect
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from firsthand.doctor import recipes
-from firsthand.doctor.verl import agent_loops, agents
+from firsthand.doctor.verl import agent_loops
 from firsthand.files import read_yaml
 from firsthand.question import Question
 from firsthand.recipe.kind import detect
@@ -187,7 +186,6 @@ def test_a_reward_of_traces_needs_agents(look, workshop):
 @pytest.mark.parametrize(("old", "new", "rule", "line"), [
     ("{path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}", "null", "VR040", 26),
     ("{traces: runs/x/traces}", "{trace: runs/x/traces}", "VR041", 27),
-    ("{adv_estimator: grpo}", "{adv_estimator: grpo, filter_groups: {enable: true, metric: accuracy}}", "VR044", 17),
 ])  # fmt: skip
 def test_the_sampler(look, old, new, rule, line):
     assert (rule, "recipe.yaml", line) in look(old, new)
@@ -222,16 +220,6 @@ def test_before_its_rows_are_built_a_recipe_is_warned(look, workshop):
         (workshop / name).unlink()
     levels = [f.level for f in recipes.check(Path("recipe.yaml")).findings if f.rule == "VR046"]
     assert levels == ["warning"]
-
-
-def test_the_options_are_those_of_the_sampler():
-    pytest.importorskip("verl")
-    from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
-
-    own = {"traces", "group_reward"}
-    assert agents.SAMPLER_OPTIONS - own <= set(inspect.signature(ReplayBuffer.__init__).parameters)
-    source = (ROOT / "plugins/firsthand/training/replay_buffer.py").read_text()
-    assert all(f'options.pop("{name}"' in source for name in own)
 
 
 def test_the_loops_of_the_recipes(monkeypatch):

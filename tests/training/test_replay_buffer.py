@@ -26,6 +26,7 @@ def trajectory(key: str, score: float, faulty: bool = False, identity: str = "A1
         "uid": key.split("_")[0],
         "rm_scores": torch.tensor([0.0, 0.0, score]),
         "response_mask": torch.zeros(3, dtype=int) if faulty else torch.tensor([1, 0, 1]),
+        "responses": torch.tensor([5, 6, 7]),
         "extra_fields": {"trace": trace, "reward_extra_info": {"score": score, "accuracy": score}},
         "extra_info": {"id": key[0], "identity": identity, "query_time": "end", "index": 0},
         "reward_model": {"ground_truth": "B"},
@@ -46,7 +47,7 @@ def sample(monkeypatch, tmp_path):
 
         def get(keys, partition_id, select_fields):
             columns = {name: [store[key][name] for key in keys] for name in select_fields}
-            jagged = ("rm_scores", "response_mask")
+            jagged = ("rm_scores", "response_mask", "responses")
             return columns | {name: torch.nested.nested_tensor(columns[name]) for name in jagged}
 
         def put(keys, partition_id, fields):

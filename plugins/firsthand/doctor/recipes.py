@@ -14,7 +14,7 @@ from firsthand.doctor.llamafactory import conflicts, model
 from firsthand.doctor.llamafactory import keys as llamafactory_keys
 from firsthand.doctor.llamafactory import rows as llamafactory_rows
 from firsthand.doctor.machine import demands
-from firsthand.doctor.verl import agent_loops, agents, files, settings, sizes
+from firsthand.doctor.verl import agent_loops, agents, files, samplers, settings, sizes
 from firsthand.doctor.verl import keys as verl_keys
 from firsthand.doctor.verl import rows as verl_rows
 from firsthand.findings import RULES, Finding, Place
@@ -78,7 +78,7 @@ def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | 
         yield from chain.findings
         yield from _guarded(partial(verl_keys.check, chain), document)
         if chain.base is not None:  # an overlay alone decides nothing
-            for module in (settings, sizes, files, verl_rows, agents, preflight):
+            for module in (settings, sizes, files, verl_rows, agents, samplers, preflight):
                 yield from _guarded(partial(module.check, chain), document)
             if here:
                 yield from _guarded(partial(demands.of_verl, chain, here), document)

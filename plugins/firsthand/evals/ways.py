@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from firsthand.evals.single_turn.votes import Method
+from firsthand.media.orders import Order
 from firsthand.question import StyleName
 from firsthand.rollout.released_turn import Reading
 from firsthand.rollout.turn_text import Dialect
@@ -81,6 +82,9 @@ class SingleTurn:
         Literal["uniform", "tail", "full"],
         typer.Option(help="Over the whole clip, half of them at its end, or all of them."),
     ] = "uniform"
+    frame_order: Annotated[
+        Order, typer.Option(help="Does the model use the order? Other frames at the same times, to compare.")
+    ] = "ordered"
     max_frames: Annotated[int, typer.Option(min=1, help="Frames of a question, unless --frames full.")] = 16
     max_image_tokens: Annotated[int, typer.Option(min=1, help="Cap on the tokens of a question's frames.")] = 16384
     max_pixels: Annotated[int, typer.Option(min=1, help="Of a frame: image_max_pixels of the recipe.")] = 360_000

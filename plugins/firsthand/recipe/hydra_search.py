@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from firsthand.recipe import yaml_lines
 from firsthand.recipe.python_source import package_folder
 from firsthand.recipe.yaml_lines import Document
 
-SEARCHED = "hydra.searchpath="
+SEARCH = "hydra.searchpath="
 
 
 def config_folder() -> Path | None:
@@ -47,11 +49,8 @@ def compose(recipe: Path, overrides: Sequence[str] = ()) -> Any:
     import hydra
 
     document, _ = yaml_lines.load(recipe)
-    searched = [one for one in overrides if one.startswith(SEARCHED)]
-    own = search_path(document.data if document else None)
-    if searched:  # the command line counts, not the recipe's own
-        own = searched[-1].removeprefix(SEARCHED).strip("[]").split(",")
-    overrides = [one for one in overrides if one not in searched]
-    search = f"{SEARCHED}{[f'file://{config_folder()}', *own]}"  # it replaces the recipe's own, so that one is repeated
+    typed = [override.removeprefix(SEARCH) for override in overrides if override.startswith(SEARCH)]
+    own = yaml.safe_load(typed[-1]) if typed else search_path(document.data if document else None)
+    search = f"{SEARCH}{[f'file://{config_folder()}', *own]}"  # it replaces the others, so those are repeated
     with hydra.initialize_config_dir(str(recipe.parent.resolve()), version_base=None):
-        return hydra.compose(recipe.stem, overrides=[*overrides, search])
+        return hydra.compose(recipe.stem, overrides=[*(o for o in overrides if not o.startswith(SEARCH)), search])

@@ -19,7 +19,14 @@ from firsthand.rollout.trace import Stop, Trace
 from firsthand.tools.protocol import FAULTS, Status
 from firsthand.tools.toolbox import UNKNOWN
 
+FACTS = ("id", "identity", "query_time", "label", "problem_type", "index", "question")
+ORDERED = "accuracy"  # the part that other orders of the frames are compared by
 MANY_FAULTS = 0.2  # of the rollouts of a step; more of them are worth a warning
+
+
+def in_order(order: str) -> str:
+    """The part of a rollout that says how right the model was on the frames in this order (`Rollout.orders`)."""
+    return f"{ORDERED}_{order}"
 
 
 @dataclass
@@ -28,11 +35,15 @@ class Rollout:
 
     key: str  # {question}_{session}_{number}, as veRL names it
     score: float
-    parts: dict[str, float]
+    parts: dict[str, float]  # NaN where a part could not be measured
     trace: Trace | None = None  # only an agent with tools has one
     facts: dict[str, Any] = field(default_factory=dict)  # about the question, from `facts_of`
     trained: int = 0  # tokens with mask 1: what the model wrote, none of a faulty rollout
     unscored: bool = False  # its reward was NaN or infinite
+    text: str = ""  # the response: what the model and, in a run with tools, the environment wrote
+    length: int = 0  # its tokens
+    cut: bool = False  # it had to end, because it was as long as a response may be
+    orders: dict[str, str] = field(default_factory=dict)  # what the model said to the frames in another order
 
     @property
     def faulty(self) -> bool:
@@ -46,6 +57,14 @@ class Rollout:
         failed = [turn for turn in (self.trace.calls if self.trace else []) if turn.status in FAULTS]
         return "; ".join(f"{turn.tool} ended in {turn.status}: {turn.observation}" for turn in failed[-1:])
 
+    def has(self, part: str) -> bool:
+        return math.isfinite(self.parts.get(part, math.nan))
+
+    def pay(self, part: str, amount: float) -> None:
+        """What a group reward adds to the score, under its own name."""
+        self.parts[part] = amount
+        self.score += amount
+
     def check_score(self) -> None:
         """One NaN makes every advantage of its group NaN, and veRL then skips the whole step without an error."""
         if not math.isfinite(self.score):
@@ -56,7 +75,9 @@ class Rollout:
         return group_of(self.key)
 
     def as_row(self, step: int) -> dict[str, Any]:
-        return {"step": step, **vars(self), "trace": self.trace and self.trace.model_dump()}
+        """The turns of an agent are in its trace; its text would hold them again."""
+        shown = {"trace": self.trace.model_dump(), "text": ""} if self.trace else {}
+        return {"step": step, **vars(self), **shown}
 
 
 def group_of(key: str) -> str:
@@ -66,7 +87,7 @@ def group_of(key: str) -> str:
 
 def facts_of(info: Mapping[str, Any], truth: Any) -> dict[str, Any]:
     """What the reader of a trace must know of its question (`prompt.verl_row`); rows from elsewhere may lack it."""
-    known = {name: info.get(name) for name in ("id", "identity", "query_time", "label", "index", "question")}
+    known = {name: info.get(name) for name in FACTS}
     return {**known, "options": options_of(info), "answer": None if truth is None else str(truth)}
 
 
@@ -108,20 +129,48 @@ def warning_of(rollouts: list[Rollout]) -> str | None:
 
 
 def metrics_of(groups: list[list[Rollout]]) -> dict[str, float]:
-    """Means over the batch under fixed names. Tools are measured where rollouts have a trace, groups where a question
-    was tried more than once."""
+    """Means over the batch. A part is averaged over the rollouts that have it. Tools are measured where rollouts have a
+    trace, groups where a question was tried more than once, the order of frames where it was changed."""
     rollouts = [rollout for group in groups for rollout in group]
     sound = [rollout for rollout in rollouts if not rollout.faulty]
     metrics = {
-        f"reward/{name}": fmean(rollout.parts[name] for rollout in sound if name in rollout.parts)
-        for name in sorted({name for rollout in sound for name in rollout.parts})
+        f"reward/{name}": fmean(rollout.parts[name] for rollout in sound if rollout.has(name))
+        for name in sorted({name for rollout in sound for name in rollout.parts if rollout.has(name)})
     }
     if tried := [group for group in groups if len(group) > 1]:
         metrics["groups/zero_variance"] = fmean(len({r.score for r in group if not r.faulty}) < 2 for group in tried)
     if traces := [rollout.trace for rollout in rollouts if rollout.trace]:
         metrics |= _tool_metrics(traces)
         metrics["tools/faulty_rollouts"] = fmean(rollout.faulty for rollout in rollouts)
-    return metrics
+    return metrics | _order_metrics([[rollout for rollout in group if not rollout.faulty] for group in groups])
+
+
+def kind_of(facts: Mapping[str, Any]) -> str:
+    """The kind of a question, by which the use of order is told apart; "all" where the data have no kinds."""
+    return str(facts.get("label") or facts.get("problem_type") or "all")
+
+
+def _order_metrics(groups: list[list[Rollout]]) -> dict[str, float]:
+    """How right the model is on frames in their order and in another, and the gap: 0 if it makes no use of it.
+
+    `orders/KIND/ordered`, `orders/KIND/shuffled` and `orders/KIND/gap_shuffled`, over questions asked in both.
+    """
+    found: dict[str, list[float]] = defaultdict(list)
+    for group in groups:
+        ordered = [rollout.parts[ORDERED] for rollout in group if rollout.has(ORDERED)]
+        if ordered and (others := _other_orders(group)):
+            values = {"ordered": fmean(ordered), **others}
+            values |= {f"gap_{order}": values["ordered"] - right for order, right in others.items()}
+            for kind in {"all", kind_of(group[0].facts)}:
+                for name, value in values.items():
+                    found[f"orders/{kind}/{name}"].append(value)
+    return {name: fmean(values) for name, values in sorted(found.items())}
+
+
+def _other_orders(group: list[Rollout]) -> dict[str, float]:
+    names = sorted({order for rollout in group for order in rollout.orders})
+    parts = {name: [r.parts[in_order(name)] for r in group if r.has(in_order(name))] for name in names}
+    return {name: fmean(values) for name, values in parts.items() if values}
 
 
 def _tool_metrics(traces: list[Trace]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def run(server: Any, rows: Path, tmp_path: Path) -> Any:
         out = tmp_path / "out"
         fixed = ["--rows", rows, "--server", server.url, "--out", out, "--min-pixels", 1, "--retries", 0]
         result = CliRunner().invoke(app, ["eval", "run", "egocross", *map(str, [*fixed, *options])])
-        start.output = result.output  # type: ignore[attr-defined]
+        start.output, start.out = result.output, out  # type: ignore[attr-defined]
         assert result.exit_code == code, result.output
         answers = out / "answers.jsonl"
         return sorted(read_jsonl(answers), key=lambda row: row["id"]) if answers.exists() else []
@@ -99,6 +100,22 @@ def test_frames_have_their_times_before_them(run, server: Any) -> None:
     assert [part["text"] for part in user["content"] if part["type"] == "text"][:-1] == [
         "<0.0 seconds>", "<10.0 seconds>", "<12.0 seconds>", "<14.0 seconds>",
     ]  # fmt: skip
+
+
+def test_another_order_of_the_frames_has_the_same_words_and_is_another_run(run, server: Any) -> None:
+    [reverse] = {row["settings"]["frame_order"] for row in run("--frame-order", "reversed", "--max-frames", 4)}
+    assert reverse == "reversed"
+    [_, user] = server.requests[0]["messages"]
+    texts = [part["text"] for part in user["content"] if part["type"] == "text"]
+    urls = [part["image_url"]["url"] for part in user["content"] if part["type"] == "image_url"]
+    run("--max-frames", 4, code=1)
+    assert "was begun with" in run.output, "answers on other frames do not mix with these"
+    shutil.rmtree(run.out)
+    server.requests.clear()
+    assert "frame_order" not in run("--max-frames", 4)[0]["settings"]
+    [_, user] = server.requests[0]["messages"]
+    assert [part["text"] for part in user["content"] if part["type"] == "text"] == texts
+    assert [part["image_url"]["url"] for part in user["content"] if part["type"] == "image_url"] == urls[::-1]
 
 
 def test_as_a_video_with_its_rate(run, server: Any) -> None:

@@ -26,18 +26,12 @@ REFUSED_ROWS = RULES["VR037"]
 DIALECT = RULES["VR038"]
 NO_TRACE = RULES["VR039"]
 PLAIN_SAMPLER = RULES["VR040"]
-SAMPLER_OPTION = RULES["VR041"]
 SAME_INDEX = RULES["VR042"]
 TEST_CHOOSES = RULES["VR043"]
-NOT_HANDED_ON = RULES["VR044"]
 UNSUITABLE = RULES["VR046"]
 
 WRAPPING = 32  # tokens around an observation
 SAMPLER = "trainer.v1.sampler"
-SAMPLER_OPTIONS = {  # what GroupReplayBuffer takes, and the sampler of veRL that it extends
-    "poll_interval", "traces", "group_reward", "filter_groups_metric", "train_batch_size", "gen_batch_size",
-    "max_inflight_gen_batches", "sync_refill_failed_groups",
-}  # fmt: skip
 AGENTS = "actor_rollout_ref.rollout.agent"
 MODEL = "actor_rollout_ref.model"
 
@@ -163,16 +157,3 @@ def _sampler(chain: Chain) -> Iterator[Finding]:
     if chain.get(f"{SAMPLER}.custom_sampler.name") != "GroupReplayBuffer":
         fix = "write `custom_sampler: {path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}`"
         yield PLAIN_SAMPLER.at(chain.place(f"{SAMPLER}.custom_sampler"), "the sampler knows nothing of tools", fix)
-        return
-    if chain.get("algorithm.filter_groups.enable") is True:
-        place = chain.place("algorithm.filter_groups.enable")
-        fix = (
-            f"write `filter_groups_metric`, `train_batch_size` and `gen_batch_size: 1` under `{SAMPLER}.sampler_kwargs`"
-        )
-        yield NOT_HANDED_ON.at(place, "veRL does not pass `filter_groups` on to a custom sampler", fix)
-    options = chain.get(f"{SAMPLER}.sampler_kwargs")
-    for option in options if isinstance(options, dict) else ():
-        if option not in SAMPLER_OPTIONS:
-            place = chain.place(f"{SAMPLER}.sampler_kwargs.{option}")
-            fix = did_you_mean(str(option), SAMPLER_OPTIONS, f"known are {', '.join(sorted(SAMPLER_OPTIONS))}")
-            yield SAMPLER_OPTION.at(place, f"GroupReplayBuffer takes no `{option}`", fix)

@@ -17,7 +17,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from firsthand.errors import UserError
 from firsthand.evals.single_turn import votes
-from firsthand.evals.single_turn.frames import Budget, count, fit
+from firsthand.evals.single_turn.frames import Budget, count, fit, reordered
 from firsthand.evals.ways import SingleTurn
 from firsthand.llm.client import Reply, Settings, complete
 from firsthand.llm.media import request_body
@@ -46,7 +46,10 @@ class Plan(Settings):
 
     @model_serializer(mode="wrap")
     def _one_level(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return inner(self) | {key: value for key, value in asdict(self.way).items() if key not in NOT_STORED}
+        stored = {key: value for key, value in asdict(self.way).items() if key not in NOT_STORED}
+        if stored["frame_order"] == "ordered":  # runs from before it could be chosen go on
+            del stored["frame_order"]
+        return inner(self) | stored
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ async def _ask(
     """How many frames were shown, the ballots with their replies, and each time that the frames had to be halved."""
     policy, limit, halved = plan.way.frames, plan.way.max_frames, list[str]()
     while True:
-        fitted = fit(question, root, policy, limit, plan.budget)
+        fitted = reordered(fit(question, root, policy, limit, plan.budget), plan.way.frame_order)
         try:
             return count(fitted), await _ballots(client, fitted, plan, root), halved
         except APIStatusError as error:

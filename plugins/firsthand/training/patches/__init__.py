@@ -33,6 +33,7 @@ SFT = {  # needed wherever the Trainer of transformers trains
 }
 VERL = {  # needed on every machine
     "verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server",
+    "verl_vllm_sampled_media": "verl.workers.rollout.vllm_rollout.vllm_async_server",
     "verl_file_logger": "verl.utils.tracking",
     "verl_load_valuehead_model": "verl.utils.model",
     "transformers_merge_kwargs": "transformers.processing_utils",
