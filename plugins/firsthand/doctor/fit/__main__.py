@@ -46,8 +46,7 @@ The parts of the fullest moment, in GB on one GPU, on the machine that the recip
 
 def page(recipes: Path) -> Iterator[str]:
     yield HEAD
-    fits: dict[str, list[Fit]] = {}
-    unknown = []
+    fits, unknown = dict[str, list[Fit]](), list[str]()
     for name in _full_size(recipes):
         try:
             fits |= {name: found} if (found := list(_fits(recipes, name))) else {}
