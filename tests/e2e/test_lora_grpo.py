@@ -16,14 +16,14 @@ def test_adapters_stand_in_the_language_model_alone(on_cpu):
     """veRL's own code makes them, from the keys of the full recipe."""
     from types import SimpleNamespace
 
-    from omegaconf import OmegaConf
     from transformers import AutoModelForImageTextToText
     from verl.workers.engine.fsdp.transformer_impl import FSDPEngine
 
     from firsthand.recipe.hydra_search import compose
 
-    config = compose(Path("recipes/grpo_qwen3vl_choice_lora.yaml")).actor_rollout_ref.model
-    OmegaConf.set_struct(config, False)  # the dataclass of veRL has more fields than its YAML
+    recipe = compose(Path("recipes/grpo_qwen3vl_choice_lora.yaml")).actor_rollout_ref.model
+    keys = ("lora_rank", "lora_alpha", "target_modules", "exclude_modules")
+    config = SimpleNamespace(target_parameters=None, **{key: recipe[key] for key in keys})
     model = AutoModelForImageTextToText.from_pretrained(BASE)
     linear = [name for name, one in model.named_modules() if type(one).__name__ == "Linear"]
     adapted = FSDPEngine._build_lora_module(SimpleNamespace(model_config=config), model)

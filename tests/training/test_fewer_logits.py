@@ -234,8 +234,11 @@ def hf_arguments(folder):
 def test_what_accelerate_wraps_around_the_model_is_looked_through():
     """With bf16 it replaces the `forward` of the model, which then is a function of its own."""
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
 
+    AcceleratorState._reset_state(reset_partial_state=True)  # of a test before
     model = Accelerator(cpu=True, mixed_precision="bf16").prepare_model(made("qwen2"))
+    AcceleratorState._reset_state(reset_partial_state=True)
     assert "forward" in vars(model) and patch._is_stock(stock(model))
 
 
