@@ -82,6 +82,7 @@ VERL_SIZES = {
     "actor_rollout_ref.rollout.max_model_len", "actor_rollout_ref.rollout.max_num_seqs",
     "actor_rollout_ref.actor.optim.lr_warmup_steps", "actor_rollout_ref.actor.optim.lr_scheduler_type",
     "actor_rollout_ref.actor.optim.min_lr_ratio", "actor_rollout_ref.rollout.limit_images",
+    "actor_rollout_ref.model.lora_rank", "actor_rollout_ref.model.lora_alpha",
     "critic.optim.lr", "critic.ppo_max_token_len_per_gpu", "trainer.critic_warmup",
     "trainer.total_training_steps", "trainer.save_freq", "trainer.test_freq",
     "reward.custom_reward_function.reward_kwargs.longest",

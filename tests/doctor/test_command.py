@@ -55,7 +55,7 @@ def test_json_is_all_there_is_on_stdout(doctor, recipe):
     result = doctor("--recipe", recipe("error"), "--json")
     report = json.loads(result.stdout)
     assert (result.exit_code, report["schema"], report["ok"], report["strict"]) == (1, 1, False, False)
-    assert set(report) == {"schema", "ok", "strict", "counts", "machine", "recipes", "findings"}
+    assert set(report) == {"schema", "ok", "strict", "counts", "machine", "recipes", "fits", "findings"}
     assert set(report["counts"]) == set(LEVELS)
     assert report["machine"]["cpu_cores"] >= 1
     assert report["recipes"] == [{"file": "recipe.yaml", "kind": "llamafactory train"}]

@@ -82,7 +82,7 @@ def test_rollout_and_actor_agree_while_it_learns(on_cpu, week, merged, tmp_path)
     assert done.returncode == 0, f"{done.stdout[-4000:]}{done.stderr[-1000:]}"
     assert len(metrics(done.stdout, "training/global_step")) == STEPS
     assert min(metrics(done.stdout, "training/rollout_actor_probs_pearson_corr")) > 0.98
-    assert max(metrics(done.stdout, "training/rollout_probs_diff_max")) < 0.05
+    assert max(metrics(done.stdout, "training/rollout_probs_diff_max")) < 0.1  # bfloat16 against float32
     assert min(metrics(done.stdout, "actor/grad_norm")) > 1e-3
     final = tmp_path / "final"
     said = sh(BIN / "firsthand", "export", tmp_path / f"grpo/global_step_{STEPS}", "--base", merged[0], "--out", final)

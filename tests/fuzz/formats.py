@@ -106,6 +106,14 @@ REPORT = {
     "table": [{"model": "m", "n": 2, "correct": 1, "unparsed": 0, "by": {"l": {"n": 2, "correct": 1}}}],
     "trajectories": [],
 }  # fmt: skip
+RL = {
+    "data_source": "x", "agent_name": "single_turn_agent", "reward_model": {"style": "rule", "ground_truth": "B"},
+    "extra_info": {"index": 0, "problem_type": "multiple choice", "letters": "AB", "question": "q?"},
+}  # fmt: skip
+REWARD = {
+    "defaults": ["ppo_trainer", "_self_"],
+    "reward": {"custom_reward_function": {"path": "pkg://firsthand.reward_fns.by_type", "name": "compute_score"}},
+}
 TEMPLATE = [
     {"id": n, "question_id": f"q{n}", "dataset": owner_files.dataset_of(n), "answer": ""}
     for n in range(1, owner_files.TOTAL + 1)
@@ -143,6 +151,9 @@ FORMATS = {
     "sharegpt": Format("data check rows.json --workers 1", "rows.json", SHAREGPT),
     "alpaca": Format("data check rows.jsonl --workers 1", "rows.jsonl", ALPACA),
     "eval rows": Format("data check rows.jsonl --workers 1", "rows.jsonl", EVAL),
+    "rl rows": Format(
+        "reward validate rows.jsonl --recipe recipe.yaml", "rows.jsonl", RL, {"recipe.yaml": REWARD}, "data_source"
+    ),
     "leaks": Format("data leaks rows.jsonl other.json --workers 1", "rows.jsonl", EVAL, {"other.json": [OTHER]}),
     "registry": Format("data register --check", "dataset_info.json", ENTRY, {"rows.json": [SHAREGPT]}),
     "questions": Format(f"eval ask q.jsonl --server {DEAD} --model m --out out.jsonl --retries 0", "q.jsonl", EVAL),

@@ -31,7 +31,7 @@ def upstream(name):
     return module
 
 
-@pytest.mark.parametrize("name", patches.QWEN3_5 | patches.VERL | patches.VERL_ON_CPU)
+@pytest.mark.parametrize("name", patches.QWEN3_5 | patches.SFT | patches.VERL | patches.VERL_ON_CPU)
 def test_upstream_still_needs_it(name):
     upstream(name)
     assert patches.applied[name], (

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from firsthand.doctor.fit.report import Fits
 from firsthand.doctor.recipes import Checked
 from firsthand.findings import Finding, Printer, counted
 
@@ -17,11 +18,13 @@ class Report:
     machine: tuple[Finding, ...]
     recipes: tuple[Checked, ...]
     strict: bool
+    fits: Fits
 
     @property
     def findings(self) -> list[Finding]:
         """A base file that several recipes include is reported once."""
-        return list(dict.fromkeys([*self.machine, *(f for recipe in self.recipes for f in recipe.findings)]))
+        of_recipes = [finding for recipe in self.recipes for finding in recipe.findings]
+        return list(dict.fromkeys([*self.machine, *of_recipes, *self.fits.findings]))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -40,6 +43,7 @@ def as_json(report: Report) -> str:
         "counts": report.counts,
         "machine": report.facts,
         "recipes": [{"file": recipe.file, "kind": recipe.kind} for recipe in report.recipes],
+        "fits": report.fits.as_json(),
         "findings": [asdict(finding) for finding in report.findings],
     }
     return json.dumps(content, indent=1)
@@ -57,6 +61,10 @@ def show(report: Report) -> None:
         printer.say(f"[bold]{escape(recipe.file)}[/]  ({recipe.kind})")
         _group(printer, [finding for finding in recipe.findings if finding not in seen], recipe.file)
         seen |= set(recipe.findings)
+    for line in report.fits.lines():
+        printer.say(escape(line))
+    if report.fits.findings:
+        _group(printer, report.fits.findings)
     printer.verdict(report.ok, report.counts)
 
 

@@ -32,16 +32,15 @@ def serve_command(model: Path | str, name: str, port: int, max_model_len: int | 
     command = [vllm, "serve", str(model), "--served-model-name", name, "--host", "127.0.0.1", "--port", str(port)]
     command += ["--max-model-len", str(max_model_len or "auto")]  # auto: the model's own, or what fits into memory
     if not on_gpu():
-        command += ["--enforce-eager", *_precision(model), "--max-num-seqs", "32"]
+        precision = ["bfloat16", "--mamba-ssm-cache-dtype", "float32"] if in_bfloat16(model) else ["float32"]
+        command += ["--enforce-eager", "--dtype", *precision, "--max-num-seqs", "32"]
         command += ["--distributed-executor-backend", "uni"]
     return command + extra
 
 
-def _precision(model: Path | str) -> list[str]:
-    """Of a CPU: float32. The gated delta layers of Qwen3.5 know bfloat16 only, with a state in float32."""
-    if (model_names.family(str(model)) or [""])[0] == "Qwen3.5":
-        return ["--dtype", "bfloat16", "--mamba-ssm-cache-dtype", "float32"]
-    return ["--dtype", "float32"]
+def in_bfloat16(model: Path | str) -> bool:
+    """What vLLM computes in: on a GPU as the model says, on a CPU float32, but for Qwen3.5's gated delta layers."""
+    return on_gpu() or (model_names.family(str(model)) or [""])[0] == "Qwen3.5"
 
 
 def on_gpu() -> bool:

@@ -15,7 +15,7 @@ from firsthand.data.read.media_headers import MISSING, OUTSIDE
 from firsthand.data.read.sample import FORM, Sample
 from firsthand.doctor.agent_templates import without_thoughts, without_tools
 from firsthand.doctor.qwen3_5 import is_qwen3_5
-from firsthand.doctor.rows import Code, Row, first_rows, look
+from firsthand.doctor.rows import Code, Looked, Row, first_rows, look
 from firsthand.errors import UserError
 from firsthand.findings import RULES, Finding, Rule
 from firsthand.recipe import llamafactory_facts, model_names, named_files
@@ -61,15 +61,20 @@ def _rows(document: Document, dataset: Dataset, file: Path) -> Iterator[Finding]
     yield from misfits
     if misfits:
         return
+    seen = looked(document, dataset, file, rows)
+    yield from seen.findings(_codes(document, dataset), Code(FAULTY, dataset.place("file_name")))
+    yield from seen.too_long(TOO_SHORT, document.place("cutoff_len"))
+    yield from _of_the_recipe(document, dataset, seen.samples)
+
+
+def looked(document: Document, dataset: Dataset, file: Path, rows: list[Row]) -> Looked:
+    """The rows as the recipe reads them, and the tokens of their media."""
     recipe = of_llamafactory(document)
     template = llamafactory_facts.templates().get(str(document.data.get("template")))
     plugin, family = template.plugin if template else "", model_names.family(document.data.get("model_name_or_path"))
     side = {"qwen3_vl": 32, "qwen2_vl": 28}.get(plugin, family[1] * 2 if family else 0)
     source = Source(file, "llamafactory", recipe.root or Path(), recipe.limits, dataset)
-    seen = look(source, rows, side, stamps=plugin == "qwen3_vl")
-    yield from seen.findings(_codes(document, dataset), Code(FAULTY, dataset.place("file_name")))
-    yield from seen.too_long(TOO_SHORT, document.place("cutoff_len"))
-    yield from _of_the_recipe(document, dataset, seen.samples)
+    return look(source, rows, side, stamps=plugin == "qwen3_vl")
 
 
 def _codes(document: Document, dataset: Dataset) -> dict[Rule, Code]:

@@ -78,18 +78,18 @@ def _has_critic(chain: Chain) -> bool:
 
 
 def _cores(chain: Chain, here: Facts) -> Iterator[Finding]:
-    """Of Ray's CPUs, veRL holds 3 for each GPU, TransferQueue 1 and 1 for each unit; 1 more must be free."""
+    """Of Ray's CPUs, veRL reserves 3 for each GPU, TransferQueue 1 and 1 for each unit. The other actors take none."""
     given = number(chain.get("ray_kwargs.ray_init.num_cpus"))
     cores = given or (here["cpu_cores"] if here["gpus"] else None)
     units, gpus = number(chain.get(UNITS)), number(chain.get("trainer.n_gpus_per_node"))
     if not cores or not units or not gpus or chain.get("transfer_queue.backend.storage_backend") != "SimpleStorage":
         return
     nodes = number(chain.get("trainer.nnodes")) or 1
-    needed = 2 + units + 3 * gpus * nodes
+    needed = 1 + units + 3 * gpus * nodes
     if cores * nodes < needed:
         what = "`ray_init.num_cpus` is" if given else "CPU cores here:"
-        message = f"{what} {cores:g}, needed are 2 + {units:g} storage units + 3 x {gpus * nodes:g} GPUs = {needed:g}"
-        room = cores * nodes - 2 - 3 * gpus * nodes
+        message = f"{what} {cores:g}, needed are 1 + {units:g} storage units + 3 x {gpus * nodes:g} GPUs = {needed:g}"
+        room = cores * nodes - 1 - 3 * gpus * nodes
         fix = f"write `{UNITS}: {room:g}`" if room >= 1 else "take fewer GPUs, or a machine with more cores"
         yield CORES.at(chain.place(UNITS), message, fix)
 

@@ -28,6 +28,9 @@ QWEN3_5 = {  # needed on every machine, in every process that trains or saves a 
     "transformers_qwen3_5_names": "transformers.conversion_mapping",
     "transformers_gated_delta_rule": "transformers.models.qwen3_5.modeling_qwen3_5",
 }
+SFT = {  # needed wherever the Trainer of transformers trains
+    "transformers_compute_loss": "transformers.trainer",
+}
 VERL = {  # needed on every machine
     "verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server",
     "verl_vllm_sampled_media": "verl.workers.rollout.vllm_rollout.vllm_async_server",
@@ -43,7 +46,7 @@ VERL_ON_CPU = {  # on a GPU they are not needed, or wrong
     "vllm_distribution": "verl",
     "vllm_dispatch_cpu_unquantized_gemm": "vllm.model_executor.layers.utils",
 }
-PROGRAMS = WHEELS | QWEN3_5
+PROGRAMS = WHEELS | QWEN3_5 | SFT
 PATCHES = PROGRAMS | VERL | VERL_ON_CPU
 
 applied: dict[str, bool] = {}  # what this process has decided so far
