@@ -39,7 +39,9 @@ trainer:
       sampler_kwargs: {group_rewards: {temporal: {bonus: 0.3}}}
 """
 LOOP = "- {name: single_turn_agent, _target_: firsthand.training.temporal_loop.TemporalLoop, orders: [shuffled]}\n"
-REWARD = "def compute_score(**given):\n    return given['extra_info']['orders']\n"
+PAYS = "def compute_score(data_source, solution_str, ground_truth, extra_info):\n"
+PAYS += "    return float(f'<answer>{ground_truth}</answer>' in solution_str)\n"
+REWARD = f"{PAYS}\ndef others(extra_info):\n    return extra_info['orders']\n"
 DIVIDED, NOT_DIVIDED = "norm_adv_by_std_in_grpo: true", "norm_adv_by_std_in_grpo: false"
 TEMPORAL = "temporal: {bonus: 0.3}"
 
@@ -111,7 +113,7 @@ def test_who_names_a_preset_wants_what_was_published(look):
 
 def test_the_bonus_for_order_needs_answers_on_another_order(look, workshop):
     assert "orders: [reversed]" in look(TEMPORAL, "temporal: {against: reversed}")["VR073"][1]
-    (workshop / "reward.py").write_text("def compute_score(**given): ...\n")
+    (workshop / "reward.py").write_text(PAYS)
     assert "groups_temporal.py" in look()["VR073"][1]
     assert look("    agent: {agent_loop_config_path: loops.yaml}\n", "")["VR073"][0] == 26
 
