@@ -71,7 +71,7 @@ install "${constraints[@]}" -e ".[$extra,dev,embed]" || die "installation failed
 # it comes without its requirements; of the others only tenacity is not in the environment yet.
 install "${constraints[@]}" --no-deps google-genai tenacity || die "could not install google-genai: see the message above"
 
-if [ "$extra" = cpu ]; then "$venv/bin/python" -m firsthand.training.patches install; fi
+"$venv/bin/python" -m firsthand.training.patches install  # each looks first whether this machine needs it
 "$venv/bin/python" -c 'import torch, torchvision, torchaudio, transformers, verl, llamafactory' || die "the environment does not import: see above"
 printf '%s\n' "$want" > "$stamp"
 released

