@@ -18,7 +18,7 @@ def test_every_agent_recipe_can_be_read() -> None:
     paths = [path for path in RECIPES.rglob("*.yaml") if detect(read_yaml(path)) == "verl agent loops"]
     assert len(paths) >= 5
     for path in paths:
-        for entry in read_yaml(path):
+        for entry in filter(lambda entry: "toolbox" in entry, read_yaml(path)):  # T-GRPO's loop has no tools
             assert read_loop(path, entry["name"]).toolbox == Path(entry["toolbox"]), path
 
 

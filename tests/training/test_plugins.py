@@ -68,7 +68,7 @@ def test_a_recipe_can_ask_for_the_patches_that_every_machine_needs(monkeypatch):
     monkeypatch.setattr(patches, "install", installed.append)
     monkeypatch.delitem(sys.modules, "firsthand.training.video_prompts", raising=False)
     importlib.import_module("firsthand.training.video_prompts")
-    assert installed == [patches.VERL]
+    assert installed == [patches.QWEN3_5 | patches.VERL]
     assert {"transformers_merge_kwargs", "verl_load_valuehead_model"} <= patches.VERL.keys()
     assert "verl_logprobs_from_logits_v2" not in patches.VERL, "in bfloat16 it would be worse than upstream"
 
