@@ -121,6 +121,13 @@ def local(*values: str | None) -> Paths:
 
 
 def command_files(words: list[str]) -> tuple[Paths, Paths]:
+    read, made = _command_files(tuple(words))
+    return set(read), set(made)
+
+
+@cache
+def _command_files(command: tuple[str, ...]) -> tuple[Paths, Paths]:
+    words = list(command)
     while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):  # TOOLS=recipes/... launch/...
         words = words[1:]
     program, *rest = words

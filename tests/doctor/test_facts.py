@@ -9,6 +9,7 @@ import pytest
 from firsthand.doctor.llamafactory import keys
 from firsthand.doctor.verl import files, settings
 from firsthand.doctor.verl import keys as verl_keys
+from firsthand.files import read_yaml
 from firsthand.recipe import (
     dataset_registry,
     hydra_chain,
@@ -18,6 +19,7 @@ from firsthand.recipe import (
     verl_facts,
     yaml_lines,
 )
+from firsthand.recipe.kind import detect
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(
@@ -125,7 +127,8 @@ def assert_merged_as_by_hydra(recipe):
 @pytest.mark.e2e
 def test_a_recipe_is_merged_as_hydra_merges_it(monkeypatch):
     monkeypatch.chdir(ROOT)
-    recipes = [path for path in Path("recipes").rglob("*.yaml") if re.search("grpo|ppo", path.stem)]
+    written = [path for path in Path("recipes").rglob("*.yaml") if path.parent.name != "shared"]
+    recipes = [path for path in written if detect(read_yaml(path)) == "verl"]
     assert len(recipes) >= 9
     for recipe in recipes:
         assert_merged_as_by_hydra(recipe)

@@ -347,9 +347,10 @@ def given_to_engine(config: Any, processor: Any, request: dict[str, Any]) -> dic
     async def admitted(request_id):
         return None
 
+    engine = SimpleNamespace(generate=reached, vllm_config=SimpleNamespace(speculative_config=None))
     server = SimpleNamespace(
         config=config.actor_rollout_ref.rollout, model_config=SimpleNamespace(processor=processor),
-        engine=SimpleNamespace(generate=reached), _park_until_admitted=admitted, lora_as_adapter=False,
+        engine=engine, _park_until_admitted=admitted, lora_as_adapter=False,
         _disaggregation_role=None, _pd_decode_peers=[], replica_rank=0,
     )  # fmt: skip
     media = {key: request[key] for key in ("image_data", "video_data")}
