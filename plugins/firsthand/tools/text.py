@@ -42,7 +42,8 @@ def clean(text: str) -> str:
     """No special token, no tag of a prompt format, no line that is only a role, nothing invisible."""
     text = _INVISIBLE.sub("", text[:LONGEST])
     for _ in range(4):
-        stripped = _ROLE_LINE.sub("", _SPECIAL.sub(" ", text))
+        tagless = _SPECIAL.sub(" ", text) if "<" in text or "[" in text else text
+        stripped = _ROLE_LINE.sub("", tagless)
         if stripped == text:
             return text.strip()
         text = stripped  # what is left may form a new tag
