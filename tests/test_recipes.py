@@ -84,7 +84,7 @@ VERL_SIZES = {
     "actor_rollout_ref.actor.optim.min_lr_ratio", "actor_rollout_ref.rollout.limit_images",
     "actor_rollout_ref.model.lora_rank", "actor_rollout_ref.model.lora_alpha",
     "critic.optim.lr", "critic.ppo_max_token_len_per_gpu", "trainer.critic_warmup",
-    "trainer.total_training_steps", "trainer.save_freq", "trainer.test_freq",
+    "trainer.total_epochs", "trainer.total_training_steps", "trainer.save_freq", "trainer.test_freq",
     "reward.custom_reward_function.reward_kwargs.longest",
     "trainer.v1.sampler.sampler_kwargs.group_rewards.length.shortest",
     "trainer.v1.sampler.sampler_kwargs.group_rewards.length.longest",
