@@ -14,13 +14,13 @@ What is given beside `of` goes to that function. A rollout with a text on shuffl
 """
 
 import asyncio
-import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from firsthand import python_files
 from firsthand.errors import UserError
 from firsthand.rollout.telemetry import ORDERED, in_order
 
@@ -59,11 +59,9 @@ async def _scored(
 @cache
 def _function(named: str) -> Callable[..., Any]:
     path, _, name = named.rpartition(":")
-    spec = importlib.util.spec_from_file_location(f"reward_{Path(path).stem}", path) if Path(path).is_file() else None
-    if spec is None or spec.loader is None:
+    if not path.endswith(".py") or not Path(path).is_file():
         raise UserError(f"reward_kwargs.of: {named!r}; write path/to/file.py:function, of a file that is there")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = python_files.load(Path(path))
     if not hasattr(module, name):
         raise UserError(f"reward_kwargs.of: {path} has no `{name}`")
     return getattr(module, name)

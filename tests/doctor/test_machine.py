@@ -161,7 +161,7 @@ def test_what_is_wrong_with_a_machine(facts, probe, found):
 
 
 def test_the_facts_of_this_machine():
-    facts = machine.facts(None)
+    facts = machine.facts()
     assert facts["python"].split(".") == [str(part) for part in sys.version_info[:3]]
     assert facts["cpu_cores"] >= 1 and facts["disk_free_gib"] > 0
     assert facts["versions"]["firsthand"] == metadata.version("firsthand")

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from firsthand.cli import app
 from firsthand.errors import UserError
-from firsthand.evals.single_turn.as_written import ask, read
+from firsthand.evals.single_turn.as_written import ask, prompted, rows_of
 from firsthand.files import read_jsonl
 from firsthand.llm.ask_many import Pace, Summary
 from firsthand.llm.client import Settings
@@ -26,7 +26,7 @@ def run(questions: Path, server: Any, media: Path, **options: Any) -> tuple[Summ
     out = questions.parent / "out.jsonl"
     settings = Settings(**options.pop("settings", {"model": "tiny"}))
     pace = Pace(**{name: options.pop(name) for name in Pace._fields if name in options})
-    asked = read(questions, options.get("recipe"))
+    asked = prompted(questions, rows_of(questions, None), options.get("recipe"))
     summary = asyncio.run(ask(asked, out, server.url, settings, media_root=media, pace=pace, **options))
     return summary, list(read_jsonl(out))
 

@@ -11,6 +11,7 @@ from firsthand.errors import UserError
 from firsthand.memory.records import Record
 from firsthand.memory.search import Searcher
 from firsthand.memory.store import Store
+from firsthand.memory.words import Analyser
 
 
 def test_what_goes_in_comes_out_in_order_of_time(build, week) -> None:
@@ -18,6 +19,20 @@ def test_what_goes_in_comes_out_in_order_of_time(build, week) -> None:
     assert store.sources() == ["A1_JAKE"]
     for level in ("1day", "1hour", "10min", "30s"):
         assert store.records("A1_JAKE", level) == [one for one in week if one.level == level]
+
+
+def test_more_records_than_a_query_takes_come_in_order(build, week, monkeypatch) -> None:
+    monkeypatch.setattr("firsthand.memory.store.MOST_VALUES", 2)
+    clips = [one for one in week if one.level == "30s"]
+    assert len(clips) > 4 and build(week).records("A1_JAKE", "30s") == clips
+
+
+def test_terms_are_the_same_when_the_known_keywords_are_forgotten(monkeypatch) -> None:
+    monkeypatch.setattr("firsthand.memory.words.MOST_KNOWN", 2)
+    analyser, asked = Analyser(), [("red boxes", "a cup"), ("cups",), ("Boxes", "cup"), ("tables", "red boxes", "cups")]
+    assert [analyser.terms(keywords) for keywords in asked * 2] == [
+        Analyser().terms(keywords) for keywords in asked * 2
+    ]
 
 
 def test_records_between_moments_lie_within_them(build, week) -> None:

@@ -5,14 +5,13 @@ what it costs and how often to use it. The student reads another prompt: only th
 """
 
 import importlib
-import importlib.util
 import json
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from firsthand import python_files
 from firsthand.chains.config import Config, Scripted
 from firsthand.errors import UserError
 from firsthand.files import read_text
@@ -70,7 +69,7 @@ def find_object(name: str) -> Callable[..., Any]:
     """`path/to/file.py:name` or `package.module:name`."""
     place, _, attribute = name.rpartition(":")
     try:
-        module = _of_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+        module = python_files.load(Path(place)) if place.endswith(".py") else importlib.import_module(place)
         found = getattr(module, attribute)
     except (ImportError, ValueError, FileNotFoundError, AttributeError, SyntaxError) as error:
         form = "path/to/file.py:name or package.module:name"
@@ -78,12 +77,3 @@ def find_object(name: str) -> Callable[..., Any]:
     if not callable(found):
         raise UserError(f"teacher.factory: {name} cannot be called with a task (rollout.episodes.Task) to get a policy")
     return found
-
-
-def _of_file(path: Path) -> Any:
-    name = f"firsthand_teacher_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec and spec.loader  # the name ends in .py
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module

@@ -50,16 +50,16 @@ def doctor(
             raise UserError(f"--ignore {name}: no such rule; firsthand doctor --rules lists them")
     imports = environment if environment is not None else not recipe
     process = machine.start_probe() if imports else None
-    facts = machine.facts(None) if environment is not False else None
+    facts = machine.facts() if environment is not False else None
     files = recipes.expand(recipe or [])
     checked = [recipes.check(path, named, facts) for path, named in files]
     paths = [path for path, _ in files]
     asked = fitting.asked(paths, gpus, memory, (tokens, answer_tokens), model, overrides or ())
     fits = fitting.reckon(paths, asked)
     found: list = []
-    if environment is not False:
+    if facts is not None:
         health = machine.finish_probe(process) if imports else None
-        facts = machine.facts(health)
+        facts |= machine.seen_by_torch(health)
         found = [*versions.check(), *machine.check(facts, health)]
     report = output.Report(
         facts,

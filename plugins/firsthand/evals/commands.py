@@ -170,7 +170,7 @@ def ask(
     way, seed = AsWritten(**{name: given.pop(name) for name in options(AsWritten)}), given.pop("seed")
     settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=seed)
     pace, root = Pace(**given), way.media_root or file.parent
-    questions = as_written.read(file, way.recipe, way.style)
+    questions = as_written.prompted(file, as_written.rows_of(file, way.style), way.recipe)
     asking = as_written.ask(questions, out, server, settings, media_root=root, recipe=way.recipe, pace=pace)
     tell(asyncio.run(asking), out, out)
 

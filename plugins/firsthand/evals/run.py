@@ -31,8 +31,9 @@ def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:
 
 def _as_written(job: Job, way: AsWritten) -> Summary:
     run, root = job.run, way.media_root or job.rows.parent
-    questions = dict(islice(as_written.read(job.rows, way.recipe, way.style).items(), run.limit))
-    job.begin(as_written.rows_of(job.rows, way.style)[: run.limit])
+    rows = as_written.rows_of(job.rows, way.style)
+    questions = dict(islice(as_written.prompted(job.rows, rows, way.recipe).items(), run.limit))
+    job.begin(rows[: run.limit])
     with job.server() as (url, model, pace, key):
         settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=run.seed)
         out = job.folder.answers

@@ -5,7 +5,6 @@ veRL itself is not imported: it brings torch and Ray along. `tests/rewards/test_
 
 import asyncio
 import importlib
-import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from firsthand import python_files
 from firsthand.errors import UserError
 from firsthand.findings import Place
 from firsthand.recipe import hydra_chain, yaml_lines
@@ -94,17 +94,13 @@ def load(path: str, where: str = "") -> ModuleType:
     try:
         if path.startswith("pkg://"):
             return importlib.import_module(path.removeprefix("pkg://").replace("/", "."))
-        file = source_of(path)
-        spec = importlib.util.spec_from_file_location(f"reward_{abs(hash(path))}", file) if file else None
-        if spec is None or spec.loader is None:
+        if (file := source_of(path)) is None:
             raise UserError(f"{where}{path} is not a Python file; it is looked for from {Path.cwd()}")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        return python_files.load(file)
     except UserError:
         raise
     except (Exception, SystemExit) as error:
         raise UserError(f"{where}{path} cannot be loaded ({type(error).__name__}: {error})") from error
-    return module
 
 
 def _as_verl_gives_it(settings: Any) -> dict[str, Any]:

@@ -98,7 +98,8 @@ def _memory() -> tuple[int | None, int | None]:
         return total, available
 
 
-def facts(probe: dict[str, Any] | None) -> dict[str, Any]:
+def facts() -> dict[str, Any]:
+    """Without what only torch can say (`seen_by_torch`)."""
     total, available = _memory()
     shared = Path("/dev/shm")
     names = (
@@ -124,9 +125,12 @@ def facts(probe: dict[str, Any] | None) -> dict[str, Any]:
         "gpus": gpus(),
         "extra": versions.extra_in_use(),
         "versions": {name: version for name in names if (version := versions.installed(name))},
-        "torch_cuda": probe and probe["cuda"],
-        "torch_sees_gpu": probe and probe["usable"],
+        **seen_by_torch(None),
     }
+
+
+def seen_by_torch(probe: dict[str, Any] | None) -> dict[str, Any]:
+    return {"torch_cuda": probe and probe["cuda"], "torch_sees_gpu": probe and probe["usable"]}
 
 
 def _gib(size: int | None) -> float | None:

@@ -59,9 +59,9 @@ def rows_of(path: Path, style: StyleName | None) -> list[dict[str, Any]]:
     return [eval_row(in_style(question, style)) for question in read_any_questions(path).values()]
 
 
-def read(path: Path, recipe: Path | None, style: StyleName | None = None) -> dict[str, Prompted]:
-    """The questions of a file; those about video files need a recipe that samples them."""
-    questions = as_rows(path, rows_of(path, style), Prompted)
+def prompted(path: Path, rows: list[dict[str, Any]], recipe: Path | None) -> dict[str, Prompted]:
+    """The rows of a file, ready to be sent; those about video files need a recipe that samples them."""
+    questions = as_rows(path, rows, Prompted)
     filed = next((question for question in questions.values() if question.video_file), None)
     if filed and recipe is None:
         raise UserError(
