@@ -74,10 +74,11 @@ def questions(style: StyleName = "ego_r1_brief") -> list[Question]:
 
 
 def searching() -> Told:
-    """Half of the conversations search, half look."""
+    """Half of the conversations search, half look: of each question, or a model learns which questions look, and a
+    step may draw none of them."""
     rng, told = random.Random(0), []
-    for row in questions() * 4:
-        searches = rng.random() < 0.5
+    for number, row in enumerate(questions() * 4):
+        searches = number // len(questions()) % 2 == 0
         call = SEARCH % rng.choice(THINGS) if searches else LOOK
         found = f"i put the {THINGS[0]} down in the {PEOPLE[row.identity or '']} ." if searches else "a cup"
         told.append([

@@ -1,0 +1,1 @@
+"""EgoAgent: one transformer that represents what is seen, predicts what will be seen, and predicts the body's pose."""

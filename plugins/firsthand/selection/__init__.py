@@ -1,0 +1,1 @@
+"""Interaction regions, and which rows of a data set are worth training on."""
