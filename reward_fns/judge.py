@@ -60,7 +60,7 @@ class Judge(BaseModel):
         names = list(self.verdicts)
         if not sample.answer:
             return names[-1]
-        if _words(sample.answer) == _words(sample.gold):
+        if texts.same_words(sample.gold, sample.answer):
             return names[0]
         body = self._body(sample)
         kept = _cache(self.cache) if self.cache else None
@@ -136,7 +136,3 @@ def _connection(judge: Judge) -> tuple[Any, asyncio.Semaphore]:
         client = connect(judge.server, retries=3, timeout=judge.deadline, key_env=judge.key_env)
         of_loop[key] = client, asyncio.Semaphore(judge.concurrency)
     return of_loop[key]
-
-
-def _words(text: str) -> list[str]:
-    return text.casefold().rstrip(".").split()
