@@ -35,6 +35,7 @@ from firsthand.llm.reply_cache import ReplyCache, key_of
 
 PROMPT = Path(__file__).with_name("judge.txt")
 FAULT = "fault"
+WORTH = {"correct": 1.0, "partly": 0.5, "incorrect": 0.0}  # of the verdicts, where a recipe names no others
 WEIGHTS = {"accuracy": 1.0, "format": 0.1}
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Judge(BaseModel):
     key_env: str = OWN_KEY  # the variable of its key
     cache: Path | None = None
     kinds: tuple[str, ...] = ("free-form",)
-    verdicts: dict[str, float] = Field({"correct": 1.0, "partly": 0.5, "incorrect": 0.0}, min_length=2)  # best first
+    verdicts: dict[str, float] = Field(WORTH, min_length=2)  # best first
     deadline: float = Field(30.0, gt=0)  # seconds of one question, with all tries
     concurrency: int = Field(16, gt=0)  # questions at once, of each reward worker
     max_tokens: int = 512

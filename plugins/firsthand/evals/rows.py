@@ -78,7 +78,8 @@ class Prediction(BaseModel):
 
     def chosen(self, letters: str) -> list[str | None]:
         """The option that each output of a vote chose, by the question's own letters."""
-        return [votes.own(said, letters, order) for said, order in zip(self.outputs, self.asked_in(letters), strict=False)]
+        asked = zip(self.outputs, self.asked_in(letters), strict=False)
+        return [votes.own(output, letters, order) for output, order in asked]
 
     def leniently(self, gold: Gold) -> "Prediction":
         """The same answer as the lenient reader has it; where the strict one read a letter, that stays."""

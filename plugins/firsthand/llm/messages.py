@@ -55,7 +55,6 @@ class Video(_Strict):
             raise ValueError("a list of frames has its fps, a video file has none: it is sampled as the recipe says")
         return self
 
-
     @model_serializer(mode="wrap")
     def _as_asked(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Without a span that is not there: questions of earlier runs keep their hash."""

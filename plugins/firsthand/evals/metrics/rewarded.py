@@ -29,7 +29,8 @@ class ByType:
 
     def value(self, answer: Prediction, gold: Gold) -> float | None:
         kind = gold.group("problem_type")
-        return _value(*STRICT.get(kind, STRICT["multiple choice" if gold.letters else "free-form"]), answer, gold)
+        part, unreadable = STRICT.get(kind) or STRICT["multiple choice" if gold.letters else "free-form"]
+        return _value(part, unreadable, answer, gold)
 
 
 def _value(part: Part, unreadable: Part, answer: Prediction, gold: Gold) -> float | None:

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from firsthand.data.build.releases.wearable_ai import INTERRUPT
 from firsthand.evals.rows import Gold, Prediction
-
-INTERRUPT, SILENT = "$interrupt$", "$silent$"
 
 
 def speaks(text: str) -> bool:
@@ -37,10 +36,11 @@ class SpeakF1:
         speaking, silence = self._each(sums)
         return (speaking + silence) / 2
 
-    def _each(self, sums: Any) -> tuple[Any, Any]:
+    def _each(self, sums: Any) -> tuple[Any, ...]:
+        """F1 of speaking and of silence: what is wrong for the one is wrong for the other."""
         spoke, wrongly, silent, missed = np.moveaxis(np.asarray(sums, float), -1, 0)
         errors = wrongly + missed
-        return tuple(2 * right / np.maximum(2 * right + errors, 1e-9) for right in (spoke, silent))  # type: ignore[return-value]
+        return tuple(2 * right / np.maximum(2 * right + errors, 1e-9) for right in (spoke, silent))
 
 
 class SpeakGeometric(SpeakF1):

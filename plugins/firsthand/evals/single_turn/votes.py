@@ -47,13 +47,11 @@ def own(output: str, letters: str, order: str) -> str | None:
     return order[letters.index(said)] if said else None
 
 
-def read_again(
-    outputs: Sequence[str], asked: Sequence[str], letters: str, options: Mapping[str, str]
-) -> str | None:
+def read_again(outputs: Sequence[str], asked: Sequence[str], letters: str, options: Mapping[str, str]) -> str | None:
     """The vote of the lenient reader on the replies of a row."""
     ballots = []
     for output, order in zip(outputs, asked, strict=False):
-        shown = dict(zip(letters, (options.get(own, "") for own in order), strict=False))
+        shown = dict(zip(letters, (options.get(letter, "") for letter in order), strict=False))
         said = read_leniently(output, letters[: len(order)], shown)
         ballots.append(Ballot(order, {order[letters.index(said)]: 1.0} if said else {}))
     return decide(ballots, letters)[0]
