@@ -78,6 +78,7 @@ class Prompted(BaseModel):
     id: str = Field(min_length=1)
     messages: list[Message] = Field(min_length=1)
     letters: str = "ABCD"  # none: the question is open
+    follows: str | None = None  # the turn of a conversation that comes before this one
 
     @property
     def videos(self) -> list[Video]:

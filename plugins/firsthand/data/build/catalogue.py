@@ -26,6 +26,7 @@ _EGO_R1, _EGO_R1_TERMS = "Ego-R1/Ego-R1-Data", "For research; the people of EgoL
 def _support(name: str, file: str, about: str, rows: int, rates: tuple[float, ...] = (0.5, 1.0)) -> Release:
     return Release(
         name=name,
+        family="egocross_support",
         about=f"EgoCross, support set: {about}",
         converter=egocross.Support,
         inputs={"sft": (file,), "rl": (file,), "eval": (file,)},

@@ -86,6 +86,7 @@ class Release:
     licence: str = UNVERIFIED
     hub: Hub | None = None
     home: str = ""  # where its owner keeps it, if its hub does not say all
+    family: str = ""  # several releases with one card, in datasets/FAMILY
     rows: int | None = None  # how many the release has, where that is known
     video_rates: tuple[float, ...] = ()  # rates of frame lists that fine-tuning gets a file each of
     under: str | None = None  # its file holds one object, and the rows are in this key of it

@@ -12,11 +12,13 @@ from firsthand.data.questions import read_any_questions
 from firsthand.errors import UserError
 from firsthand.evals.rows import as_rows
 from firsthand.evals.single_turn import votes
+from firsthand.evals.single_turn.talk import Talk
 from firsthand.files import read_jsonl
 from firsthand.llm.ask_many import Pace, Summary, ask_all
 from firsthand.llm.client import Reply, Settings, complete
 from firsthand.llm.media import request_body
 from firsthand.llm.messages import Prompted
+from firsthand.llm.row_log import RowLog
 from firsthand.media.limits import VIDEO
 from firsthand.question import Question, StyleName
 from firsthand.recipe import load
@@ -92,7 +94,12 @@ async def ask(
     def answer(client: AsyncOpenAI, question: Prompted) -> Awaitable[dict[str, Any]]:
         if orders:
             return ask_in_orders(client, question, *orders[question.id], settings, media_root)
+        if talks:
+            return ask_turn(client, question, talk, settings, media_root)
         return ask_one(client, question, settings, media_root)
+
+    talks = any(question.follows for question in questions.values())
+    talk = Talk(questions, said_in(out) if talks else {})
 
     return await ask_all(questions, answer, out, server, settings, pace, key)
 
@@ -114,6 +121,25 @@ async def ask_in_orders(
         "orders": orders,
         "completion_tokens": sum(reply.completion_tokens for reply in replies),
     }
+
+
+async def ask_turn(
+    client: AsyncOpenAI, question: Prompted, talk: Talk, settings: Settings, media_root: Path
+) -> dict[str, Any]:
+    """The row of one turn, asked after the model's own answers to those before it."""
+    output = None
+    try:
+        row = await ask_one(client, await talk.whole(question), settings, media_root)
+        output = row["output"]
+    finally:
+        talk.answered(question.id, output)
+    return row | {"messages_sha256": question.messages_sha256}  # of the question, whatever was answered before it
+
+
+def said_in(out: Path) -> dict[str, str]:
+    """What earlier runs answered."""
+    with RowLog(out) as log:
+        return {id: row["output"] for id, row in log.rows.items()}
 
 
 async def _reply(client: AsyncOpenAI, question: Prompted, settings: Settings, media_root: Path | str) -> Reply:

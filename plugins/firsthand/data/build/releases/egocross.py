@@ -172,6 +172,7 @@ def _in_order(frames: list[str], clock: float | None) -> tuple[list[str], list[f
 RELEASES = (
     Release(
         name="egocross_open",
+        family="egocross_test",
         about="EgoCross, test set, its questions without options; never to learn from",
         converter=OpenTest,
         inputs={"eval": ("egocross_testbed/egocross_testbed_imgs.json",)},

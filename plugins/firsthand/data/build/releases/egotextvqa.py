@@ -55,6 +55,7 @@ def _release(name: str, about: str, where: str, counts: dict[str, int], converte
     clips = {"indoor": "EgoSchema's clips, as videos/<q_uid>.mp4", "outdoor": "RoadTextVQA's, as videos/<number>.mp4"}
     return Release(
         name=f"egotextvqa_{name}",
+        family="egotextvqa",
         about=f"EgoTextVQA, {about}",
         converter=converter,
         inputs={"eval": (f"data/egotextvqa_{where}/total.json", f"{where}_total.json")},

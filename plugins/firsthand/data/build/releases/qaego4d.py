@@ -64,6 +64,7 @@ def _split(file: str) -> Split:
 RELEASES = (
     Release(
         name="qaego4d_open",
+        family="qaego4d",
         about="QAEgo4D, the test set: open questions about Ego4D's clips",
         converter=Open,
         inputs={"eval": ("annotations.test.json", "**/annotations.QaEgo4D_test.json")},

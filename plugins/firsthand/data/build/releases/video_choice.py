@@ -81,6 +81,7 @@ class LongVideoBenchSubtitles(LongVideoBench):
 def _videomme(name: str, about: str, converter: type[Converter]) -> Release:
     return Release(
         name=name,
+        family="videomme",
         about=f"Video-MME: 2,700 questions about 900 short, medium and long videos, {about}",
         converter=converter,
         inputs={"eval": ("videomme/test*.parquet", "**/videomme/test*.parquet")},
@@ -96,6 +97,7 @@ def _videomme(name: str, about: str, converter: type[Converter]) -> Release:
 def _longvideobench(name: str, about: str, converter: type[Converter]) -> Release:
     return Release(
         name=name,
+        family="longvideobench",
         about=f"LongVideoBench, validation: 1,337 questions with two to five options, {about}",
         converter=converter,
         inputs={"eval": ("lvb_val.json", "**/lvb_val.json")},

@@ -16,7 +16,7 @@ INTERRUPT, SILENT = "$interrupt$", "$silent$"  # how an answer begins
 TURNS = 4  # of the dialogue that is shown, as in the starter kit
 SPEAK = (
     "You are the assistant of somebody who wears a camera, and watch along. The video ends now. Decide whether to "
-    f"speak at this moment. If yes, reply with {INTERRUPT} and what you say; if not, reply with {SILENT} and nothing else."
+    f"speak at this moment. If yes, reply with {INTERRUPT} and what you say; if not, reply with {SILENT} alone."
 )
 TALK = "You are the assistant of somebody who wears a camera. The video ends now. Answer what you are asked, briefly."
 
@@ -103,6 +103,7 @@ def _lines(dialog: list[dict[str, str]]) -> Iterator[str]:
 def _release(name: str, about: str, converter: type[Converter], questions: int | None) -> Release:
     return Release(
         name=name,
+        family="wearable_ai",
         about=f"Wearable AI challenge, validation: {about}",
         converter=converter,
         inputs={"eval": (f"{name}/wearable_ai_2026_{name}_val_700.jsonl", f"wearable_ai_2026_{name}_val_700.jsonl")},

@@ -89,6 +89,7 @@ class VideoMMELong(_WholeVideo):
 RELEASES = (
     Release(
         name="egoschema_full",
+        family="egoschema",
         about="EgoSchema: all 5,031 questions; its owner's server scores them",
         converter=EgoSchemaFull,
         inputs={"eval": ("questions.json", "**/questions.json")},
