@@ -1,4 +1,4 @@
-"""The same questions asked changed: blind, shuffled, rotated. They stand beside a run's answers, never in their place."""
+"""The same questions asked changed: blind, shuffled, rotated. They stand beside the answers."""
 
 import re
 from pathlib import Path

@@ -19,6 +19,8 @@ class EgoThink(Converter):
     def convert(self, row: dict[str, Any], place: Place) -> Question:
         folder = PurePosixPath(place.file).parent
         task = folder.relative_to("data").as_posix()
+        if len(row["image_path"]) != 1:
+            raise ValueError(f"image_path names {len(row['image_path'])} pictures, not one")
         [image] = row["image_path"]
         return self.question(
             f"{task}/{place.row}",

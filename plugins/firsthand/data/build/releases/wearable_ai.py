@@ -35,6 +35,8 @@ class EgoLongQA(_Session):
 
     def convert(self, row: dict[str, Any], place: Place) -> Question:
         _, options = split_text(f"?\n{row['mcq_options']}")
+        if not options:
+            raise ValueError(f"no options in {row['mcq_options']!r}")
         return self.question(
             str(place.row),
             row["question"],
@@ -55,6 +57,8 @@ class EgoProactive(_Session):
         intervals, answers = row["video_intervals"], row["answers"]
         if not len(intervals) == len(answers) == len(row["dialog"]):
             raise ValueError(f"{len(intervals)} intervals, {len(answers)} answers and {len(row['dialog'])} dialogues")
+        if odd := [answer for answer in answers if not answer.startswith((INTERRUPT, SILENT))]:
+            raise ValueError(f"answer {odd[0]!r} begins with neither {INTERRUPT} nor {SILENT}")
         return [
             self.about(
                 row,
@@ -74,9 +78,9 @@ class EgoConv(_Session):
     data_source = "egoconv"
 
     def convert(self, row: dict[str, Any], place: Place) -> list[Question]:
-        intervals, asked = row["video_intervals"], list(zip(row["questions"], row["answers"], strict=True))
-        if len(intervals) != len(asked):
-            raise ValueError(f"{len(intervals)} intervals and {len(asked)} questions")
+        intervals, questions, answers = (row[key] for key in ("video_intervals", "questions", "answers"))
+        if not len(intervals) == len(questions) == len(answers):
+            raise ValueError(f"{len(intervals)} intervals, {len(questions)} questions and {len(answers)} answers")
         kinds = [turn["question_type"] for turn in row["dialog"] if turn.get("question_type")]
         return [
             self.about(
@@ -89,10 +93,10 @@ class EgoConv(_Session):
                 system=TALK,
                 labels={
                     "follows": f"{place.row}/{n - 1}" if n else None,
-                    "question_type": kinds[n] if len(kinds) == len(asked) else None,
+                    "question_type": kinds[n] if len(kinds) == len(questions) else None,
                 },
             )
-            for n, (question, answer) in enumerate(asked)
+            for n, (question, answer) in enumerate(zip(questions, answers, strict=True))
         ]
 
 
