@@ -84,7 +84,7 @@ def test_the_type_of_a_problem_chooses_the_metric(kind: str, right: str, answer:
 
 def test_a_library_that_is_missing_is_said_with_the_metric(monkeypatch) -> None:
     metric = text.Text("odd", lambda gold, said: 1.0, ("no_such_library",))
-    with pytest.raises(UserError, match=r"the metric 'odd' cannot be computed.*pip install 'firsthand\[rewards\]'"):
+    with pytest.raises(UserError, match=r"the metric 'odd' needs no_such_library.*pip install 'firsthand\[rewards\]'"):
         check_libraries((metric,))
 
 

@@ -37,5 +37,6 @@ def check_libraries(metrics: tuple[Metric, ...]) -> None:
         for name in getattr(metric, "libraries", ()):
             try:
                 library(name)
-            except ModuleNotFoundError as error:
-                raise UserError(f"the metric {metric.name!r} cannot be computed: {error}") from None
+            except ModuleNotFoundError:
+                what = f"the metric {metric.name!r} needs {name.partition('.')[0]}, which is not installed"
+                raise UserError(f"{what}: pip install 'firsthand[rewards]'") from None
