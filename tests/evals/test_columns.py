@@ -1,6 +1,7 @@
 """The same questions asked changed: blind, shuffled, rotated. They stand beside the answers."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,23 @@ def test_a_run_whose_frames_changed_does_not_go_on(ask) -> None:
     (ask.media / "a.jpg").write_bytes((ask.media / "b.jpg").read_bytes())
     with pytest.raises(UserError, match="the media changed since the run was begun"):
         ask(way)
+
+
+def test_interruptions_stand_beside_what_the_labels_alone_give(chat_server, tmp_path: Path) -> None:
+    model = chat_server(lambda chat, body: chat.complete("$silent$"))
+    rows = [
+        Question(
+            id=f"{session}/{n}", question="speak?", answer=answer, labels={"session": session, "task": "t"},
+            data_source="x", split="test",
+        )
+        for session in ("1", "2") for n, answer in enumerate(2 * ["$silent$", "$interrupt$ now"])
+    ]  # fmt: skip
+    write_jsonl(tmp_path / "rows.jsonl", map(eval_row, rows))
+    benchmark = replace(SUITE["egoproactive"], questions=tmp_path / "rows.jsonl")
+    execute(benchmark, Run(out=tmp_path / "run", server=model.url, model="tiny"))
+    found = read_json(tmp_path / "run/results.json")["runs"][0]
+    # always silent: 4 of 8 right; F1 of silence 2*4/(2*4+4), of speaking 0. Labels take turns: the history knows all
+    assert found["scores"]["answer: macro-F1"]["correct"] / 8 == pytest.approx(1 / 3)
+    assert found["baselines"] == {
+        "always silent": pytest.approx(1 / 3), "always speaking": pytest.approx(1 / 3), "label history": 1.0,
+    }  # fmt: skip

@@ -167,3 +167,16 @@ def test_a_run_without_a_judge_has_no_score_by_one(run: Path) -> None:
     done = CliRunner().invoke(app, ["eval", "table", str(run), "--out", str(run / "results")])
     assert done.exit_code == 0, done.output
     assert list(scores(run)["scores"]) == ["answer: exact"]
+
+
+def test_a_killed_judge_goes_on_and_its_half_line_hides_nothing(run: Path, judge) -> None:
+    judge.marks["one odd thing"] = "[[1]]"
+    ask(run, "--server", judge.url, "--cache", run / "cache.sqlite")
+    whole = (run / "verdicts/tiny.jsonl").read_bytes()
+    (run / "verdicts/tiny.jsonl").write_bytes(whole[:-9])
+    (run / "cache.sqlite").unlink()
+    table = CliRunner().invoke(app, ["eval", "table", str(run), "--out", str(run / "results")])
+    assert table.exit_code == 0 and scores(run)["judges"][0]["judged"] == 4
+    judge.asked.clear()
+    assert ask(run, "--server", judge.url, "--cache", run / "cache.sqlite").exit_code == 0
+    assert len(judge.asked) <= 1 and scores(run)["judges"][0]["judged"] == 5

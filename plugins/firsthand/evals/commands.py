@@ -94,11 +94,12 @@ def execute(benchmark: Benchmark, run: Run) -> None:
 
     folder, summary = answer(benchmark, run)
     write([folder], folder.path / "results")
-    tell(summary, folder.column(getattr(benchmark.ask, "column", ANSWER)), run.out)
+    letters = any(row.get("letters", "ABCD") for row in folder.questions.values())
+    tell(summary, folder.column(getattr(benchmark.ask, "column", ANSWER)), run.out, letters)
 
 
-def tell(summary: "Summary", answers: Path, out: Path) -> None:
-    """What was asked, and what failed; exit code 1 then."""
+def tell(summary: "Summary", answers: Path, out: Path, letters: bool = True) -> None:
+    """What was asked, and what failed; exit code 1 then. Of open questions no `letters` are counted."""
     from rich.console import Console
 
     from firsthand.files import read_jsonl
@@ -109,8 +110,9 @@ def tell(summary: "Summary", answers: Path, out: Path) -> None:
     line = f"{summary.asked} asked, {summary.resumed} from earlier runs, {len(summary.failed)} failed"
     rows = list(read_jsonl(answers)) if answers.is_file() else []
     if rows and "letter" in rows[0]:
-        unread, cut = sum(row["letter"] is None for row in rows), sum(row["finish_reason"] == "length" for row in rows)
-        line += f"; of all answers {unread} without a letter, {cut} cut off by --max-tokens"
+        unread = f"{sum(row['letter'] is None for row in rows)} without a letter, " if letters else ""
+        cut = sum(row["finish_reason"] == "length" for row in rows)
+        line += f"; of all answers {unread}{cut} cut off by --max-tokens"
     console.print(f"{line} -> {out}")
     for key, why in summary.failed.items():
         console.print(f"failed {key}: {why}", style="red")

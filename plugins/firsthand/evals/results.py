@@ -21,6 +21,7 @@ from firsthand.evals.baselines import of_interruptions, of_letters
 from firsthand.evals.judge.protocols import Judged
 from firsthand.evals.judge.scores import JudgeFacts, Judges
 from firsthand.evals.metrics.choice import IN_ORDERS
+from firsthand.evals.metrics.speak import SPEAK_F1
 from firsthand.evals.rows import Gold, Prediction, groups
 from firsthand.evals.run_folder import Folder
 from firsthand.evals.score import Comparison, Score, compare, score
@@ -96,7 +97,7 @@ def results(run: Folder) -> Results:
         "questions": len(run.questions),
         "unscored": len(run.questions) - len(run.golds),
         "scores": _scores(run, columns),
-        "baselines": of_letters(run.golds) | of_interruptions(run.questions.values()),
+        "baselines": _baselines(run),
         "judges": judges.facts(columns, run.golds) if judges else [],
         "seen": run.manifest.seen,
     }
@@ -126,6 +127,12 @@ def _scores(run: Folder, columns: dict[str, Predictions]) -> dict[str, Score]:
             name = f"{column}: {metric.name}" if number or not metric.needs_letters else column
             found[name] = score(name, rows, golds, by, benchmark.cluster, metric, benchmark.decimals)
     return found
+
+
+def _baselines(run: Folder) -> dict[str, float]:
+    if SPEAK_F1 in run.benchmark.metrics:
+        return of_interruptions(run.questions.values())
+    return of_letters(run.golds)
 
 
 def _judges(run: Folder) -> Judges | None:

@@ -22,12 +22,11 @@ from pydantic import BaseModel, ValidationError
 from firsthand import files
 from firsthand.errors import UserError, first_problem
 from firsthand.evals.benchmarks import SUITE, Benchmark
-from firsthand.evals.rows import Gold, Prediction
+from firsthand.evals.rows import Gold
 from firsthand.evals.seen import Seen
 from firsthand.evals.ways import ANSWER, AsWritten
-from firsthand.rollout.episodes import Episode
 
-Row = TypeVar("Row", Episode, Prediction)
+Row = TypeVar("Row", bound=BaseModel)
 FILE = "file"  # the benchmark of a run over a file of questions
 
 
@@ -133,11 +132,11 @@ def of_file(questions: Path) -> Benchmark:
 def read(path: Path, model: type[Row]) -> dict[str, Row]:
     """Rows by id, without a last line that a killed run left half written; empty if there is no file."""
     whole = path.read_bytes().rpartition(b"\n")[0] if path.is_file() else b""
-    rows: dict[str, Row] = {}
+    rows: dict[str, Row] = {}  # each has an id
     for number, line in enumerate(filter(None, whole.split(b"\n")), 1):
         try:
             row = model.model_validate_json(line)
         except ValidationError as error:
             raise UserError(f"{path}:{number}: not a row of `firsthand eval run` ({first_problem(error)})") from None
-        rows[row.id] = row
+        rows[row.id] = row  # type: ignore[attr-defined]
     return rows

@@ -111,7 +111,7 @@ def _accuracy(columns: dict[str, Score], runs: Sequence[Results] = ()) -> Grid:
     if runs and not any(isinstance(run, AgentResults) for run in runs):  # an agent's work has a table of its own
         written = [f"{run.tokens[1]:,.0f}" for run in runs for _ in run.scores]
         rows.append(["tokens of an answer", "", *written])
-    rows.append(["without a letter", "", *(_part(score.unparsed, score.n) for score in columns.values())])
+    rows.append(["without a letter or a text", "", *(_part(score.unparsed, score.n) for score in columns.values())])
     rows.append(["never answered", "", *(_part(score.missing, score.n) for score in columns.values())])
     kind = "bootstrap" if any(score.bootstrap for score in columns.values()) else "Wilson"
     return Grid(f"Accuracy in %, with 95 % {kind} intervals", ["", "n", *columns], rows if columns else [])

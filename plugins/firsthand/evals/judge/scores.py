@@ -9,9 +9,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from firsthand.evals.judge.protocols import Judged
-from firsthand.evals.judge.verdicts import files_of
+from firsthand.evals.judge.verdicts import JudgeSettings, files_of
 from firsthand.evals.rows import Gold, Prediction
-from firsthand.files import read_jsonl
+from firsthand.evals.run_folder import read
 
 Answers = Mapping[str, Prediction]
 
@@ -33,6 +33,15 @@ class JudgeFacts(BaseModel):
     agreement: Agreement | None = None  # with the first judge, which judged most
 
 
+class VerdictRow(BaseModel):
+    id: str
+    column: str
+    question: str
+    by: str
+    verdict: dict[str, float]
+    settings: JudgeSettings
+
+
 @dataclass
 class _Mark:
     """A metric: one mark of one judge."""
@@ -50,8 +59,8 @@ class Judges:
 
     def __init__(self, folder: Path, metric: Judged) -> None:
         self.marks = metric.protocol.marks
-        logs = [list(read_jsonl(path)) for path in files_of(folder)]
-        self.rows = {rows[0]["settings"]["model"]: rows for rows in sorted(logs, key=len, reverse=True) if rows}
+        logs = [list(read(path, VerdictRow).values()) for path in files_of(folder)]
+        self.rows = {rows[0].settings.model: rows for rows in sorted(logs, key=len, reverse=True) if rows}
 
     def metrics_of(
         self, column: str, answers: Answers, golds: Mapping[str, Gold]
@@ -59,24 +68,24 @@ class Judges:
         """Each mark of each judge, with the answers and questions that it is about. A question that was never answered
         is wrong, as everywhere; one whose answer has no verdict is left out."""
         for judge, rows in self.rows.items():
-            said = {row["question"]: row["verdict"] for row in rows if row["column"] == column}
-            missing = set() if rows[0]["settings"]["sample"] else golds.keys() - answers.keys()
+            said = {row.question: row.verdict for row in rows if row.column == column}
+            missing = set() if rows[0].settings.sample else golds.keys() - answers.keys()
             asked = {id: gold for id, gold in golds.items() if id in said or id in missing}
             judged = {id: row.model_copy(update={"verdict": said[id]}) for id, row in answers.items() if id in said}
             for mark in self.marks if said else ():
                 yield _Mark(f"{mark} by {judge}", mark), judged, asked
 
     def facts(self, columns: Mapping[str, Answers], golds: Mapping[str, Gold]) -> list[JudgeFacts]:
-        marks = {judge: {row["id"]: row["verdict"][self.marks[0]] for row in rows} for judge, rows in self.rows.items()}
+        marks = {judge: {row.id: row.verdict[self.marks[0]] for row in rows} for judge, rows in self.rows.items()}
         answered = sum(len(answers.keys() & golds.keys()) for answers in columns.values())
         first = next(iter(marks.values()), {})
         return [
             JudgeFacts(
                 judge=judge,
-                protocol=rows[0]["settings"]["protocol"],
+                protocol=rows[0].settings.protocol,
                 judged=len(rows),
-                by_rule=sum(row["by"] == "rule" for row in rows),
-                without=0 if rows[0]["settings"]["sample"] else answered - len(rows),
+                by_rule=sum(row.by == "rule" for row in rows),
+                without=0 if rows[0].settings.sample else answered - len(rows),
                 agreement=_agreement([(first[id], mark) for id, mark in marks[judge].items() if id in first])
                 if number
                 else None,
