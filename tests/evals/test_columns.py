@@ -98,6 +98,14 @@ def test_rotated_shows_who_looks_at_letters(ask, model) -> None:
     }
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_two_columns_at_once_are_refused(ask, model, way) -> None:
+    """Else the questions of the second one would bring back the frames that the first one leaves out."""
+    with pytest.raises(UserError, match="--blind and --shuffled are two columns"):
+        ask(way(media_root=ask.media, blind=True, shuffled=True))
+    assert not model.requests
+
+
 def test_open_questions_have_no_order(ask, model, tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / "open.jsonl"
     row = Question(id="q", question="what?", answer="pan", data_source="mine", split="test")

@@ -119,7 +119,7 @@ def _scores(run: Folder, columns: dict[str, Predictions]) -> dict[str, Score]:
     for column, answers in columns.items():
         known = {key: row for key, row in answers.items() if key not in unscored}
         asked: list[Any] = [(metric, known, gold) for metric in benchmark.metrics if not isinstance(metric, Judged)]
-        if any(len(row.outputs) > 1 for row in known.values()):
+        if any(len(row.outputs) > 1 and row.settings.get("method") != "pairwise" for row in known.values()):
             asked += [(metric, known, gold) for metric in IN_ORDERS]
         if judges := _judges(run):
             asked += judges.metrics_of(column, known, gold)

@@ -12,7 +12,7 @@ from firsthand.evals.run_folder import Folder
 from firsthand.evals.single_turn import as_written, changed
 from firsthand.evals.single_turn.answer import Plan, Task
 from firsthand.evals.single_turn.answer import answer as answer_one
-from firsthand.evals.ways import Agent, AsWritten, Run, SingleTurn
+from firsthand.evals.ways import Agent, AsWritten, Columns, Run, SingleTurn
 from firsthand.llm.ask_many import Summary, ask_all
 from firsthand.llm.client import Settings
 from firsthand.rollout.prompt import eval_row
@@ -21,6 +21,8 @@ from firsthand.rollout.prompt import eval_row
 def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:
     """Asks what has no answer yet; the folder is counted again by `results`."""
     job = Job(benchmark, run)
+    if isinstance(benchmark.ask, Columns):
+        _ = benchmark.ask.column  # two at once are refused before anything is read
     match benchmark.ask:
         case AsWritten() as way:
             return job.folder, _as_written(job, way)

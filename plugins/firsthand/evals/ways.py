@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from firsthand.errors import UserError
 from firsthand.evals.single_turn.votes import Method
 from firsthand.media.orders import Order
 from firsthand.question import StyleName
@@ -62,7 +63,10 @@ class Columns:
 
     @property
     def column(self) -> str:
-        return "blind" if self.blind else "shuffled" if self.shuffled else ANSWER
+        chosen = [name for name in CHANGED if getattr(self, name, False)]
+        if len(chosen) > 1:
+            raise UserError(f"--{chosen[0]} and --{chosen[1]} are two columns: ask for one after the other")
+        return chosen[0] if chosen else ANSWER
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,6 @@ class AsWritten(Columns):
     rotated: Annotated[
         bool, _column("--rotated", help="Every rotation of the options, then a vote: is it the text or the letter?")
     ] = False
-
-    @property
-    def column(self) -> str:
-        return "rotated" if self.rotated else super().column
 
 
 @dataclass(frozen=True)
