@@ -17,17 +17,23 @@ from firsthand import files
 from firsthand.errors import UserError
 from firsthand.evals import run_folder as folders
 from firsthand.evals.agents.evidence import Evidence, evidence, looks, mean, targets
+from firsthand.evals.baselines import of_interruptions, of_letters
+from firsthand.evals.judge.protocols import Judged
+from firsthand.evals.judge.scores import JudgeFacts, Judges
+from firsthand.evals.metrics.choice import IN_ORDERS
+from firsthand.evals.metrics.speak import SPEAK_F1
 from firsthand.evals.rows import Gold, Prediction, groups
 from firsthand.evals.run_folder import Folder
 from firsthand.evals.score import Comparison, Score, compare, score
-from firsthand.evals.ways import Agent
+from firsthand.evals.seen import Seen
+from firsthand.evals.ways import ANSWER, CHANGED, Agent
 from firsthand.rollout.episodes import Episode
 from firsthand.rollout.released_turn import only_released
 from firsthand.rollout.trace import Turn
 from firsthand.tools.toolbox import UNKNOWN
 
 Predictions = dict[str, Prediction]
-ANSWER, AGENT, FILLED, SUMMARY = "answer", "agent", "agent, then summary", "summary"
+AGENT, FILLED, SUMMARY = "agent", "agent, then summary", "summary"
 NO_TOOLS, FORCED = "no tools", "no tools, answer forced"
 
 
@@ -62,6 +68,9 @@ class Results(BaseModel):
     unscored: int  # questions whose answer is not public
     scores: dict[str, Score]  # by column, and by metric where a benchmark has several
     tokens: tuple[float, float] = (0.0, 0.0)  # read and written by the model, per question
+    baselines: dict[str, float] = {}  # scores without a model
+    judges: list[JudgeFacts] = []
+    seen: Seen = {}  # hashes of what the model was shown, and of what its tools looked into
 
 
 class AgentResults(Results):
@@ -81,13 +90,16 @@ class AgentResults(Results):
 
 
 def results(run: Folder) -> Results:
-    columns = predictions(run)
+    columns, judges = predictions(run), _judges(run)
     shared: dict[str, Any] = {
         "run": run.name,
         "benchmark": run.manifest.benchmark,
         "questions": len(run.questions),
         "unscored": len(run.questions) - len(run.golds),
         "scores": _scores(run, columns),
+        "baselines": _baselines(run),
+        "judges": judges.facts(columns, run.golds) if judges else [],
+        "seen": run.manifest.seen,
     }
     if not isinstance(run.benchmark.ask, Agent):
         rows = list(files.read_jsonl(run.answers)) if run.answers.is_file() else []
@@ -106,10 +118,26 @@ def _scores(run: Folder, columns: dict[str, Predictions]) -> dict[str, Score]:
     found = {}
     for column, answers in columns.items():
         known = {key: row for key, row in answers.items() if key not in unscored}
-        for number, metric in enumerate(benchmark.metrics):
-            name = f"{column}: {metric.name}" if number else column
-            found[name] = score(name, known, gold, by, benchmark.cluster, metric, benchmark.decimals)
+        asked: list[Any] = [(metric, known, gold) for metric in benchmark.metrics if not isinstance(metric, Judged)]
+        if any(len(row.outputs) > 1 and row.settings.get("method") != "pairwise" for row in known.values()):
+            asked += [(metric, known, gold) for metric in IN_ORDERS]
+        if judges := _judges(run):
+            asked += judges.metrics_of(column, known, gold)
+        for number, (metric, rows, golds) in enumerate(asked):
+            name = f"{column}: {metric.name}" if number or not metric.needs_letters else column
+            found[name] = score(name, rows, golds, by, benchmark.cluster, metric, benchmark.decimals)
     return found
+
+
+def _baselines(run: Folder) -> dict[str, float]:
+    if SPEAK_F1 in run.benchmark.metrics:
+        return of_interruptions(run.questions.values())
+    return of_letters(run.golds)
+
+
+def _judges(run: Folder) -> Judges | None:
+    metric = next((metric for metric in run.benchmark.metrics if isinstance(metric, Judged)), None)
+    return Judges(run.path, metric) if metric else None
 
 
 def _work(rows: Sequence[Episode], run: Folder) -> dict[str, Any]:
@@ -142,7 +170,8 @@ def _released(rows: Sequence[Episode]) -> tuple[int, int]:
 def predictions(run: Folder) -> dict[str, Predictions]:
     """The answers of every column that the folder has."""
     if not isinstance(run.benchmark.ask, Agent):
-        return {ANSWER: found} if (found := folders.read(run.answers, Prediction)) else {}
+        columns = {name: folders.read(run.column(name), Prediction) for name in (ANSWER, *CHANGED)}
+        return {name: rows for name, rows in columns.items() if rows}
     own = folders.read(run.episodes, Prediction)
     alone = folders.read(run.no_tools, Prediction)
     summary = folders.read(run.summary, Prediction)

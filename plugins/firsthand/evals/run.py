@@ -4,14 +4,15 @@ import asyncio
 from functools import partial
 from itertools import islice
 
+from firsthand.evals import seen
 from firsthand.evals.agents.run import answer_as_agent
 from firsthand.evals.benchmarks import Benchmark
 from firsthand.evals.job import Job
 from firsthand.evals.run_folder import Folder
-from firsthand.evals.single_turn import as_written
+from firsthand.evals.single_turn import as_written, changed
 from firsthand.evals.single_turn.answer import Plan, Task
 from firsthand.evals.single_turn.answer import answer as answer_one
-from firsthand.evals.ways import Agent, AsWritten, Run, SingleTurn
+from firsthand.evals.ways import Agent, AsWritten, Columns, Run, SingleTurn
 from firsthand.llm.ask_many import Summary, ask_all
 from firsthand.llm.client import Settings
 from firsthand.rollout.prompt import eval_row
@@ -20,6 +21,8 @@ from firsthand.rollout.prompt import eval_row
 def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:
     """Asks what has no answer yet; the folder is counted again by `results`."""
     job = Job(benchmark, run)
+    if isinstance(benchmark.ask, Columns):
+        _ = benchmark.ask.column  # two at once are refused before anything is read
     match benchmark.ask:
         case AsWritten() as way:
             return job.folder, _as_written(job, way)
@@ -32,21 +35,30 @@ def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:
 def _as_written(job: Job, way: AsWritten) -> Summary:
     run, root = job.run, way.media_root or job.rows.parent
     rows = as_written.rows_of(job.rows, way.style)
-    questions = dict(islice(as_written.prompted(job.rows, rows, way.recipe).items(), run.limit))
-    job.begin(rows[: run.limit])
+    if way.blind:
+        blind = [eval_row(changed.blind(question)) for question in changed.read(job.rows, rows)]
+        questions = as_written.prompted(job.rows, blind, way.recipe)
+    else:
+        questions = as_written.prompted(job.rows, rows, way.recipe)
+    questions = dict(islice(questions.items(), run.limit))
+    orders = changed.orders_of(job.rows, rows, way.rotated) if way.shuffled or way.rotated else {}
+    job.begin(rows[: run.limit], seen=seen.of_media(rows[: run.limit], root))
     with job.server() as (url, model, pace, key):
         settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=run.seed)
-        out = job.folder.answers
-        asking = as_written.ask(questions, out, url, settings, media_root=root, recipe=way.recipe, pace=pace, key=key)
+        out = job.folder.column(way.column)
+        asking = as_written.ask(
+            questions, out, url, settings, media_root=root, recipe=way.recipe, pace=pace, key=key, orders=orders
+        )
         return asyncio.run(asking)
 
 
 def _single_turn(job: Job, way: SingleTurn) -> Summary:
     root = (way.media_root or job.rows.parent / "media").resolve()
-    tasks = {question.id: Task(question) for question in job.questions()}
-    job.begin([eval_row(task.question) for task in tasks.values()])
+    questions = job.questions()
+    rows = [eval_row(question) for question in questions]
+    tasks = {question.id: Task(changed.blind(question) if way.blind else question) for question in questions}
+    job.begin(rows, seen=seen.of_media(rows, root))
     with job.server(root if way.by_path else None) as (url, model, pace, key):
         plan = Plan(model=model, max_tokens=way.max_tokens, seed=job.run.seed, way=way)
-        return asyncio.run(
-            ask_all(tasks, partial(answer_one, plan=plan, root=root), job.folder.answers, url, plan, pace, key)
-        )
+        out = job.folder.column(way.column)
+        return asyncio.run(ask_all(tasks, partial(answer_one, plan=plan, root=root), out, url, plan, pace, key))
