@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from firsthand.errors import UserError
+from firsthand.evals import result_commands
 from firsthand.evals.benchmarks import SUITE, Benchmark
 from firsthand.evals.ways import Agent, AsWritten, Run, options
 
@@ -39,6 +40,7 @@ runs = typer.Typer(
     help="Answer a benchmark, or the questions of a FILE.jsonl: with what is shown, or as an agent with tools.",
 )
 app.add_typer(runs, name="run")
+app.add_typer(result_commands.app)
 
 
 def _command(benchmark: Benchmark) -> Callable[..., None]:

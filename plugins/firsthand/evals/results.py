@@ -17,9 +17,10 @@ from firsthand import files
 from firsthand.errors import UserError
 from firsthand.evals import run_folder as folders
 from firsthand.evals.agents.evidence import Evidence, evidence, looks, mean, targets
+from firsthand.evals.compare import Comparison, compare
 from firsthand.evals.rows import Gold, Prediction, groups
 from firsthand.evals.run_folder import Folder
-from firsthand.evals.score import Comparison, Score, compare, score
+from firsthand.evals.score import Score, score
 from firsthand.evals.ways import Agent
 from firsthand.rollout.episodes import Episode
 from firsthand.rollout.released_turn import only_released
@@ -27,6 +28,7 @@ from firsthand.rollout.trace import Turn
 from firsthand.tools.toolbox import UNKNOWN
 
 Predictions = dict[str, Prediction]
+Asked = dict[str, dict[str, Any]]
 ANSWER, AGENT, FILLED, SUMMARY = "answer", "agent", "agent, then summary", "summary"
 NO_TOOLS, FORCED = "no tools", "no tools, answer forced"
 
@@ -166,21 +168,37 @@ def comparisons(runs: Sequence[Folder]) -> list[Comparison]:
     for run, found in columns:
         if AGENT in found and NO_TOOLS in found:
             pairs.append(((f"{run.name} without tools", found[NO_TOOLS]), (run.name, found[AGENT])))
-    gold, [metric, *_] = same_questions(runs), runs[0].benchmark.metrics
-    return [compare(a, b, gold, metric=metric) for a, b in pairs] if gold else []
+    gold, benchmark = same_questions(runs), runs[0].benchmark
+    [metric, *_], cluster = benchmark.metrics, benchmark.cluster
+    return [compare(a, b, gold, metric=metric, cluster=cluster) for a, b in pairs] if gold else []
 
 
 def same_questions(runs: Sequence[Folder]) -> dict[str, Gold]:
-    first, *others = ((run, run.golds) for run in runs)
-    for run, gold in others:
-        if _asked(gold) != _asked(first[1]):
-            raise UserError(f"{run.path} asks other questions than {first[0].path}; runs are compared on the same ones")
-    return first[1]
+    first, *others = ((run, _asked(run)) for run in runs)
+    for run, asked in others:
+        if asked != first[1]:
+            raise UserError(_other_questions(first, (run, asked)))
+    return first[0].golds
 
 
-def _asked(golds: dict[str, Gold]) -> list[dict[str, Any]]:
+def _other_questions(a: tuple[Folder, Asked], b: tuple[Folder, Asked]) -> str:
+    (first, known), (run, asked) = a, b
+    parts = []
+    for mine, theirs, folder in ((known, asked, first), (asked, known, run)):
+        if alone := mine.keys() - theirs.keys():
+            parts.append(f"{len(alone)} only {folder.path} asks (such as {min(alone)})")
+    if other := [key for key in known.keys() & asked.keys() if known[key] != asked[key]]:
+        parts.append(f"{len(other)} have the same id and another question, options or answer (such as {min(other)})")
+    same = len(known.keys() & asked.keys()) - len(other)
+    return (
+        f"{run.path} asks other questions than {first.path}; runs are compared on the same ones. "
+        f"{len(known)} and {len(asked)} questions with an answer, {same} the same; {'; '.join(parts)}"
+    )
+
+
+def _asked(run: Folder) -> Asked:
     """The questions, without how they were put: ways of asking are what is compared."""
-    return [gold.model_dump(exclude={"messages", "style", "system"}) for gold in golds.values()]
+    return {key: gold.model_dump(exclude={"messages", "style", "system"}) for key, gold in run.golds.items()}
 
 
 def _filled(letters: Mapping[str, Predictions]) -> int | None:
