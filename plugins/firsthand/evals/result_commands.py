@@ -44,3 +44,59 @@ def compare(
     found = compare_runs.compare_runs([Folder(path) for path in runs], metric, seed)
     content = [one.model_dump() | {"real": one.real} for one in found]
     say("Comparisons", compare_runs.grids(found), compare_runs.notes(found), out, content)
+
+
+@app.command("list")
+def list_() -> None:
+    """The benchmarks: what they ask, how they are scored, where their rows lie, what is missing and where to get it.
+
+    Example: firsthand eval list
+    """
+    from firsthand.evals.benchmarks import SUITE
+    from firsthand.evals.shelf import described
+
+    for benchmark in SUITE.values():
+        typer.echo(described(benchmark))
+
+
+@app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(help="A name of `firsthand eval list`.")],
+    source: Annotated[Path, typer.Option("--from", help="The release's folder as its owner distributes it.")],
+) -> None:
+    """The rows of a benchmark out of its owner's files, counted against the published number.
+
+    The same as `firsthand data build` for evaluation, which has more options.
+
+    Example: firsthand eval prepare egolife_qa --from ~/EgoLife
+    """
+    from firsthand.data.output import progress, show_built
+    from firsthand.evals.shelf import known
+    from firsthand.evals.shelf import prepare as prepare_benchmark
+
+    benchmark = known(name)
+    with progress() as tick:
+        release, built = prepare_benchmark(benchmark, source, tick)
+    show_built(release, benchmark.questions.parent, {"eval": built})
+    raise typer.Exit(1 if built.dropped else 0)
+
+
+@app.command()
+def submit(
+    name: Annotated[str, typer.Argument(help="A benchmark whose owner takes submissions.")],
+    run: Annotated[Path, typer.Argument(help="Folder of `eval run NAME`, or its answers.")],
+    template: Annotated[Path, typer.Option(help="The owner's template, such as submission_template.json.")],
+    out: Annotated[Path, typer.Option(help="The file to upload.")] = Path("submission.zip"),
+    unanswered: Annotated[
+        str, typer.Option(help="A letter, `random`, or `error`: what a question without one gets.")
+    ] = ("error"),
+    seed: Annotated[int, typer.Option(help="Seed of --unanswered random.")] = 0,
+) -> None:
+    """The file that the owner's server takes, checked row by row; `firsthand submit NAME --help` says the same of one.
+
+    Example: firsthand eval submit egocross runs/egocross/sft --template submission_template.json --unanswered A
+    """
+    from firsthand.evals.shelf import submission_of
+
+    counts = submission_of(name)(run, template, out, unanswered, seed)
+    typer.echo(f"{out}: {counts['answered']} answers, {counts['filled']} filled by --unanswered {unanswered}")
