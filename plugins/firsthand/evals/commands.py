@@ -177,7 +177,7 @@ def ask(
     tell(asyncio.run(asking), out, out)
 
 
-_shared = {name: options(Run)[name] for name in ("concurrency", "retries", "timeout", "seed")}
+_shared = {name: options(Run)[name] for name in ("concurrency", "retries", "timeout", "patience", "seed")}
 app.command()(_taking(ask, options(AsWritten) | _shared, Run, AsWritten))
 
 

@@ -22,6 +22,7 @@ from firsthand.evals.rows import Gold, Prediction, groups
 from firsthand.evals.run_folder import Folder
 from firsthand.evals.score import Score, score
 from firsthand.evals.ways import Agent
+from firsthand.llm.price import Price
 from firsthand.rollout.episodes import Episode
 from firsthand.rollout.released_turn import only_released
 from firsthand.rollout.trace import Turn
@@ -31,6 +32,7 @@ Predictions = dict[str, Prediction]
 Asked = dict[str, dict[str, Any]]
 ANSWER, AGENT, FILLED, SUMMARY = "answer", "agent", "agent, then summary", "summary"
 NO_TOOLS, FORCED = "no tools", "no tools, answer forced"
+COUNTED = ("prompt_tokens", "completion_tokens", "seconds")  # of every row
 
 
 class Spread(BaseModel):
@@ -55,6 +57,15 @@ class ToolUse(BaseModel):
     seconds: Spread | None
 
 
+class Totals(BaseModel):
+    """What all answers together took."""
+
+    read: int = 0  # tokens
+    written: int = 0
+    seconds: float = 0.0  # of waiting for the server and of tools, one question after the other
+    cost: float | None = None  # US dollars; None where a price is unknown
+
+
 class Results(BaseModel):
     run: str
     benchmark: str
@@ -64,6 +75,7 @@ class Results(BaseModel):
     unscored: int  # questions whose answer is not public
     scores: dict[str, Score]  # by column, and by metric where a benchmark has several
     tokens: tuple[float, float] = (0.0, 0.0)  # read and written by the model, per question
+    totals: Totals = Totals()
 
 
 class AgentResults(Results):
@@ -93,8 +105,9 @@ def results(run: Folder) -> Results:
     }
     if not isinstance(run.benchmark.ask, Agent):
         rows = list(files.read_jsonl(run.answers)) if run.answers.is_file() else []
-        tokens = _tokens([(row.get("prompt_tokens") or 0, row.get("completion_tokens") or 0) for row in rows])
-        return Results(**shared, episodes=len(rows), settings=rows[0]["settings"] if rows else {}, tokens=tokens)
+        settings, totals = rows[0]["settings"] if rows else {}, _totals(rows, run.manifest.price)
+        tokens = _per(totals.read, rows), _per(totals.written, rows)
+        return Results(**shared, episodes=len(rows), settings=settings, tokens=tokens, totals=totals)
     episodes = list(folders.read(run.episodes, Episode).values())
     either = episodes or list(folders.read(run.no_tools, Episode).values())
     shared |= {"episodes": len(either), "settings": either[0].settings if either else {}}
@@ -116,7 +129,8 @@ def _scores(run: Folder, columns: dict[str, Predictions]) -> dict[str, Score]:
 
 def _work(rows: Sequence[Episode], run: Folder) -> dict[str, Any]:
     turns = [turn for row in rows for turn in row.trace.turns]
-    costs = [row.cost for row in rows]
+    costs, totals = [row.cost for row in rows], _totals([row.model_dump(include=set(COUNTED)) for row in rows], None)
+    totals.cost = None if None in costs else sum(filter(None, costs))
     return {
         "turns": _per(len(turns), rows),
         "calls": _per(sum(turn.action == "call" for turn in turns), rows),
@@ -126,8 +140,9 @@ def _work(rows: Sequence[Episode], run: Folder) -> dict[str, Any]:
         "hurt": sum(row.trace.faults > 0 for row in rows),
         "released": _released(rows),
         "seconds": Spread.of([row.seconds for row in rows]),
-        "tokens": _tokens([(row.prompt_tokens, row.completion_tokens) for row in rows]),
-        "cost": None if None in costs else _per(sum(filter(None, costs)), rows),
+        "tokens": (_per(totals.read, rows), _per(totals.written, rows)),
+        "totals": totals,
+        "cost": None if totals.cost is None else _per(totals.cost, rows),
         "tool_cost": _per(sum(turn.cost for turn in turns), rows),
     }
 
@@ -235,10 +250,9 @@ def _tools(turns: list[Turn], run: Folder, questions: int) -> dict[str, ToolUse]
     }
 
 
-def _tokens(counts: Sequence[tuple[int, int]]) -> tuple[float, float]:
-    """Read and written, per question."""
-    read, written = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
-    return _per(read, counts), _per(written, counts)
+def _totals(rows: Sequence[dict[str, Any]], price: Price | None) -> Totals:
+    read, written, seconds = (sum(row.get(key) or 0 for row in rows) for key in COUNTED)
+    return Totals(read=read, written=written, seconds=seconds, cost=price.of(read, written) if price else None)
 
 
 def _per(total: float, rows: Sequence[Any]) -> float:

@@ -22,6 +22,7 @@ from firsthand.errors import UserError, first_problem
 from firsthand.evals.benchmarks import SUITE, Benchmark
 from firsthand.evals.rows import Gold, Prediction
 from firsthand.evals.ways import AsWritten
+from firsthand.llm.price import Price
 from firsthand.rollout.episodes import Episode
 
 Row = TypeVar("Row", Episode, Prediction)
@@ -31,6 +32,7 @@ FILE = "file"  # the benchmark of a run over a file of questions
 class Manifest(BaseModel):
     benchmark: str
     tools: str | None = None  # the YAML, once tools were used
+    price: Price | None = None  # of the model's tokens
 
 
 class Folder:
@@ -69,7 +71,13 @@ class Folder:
         """The questions with a public answer, and what scores are grouped by."""
         return golds_of(self.questions.values())
 
-    def begin(self, benchmark: str, questions: Sequence[dict[str, Any]], tools: str | None = None) -> None:
+    def begin(
+        self,
+        benchmark: str,
+        questions: Sequence[dict[str, Any]],
+        tools: str | None = None,
+        price: Price | None = None,
+    ) -> None:
         """Makes the folder, or goes on with one that was begun with the same benchmark, questions and tools.
 
         More questions than before are fine if they begin with the same ones: that is a larger `--limit`.
@@ -87,8 +95,8 @@ class Folder:
                 raise UserError(f"{self.path} was begun with other questions, or more of them; use another --out")
             if tools and known.tools and tools != known.tools:
                 raise UserError(f"{self.path} was begun with another --tools file; use another --out")
-            tools = tools or known.tools
-        files.write_json(self.path / "run.json", Manifest(benchmark=benchmark, tools=tools).model_dump())
+            tools, price = tools or known.tools, price or known.price
+        files.write_json(self.path / "run.json", Manifest(benchmark=benchmark, tools=tools, price=price).model_dump())
         files.write_jsonl(asked, questions)
         self.__dict__.pop("manifest", None)
         self.__dict__.pop("questions", None)

@@ -77,6 +77,10 @@ def _notes(run: Results) -> Iterator[str]:
         yield f"{missing} of {run.questions} questions have no episode, and count as wrong"
     if run.unscored:
         yield f"{run.unscored} questions are not scored, their answers are not public"
+    if run.totals.read:
+        dollars = "price unknown (--price)" if run.totals.cost is None else f"{run.totals.cost:.4f} US dollars"
+        tokens = f"{run.totals.read:,} tokens read, {run.totals.written:,} written"
+        yield f"altogether {tokens}, {run.totals.seconds:,.0f} seconds of single questions, {dollars}"
     if isinstance(run, AgentResults) and run.filled is not None:
         yield f"{run.filled} answers come from the summary model alone, none of them the agent's own"
     if run.settings.get("reading") == "released" and isinstance(run, AgentResults):

@@ -77,7 +77,7 @@ async def answer(client: AsyncOpenAI, task: Task, plan: Plan, root: Path) -> dic
         "output": replies[0].output,
         "outputs": [reply.output for reply in replies],
         "finish_reason": replies[0].finish_reason,
-        "prompt_tokens": replies[0].prompt_tokens,
+        "prompt_tokens": sum(reply.prompt_tokens for reply in replies),
         "completion_tokens": sum(reply.completion_tokens for reply in replies),
         "seconds": round(sum(reply.seconds for reply in replies), 3),
         "frames": shown,

@@ -1,7 +1,7 @@
 """Questions put as their file has them: the messages of a row are one request, and its answer is one row."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +81,7 @@ async def ask(
     recipe: Path | None = None,
     pace: Pace = Pace(),
     key: str | None = None,
+    note: Callable[[dict[str, Any]], str] | None = None,
 ) -> Summary:
     """One request per question; video files are sampled as `recipe` does it."""
     if recipe and any(question.video_file for question in questions.values()):
@@ -89,7 +90,7 @@ async def ask(
     def answer(client: AsyncOpenAI, question: Prompted) -> Awaitable[dict[str, Any]]:
         return ask_one(client, question, settings, media_root)
 
-    return await ask_all(questions, answer, out, server, settings, pace, key)
+    return await ask_all(questions, answer, out, server, settings, pace, key, note)
 
 
 async def ask_one(
