@@ -25,6 +25,7 @@ NOUNS = {  # noun -> (ROOM of firsthand.ROOM.commands, whose `app` is a typer.Ty
     "chat": ("chat", "Talk with an agent about a week of video, and watch it call its tools."),
     "demo": ("demo", "SFT, export, GRPO, serving and evaluation on the toy week, end to end."),
 }
+MORE = {"eval": ("pages.results",)}  # rooms with further verbs of a noun, because the noun's own may not import them
 
 
 class LazyGroup(TyperGroup):
@@ -51,11 +52,17 @@ class LazyGroup(TyperGroup):
         name, placeholder, rest = super().resolve_command(ctx, args)
         if name is None or placeholder is None:
             return name, placeholder, rest
-        room = importlib.import_module(f"firsthand.{NOUNS[name][0]}.commands").app
+        room = _app(NOUNS[name][0])
         room._add_completion = False  # its own --install-completion would be that of another program
         command = typer.main.get_command(room)
+        for other in MORE.get(name, ()):
+            command.commands |= typer.main.get_group(_app(other)).commands
         command.name = name
         return name, command, rest
+
+
+def _app(room: str) -> typer.Typer:
+    return importlib.import_module(f"firsthand.{room}.commands").app
 
 
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
