@@ -56,6 +56,7 @@ class LazyGroup(TyperGroup):
         room._add_completion = False  # its own --install-completion would be that of another program
         command = typer.main.get_command(room)
         for other in MORE.get(name, ()):
+            assert isinstance(command, TyperGroup)
             command.commands |= typer.main.get_group(_app(other)).commands
         command.name = name
         return name, command, rest

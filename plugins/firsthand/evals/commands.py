@@ -139,17 +139,32 @@ def write(folders: "list[Folder]", out: Path | None) -> None:
 @app.command()
 def table(
     runs: Annotated[
-        list[Path], typer.Argument(help="Folders of `firsthand eval run`; others are compared with the first.")
+        list[Path],
+        typer.Argument(
+            help="Folders of `eval run`; others are compared with the first. A name before them: "
+            "ego3s, ego_r1, egocross, video_r1 or open_r1_video."
+        ),
     ],
     out: Annotated[Path | None, typer.Option(help="Also write OUT.json and OUT.md.")] = None,
 ) -> None:
-    """Runs side by side, counted again from their folders, and compared question by question.
+    """Runs side by side and compared question by question, or below the numbers that others published.
+
+    With the name of a published table and no folders, the runs below `runs/` are taken.
 
     Example: firsthand eval table runs/ego_r1_bench/sft runs/ego_r1_bench/grpo --out runs/ego_r1_bench/sft_grpo
+
+    Example: firsthand eval table ego_r1 runs/ego_r1_bench/grpo runs/egolife_qa/grpo
     """
+    from firsthand.evals.published import tables as published
     from firsthand.evals.run_folder import Folder
 
-    write([Folder(path) for path in runs], out)
+    facts = published.published().get(str(runs[0]))
+    if facts is None or (runs[0] / "run.json").is_file():
+        write([Folder(path) for path in runs], out)
+        return
+    ours = [Folder(path) for path in runs[1:]] or published.runs_below(Path("runs"), facts)
+    grids, notes = published.grids(facts, ours), published.notes(facts, ours)
+    result_commands.say(facts.title, grids, notes, out, [grid._asdict() for grid in grids])
 
 
 def ask(
