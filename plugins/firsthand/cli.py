@@ -19,6 +19,7 @@ NOUNS = {  # noun -> (ROOM of firsthand.ROOM.commands, whose `app` is a typer.Ty
     "view": ("pages.run", "One page of a run: curves, tools, every trajectory turn by turn."),
     "report": ("pages.report", "One self-contained HTML page from a run."),
     "export": ("serving", "Merge an adapter and prove that the merged model is the same model."),
+    "publish": ("publish", "A model or data set for a hub: its card with results, its files, a dry run."),
     "memory": ("memory", "Written memories of weeks and videos: build, import, search, show."),
     "tools": ("tools", "The tools over week-long video: serve them, call one, list schemas."),
     "cott": ("chains", "Chains of tool calls: a teacher writes them, rules keep some, rows come out."),
@@ -57,7 +58,7 @@ class LazyGroup(TyperGroup):
         command = typer.main.get_command(room)
         for other in MORE.get(name, ()):
             assert isinstance(command, TyperGroup)
-            command.commands |= typer.main.get_group(_app(other)).commands
+            command.commands.update(typer.main.get_group(_app(other)).commands)
         command.name = name
         return name, command, rest
 

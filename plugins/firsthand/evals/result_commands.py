@@ -100,3 +100,30 @@ def submit(
 
     counts = submission_of(name)(run, template, out, unanswered, seed)
     typer.echo(f"{out}: {counts['answered']} answers, {counts['filled']} filled by --unanswered {unanswered}")
+
+
+@app.command("export-lmms")
+def export_lmms(
+    name: Annotated[str, typer.Argument(help="A name of `firsthand eval list`, or a FILE.jsonl of questions.")],
+    out: Annotated[Path, typer.Option(help="Folder of tasks; the task becomes a folder in it.")],
+    media_root: Annotated[
+        Path | None, typer.Option(help="Frames are below this folder; default: the benchmark's own.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N questions.")] = None,
+) -> None:
+    """A task folder for lmms-eval 0.7.3, which asks and scores the same questions without firsthand.
+
+    The folder has a README.md with the command to run it and what it does in another way.
+
+    Example: firsthand eval export-lmms egocross --out tasks
+    """
+    from dataclasses import replace
+
+    from firsthand.evals.lmms.export import export
+    from firsthand.evals.run_folder import of_file
+    from firsthand.evals.shelf import known
+
+    path = Path(name)
+    benchmark = replace(of_file(path), name=path.stem) if path.suffix == ".jsonl" else known(name)
+    count = export(benchmark, out, media_root, limit)
+    typer.echo(f"{out}/{benchmark.name}: {count} questions; how to run it is in its README.md")
