@@ -36,7 +36,7 @@ def _results(run: Folder, found: Results) -> Iterable[dict[str, Any]]:
     data = release.hub.repo if release and release.hub else run.manifest.benchmark
     metrics = [_metric(run, column, score) for column, score in own_scores(found).items()]
     if metrics:
-        about = {"name": run.benchmark.about.rstrip("."), "type": data, "split": "test"}
+        about = {"name": run.benchmark.about.rstrip("."), "type": data}
         yield {"task": {"type": TASK}, "dataset": about, "metrics": metrics}
 
 

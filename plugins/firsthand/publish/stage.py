@@ -108,9 +108,11 @@ def _base(model: Path) -> str | None:
 
 
 def _tables(found: Sequence[Results]) -> str:
-    """Without the title: the tables of every run, each with a heading of its own."""
-    parts = [tables.as_markdown("", tables.grids([one]), tables.notes([one])).partition("\n\n")[2] for one in found]
-    return "\n".join(f"### {one.benchmark}: {one.run}\n\n{part}" for one, part in zip(found, parts, strict=True))
+    """The tables of every run, below a heading of its own."""
+    parts = [
+        tables.as_markdown(f"{one.benchmark}: {one.run}", tables.grids([one]), tables.notes([one])) for one in found
+    ]
+    return "\n".join(part.replace("\n## ", "\n#### ").replace("# ", "### ", 1) for part in parts)
 
 
 def _notes(found: Sequence[tuple[Folder, Results]]) -> list[str]:
