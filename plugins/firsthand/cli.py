@@ -19,12 +19,14 @@ NOUNS = {  # noun -> (ROOM of firsthand.ROOM.commands, whose `app` is a typer.Ty
     "view": ("pages.run", "One page of a run: curves, tools, every trajectory turn by turn."),
     "report": ("pages.report", "One self-contained HTML page from a run."),
     "export": ("serving", "Merge an adapter and prove that the merged model is the same model."),
+    "publish": ("publish", "A model or data set for a hub: its card with results, its files, a dry run."),
     "memory": ("memory", "Written memories of weeks and videos: build, import, search, show."),
     "tools": ("tools", "The tools over week-long video: serve them, call one, list schemas."),
     "cott": ("chains", "Chains of tool calls: a teacher writes them, rules keep some, rows come out."),
     "chat": ("chat", "Talk with an agent about a week of video, and watch it call its tools."),
     "demo": ("demo", "SFT, export, GRPO, serving and evaluation on the toy week, end to end."),
 }
+MORE = {"eval": ("pages.results",)}  # rooms with further verbs of a noun, because the noun's own may not import them
 
 
 class LazyGroup(TyperGroup):
@@ -51,11 +53,18 @@ class LazyGroup(TyperGroup):
         name, placeholder, rest = super().resolve_command(ctx, args)
         if name is None or placeholder is None:
             return name, placeholder, rest
-        room = importlib.import_module(f"firsthand.{NOUNS[name][0]}.commands").app
+        room = _app(NOUNS[name][0])
         room._add_completion = False  # its own --install-completion would be that of another program
         command = typer.main.get_command(room)
+        for other in MORE.get(name, ()):
+            assert isinstance(command, TyperGroup)
+            command.commands.update(typer.main.get_group(_app(other)).commands)
         command.name = name
         return name, command, rest
+
+
+def _app(room: str) -> typer.Typer:
+    return importlib.import_module(f"firsthand.{room}.commands").app
 
 
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from firsthand.cli import app
 from firsthand.errors import UserError
+from firsthand.evals.compare import compare, mcnemar
 from firsthand.evals.rows import Gold, Prediction, read_rows
-from firsthand.evals.score import Score, compare, mcnemar, score, wilson
+from firsthand.evals.score import Score, score, wilson
 
 
 def gold(answers: str, **columns: list[Any]) -> dict[str, Gold]:

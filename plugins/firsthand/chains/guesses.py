@@ -17,6 +17,7 @@ from firsthand.llm.ask_many import work_off
 from firsthand.llm.client import BadAnswer, Settings, check_server, connect
 from firsthand.llm.messages import Prompted
 from firsthand.llm.row_log import RowLog
+from firsthand.llm.throttle import Throttle
 from firsthand.question import Question
 from firsthand.rollout.prompt import messages
 
@@ -62,7 +63,7 @@ async def guessed(
             if isinstance(result, Exception):
                 failed.append(f"{one.id}: {result}")
 
-        await work_off(tries, answer, log, FAULTS, concurrency=CONCURRENCY, done=done)
+        await work_off(tries, answer, log, FAULTS, throttle=Throttle(CONCURRENCY), done=done)
         if failed:
             what = f"{len(failed)} of {len(tries)} bare questions have no answer ({failed[0]})"
             raise UserError(f"{what}; run it again: what was answered is kept in {cache}")

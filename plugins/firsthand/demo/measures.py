@@ -8,8 +8,9 @@ from typing import Any
 
 from firsthand import files
 from firsthand.errors import UserError
+from firsthand.evals.compare import compare
 from firsthand.evals.rows import Gold, Prediction
-from firsthand.evals.score import Score, compare
+from firsthand.evals.score import Score
 from firsthand.evals.tables import print_scores
 
 Pairs = list[tuple[str, str]]

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from firsthand.errors import UserError
+from firsthand.evals import result_commands
 from firsthand.evals.benchmarks import SUITE, Benchmark
 from firsthand.evals.judge.commands import judge
 from firsthand.evals.ways import ANSWER, CHANGED, Agent, AsWritten, Run, options
@@ -40,6 +41,7 @@ runs = typer.Typer(
     help="Answer a benchmark, or the questions of a FILE.jsonl: with what is shown, or as an agent with tools.",
 )
 app.add_typer(runs, name="run")
+app.add_typer(result_commands.app)
 
 
 def _command(benchmark: Benchmark) -> Callable[..., None]:
@@ -143,17 +145,32 @@ app.command()(judge)
 @app.command()
 def table(
     runs: Annotated[
-        list[Path], typer.Argument(help="Folders of `firsthand eval run`; others are compared with the first.")
+        list[Path],
+        typer.Argument(
+            help="Folders of `eval run`; others are compared with the first. A name before them: "
+            "ego3s, ego_r1, egocross, video_r1 or open_r1_video."
+        ),
     ],
     out: Annotated[Path | None, typer.Option(help="Also write OUT.json and OUT.md.")] = None,
 ) -> None:
-    """Runs side by side, counted again from their folders, and compared question by question.
+    """Runs side by side and compared question by question, or below the numbers that others published.
+
+    With the name of a published table and no folders, the runs below `runs/` are taken.
 
     Example: firsthand eval table runs/ego_r1_bench/sft runs/ego_r1_bench/grpo --out runs/ego_r1_bench/sft_grpo
+
+    Example: firsthand eval table ego_r1 runs/ego_r1_bench/grpo runs/egolife_qa/grpo
     """
+    from firsthand.evals.published import tables as published
     from firsthand.evals.run_folder import Folder
 
-    write([Folder(path) for path in runs], out)
+    facts = published.published().get(str(runs[0]))
+    if facts is None or (runs[0] / "run.json").is_file():
+        write([Folder(path) for path in runs], out)
+        return
+    ours = [Folder(path) for path in runs[1:]] or published.runs_below(Path("runs"), facts)
+    grids, notes = published.grids(facts, ours), published.notes(facts, ours)
+    result_commands.say(facts.title, grids, notes, out, [grid._asdict() for grid in grids])
 
 
 def ask(
@@ -182,7 +199,7 @@ def ask(
 
 
 _as_written = {name: option for name, option in options(AsWritten).items() if name not in CHANGED}
-_shared = {name: options(Run)[name] for name in ("concurrency", "retries", "timeout", "seed")}
+_shared = {name: options(Run)[name] for name in ("concurrency", "retries", "timeout", "patience", "seed")}
 app.command()(_taking(ask, _as_written | _shared, Run, AsWritten))
 
 

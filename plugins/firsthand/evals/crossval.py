@@ -20,8 +20,9 @@ from rich.console import Console
 from firsthand import files
 from firsthand.data import registry
 from firsthand.errors import UserError
+from firsthand.evals.compare import Comparison, compare
 from firsthand.evals.rows import Gold, Prediction, read_rows
-from firsthand.evals.score import Comparison, Score, as_json, compare, score
+from firsthand.evals.score import Score, as_json, score
 from firsthand.question import Question, Solved
 from firsthand.recipe import load
 from firsthand.rollout import prompt

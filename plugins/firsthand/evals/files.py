@@ -6,8 +6,9 @@ from pathlib import Path
 
 from firsthand.errors import UserError
 from firsthand.evals.benchmarks import Benchmark
+from firsthand.evals.compare import Comparison, compare
 from firsthand.evals.rows import Gold, Prediction, answers_of, groups, read_rows
-from firsthand.evals.score import Comparison, Score, compare, score
+from firsthand.evals.score import Score, score
 
 
 def scores_of_files(
@@ -36,7 +37,8 @@ def scores_of_files(
     scores = [score(name, rows, gold, by or keys, cluster, decimals=decimals) for name, rows in runs.items()]
     base = _name(answers_of(against)) if against else None
     others = [name for name in runs if base and name != base]
-    return scores, [compare((base, runs[base]), (name, runs[name]), gold, seed=seed) for name in others if base]
+    first = (base or "", runs.get(base or "", {}))
+    return scores, [compare(first, (name, runs[name]), gold, seed=seed, cluster=cluster) for name in others]
 
 
 def _name(path: Path) -> str:

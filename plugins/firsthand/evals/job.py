@@ -21,6 +21,7 @@ from firsthand.evals.ways import Run
 from firsthand.llm import keys
 from firsthand.llm.ask_many import Pace
 from firsthand.llm.client import only_model
+from firsthand.llm.price import Price
 from firsthand.question import Question
 from firsthand.rollout.episodes import Served
 from firsthand.serving.vllm_server import vllm_server
@@ -41,6 +42,10 @@ class Job:
     def rows(self) -> Path:
         return self.run.questions or self.benchmark.questions
 
+    @property
+    def price(self) -> Price | None:
+        return Price(prompt=self.run.price[0], completion=self.run.price[1]) if self.run.price else None
+
     def questions(self) -> list[Question]:
         return list(islice(read_questions(self.rows).values(), self.run.limit))
 
@@ -52,13 +57,13 @@ class Job:
                 if row.get("letters") == "":
                     what = f"{row['id']} is an open question, and {self.benchmark.name} is scored by letters alone"
                     raise UserError(f"{self.rows}: row {number}: {what}; ask it with `firsthand eval ask`")
-        self.folder.begin(self.benchmark.name, rows, tools, seen)
+        self.folder.begin(self.benchmark.name, rows, tools, seen, self.price)
 
     @contextmanager
     def server(self, media_root: Path | None = None) -> Iterator[Served]:
         """With a media root, a server that is started here may read the files below it."""
         run = self.run
-        pace, key = Pace(run.concurrency, run.retries, run.timeout), keys.read_one(run.key_env)
+        pace, key = Pace(run.concurrency, run.retries, run.timeout, run.patience), keys.read_one(run.key_env)
         if run.server is None and run.model is None:
             raise UserError("say --server URL, or --model FOLDER to have it served")
         if run.server:

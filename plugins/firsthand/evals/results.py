@@ -18,23 +18,27 @@ from firsthand.errors import UserError
 from firsthand.evals import run_folder as folders
 from firsthand.evals.agents.evidence import Evidence, evidence, looks, mean, targets
 from firsthand.evals.baselines import of_interruptions, of_letters
+from firsthand.evals.compare import Comparison, compare
 from firsthand.evals.judge.protocols import Judged
 from firsthand.evals.judge.scores import JudgeFacts, Judges
 from firsthand.evals.metrics.choice import IN_ORDERS
 from firsthand.evals.metrics.speak import SPEAK_F1
 from firsthand.evals.rows import Gold, Prediction, groups
 from firsthand.evals.run_folder import Folder
-from firsthand.evals.score import Comparison, Score, compare, score
+from firsthand.evals.score import Score, score
 from firsthand.evals.seen import Seen
 from firsthand.evals.ways import ANSWER, CHANGED, Agent
+from firsthand.llm.price import Price
 from firsthand.rollout.episodes import Episode
 from firsthand.rollout.released_turn import only_released
 from firsthand.rollout.trace import Turn
 from firsthand.tools.toolbox import UNKNOWN
 
 Predictions = dict[str, Prediction]
+Asked = dict[str, dict[str, Any]]
 AGENT, FILLED, SUMMARY = "agent", "agent, then summary", "summary"
 NO_TOOLS, FORCED = "no tools", "no tools, answer forced"
+COUNTED = ("prompt_tokens", "completion_tokens", "seconds")  # of every row
 
 
 class Spread(BaseModel):
@@ -59,6 +63,15 @@ class ToolUse(BaseModel):
     seconds: Spread | None
 
 
+class Totals(BaseModel):
+    """What all answers together took."""
+
+    read: int = 0  # tokens
+    written: int = 0
+    seconds: float = 0.0  # of waiting for the server and of tools, one question after the other
+    cost: float | None = None  # US dollars; None where a price is unknown
+
+
 class Results(BaseModel):
     run: str
     benchmark: str
@@ -71,6 +84,7 @@ class Results(BaseModel):
     baselines: dict[str, float] = {}  # scores without a model
     judges: list[JudgeFacts] = []
     seen: Seen = {}  # hashes of what the model was shown, and of what its tools looked into
+    totals: Totals = Totals()
 
 
 class AgentResults(Results):
@@ -103,8 +117,9 @@ def results(run: Folder) -> Results:
     }
     if not isinstance(run.benchmark.ask, Agent):
         rows = list(files.read_jsonl(run.answers)) if run.answers.is_file() else []
-        tokens = _tokens([(row.get("prompt_tokens") or 0, row.get("completion_tokens") or 0) for row in rows])
-        return Results(**shared, episodes=len(rows), settings=rows[0]["settings"] if rows else {}, tokens=tokens)
+        settings, totals = rows[0]["settings"] if rows else {}, _totals(rows, run.manifest.price)
+        tokens = _per(totals.read, rows), _per(totals.written, rows)
+        return Results(**shared, episodes=len(rows), settings=settings, tokens=tokens, totals=totals)
     episodes = list(folders.read(run.episodes, Episode).values())
     either = episodes or list(folders.read(run.no_tools, Episode).values())
     shared |= {"episodes": len(either), "settings": either[0].settings if either else {}}
@@ -142,7 +157,8 @@ def _judges(run: Folder) -> Judges | None:
 
 def _work(rows: Sequence[Episode], run: Folder) -> dict[str, Any]:
     turns = [turn for row in rows for turn in row.trace.turns]
-    costs = [row.cost for row in rows]
+    costs, totals = [row.cost for row in rows], _totals([row.model_dump(include=set(COUNTED)) for row in rows], None)
+    totals.cost = None if None in costs else sum(filter(None, costs))
     return {
         "turns": _per(len(turns), rows),
         "calls": _per(sum(turn.action == "call" for turn in turns), rows),
@@ -152,8 +168,9 @@ def _work(rows: Sequence[Episode], run: Folder) -> dict[str, Any]:
         "hurt": sum(row.trace.faults > 0 for row in rows),
         "released": _released(rows),
         "seconds": Spread.of([row.seconds for row in rows]),
-        "tokens": _tokens([(row.prompt_tokens, row.completion_tokens) for row in rows]),
-        "cost": None if None in costs else _per(sum(filter(None, costs)), rows),
+        "tokens": (_per(totals.read, rows), _per(totals.written, rows)),
+        "totals": totals,
+        "cost": None if totals.cost is None else _per(totals.cost, rows),
         "tool_cost": _per(sum(turn.cost for turn in turns), rows),
     }
 
@@ -195,21 +212,37 @@ def comparisons(runs: Sequence[Folder]) -> list[Comparison]:
     for run, found in columns:
         if AGENT in found and NO_TOOLS in found:
             pairs.append(((f"{run.name} without tools", found[NO_TOOLS]), (run.name, found[AGENT])))
-    gold, [metric, *_] = same_questions(runs), runs[0].benchmark.metrics
-    return [compare(a, b, gold, metric=metric) for a, b in pairs] if gold else []
+    gold, benchmark = same_questions(runs), runs[0].benchmark
+    [metric, *_], cluster = benchmark.metrics, benchmark.cluster
+    return [compare(a, b, gold, metric=metric, cluster=cluster) for a, b in pairs] if gold else []
 
 
 def same_questions(runs: Sequence[Folder]) -> dict[str, Gold]:
-    first, *others = ((run, run.golds) for run in runs)
-    for run, gold in others:
-        if _asked(gold) != _asked(first[1]):
-            raise UserError(f"{run.path} asks other questions than {first[0].path}; runs are compared on the same ones")
-    return first[1]
+    first, *others = ((run, _asked(run)) for run in runs)
+    for run, asked in others:
+        if asked != first[1]:
+            raise UserError(_other_questions(first, (run, asked)))
+    return first[0].golds
 
 
-def _asked(golds: dict[str, Gold]) -> list[dict[str, Any]]:
+def _other_questions(a: tuple[Folder, Asked], b: tuple[Folder, Asked]) -> str:
+    (first, known), (run, asked) = a, b
+    parts = []
+    for mine, theirs, folder in ((known, asked, first), (asked, known, run)):
+        if alone := mine.keys() - theirs.keys():
+            parts.append(f"{len(alone)} only {folder.path} asks (such as {min(alone)})")
+    if other := [key for key in known.keys() & asked.keys() if known[key] != asked[key]]:
+        parts.append(f"{len(other)} have the same id and another question, options or answer (such as {min(other)})")
+    same = len(known.keys() & asked.keys()) - len(other)
+    return (
+        f"{run.path} asks other questions than {first.path}; runs are compared on the same ones. "
+        f"{len(known)} and {len(asked)} questions with an answer, {same} the same; {'; '.join(parts)}"
+    )
+
+
+def _asked(run: Folder) -> Asked:
     """The questions, without how they were put: ways of asking are what is compared."""
-    return [gold.model_dump(exclude={"messages", "style", "system"}) for gold in golds.values()]
+    return {key: gold.model_dump(exclude={"messages", "style", "system"}) for key, gold in run.golds.items()}
 
 
 def _filled(letters: Mapping[str, Predictions]) -> int | None:
@@ -246,10 +279,9 @@ def _tools(turns: list[Turn], run: Folder, questions: int) -> dict[str, ToolUse]
     }
 
 
-def _tokens(counts: Sequence[tuple[int, int]]) -> tuple[float, float]:
-    """Read and written, per question."""
-    read, written = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
-    return _per(read, counts), _per(written, counts)
+def _totals(rows: Sequence[dict[str, Any]], price: Price | None) -> Totals:
+    read, written, seconds = (sum(row.get(key) or 0 for row in rows) for key in COUNTED)
+    return Totals(read=read, written=written, seconds=seconds, cost=price.of(read, written) if price else None)
 
 
 def _per(total: float, rows: Sequence[Any]) -> float:

@@ -3,12 +3,15 @@
 import asyncio
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from firsthand.evals import seen
 from firsthand.evals.agents.run import answer_as_agent
 from firsthand.evals.benchmarks import Benchmark
 from firsthand.evals.job import Job
+from firsthand.evals.rows import Prediction
 from firsthand.evals.run_folder import Folder
+from firsthand.evals.score import scorable
 from firsthand.evals.single_turn import as_written, changed
 from firsthand.evals.single_turn.answer import Plan, Task
 from firsthand.evals.single_turn.answer import answer as answer_one
@@ -47,8 +50,9 @@ def _as_written(job: Job, way: AsWritten) -> Summary:
         settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=run.seed)
         out = job.folder.column(way.column)
         asking = as_written.ask(
-            questions, out, url, settings, media_root=root, recipe=way.recipe, pace=pace, key=key, orders=orders
-        )
+            questions, out, url, settings, media_root=root, recipe=way.recipe, pace=pace, key=key, orders=orders,
+            note=SoFar(job).note,
+        )  # fmt: skip
         return asyncio.run(asking)
 
 
@@ -60,5 +64,20 @@ def _single_turn(job: Job, way: SingleTurn) -> Summary:
     job.begin(rows, seen=seen.of_media(rows, root))
     with job.server(root if way.by_path else None) as (url, model, pace, key):
         plan = Plan(model=model, max_tokens=way.max_tokens, seed=job.run.seed, way=way)
-        out = job.folder.column(way.column)
-        return asyncio.run(ask_all(tasks, partial(answer_one, plan=plan, root=root), out, url, plan, pace, key))
+        out, work = job.folder.column(way.column), partial(answer_one, plan=plan, root=root)
+        return asyncio.run(ask_all(tasks, work, out, url, plan, pace, key, SoFar(job).note))
+
+
+class SoFar:
+    """The accuracy of what is answered so far, which stands beside the bar; of letters, which are read at once."""
+
+    def __init__(self, job: Job):
+        self.metric = next((metric for metric in job.benchmark.metrics if metric.needs_letters), None)
+        self.golds = scorable(job.folder.golds, self.metric) if self.metric else {}
+        self.n, self.right = 0, 0.0
+
+    def note(self, row: dict[str, Any]) -> str:
+        if self.metric and (gold := self.golds.get(row["id"])):
+            self.n += 1
+            self.right += self.metric.value(Prediction.model_validate(row), gold) or 0
+        return f"{100 * self.right / self.n:.1f} % right so far" if self.n else ""

@@ -25,6 +25,7 @@ from firsthand.evals.benchmarks import SUITE, Benchmark
 from firsthand.evals.rows import Gold
 from firsthand.evals.seen import Seen
 from firsthand.evals.ways import ANSWER, AsWritten
+from firsthand.llm.price import Price
 
 Row = TypeVar("Row", bound=BaseModel)
 FILE = "file"  # the benchmark of a run over a file of questions
@@ -34,6 +35,7 @@ class Manifest(BaseModel):
     benchmark: str
     tools: str | None = None  # the YAML, once tools were used
     seen: Seen = {}  # hashes of media, memory and frames
+    price: Price | None = None  # of the model's tokens
 
 
 class Folder:
@@ -76,7 +78,12 @@ class Folder:
         return self.answers if name == ANSWER else self.path / f"{name}.jsonl"
 
     def begin(
-        self, benchmark: str, questions: Sequence[dict[str, Any]], tools: str | None = None, seen: Seen | None = None
+        self,
+        benchmark: str,
+        questions: Sequence[dict[str, Any]],
+        tools: str | None = None,
+        seen: Seen | None = None,
+        price: Price | None = None,
     ) -> None:
         """Makes the folder, or goes on with one that was begun with the same benchmark, questions and tools.
 
@@ -97,8 +104,8 @@ class Folder:
                 raise UserError(f"{self.path} was begun with another --tools file; use another --out")
             if len(before) == len(questions):
                 _same(known.seen, seen or {}, self.path)
-            tools, seen = tools or known.tools, known.seen | (seen or {})
-        manifest = Manifest(benchmark=benchmark, tools=tools, seen=seen or {})
+            tools, seen, price = tools or known.tools, known.seen | (seen or {}), price or known.price
+        manifest = Manifest(benchmark=benchmark, tools=tools, seen=seen or {}, price=price)
         files.write_json(self.path / "run.json", manifest.model_dump())
         files.write_jsonl(asked, questions)
         self.__dict__.pop("manifest", None)

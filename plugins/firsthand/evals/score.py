@@ -1,18 +1,16 @@
-"""Accuracy that says how sure it is, and whether one run is better than another on the same questions.
+"""Accuracy that says how sure it is. (Whether one run is better than another is asked in `compare.py`.)
 
 A question without a prediction is wrong, and so is an answer that cannot be read; both are also counted apart.
-Accuracies have Wilson 95 % intervals, which stay sensible near 0 and 1 and for a handful of questions. Two runs are
-compared question by question: the exact McNemar test asks whether the questions that only one run got right favour one
-of them, and a paired bootstrap gives the interval of the difference.
+Accuracies have Wilson 95 % intervals, which stay sensible near 0 and 1 and for a handful of questions.
 
 Questions about one video are right or wrong together, which makes Wilson's intervals too narrow. Where the video of
 each question is known, whole videos are resampled instead.
 """
 
 from collections.abc import Callable, Sequence
-from math import comb, sqrt
+from math import sqrt
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
@@ -21,6 +19,9 @@ from firsthand.errors import UserError
 from firsthand.evals.metrics import CHOICE, Metric
 from firsthand.evals.metrics.metric import Pooled
 from firsthand.evals.rows import NO_GROUP, Gold, Prediction
+
+if TYPE_CHECKING:
+    from firsthand.evals.compare import Comparison
 
 Z95 = NormalDist().inv_cdf(0.975)
 Counts = tuple[float, ...]  # what one answer adds to a score; its worth and 1, where the score is a mean
@@ -163,83 +164,16 @@ def bootstrap(
     for name, counts in values:
         clusters[name] = clusters[name] + counts if name in clusters else np.array(counts, float)
     table, alike = np.unique(list(clusters.values()), axis=0, return_counts=True)
-    draws = np.random.default_rng(seed).multinomial(len(clusters), alike / len(clusters), size=resamples)
-    low, high = np.percentile(of(draws @ table), [2.5, 97.5])
+    random, share = np.random.default_rng(seed), alike / len(clusters)
+    drawn = [
+        of(random.multinomial(len(clusters), share, size=min(1000, resamples - done)) @ table)
+        for done in range(0, resamples, 1000)  # a thousand at a time, so that memory does not grow
+    ]
+    low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
     return float(low), float(high)
 
 
-class Comparison(BaseModel):
-    """Run b against run a on the same questions; `difference` is b's accuracy minus a's."""
-
-    a: str
-    b: str
-    n: int
-    both: int
-    only_a: int
-    only_b: int
-    neither: int
-    difference: float
-    interval: tuple[float, float]
-    p_value: float
-    resamples: int
-    seed: int
-
-    @property
-    def sentence(self) -> str:
-        low, high = (f"{100 * bound:+.1f}" for bound in self.interval)
-        return (
-            f"{self.b} against {self.a}: {100 * self.difference:+.1f} points "
-            f"(95 % bootstrap interval {low} to {high}); {self.only_b} questions right only with {self.b}, "
-            f"{self.only_a} only with {self.a}; exact McNemar p = {self.p_value:.2g}, n = {self.n}"
-        )
-
-
-def compare(
-    a: tuple[str, dict[str, Prediction]],
-    b: tuple[str, dict[str, Prediction]],
-    answers: dict[str, Gold],
-    *,
-    resamples: int = 10_000,
-    seed: int = 0,
-    metric: Metric = CHOICE,
-) -> Comparison:
-    answers = scorable(answers, metric)
-    right = [_right(predictions, answers, metric) for _, predictions in (a, b)]
-    n, both = len(answers), len(right[0] & right[1])
-    if n == 0:
-        raise UserError("there are no questions to compare two runs on")
-    only_a, only_b = len(right[0]) - both, len(right[1]) - both
-    counts = [both, only_a, only_b, n - both - only_a - only_b]
-    # Drawing n questions with replacement is a multinomial draw over the four ways in which a question can end.
-    draws = np.random.default_rng(seed).multinomial(n, np.array(counts) / n, size=resamples)
-    low, high = np.percentile((draws[:, 2] - draws[:, 1]) / n, [2.5, 97.5])
-    return Comparison(
-        a=a[0],
-        b=b[0],
-        n=n,
-        both=both,
-        only_a=only_a,
-        only_b=only_b,
-        neither=counts[3],
-        difference=(only_b - only_a) / n,
-        interval=(float(low), float(high)),
-        p_value=mcnemar(only_a, only_b),
-        resamples=resamples,
-        seed=seed,
-    )
-
-
-def mcnemar(only_a: int, only_b: int) -> float:
-    """The exact two-sided p-value that `only_a` against `only_b` is a fair coin."""
-    n, fewer = only_a + only_b, min(only_a, only_b)
-    return min(1.0, 2 * sum(comb(n, k) for k in range(fewer + 1)) / 2**n)
-
-
-def _right(predictions: dict[str, Prediction], answers: dict[str, Gold], metric: Metric) -> set[str]:
-    return {key for key, gold in answers.items() if key in predictions and metric.value(predictions[key], gold) == 1}
-
-
-def as_json(scores: Sequence[Score], comparisons: Sequence[Comparison]) -> dict[str, Any]:
+def as_json(scores: Sequence[Score], comparisons: Sequence["Comparison"]) -> dict[str, Any]:
     table = [
         row.model_dump()
         | {"accuracy": row.accuracy, "interval": row.interval}

@@ -9,9 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from firsthand.evals.agents.evidence import HITS, Evidence
+from firsthand.evals.compare import Comparison
 from firsthand.evals.judge.scores import JudgeFacts
 from firsthand.evals.results import AgentResults, Results, Spread
-from firsthand.evals.score import Comparison, Score, Tally
+from firsthand.evals.score import Score, Tally
 
 
 class Grid(NamedTuple):
@@ -28,7 +29,7 @@ def grids(runs: Sequence[Results]) -> list[Grid]:
 
 
 def show(runs: Sequence[Results], comparisons: Iterable[Comparison], console: Console) -> None:
-    _print(grids(runs), [*notes(runs), *(comparison.sentence for comparison in comparisons)], console)
+    print_grids(grids(runs), [*notes(runs), *(comparison.sentence for comparison in comparisons)], console)
 
 
 def print_scores(scores: Sequence[Score], comparisons: Iterable[Comparison]) -> None:
@@ -38,10 +39,10 @@ def print_scores(scores: Sequence[Score], comparisons: Iterable[Comparison]) -> 
         if score.unknown
     ]
     grid, said = _accuracy({score.model: score for score in scores}), (one.sentence for one in comparisons)
-    _print([grid], [*unknown, *said], Console(highlight=False, markup=False, soft_wrap=True))
+    print_grids([grid], [*unknown, *said], Console(highlight=False, markup=False, soft_wrap=True))
 
 
-def _print(grids: Iterable[Grid], lines: Iterable[str], console: Console) -> None:
+def print_grids(grids: Iterable[Grid], lines: Iterable[str], console: Console) -> None:
     for grid in grids:
         table = Table(title=grid.title, title_justify="left")
         for number, head in enumerate(grid.head):
@@ -54,13 +55,17 @@ def _print(grids: Iterable[Grid], lines: Iterable[str], console: Console) -> Non
 
 
 def markdown(runs: Sequence[Results], comparisons: Iterable[Comparison]) -> str:
-    parts = [f"# {', '.join(dict.fromkeys(run.benchmark for run in runs))}: {', '.join(run.run for run in runs)}"]
-    for grid in grids(runs):
+    title = f"{', '.join(dict.fromkeys(run.benchmark for run in runs))}: {', '.join(run.run for run in runs)}"
+    return as_markdown(title, grids(runs), [*notes(runs), *(comparison.sentence for comparison in comparisons)])
+
+
+def as_markdown(title: str, grids: Iterable[Grid], notes: Sequence[str]) -> str:
+    parts = [f"# {title}"]
+    for grid in grids:
         lines = [grid.head, ["---", *("---:" for _ in grid.head[1:])], *grid.rows]
         parts += [f"## {grid.title}", "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)]
-    said = [*notes(runs), *(comparison.sentence for comparison in comparisons)]
-    if said:
-        parts.append("\n".join(f"- {note}" for note in said))
+    if notes:
+        parts.append("\n".join(f"- {note}" for note in notes))
     return "\n\n".join(parts) + "\n"
 
 
@@ -79,6 +84,10 @@ def _notes(run: Results) -> Iterator[str]:
         yield from _of_judge(judge)
     if run.seen:
         yield "seen: " + "; ".join(f"{name} {digest}" for name, digest in sorted(run.seen.items()))
+    if run.totals.read:
+        dollars = "price unknown (--price)" if run.totals.cost is None else f"{run.totals.cost:.4f} US dollars"
+        tokens = f"{run.totals.read:,} tokens read, {run.totals.written:,} written"
+        yield f"altogether {tokens}, {run.totals.seconds:,.0f} seconds of single questions, {dollars}"
     if isinstance(run, AgentResults) and run.filled is not None:
         yield f"{run.filled} answers come from the summary model alone, none of them the agent's own"
     if run.settings.get("reading") == "released" and isinstance(run, AgentResults):

@@ -45,9 +45,15 @@ class Run:
     max_model_len: Annotated[int | None, typer.Option(help="vLLM's, when it is started here.")] = None
     key_env: Annotated[str | None, typer.Option(help="Environment variable with the server's key.")] = None
     seed: Annotated[int, typer.Option(help="Seed of the server's sampling.")] = 0
-    concurrency: Annotated[int, _cost(min=1, help="Questions in flight at once.")] = 8
+    concurrency: Annotated[
+        int, _cost(min=1, help="At most so many questions at once; the number follows what the server can take.")
+    ] = 32
     retries: Annotated[int, _cost(min=0, help="Tries again after connection faults, 429 and 5xx.")] = 6
     timeout: Annotated[float, _cost(min=1.0, help="Seconds for one request.")] = 600.0
+    patience: Annotated[float, _cost(min=0.0, help="Seconds to wait for a server that is gone in the middle.")] = 600.0
+    price: Annotated[
+        tuple[float, float] | None, _cost(help="US dollars for a million tokens of the model, read and written.")
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -156,9 +162,6 @@ class Agent:
     summary_server: Annotated[str | None, _summary(help="Default: the agent's own.")] = None
     summary_key_env: Annotated[str | None, _summary(help="Environment variable with its key.")] = None
     summary_all: Annotated[bool, _summary("--summary-all", help="And every other question too.")] = False
-    price: Annotated[
-        tuple[float, float] | None, _cost(help="US dollars for a million tokens of the agent, read and written.")
-    ] = None
 
 
 Way = AsWritten | SingleTurn | Agent

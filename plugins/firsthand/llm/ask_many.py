@@ -17,6 +17,7 @@ from firsthand.errors import UserError
 from firsthand.llm import keys
 from firsthand.llm.client import BadAnswer, Settings, check_server, connect
 from firsthand.llm.row_log import RowLog
+from firsthand.llm.throttle import Throttle
 from firsthand.progress import progress_bar
 
 
@@ -39,9 +40,13 @@ class Summary(BaseModel):
 
 
 class Pace(NamedTuple):
-    concurrency: int = 8  # questions in flight at once
+    concurrency: int = 8  # questions in flight at once, at most; fewer while the server can take fewer
     retries: int = 6  # per request
     timeout: float = 600.0  # seconds per request
+    patience: float = 600.0  # seconds that a server may be gone before its requests fail
+
+    def throttle(self) -> Throttle:
+        return Throttle(self.concurrency, self.patience)
 
 
 async def work_off(
@@ -50,32 +55,38 @@ async def work_off(
     log: RowLog,
     faults: tuple[type[Exception], ...],
     *,
-    concurrency: int,
+    throttle: Throttle,
     done: Callable[[Item, Row | Exception], str | None],
 ) -> None:
     """Logs the row of every item that has none. `done` gets each row, or the fault of an item without one, and what it
     returns stands beside the bar.
 
-    At most `concurrency` items are open, and nothing of the others is read: a slow server slows us down instead of
-    filling our memory and its queue.
+    As many items are open as the throttle lets in, and nothing of the others is read: a slow server slows us down
+    instead of filling our memory and its queue.
     """
     left = [item for item in items if item.id not in log.rows]
     waiting, asking = iter(left), progress_bar()
     task = asking.add_task("asking", total=len(items), completed=len(items) - len(left))
 
     async def worker() -> None:
-        for item in waiting:  # shared by the workers: each takes the next one
-            try:
-                row = await answer(item)
-            except faults as error:
-                note = done(item, error)
-            else:
-                log.append(row)
-                note = done(item, row)
-            asking.update(task, advance=1, description=f"asking  {note or ''}")
+        while True:
+            async with throttle.questions:
+                if (item := next(waiting, None)) is None:  # shared by the workers: each takes the next one
+                    return
+                await work(item)
+
+    async def work(item: Item) -> None:
+        try:
+            row = await answer(item)
+        except faults as error:
+            note = done(item, error)
+        else:
+            log.append(row)
+            note = done(item, row)
+        asking.update(task, advance=1, description=f"asking, {throttle.limit} at once  {note or ''}")
 
     with asking:
-        await asyncio.gather(*(worker() for _ in range(concurrency)))
+        await asyncio.gather(*(worker() for _ in range(throttle.most)))
 
 
 def same_run(log: RowLog, items: Mapping[str, Asked], settings: Mapping[str, Any]) -> None:
@@ -98,21 +109,28 @@ async def ask_all(
     settings: Settings,
     pace: Pace = Pace(),
     key: str | None = None,
+    note: Callable[[Row], str] | None = None,
 ) -> Summary:
-    """A row for every question that has none, by whatever `answer` does to get it."""
+    """A row for every question that has none, by whatever `answer` does to get it. `note` sees every row, also those of
+    earlier runs, and what it returns stands beside the bar."""
+    throttle, said = pace.throttle(), ""
     with RowLog(out) as log:
         summary = Summary(resumed=len(log.rows), torn=log.torn)
         same_run(log, questions, settings.model_dump())
-        async with connect(server, pace.retries, pace.timeout, key) as client:
+        for row in log.rows.values():
+            said = note(row) if note else ""
+        async with connect(server, pace.retries, pace.timeout, key, throttle=throttle) as client:
             await check_server(client, settings.model)
 
-            def done(question: Item, result: Row | Exception) -> None:
+            def done(question: Item, result: Row | Exception) -> str:
+                nonlocal said
                 if isinstance(result, Exception):
                     summary.failed[question.id] = keys.redact(f"{type(result).__name__}: {result}")
                 else:
                     summary.asked += 1
+                    said = note(result) if note else ""
+                return said
 
             faults = (APIError, BadAnswer, UserError)
-            work = partial(answer, client)
-            await work_off(questions.values(), work, log, faults, concurrency=pace.concurrency, done=done)
+            await work_off(questions.values(), partial(answer, client), log, faults, throttle=throttle, done=done)
     return summary

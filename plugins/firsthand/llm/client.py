@@ -17,6 +17,7 @@ from firsthand.errors import UserError, first_problem
 from firsthand.files import loads, storable
 from firsthand.llm import keys
 from firsthand.llm.faults import Unavailable
+from firsthand.llm.throttle import Throttle, ThrottledClient
 
 OWN_KEY = "VLLM_API_KEY"  # the variable with the key of our own servers
 
@@ -69,11 +70,18 @@ def on_this_machine(server: str | None) -> bool:
 
 
 def connect(
-    server: str, retries: int = 6, timeout: float = 600.0, key: str | None = None, key_env: str = OWN_KEY
+    server: str,
+    retries: int = 6,
+    timeout: float = 600.0,
+    key: str | None = None,
+    key_env: str = OWN_KEY,
+    throttle: Throttle | None = None,
 ) -> AsyncOpenAI:
     """Without a key, the server gets that of a variable: the one of our own servers, if the caller names no other."""
     options = _options(server, timeout, retries, key, key_env)
-    return AsyncOpenAI(**options, http_client=unproxied(server))
+    if throttle is None:
+        return AsyncOpenAI(**options, http_client=unproxied(server))
+    return AsyncOpenAI(**options, http_client=ThrottledClient(throttle, trust_env=not on_this_machine(server)))
 
 
 def connect_blocking(server: str, timeout: float = 600.0, key_env: str = OWN_KEY) -> OpenAI:

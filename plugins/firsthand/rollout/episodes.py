@@ -23,6 +23,7 @@ from firsthand.llm.keys import redact
 from firsthand.llm.price import Price
 from firsthand.llm.reply_cache import key_of
 from firsthand.llm.row_log import RowLog
+from firsthand.llm.throttle import Throttle
 from firsthand.question import Question
 from firsthand.rollout.agent import Limits, Policy, run_episode
 from firsthand.rollout.chat_policy import ChatPolicy
@@ -156,6 +157,7 @@ async def run_episodes(
     out: Path | str,
     *,
     concurrency: int = 8,
+    throttle: Throttle | None = None,
     price: Price | None = None,
 ) -> EpisodesSummary:
     """`open_policy` makes the policy of an episode when the episode begins; it starts from `task.messages`.
@@ -172,7 +174,8 @@ async def run_episodes(
             run.summary.count(row)
         # What a policy raises is a fault of the policy or its server: tools cannot fail in `run_episode`.
         todo, faults = run.tasks.values(), (Exception,)
-        await work_off(todo, run.episode, rows, faults, concurrency=concurrency, done=run.take)
+        throttle = throttle or Throttle(concurrency)
+        await work_off(todo, run.episode, rows, faults, throttle=throttle, done=run.take)
     return run.summary
 
 
@@ -186,8 +189,8 @@ async def run_served(
     price: Price | None = None,
 ) -> EpisodesSummary:
     """The same with a model behind a server, which must be there; each sample of a question has a seed of its own."""
-    pace, seed = served.pace, settings.sampling["seed"]
-    async with connect(served.url, pace.retries, pace.timeout, served.key) as client:
+    pace, seed, throttle = served.pace, settings.sampling["seed"], served.pace.throttle()
+    async with connect(served.url, pace.retries, pace.timeout, served.key, throttle=throttle) as client:
         await check_server(client, served.model)
 
         def policy(task: Task) -> ChatPolicy:
@@ -195,7 +198,7 @@ async def run_served(
             own = served.model, task.messages, settings.dialect, tools, settings.functions
             return ChatPolicy(client, *own, **sampling)
 
-        return await run_episodes(tasks, policy, toolbox, settings, out, concurrency=pace.concurrency, price=price)
+        return await run_episodes(tasks, policy, toolbox, settings, out, throttle=throttle, price=price)
 
 
 @dataclass

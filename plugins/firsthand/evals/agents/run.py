@@ -14,7 +14,6 @@ from firsthand.files import read_text
 from firsthand.llm import keys
 from firsthand.llm.ask_many import Summary
 from firsthand.llm.client import Settings
-from firsthand.llm.price import Price
 from firsthand.question import Question
 from firsthand.rollout.episodes import AgentSettings, Episode, Served
 from firsthand.rollout.loop_file import Loop, read_loop
@@ -30,7 +29,6 @@ def answer_as_agent(job: Job, way: Agent) -> Summary:
     toolbox = config.load(loop.toolbox) if loop.toolbox else Toolbox([])
     yaml = read_text(loop.toolbox) if loop.toolbox else None
     job.begin([eval_row(question) for question in questions], yaml, seen.of_tools(loop.toolbox))
-    price = Price(prompt=way.price[0], completion=way.price[1]) if way.price else None
     with job.server() as served:
         settings = AgentSettings(
             model=served.model,
@@ -42,7 +40,7 @@ def answer_as_agent(job: Job, way: Agent) -> Summary:
             reading=way.reading,
         )
         out = folder.no_tools if way.no_tools else folder.episodes
-        asking = ask(questions, served, settings, toolbox, out, price=price, off=way.no_tools)
+        asking = ask(questions, served, settings, toolbox, out, price=job.price, off=way.no_tools)
         found: Summary = asyncio.run(asking)
         if way.force:
             silent = read(folder.no_tools, Episode)

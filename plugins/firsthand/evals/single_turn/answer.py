@@ -80,7 +80,7 @@ async def answer(client: AsyncOpenAI, task: Task, plan: Plan, root: Path) -> dic
         "outputs": [reply.output for reply in replies],
         "orders": [ballot.order for ballot in ballots],
         "finish_reason": replies[0].finish_reason,
-        "prompt_tokens": replies[0].prompt_tokens,
+        "prompt_tokens": sum(reply.prompt_tokens for reply in replies),
         "completion_tokens": sum(reply.completion_tokens for reply in replies),
         "seconds": round(sum(reply.seconds for reply in replies), 3),
         "frames": shown,

@@ -1,7 +1,7 @@
 """Questions put as their file has them: the messages of a row are one request, and its answer is one row."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,7 @@ async def ask(
     pace: Pace = Pace(),
     key: str | None = None,
     orders: Mapping[str, tuple[Question, list[str]]] | None = None,
+    note: Callable[[dict[str, Any]], str] | None = None,
 ) -> Summary:
     """One request per question, or one for each order of its options; video files are sampled as `recipe` does it."""
     if recipe and any(question.video_file for question in questions.values()):
@@ -101,7 +102,7 @@ async def ask(
     talks = any(question.follows for question in questions.values())
     talk = Talk(questions, said_in(out) if talks else {})
 
-    return await ask_all(questions, answer, out, server, settings, pace, key)
+    return await ask_all(questions, answer, out, server, settings, pace, key, note)
 
 
 async def ask_in_orders(

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from firsthand.errors import UserError, problems
-from firsthand.evals.score import Comparison, Score
+from firsthand.evals.compare import Comparison
+from firsthand.evals.score import Score
 from firsthand.files import read_json
 
 Number = Annotated[float, Field(allow_inf_nan=False)]

@@ -1,0 +1,1 @@
+"""A benchmark as a task folder of lmms-eval, which runs there without firsthand."""

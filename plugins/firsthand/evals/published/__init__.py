@@ -1,0 +1,1 @@
+"""Tables that others published, beside runs of ours and clearly apart from them."""

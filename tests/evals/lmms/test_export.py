@@ -1,0 +1,139 @@
+"""A benchmark as a task of lmms-eval: the same messages, and the same scores for the same outputs.
+
+The run in the real lmms-eval needs its own environment: FIRSTHAND_LMMS_EVAL is the path of its python.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PIL import Image
+from typer.testing import CliRunner
+
+from firsthand.answers import extract_choice, extract_letter
+from firsthand.cli import app
+
+from ..reading_corpus import IN_TAGS
+
+PYTHON = os.environ.get("FIRSTHAND_LMMS_EVAL", "")
+
+
+def firsthand(*words: Any) -> Any:
+    return CliRunner().invoke(app, ["eval", *map(str, words)])
+
+
+@pytest.fixture
+def questions(media: Path, make_questions) -> Path:
+    """Five questions about pictures, one of them about frames as a video; the answers are B B A B A."""
+    picture = {"type": "image", "image": "media/a.jpg"}
+    rows = [make_questions.question(f"q{i}", picture) | {"answer": answer} for i, answer in enumerate("BBAB")]
+    video = {"type": "video", "video": ["media/a.jpg", "media/b.jpg"], "fps": 1.0}
+    return make_questions(*rows, make_questions.question("q4", video) | {"answer": "A"})
+
+
+@pytest.fixture
+def task(questions: Path, tmp_path: Path) -> Path:
+    result = firsthand("export-lmms", questions, "--out", tmp_path / "tasks")
+    assert result.exit_code == 0, result.output
+    assert "5 questions" in result.output
+    return tmp_path / "tasks/questions"
+
+
+def load(path: Path) -> Any:
+    spec = importlib.util.spec_from_file_location("utils", path / "utils.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_messages_are_ours(task: Path) -> None:
+    utils, rows = load(task), [json.loads(line) for line in (task / "rows.jsonl").read_text().splitlines()]
+    [message] = utils.doc_to_messages(rows[0])
+    assert [part["type"] for part in message["content"]] == ["image", "text"]
+    assert message["content"][0]["url"].size == (32, 32) and message["content"][1]["text"] == "q0"
+    assert [part["type"] for part in utils.doc_to_messages(rows[4])[0]["content"]] == ["image", "image", "text"]
+    assert utils.doc_to_text(rows[0]) == "q0" and len(utils.doc_to_visual(rows[4])) == 2
+
+
+def test_the_folder_needs_no_firsthand(task: Path) -> None:
+    code = "import sys, utils; assert not any(name.startswith('firsthand') for name in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=task, check=True)
+    text = (task / "firsthand_questions.yaml").read_text()
+    assert "doc_to_messages: !function utils.doc_to_messages" in text
+    facts = yaml.safe_load("\n".join(line for line in text.splitlines() if "!function" not in line))
+    assert Path(facts["dataset_kwargs"]["data_files"]["test"]).is_file()
+
+
+def test_the_same_outputs_have_the_same_scores(task: Path) -> None:
+    utils = load(task)
+    texts = [f"<answer>{text}</answer>" for forms in IN_TAGS.values() for text, _ in forms]
+    for text in [*texts, "", "B", "the answer is B", "<answer>B</answer> and <answer>"]:
+        found = utils.process_results({"answer": "B", "letters": "ABCD"}, [text])
+        letter = extract_choice(text)
+        assert (found["accuracy"], found["not_readable"]) == (letter == "B", letter is None), text
+
+
+def test_a_request_that_failed_is_no_answer(task: Path) -> None:
+    said = "[LMMS_EVAL_REQUEST_FAILED after 5 retries] <answer>B</answer>"
+    found = load(task).process_results({"answer": "B", "letters": "ABCD"}, [said])
+    assert found["request_failed"] == 1.0 and found["not_readable"] == 0.0 and found["accuracy"] == 0.0
+
+
+def test_egocross_reads_bare_letters_and_sends_frames_within_the_budget(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "datasets/egocross_test"
+    (folder / "media").mkdir(parents=True)
+    Image.new("RGB", (1200, 900), "red").save(folder / "media/a.png")
+    row = {"id": "1", "question": "what ?", "options": {"A": "x", "B": "y"}, "answer": "B", "images": ["a.png"]}
+    row |= {"times": [0.0], "style": "egocross", "data_source": "egocross", "split": "test"}
+    (folder / "eval.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(row | {"id": "2", "answer": None}) + "\n")
+    result = firsthand("export-lmms", "egocross", "--out", "tasks")
+    assert result.exit_code == 0 and "1 questions" in result.output
+    utils, [doc] = load(Path("tasks/egocross")), [json.loads(Path("tasks/egocross/rows.jsonl").read_text())]
+    [image] = utils.doc_to_visual(doc)
+    assert image.width * image.height <= 360_000
+    assert utils.process_results(doc, ["B. y"])["accuracy"] == 1.0 and extract_letter("B. y", "AB") == "B"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("ego_r1_bench", "an agent with tools"), ("egocros", "is not a benchmark"), ("no.jsonl", "no.jsonl")],
+)
+def test_what_cannot_be_exported(name: str, why: str, tmp_path: Path) -> None:
+    result = firsthand("export-lmms", name, "--out", tmp_path)
+    assert result.exit_code == 1 and why in result.output.replace("\n", " ")
+
+
+@pytest.mark.long
+def test_the_released_lmms_eval_scores_as_we_do(server, task: Path, questions: Path, tmp_path: Path) -> None:
+    """The same questions to the same server by both programs; the server says B, but to q1 nothing readable."""
+    if not PYTHON:
+        warnings.warn("FIRSTHAND_LMMS_EVAL is not set: the export is NOT run by lmms-eval 0.7.3", stacklevel=1)
+        pytest.skip("FIRSTHAND_LMMS_EVAL: the python of an environment with lmms-eval==0.7.3")
+    server.script = {"q1": ["cut"] * 9}
+    out = tmp_path / "out"
+    where = f"model_version=tiny,base_url={server.url}/v1,timeout=60,max_retries=2,num_concurrent=2"
+    words = [PYTHON, "-m", "lmms_eval", "--model", "openai", "--model_args", where, "--tasks", "firsthand_questions"]
+    words += ["--include_path", str(task.parent), "--batch_size", "1", "--log_samples", "--output_path", str(out)]
+    own = {"HF_HUB_OFFLINE": "1", "OPENAI_API_KEY": "none", "HF_HOME": str(tmp_path / "hf")}
+    done = subprocess.run(words, env=os.environ | own, capture_output=True, text=True, timeout=540, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    [path] = out.glob("**/*_results.json")
+    found = json.loads(path.read_text())["results"]["firsthand_questions"]
+    theirs = {key.split(",")[0]: value for key, value in found.items() if isinstance(value, float)}
+    server.tries.clear()
+    run = firsthand("run", questions, "--server", server.url, "--model", "tiny", "--out", tmp_path / "run")
+    assert run.exit_code == 0, run.output
+    [ours] = json.loads((tmp_path / "run/results.json").read_text())["runs"]
+    score = ours["scores"]["answer"]
+    assert (score["correct"], score["unparsed"], score["n"]) == (2, 1, 5)  # q0 and q3
+    assert theirs["accuracy"] == pytest.approx(2 / 5) and theirs["not_readable"] == pytest.approx(1 / 5)
+    assert theirs["request_failed"] == 0.0
