@@ -14,6 +14,7 @@ Root = Annotated[Path | None, typer.Option(help="Folder of the media; by default
 Frames = Annotated[int, typer.Option(min=1, help="Frames that are looked at, evenly over those of a row.")]
 Fps = Annotated[float, typer.Option(min=0.01, help="Rate at which a video file is sampled first.")]
 Regions = Annotated[Path, typer.Option(help="The file of regions.")]
+Label = Annotated[str, typer.Option(help="Only rows with this label.")]
 Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1.")]
 
 
@@ -22,6 +23,7 @@ def regions(
     finder: Annotated[FinderName, typer.Option(help="What finds them; centre and random are to compare with.")],
     out: Annotated[Path, typer.Option(help="File of the regions; OUT.log beside it lets a killed run go on.")],
     root: Root = None,
+    label: Label = "",
     model: Annotated[str | None, typer.Option(help="CLIP or SigLIP for clip_grid, OWLv2 or GroundingDINO.")] = None,
     text: Annotated[
         str, typer.Option(help="What is looked for: {question}, {answer} and the row's labels are filled in.")
@@ -48,7 +50,7 @@ def regions(
 
     files.spare([data, *([given] if given else [])], out)
     found_by, settings = _finder(finder, model, text, prior, threshold, given, device)
-    rows, media = read_shown(data), root or data.parent
+    rows, media = read_shown(data, label), root or data.parent
     settings |= {"frames": frames, "fps": fps}
 
     def pictures(row: Shown):
@@ -89,8 +91,6 @@ def _finder(name: str, model: str | None, text: str, prior: float, threshold: fl
 def region_table(
     found: Annotated[list[Path], typer.Argument(help="Files of regions.")],
     truth: Annotated[Path, typer.Option(help="The file of true regions.")],
-    data: Annotated[Path | None, typer.Option(help="The rows, for --label.")] = None,
-    label: Annotated[str, typer.Option(help="Only rows with this label of --data.")] = "",
     out: Annotated[Path | None, typer.Option(help="The same as JSON.")] = None,
 ) -> None:
     """How good finders are where the truth is known: centre in the true box, IoU, with 95 % intervals over rows.
@@ -105,12 +105,8 @@ def region_table(
     from firsthand import files
     from firsthand.selection import region_file
     from firsthand.selection.regions.measure import MEASURES, measured
-    from firsthand.selection.regions.shown import read_shown
 
-    if label and data is None:
-        raise UserError("--label needs --data: the rows that have labels")
-    kept = {name for name, row in read_shown(data).items() if row.question.label == label} if label and data else None
-    true = {name: one for name, one in region_file.read(truth).items() if kept is None or name in kept}
+    true = region_file.read(truth)
     table, values = Table("regions", "n", *MEASURES), {}
     for path in found:
         done = measured(region_file.read(path), true)

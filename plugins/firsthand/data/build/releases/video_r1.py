@@ -72,7 +72,7 @@ class VideoR1(AboutVideo):
 class LongViTU(VideoR1):
     """Questions about Ego4D: as rows of Ego3S's pool, or as LongViTU's conversations."""
 
-    data_source = "longvitu"
+    data_source, style = "longvitu", "ego3s"
 
     def convert(self, row: dict[str, Any], place: Place) -> Question | Solved:
         if "conversations" not in row:
