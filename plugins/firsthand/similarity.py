@@ -29,6 +29,10 @@ class Similarity:
     model: str
     device: str = "cpu"
 
+    def load(self) -> None:
+        """Now, and not with the first row: a model that is not there is no fault of a row."""
+        _ = self._net, self._image_tower, self._tokenizer
+
     def images(self, pictures: Sequence["Image.Image"]) -> np.ndarray:
         """float32 [n, d]."""
         return self._embedded(pictures, lambda batch: self._image_tower(images=batch, return_tensors="pt"), "image")

@@ -71,21 +71,38 @@ def _finder(name: str, model: str | None, text: str, prior: float, threshold: fl
     from firsthand.selection.regions import finders
     from firsthand.selection.regions.clip_grid import ClipGrid
     from firsthand.selection.regions.detector import Detector
-    from firsthand.similarity import Similarity
 
     if name in ("clip_grid", "detector") and not model:
         raise UserError(f"--finder {name} needs --model: a folder, or a name on the hub of Hugging Face")
     settings = {"finder": name, "model": model}
     if name == "clip_grid":
-        return ClipGrid(Similarity(str(model), device), text, prior), settings | {"text": text, "prior": prior}
+        return ClipGrid(_similarity(str(model), device), text, prior), settings | {"text": text, "prior": prior}
     if name == "detector":
-        found = Detector(str(model), text, threshold, device)
-        return found, settings | {"text": text, "threshold": threshold}
+        detector = Detector(_there(str(model)), text, threshold, device)
+        detector.load()
+        return detector, settings | {"text": text, "threshold": threshold}
     if name == "precomputed":
         if given is None:
             raise UserError("--finder precomputed needs --from: a file of regions")
         return finders.Precomputed.of(given), settings | {"from": str(given)}
     return (finders.Centre() if name == "centre" else finders.Random()), settings
+
+
+def _similarity(model: str, device: str):
+    from firsthand.similarity import Similarity
+
+    found = Similarity(_there(model), device)
+    found.load()
+    return found
+
+
+def _there(model: str) -> str:
+    """A folder that is not there would be looked for on the hub, for minutes where there is no network."""
+    from firsthand.recipe.named_files import exists, is_local
+
+    if is_local(model) and not exists(model):
+        raise UserError(f"{model}: no such folder")
+    return model
 
 
 def region_table(
@@ -142,7 +159,6 @@ def calibrate(
     from firsthand.selection.regions.calibrate import calibrate as calibrated
     from firsthand.selection.regions.clip_grid import text_of
     from firsthand.selection.regions.shown import read_shown
-    from firsthand.similarity import Similarity
 
     names: dict[str, str] = {}
     for name, row in read_shown(data).items():
@@ -150,7 +166,7 @@ def calibrate(
             names[name] = text_of(row, text)
         except UserError:
             continue  # a row without a name is no labelled crop
-    similarity = Similarity(model, device)
+    similarity = _similarity(model, device)
     vectors, missing = _vectors(data, regions, similarity, root, frames, fps, only=set(names))
     found = calibrated(vectors, names, similarity, [word.strip() for word in generic.split(",") if word.strip()])
     typer.echo(
@@ -183,9 +199,7 @@ def embed(
     Example: firsthand select embed datasets/toy_ego3s/ego3s_grpo_train.parquet
     --regions datasets/toy_ego3s/ego3s_regions.jsonl --model models/tiny_clip --out runs/regions.npz
     """
-    from firsthand.similarity import Similarity
-
-    vectors, missing = _vectors(data, regions, Similarity(model, device), root, frames, fps)
+    vectors, missing = _vectors(data, regions, _similarity(model, device), root, frames, fps)
     if not vectors.of:
         raise UserError(f"{regions}: no row of {data} has a region there with a picture that can be read")
     vectors.write(out)

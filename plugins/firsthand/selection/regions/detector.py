@@ -34,6 +34,10 @@ class Detector:
     device: str = "cpu"
     name: str = "detector"
 
+    def load(self) -> None:
+        """Now, and not with the first row: a model that is not there is no fault of a row."""
+        _ = self._net, self._processor
+
     def find(self, row: Shown, pictures: Pictures) -> Found:
         per_frame = [chosen(seen) for seen in self._seen(pictures, text_of(row, self.text))]
         scored = [(seen[0].score, -number) for number, seen in enumerate(per_frame) if seen]
