@@ -69,7 +69,9 @@ class Similarity:
     @cached_property
     def _net(self) -> Any:
         from transformers import AutoModel
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         with loading(self.model):
             net = AutoModel.from_pretrained(self.model).eval().to(self.device)
         if not hasattr(net, "get_text_features"):

@@ -5,6 +5,8 @@ The regions are drawn, so what is in the hand is known: a red cup. The threshold
 
 import asyncio
 import math
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -156,3 +158,23 @@ def test_old_names_make_room(monkeypatch):
         vectors, _ = asyncio.run(texts.read(names))
         assert len(vectors) == len(names)
     assert len(texts.known) == 2
+
+
+@pytest.mark.e2e
+def test_all_reward_workers_of_a_run_ask_one_model():
+    """Two processes of Ray ask at the same moment: one actor answers both, and no worker loads a model."""
+    ray = pytest.importorskip("ray")
+    ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+
+    @ray.remote(num_cpus=1)
+    def ask(name: str) -> tuple[int, str, bool]:
+        read, _ = asyncio.run(text_scorer.read(CLIP, [name]))
+        actor = ray.get_actor(f"texts of {CLIP}")
+        return os.getpid(), actor._actor_id.hex(), "torch" in sys.modules and bool(read.shape)
+
+    try:
+        answers = ray.get([ask.remote("cup"), ask.remote("lamp")])
+    finally:
+        ray.shutdown()
+    workers, actors, loaded = map(set, zip(*answers, strict=True))
+    assert len(workers) == 2 and len(actors) == 1 and loaded == {False}
