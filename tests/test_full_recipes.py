@@ -8,9 +8,7 @@ from firsthand.files import read_yaml
 from .test_recipes import AGENTS, LLAMA_FACTORY, PRESETS, ROOT, VERL, compose, is_tiny, leaves, read, text
 
 __all__ = ["compose"]  # a fixture
-NEED_FLASH_ATTENTION = (  # Qwen2-VL and Qwen2.5-VL
-    "open_r1_video/grpo", "video_r1/grpo", "video_r1/tgrpo", "ego3s/grpo", "ego3s/grpo_released",
-)  # fmt: skip
+NEED_FLASH_ATTENTION = ("open_r1_video/grpo", "video_r1/grpo", "video_r1/tgrpo")  # of Qwen2-VL and Qwen2.5-VL
 
 
 def test_a_full_verl_recipe_starts_on_a_machine_without_flash_attention_and_with_few_cores(compose) -> None:
