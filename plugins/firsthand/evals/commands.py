@@ -216,7 +216,7 @@ def score(
 
 @app.command()
 def crossval(
-    recipes: Annotated[list[Path], typer.Argument(help="Recipes of llamafactory-cli train, one per candidate.")],
+    recipes: Annotated[list[Path], typer.Argument(help="Recipes of llamafactory-cli train or of veRL, one each.")],
     out: Annotated[Path, typer.Option(help="Folds, models, answers, table; run again to resume.")],
     rows: Annotated[Path, typer.Option(help="Questions with answers.")] = Path("datasets/egocross_support/eval.jsonl"),
     media_root: Annotated[Path | None, typer.Option(help="By default `media` beside ROWS.")] = None,
@@ -226,7 +226,8 @@ def crossval(
 ) -> None:
     """Train each recipe once per fold, ask what was held out, and compare with the base model: no test set is touched.
 
-    Every fold keeps its model on disk (10 GB for 4 B parameters).
+    Every fold keeps its model on disk (10 GB for 4 B parameters). A veRL recipe learns from a fold's share of its own
+    `data.train_files`, and is asked in their words with room for a thought; so is the base model beside it.
 
     Example: firsthand eval crossval recipes/egocross/sft_lora.yaml recipes/egocross/sft.yaml --out runs/crossval
     """
