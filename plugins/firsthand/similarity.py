@@ -4,7 +4,7 @@ Embeddings have length 1, so that a product is a cosine. How large the cosine of
 thresholds hold for one model only (`firsthand select calibrate`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,7 +66,7 @@ class Similarity:
     def _net(self) -> Any:
         from transformers import AutoModel
 
-        with _loading(self.model):
+        with loading(self.model):
             net = AutoModel.from_pretrained(self.model).eval().to(self.device)
         if not hasattr(net, "get_text_features"):
             raise UserError(
@@ -78,23 +78,23 @@ class Similarity:
     def _image_tower(self) -> Any:
         from transformers import AutoImageProcessor
 
-        with _loading(self.model):
+        with loading(self.model):
             return AutoImageProcessor.from_pretrained(self.model)
 
     @cached_property
     def _tokenizer(self) -> Any:
         from transformers import AutoTokenizer
 
-        with _loading(self.model):
+        with loading(self.model):
             return AutoTokenizer.from_pretrained(self.model)
 
 
 @contextmanager
-def _loading(model: str):
+def loading(model: str, kind: str = "CLIP or SigLIP") -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{model}: cannot be loaded as CLIP or SigLIP ({str(error).splitlines()[0]})") from None
+        raise UserError(f"{model}: cannot be loaded as {kind} ({str(error).splitlines()[0]})") from None
 
 
 @dataclass(frozen=True)

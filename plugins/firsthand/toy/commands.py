@@ -1,16 +1,16 @@
 """`firsthand toy ...`: the synthetic egocentric week."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from firsthand.progress import with_bar
 
 if TYPE_CHECKING:
     from firsthand.toy.rows import Written
 
-T = TypeVar("T")
 app = typer.Typer(no_args_is_help=True, help="Build and check the synthetic egocentric week and the tiny models.")
 
 
@@ -33,7 +33,7 @@ def build(
     from firsthand.toy.week.plan import Size
 
     size = Size(people, days, seed, sessions, clips, questions)
-    counts = _with_bar("clips", lambda tick: build_week(out, size, tick))
+    counts = with_bar("clips", lambda tick: build_week(out, size, tick))
     question_table(counts, size)
     typer.echo(f"the week is in {out}; prove it with: firsthand toy check {out}")
 
@@ -50,7 +50,7 @@ def check(
     from firsthand.toy.week.check import check as check_week
     from firsthand.toy.week.check import show
 
-    found = _with_bar("looking at clips", lambda tick: check_week(out, all_clips, tick))
+    found = with_bar("looking at clips", lambda tick: check_week(out, all_clips, tick))
     show(found)
     if found.failed:
         raise typer.Exit(1)
@@ -70,7 +70,7 @@ def rows(
     """
     from firsthand.toy.rows import build_rows
 
-    _counts(_with_bar("questions", lambda tick: build_rows(week, scene_share, seed, tick)))
+    _counts(with_bar("questions", lambda tick: build_rows(week, scene_share, seed, tick)))
 
 
 @app.command()
@@ -101,7 +101,7 @@ def ego3s_rows(
     """
     from firsthand.toy.ego3s.rows import build_rows
 
-    _counts(_with_bar("frames", lambda tick: build_rows(week, away, pool, seed, tick)))
+    _counts(with_bar("frames", lambda tick: build_rows(week, away, pool, seed, tick)))
 
 
 @app.command()
@@ -122,7 +122,7 @@ def model(
             raise UserError(f"--kinds: {kind!r} is not one of {', '.join(base_model.KINDS)}, clip")
         target = out / f"tiny_{kind}"
         if kind == "clip":
-            _with_bar("steps", partial(tiny_clip.make, target, train, 0))
+            with_bar("steps", partial(tiny_clip.make, target, train, 0))
         elif train:
             for drill, count in base_model.train(kind, target, Path("runs/tiny_base")).items():
                 typer.echo(f"  {drill:32} {count['right']}/{count['n']}")
@@ -144,14 +144,6 @@ def measure(
 
     for drill, count in measure_model(model, rows).items():
         typer.echo(f"  {drill:32} {count['right']}/{count['n']}")
-
-
-def _with_bar(what: str, work: Callable[[Callable[[int, int], None]], T]) -> T:
-    from firsthand.progress import progress_bar
-
-    with progress_bar() as bar:
-        task = bar.add_task(what)
-        return work(lambda done, total: bar.update(task, completed=done, total=total))
 
 
 def _counts(made: "Written") -> None:

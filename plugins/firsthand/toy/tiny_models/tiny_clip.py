@@ -62,7 +62,7 @@ def _cut(frame: np.ndarray, box: Box, rng: random.Random) -> np.ndarray:
     moved = [side + rng.randint(-SPARE, SPARE) for side in box]
     x0, y0 = max(0, min(moved[0], WIDTH - 8)), max(0, min(moved[1], HEIGHT - 8))
     x1, y1 = min(WIDTH, max(moved[2], x0 + 8)), min(HEIGHT, max(moved[3], y0 + 8))
-    return np.asarray(Image.fromarray(frame[y0:y1, x0:x1]).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+    return np.array(Image.fromarray(frame[y0:y1, x0:x1]).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
 
 
 def make(out: Path, train: bool, seed: int = 0, tick: Callable[[int, int], None] = lambda done, total: None) -> int:
