@@ -121,17 +121,20 @@ def write(folders: "list[Folder]", out: Path | None) -> None:
     """Prints the tables; with `out`, they go to out.json and out.md too."""
     from rich.console import Console
 
-    from firsthand.evals import results, tables
+    from firsthand.evals import orders, results, tables
     from firsthand.files import write_json, write_text
 
     if len({folder.name for folder in folders}) < len(folders):
         raise UserError("two folders share a name; a run is called by the name of its folder")
     found, compared = [results.results(folder) for folder in folders], results.comparisons(folders)
+    gaps = orders.gaps(folders, found)
+    more = [orders.grid(gaps)] if gaps else []
     if out:
         rows, pairs = [row.model_dump() for row in found], [row.model_dump() for row in compared]
-        write_json(f"{out}.json", {"runs": rows, "comparisons": pairs})
-        write_text(f"{out}.md", tables.markdown(found, compared))
-    tables.show(found, compared, Console(highlight=False, markup=False))
+        by_order = {"orders": [gap.model_dump() for gap in gaps]} if gaps else {}
+        write_json(f"{out}.json", {"runs": rows, "comparisons": pairs, **by_order})
+        write_text(f"{out}.md", tables.markdown(found, compared, more))
+    tables.show(found, compared, Console(highlight=False, markup=False), more)
 
 
 @app.command()

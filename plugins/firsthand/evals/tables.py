@@ -26,8 +26,10 @@ def grids(runs: Sequence[Results]) -> list[Grid]:
     return [grid for grid in (_accuracy(columns, runs), *more) if grid.rows]
 
 
-def show(runs: Sequence[Results], comparisons: Iterable[Comparison], console: Console) -> None:
-    _print(grids(runs), [*notes(runs), *(comparison.sentence for comparison in comparisons)], console)
+def show(
+    runs: Sequence[Results], comparisons: Iterable[Comparison], console: Console, more: Sequence[Grid] = ()
+) -> None:
+    _print([*grids(runs), *more], [*notes(runs), *(comparison.sentence for comparison in comparisons)], console)
 
 
 def print_scores(scores: Sequence[Score], comparisons: Iterable[Comparison]) -> None:
@@ -52,9 +54,9 @@ def _print(grids: Iterable[Grid], lines: Iterable[str], console: Console) -> Non
         console.print(line)
 
 
-def markdown(runs: Sequence[Results], comparisons: Iterable[Comparison]) -> str:
+def markdown(runs: Sequence[Results], comparisons: Iterable[Comparison], more: Sequence[Grid] = ()) -> str:
     parts = [f"# {', '.join(dict.fromkeys(run.benchmark for run in runs))}: {', '.join(run.run for run in runs)}"]
-    for grid in grids(runs):
+    for grid in [*grids(runs), *more]:
         lines = [grid.head, ["---", *("---:" for _ in grid.head[1:])], *grid.rows]
         parts += [f"## {grid.title}", "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)]
     said = [*notes(runs), *(comparison.sentence for comparison in comparisons)]
