@@ -15,7 +15,7 @@ from firsthand.files import write_jsonl
 from firsthand.rewards import function
 from firsthand.rewards.validate import KEPT, validate
 
-from .conftest import GOLDS, NEVER_PAID
+from .conftest import BEYOND, GOLDS, NEVER_PAID, built, release_row
 
 ALL = [gold for golds in GOLDS.values() for gold in golds]
 
@@ -34,6 +34,17 @@ def test_every_type_of_video_r1_is_paid_strictly(rows: Path, recipe) -> None:
     code, output = run("validate", rows, "--recipe", recipe("video_r1.py"))
     assert code == 0, output
     assert "2 OCR, 3 free-form, 2 multiple choice, 5 numerical, 2 regression; the full score is 2" in output
+
+
+def test_rows_as_the_evaluation_files_of_video_r1_have_them(tmp_path: Path, recipe) -> None:
+    """Ten options (VideoMMMU), decimals (VSI-Bench), no options as `null`; and the types that the release lacks."""
+    ten = [f"{letter}. thing {letter}" for letter in "ABCDEFGHIJ"]
+    made = [release_row("multiple choice", "J", ten), release_row("multiple choice", "C"),
+            release_row("regression", "2.4"), release_row("regression", "6")]  # fmt: skip
+    made += [release_row(kind, gold) for kind, golds in BEYOND.items() for gold in golds]
+    code, output = run("validate", built(tmp_path, made), "--recipe", recipe("video_r1.py"))
+    assert code == 0, output
+    assert "1 math, 2 multiple choice, 1 pointing, 2 regression, 1 spatial grounding, 2 temporal grounding" in output
 
 
 def test_what_published_code_can_never_pay_is_named(rows: Path, recipe) -> None:
