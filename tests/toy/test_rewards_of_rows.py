@@ -1,4 +1,4 @@
-"""The rows of the toy week and the rewards of the recipes that learn from them: right answers are paid, no wrong one."""
+"""The rows of the toy week, and the rewards of the recipes that learn from them: right answers are paid, no others."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
