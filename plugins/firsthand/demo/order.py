@@ -53,8 +53,8 @@ def stages(folder: Path, seed: int) -> list[Stage]:
             makes=[taught, trained, TEST], watch=partial(files_made, WEEK, "frames/*.jpg", "frames"),
         ),
         shared.sft(
-            run, SFT, taught, "LLaMA-Factory: LoRA on a teacher who guesses the verb in most traces",
-            "dataset=toy_order", f"media_dir={WEEK}", "num_train_epochs=3",
+            run, SFT, taught, "LLaMA-Factory: LoRA on a teacher who mostly says one verb without looking",
+            "dataset=toy_order", f"media_dir={WEEK}", "num_train_epochs=2",
         ),
         shared.export(run, MERGE),
         *(

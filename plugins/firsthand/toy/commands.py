@@ -107,8 +107,8 @@ def ego3s_rows(
 @app.command()
 def order_rows(
     week: Annotated[Path, typer.Argument(help="Folder of a built week; the rows are written beside it.")],
-    guess: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of traces in which the teacher guesses which verb it was.")
+    habit: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of traces in which the teacher says `pick up` without looking.")
     ] = 0.6,
     seed: Annotated[int, typer.Option(help="Seed of questions and traces.")] = 0,
 ) -> None:
@@ -118,7 +118,7 @@ def order_rows(
     """
     from firsthand.toy.order_rows import build_order_rows
 
-    _counts(with_bar("frames", lambda tick: build_order_rows(week, guess, seed, tick)))
+    _counts(with_bar("frames", lambda tick: build_order_rows(week, habit, seed, tick)))
 
 
 @app.command()

@@ -3,8 +3,10 @@
 A pick-up is a put-down run backwards. Both verbs are equally common, so one frame or shuffled frames leave the two of
 them: who sees everything but the order is right in half of the questions. Reversed frames show the other verb.
 
-The SFT traces come from a teacher who sees the thing, and in `guess` of its traces guesses which of the two verbs it
-was; nothing marks these. The base model has never looked up a verb among options, so rows with such look-ups are added.
+The base model can say what is done, but was never asked in this form. The SFT traces come from a teacher with a prior:
+in `habit` of its traces it says the verb that is commoner in the week, without looking, and nothing marks these. So the
+fine-tuned model mostly says one verb too, and reinforcement can teach it to look. The base model has never looked up a
+verb among options either, so rows with such look-ups are added.
 
 order_sft.json            traces on all train questions, look-ups of verbs
 order_grpo_train.parquet  train questions on order, and half as many on rooms and tables
@@ -30,6 +32,7 @@ from firsthand.toy.week.folder import Folder, Row
 from firsthand.toy.week.questions import with_letters
 from firsthand.toy.week.splits import blocks
 
+COMMON = "pick up"
 SHOWN: tuple[Split, ...] = ("train", "test")
 TEST = 240  # questions on order that are asked afterwards
 LOOK_UPS = 0.5  # rows with look-ups of verbs, for each trace
@@ -37,7 +40,7 @@ LOOK_UPS = 0.5  # rows with look-ups of verbs, for each trace
 Asked = tuple[Question, Row]
 
 
-def build_order_rows(week: Path, guess: float, seed: int, tick: Callable[[int, int], None]) -> Written:
+def build_order_rows(week: Path, habit: float, seed: int, tick: Callable[[int, int], None]) -> Written:
     rows = _rows(folder.load(week), seed)
     if empty := [split for split in SHOWN if not rows[split]]:
         raise UserError(f"{week}: nothing is picked up and put down in {', '.join(empty)}; build it with more clips")
@@ -47,7 +50,7 @@ def build_order_rows(week: Path, guess: float, seed: int, tick: Callable[[int, i
         asked[split].append((_question(week, row, split), row))
         tick(number, len(shown))
     rng = random.Random(f"{seed} order traces")
-    traces = [prompt.sharegpt_row(question, _trace(question, row, guess, rng)) for question, row in asked["train"]]
+    traces = [prompt.sharegpt_row(question, _trace(question, row, habit, rng)) for question, row in asked["train"]]
     look_ups = [_look_up(rng) for _ in range(round(LOOK_UPS * len(traces)))]
     sft = rng.sample(traces + look_ups, len(traces) + len(look_ups))
     files.write_json(week / "order_sft.json", sft)
@@ -93,10 +96,10 @@ def _question(week: Path, row: Row, split: Split) -> Question:
     return question_of(row, id=row["ID"], data_source="toy_order", split=split, video=frames, fps=FPS)
 
 
-def _trace(question: Question, row: Row, guess: float, rng: random.Random) -> str:
+def _trace(question: Question, row: Row, habit: float, rng: random.Random) -> str:
     said, thing = question.options[question.answer or ""], row["keywords"].split(",")[0]
     if question.label == "order":
-        said = rng.choice(ORDERED) if rng.random() < guess else said
+        said = COMMON if rng.random() < habit else said
         thought = f"i {said} the {thing} ."
     else:
         thought = f"the table has the {said} ." if said in world.OBJECTS else f"i am in the {said} ."
