@@ -56,10 +56,8 @@ class OfLlamaFactory:
     def __init__(self, document: Document, out: Path):
         self.values: dict[str, Any] = document.data if isinstance(document.data, dict) else {}
         if missing := [key for key in NEEDED if not self.values.get(key)]:
-            path = document.path
-            raise UserError(
-                f"{path}: {', '.join(missing)} is missing; give recipes of `llamafactory-cli train` or veRL"
-            )
+            fix = "give recipes of `llamafactory-cli train` or veRL"
+            raise UserError(f"{document.path}: {', '.join(missing)} is missing; {fix}")
         self.name, self.start, self.rows = document.path.stem, self.values["model_name_or_path"], out / "folds"
 
     def write(self, parts: Parts) -> None:
@@ -97,8 +95,10 @@ class OfVerl:
     def __init__(self, document: Document, out: Path):
         self.path, self.chain = document.path, hydra_chain.follow(document)
         self.name, self.start, rows = self.path.stem, self.chain.get(MODEL), self.chain.paths(ROWS)
-        if not isinstance(self.start, str) or len(rows) != 1:
-            raise UserError(f"{self.path}: {MODEL} and one file of {ROWS} are needed; the folds are made of its rows")
+        if not isinstance(self.start, str) or len(rows) != 1 or not rows[0].endswith(".parquet"):
+            raise UserError(
+                f"{self.path}: {MODEL} and one parquet of {ROWS} are needed; the folds are made of its rows"
+            )
         self.baseline, self.rows, self.source = f"base-{self.name}", out / "folds" / self.name, Path(rows[0])
         self.asking = self._asking()
 
@@ -118,7 +118,7 @@ class OfVerl:
     def write(self, parts: Parts) -> None:
         import pyarrow.parquet as pq
 
-        rows = {row["extra_info"]["id"]: (place, row) for place, (_, row) in enumerate(Rows(self.source))}
+        rows = {(row.get("extra_info") or {}).get("id"): (n, row) for n, (_, row) in enumerate(Rows(self.source))}
         if absent := [one.id for part in parts for one in part if one.id not in rows]:
             fix = "build both from one release: `firsthand data build NAME --for rl --for eval`"
             raise UserError(f"{self.source}: no row has the id {absent[0]!r} ({len(absent)} are missing); {fix}")
