@@ -16,7 +16,8 @@ ESTIMATORS = {"grpo": "grpo", "grpo_faster": "grpo", "rloo": "rloo_vectorized", 
 
 @pytest.mark.parametrize("name", order.TRAININGS)
 def test_each_training_is_grpo_but_for_one_thing(name: str, monkeypatch) -> None:
-    pytest.importorskip("verl")
+    if hydra_search.config_folder() is None:
+        pytest.skip("verl is not installed")
     monkeypatch.chdir(ROOT)
     [stage] = [stage for stage in order.stages(Path("runs/x"), 3) if stage.name == name]
     recipe = Path(stage.command[4]) / f"{stage.command[6]}.yaml"
