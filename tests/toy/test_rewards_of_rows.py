@@ -47,9 +47,8 @@ def write(path: Path, questions: Iterable[Question]) -> Path:
 
 def recipes() -> Iterator[Path]:
     for path in sorted((ROOT / "recipes").rglob("*.yaml")):
-        if path.name.startswith("tiny_") or path.parent.name == "toy":
-            if detect(read_yaml(path)) == "verl":
-                yield path.relative_to(ROOT)
+        if (path.name.startswith("tiny_") or path.parent.name == "toy") and detect(read_yaml(path)) == "verl":
+            yield path.relative_to(ROOT)
 
 
 def test_every_tiny_recipe_pays_the_rows_of_its_week(rows: dict[str, Path], monkeypatch) -> None:
