@@ -5,7 +5,7 @@ The recipe names parts and what they are worth: `reward_kwargs: {parts: {accurac
 logged only. Everything is read strictly here; `video_r1.py` and `open_r1_video.py` add what was published.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -72,19 +72,23 @@ class Preset:
 PRESETS = {"strict": Preset(STRICT, forms.think_answer, {"accuracy": 1.0, "format": 0.1})}
 
 
-def chosen(presets: Mapping[str, Preset], name: str) -> Preset:
-    if name not in presets:
-        raise ValueError(f"preset {name!r} is not one of {', '.join(presets)}")
-    return presets[name]
+def function_of(presets: Mapping[str, Preset]) -> Callable[..., dict[str, float]]:
+    """The reward function of a file with these presets, as veRL calls it."""
+
+    def compute_score(
+        data_source: str,
+        solution_str: str,
+        ground_truth: Any,
+        extra_info: Mapping[str, Any] | None = None,
+        *,
+        preset: str = "strict",
+        parts: Mapping[str, float] | None = None,
+    ) -> dict[str, float]:
+        if preset not in presets:
+            raise ValueError(f"preset {preset!r} is not one of {', '.join(presets)}")
+        return presets[preset].score(Sample(solution_str, ground_truth, extra_info), parts)
+
+    return compute_score
 
 
-def compute_score(
-    data_source: str,
-    solution_str: str,
-    ground_truth: Any,
-    extra_info: Mapping[str, Any] | None = None,
-    *,
-    preset: str = "strict",
-    parts: Mapping[str, float] | None = None,
-) -> dict[str, float]:
-    return chosen(PRESETS, preset).score(Sample(solution_str, ground_truth, extra_info), parts)
+compute_score = function_of(PRESETS)

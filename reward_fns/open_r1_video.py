@@ -5,11 +5,8 @@
   character of the first answer tag. "Apple" earns as much as "A", and an open answer whatever begins with its capital.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from firsthand.reward_fns import forms, formulas, texts
-from firsthand.reward_fns.by_type import STRICT, Preset, chosen
+from firsthand.reward_fns.by_type import STRICT, Preset, function_of
 from firsthand.reward_fns.parts import Parts, Sample
 
 PARTS = Parts()
@@ -33,15 +30,4 @@ PRESETS = {
     "strict": Preset(STRICT, forms.think_answer, WEIGHTS),
     "released": Preset({"multiple choice": READ, "free-form": READ}, forms.think_answer_prefix, WEIGHTS),
 }
-
-
-def compute_score(
-    data_source: str,
-    solution_str: str,
-    ground_truth: Any,
-    extra_info: Mapping[str, Any] | None = None,
-    *,
-    preset: str = "strict",
-    parts: Mapping[str, float] | None = None,
-) -> dict[str, float]:
-    return chosen(PRESETS, preset).score(Sample(solution_str, ground_truth, extra_info), parts)
+compute_score = function_of(PRESETS)

@@ -8,12 +8,8 @@
 The bonus for order in time and the one for length see whole groups: they belong to the group rewards.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from firsthand.reward_fns import forms, numeric, texts
-from firsthand.reward_fns.by_type import STRICT, Preset, chosen
-from firsthand.reward_fns.parts import Sample
+from firsthand.reward_fns.by_type import STRICT, Preset, function_of
 
 RELEASED = {
     "multiple choice": (texts.exact_released, texts.no_text),
@@ -27,15 +23,4 @@ PRESETS = {
     "strict": Preset(STRICT, forms.think_answer, WEIGHTS),
     "released": Preset(RELEASED, forms.think_answer_released, WEIGHTS),
 }
-
-
-def compute_score(
-    data_source: str,
-    solution_str: str,
-    ground_truth: Any,
-    extra_info: Mapping[str, Any] | None = None,
-    *,
-    preset: str = "strict",
-    parts: Mapping[str, float] | None = None,
-) -> dict[str, float]:
-    return chosen(PRESETS, preset).score(Sample(solution_str, ground_truth, extra_info), parts)
+compute_score = function_of(PRESETS)

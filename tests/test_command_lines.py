@@ -22,7 +22,12 @@ from firsthand.recipe import hydra_search, llamafactory_facts
 from firsthand.recipe.kind import detect
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "docs/recipes.md", *sorted((ROOT / "recipes").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "docs/recipes.md",
+    ROOT / "docs/video_rl.md",
+    *sorted((ROOT / "recipes").rglob("*.md")),
+]
 HEADERS = sorted((ROOT / "recipes").rglob("*.yaml"))
 PROGRAMS = ("firsthand ", "llamafactory-cli ", "python -m verl.", "launch/", "make ", "sbatch ")
 OUTPUTS = {"out", "sft", "html"}  # parameters of firsthand that are written, not read

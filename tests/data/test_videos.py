@@ -42,7 +42,16 @@ KINDS = {
     "regression": ("12", "What happens?\nAnswer with one number."),
     "OCR": ("EXIT 4", "What happens?\nAnswer with the text exactly as it is written in the picture."),
     "free-form": ("A man runs.", "What happens?\nAnswer in your own words, in one or two sentences."),
-}
+    "math": ("\\frac{1}{2}", "What happens?\nAnswer with one expression, in LaTeX or as plain text."),
+    "temporal grounding": (
+        "12.5-18", "What happens?\nAnswer with the span of time in seconds, as start-end: 12.5-18."
+    ),
+    "spatial grounding": (
+        "[4, 8, 40, 60]",
+        "What happens?\nAnswer with one box in pixels of the picture, as [left, top, right, bottom].",
+    ),
+    "pointing": ("[4, 8, 40, 60]", "What happens?\nAnswer with one point in pixels of the picture, as [x, y]."),
+}  # fmt: skip
 
 
 def test_every_type_of_problem_is_asked_its_way(tmp_path: Path) -> None:

@@ -68,6 +68,36 @@ VERL = """\
       n_gpus_per_node: 1
       default_local_dir: runs/${trainer.experiment_name}
 """
+# Its rollouts come from a loop file, and are paid by group.
+LOOPED = """\
+defaults: [ppo_trainer, _self_]
+data:
+  train_files: rows.parquet
+  val_files: rows.parquet
+  train_batch_size: 8
+  max_prompt_length: 1024
+  max_response_length: 500
+actor_rollout_ref:
+  model: {path: Qwen/Qwen3-VL-4B-Instruct}
+  actor: {strategy: fsdp2, ppo_mini_batch_size: 4, use_dynamic_bsz: true}
+  rollout:
+    name: vllm
+    n: 4
+    max_model_len: 1524
+    tensor_model_parallel_size: 1
+    agent: {agent_loop_config_path: loops.yaml}
+algorithm: {adv_estimator: grpo, norm_adv_by_std_in_grpo: false}
+reward:
+  custom_reward_function: {path: reward.py, name: compute_score}
+trainer:
+  logger: [console]
+  n_gpus_per_node: 1
+  default_local_dir: runs/x
+  v1:
+    sampler:
+      custom_sampler: {path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}
+      sampler_kwargs: {group_rewards: {temporal: {bonus: 0.3}}}
+"""
 GOOD = {"lf": LF_TRAIN, "export": LF_EXPORT, "verl": VERL}
 ENTRY = {
     "file_name": "rows.json",

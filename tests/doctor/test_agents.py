@@ -13,6 +13,8 @@ from firsthand.question import Question
 from firsthand.recipe.kind import detect
 from firsthand.rollout import prompt
 
+from .conftest import LOOPED
+
 ROOT = Path(__file__).parents[2]
 LOOPS = """\
 - name: ego_r1
@@ -30,35 +32,12 @@ LOOPS = """\
   turn_tokens: 100
   budget: {tokens: 68, images: 0}
 """
-RECIPE = """\
-defaults: [ppo_trainer, _self_]
-data:
-  train_files: rows.parquet
-  val_files: dev.parquet
-  train_batch_size: 8
-  max_prompt_length: 1024
-  max_response_length: 500
-actor_rollout_ref:
-  model: {path: Qwen/Qwen2.5-3B-Instruct}
-  actor: {strategy: fsdp2, ppo_mini_batch_size: 4, use_dynamic_bsz: true}
-  rollout:
-    name: vllm
-    n: 4
-    max_model_len: 1524
-    tensor_model_parallel_size: 1
-    agent: {agent_loop_config_path: loops.yaml}
-algorithm: {adv_estimator: grpo}
-reward:
-  custom_reward_function: {path: reward.py, name: compute_score}
-trainer:
-  logger: [console]
-  n_gpus_per_node: 1
-  default_local_dir: runs/x
-  v1:
-    sampler:
-      custom_sampler: {path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}
-      sampler_kwargs: {traces: runs/x/traces}
-"""
+RECIPE = (
+    LOOPED.replace("Qwen3-VL-4B-Instruct", "Qwen2.5-3B-Instruct")
+    .replace(", norm_adv_by_std_in_grpo: false", "")
+    .replace("val_files: rows", "val_files: dev")
+    .replace("{group_rewards: {temporal: {bonus: 0.3}}}", "{traces: runs/x/traces}")
+)
 
 
 def row(index: int, style: str = "ego_r1", split: str = "train", **facts) -> dict:

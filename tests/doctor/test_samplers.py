@@ -8,36 +8,9 @@ import pytest
 from firsthand.doctor import recipes
 from firsthand.doctor.verl import samplers
 
+from .conftest import LOOPED
+
 ROOT = Path(__file__).parents[2]
-RECIPE = """\
-defaults: [ppo_trainer, _self_]
-data:
-  train_files: rows.parquet
-  val_files: rows.parquet
-  train_batch_size: 8
-  max_prompt_length: 1024
-  max_response_length: 500
-actor_rollout_ref:
-  model: {path: Qwen/Qwen3-VL-4B-Instruct}
-  actor: {strategy: fsdp2, ppo_mini_batch_size: 4, use_dynamic_bsz: true}
-  rollout:
-    name: vllm
-    n: 4
-    max_model_len: 1524
-    tensor_model_parallel_size: 1
-    agent: {agent_loop_config_path: loops.yaml}
-algorithm: {adv_estimator: grpo, norm_adv_by_std_in_grpo: false}
-reward:
-  custom_reward_function: {path: reward.py, name: compute_score}
-trainer:
-  logger: [console]
-  n_gpus_per_node: 1
-  default_local_dir: runs/x
-  v1:
-    sampler:
-      custom_sampler: {path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}
-      sampler_kwargs: {group_rewards: {temporal: {bonus: 0.3}}}
-"""
 LOOP = "- {name: single_turn_agent, _target_: firsthand.training.temporal_loop.TemporalLoop, orders: [shuffled]}\n"
 PAYS = "def compute_score(data_source, solution_str, ground_truth, extra_info):\n"
 PAYS += "    return float(f'<answer>{ground_truth}</answer>' in solution_str)\n"
@@ -57,7 +30,7 @@ def look(workshop):
     )
 
     def run(*changes: str) -> dict[str, tuple[int | None, str]]:
-        text = RECIPE
+        text = LOOPED
         for old, new in zip(changes[::2], changes[1::2], strict=True):
             assert old in text, old
             text = text.replace(old, new, 1)
@@ -92,6 +65,12 @@ def test_a_group_reward_that_cannot_be_paid(look, rewards, fix):
 ])  # fmt: skip
 def test_group_rewards_that_can(look, rewards):
     assert look(TEMPORAL, rewards) == {}
+
+
+@pytest.mark.parametrize("rewards", ["{temporal: 0.3}", "[temporal]", "3"])
+def test_what_names_no_group_rewards(look, rewards):
+    """veRL's trainer would stop at it when the models are loaded."""
+    assert look(f"{{{TEMPORAL}}}", rewards) == {"VR070": (27, "write each as `name: {argument: value}`")}
 
 
 def test_a_list_is_read_too(look):
@@ -147,12 +126,6 @@ def test_the_options_are_those_of_the_sampler():
 
 def test_what_the_doctor_knows_of_training_is_true():
     pytest.importorskip("verl")
-    from firsthand.training import group_rewards, temporal_loop
+    from firsthand.training import temporal_loop
 
-    assert (samplers.HOME, samplers.REWARDS) == (group_rewards.HOME, group_rewards.KEY)
     assert f"{temporal_loop.TemporalLoop.__module__}.{temporal_loop.TemporalLoop.__name__}" == samplers.TEMPORAL_LOOP
-    written = {"a": {"x": 1}, "b": None, "c": {"path": "f.py:g", "y": 2}}
-    for given in (written, [{"name": "a", "x": 1}, {"path": "f.py:g", "y": 2}]):
-        theirs = [(entry.name, entry.arguments) for entry in group_rewards.entries(given)]
-        ours = [(name, {k: v for k, v in found.items() if k != "path"}) for name, found in samplers._rewards(given)]
-        assert ours == theirs

@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from firsthand import files
-from firsthand.question import Question
-from firsthand.rollout.prompt import verl_row
+
+from . import squares
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long, pytest.mark.timeout(1500)]
 ROOT = Path(__file__).parents[2]
@@ -25,43 +24,9 @@ REWARD = Path(__file__).with_name("parity_reward.py")
 GROUPS = "trainer.v1.sampler.sampler_kwargs.group_rewards"
 
 
-def drawn(seed: int) -> np.ndarray:
-    """Five frames of a square that moves."""
-    frames = np.full((5, 64, 64, 3), 60 + 10 * seed, np.uint8)
-    for number, frame in enumerate(frames):
-        frame[20:40, 10 * number : 10 * number + 14] = (250, 40 * number, 20 * seed)
-    return frames
-
-
 @pytest.fixture(scope="module")
 def week(tmp_path_factory) -> Path:
-    """Twelve questions about frame lists, and the same about video files."""
-    import av
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    out = tmp_path_factory.mktemp("week")
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for seed in range(12):
-        frames, names = drawn(seed), [f"{seed}_{number}.png" for number in range(5)]
-        for name, frame in zip(names, frames, strict=True):
-            Image.fromarray(frame).save(out / name)
-        with av.open(str(out / f"{seed}.mp4"), "w") as container:
-            stream = container.add_stream("libx264", rate=2)
-            stream.width = stream.height = 64
-            stream.pix_fmt = "yuv420p"
-            for frame in frames:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
-            container.mux(stream.encode())
-        for kind, media in {"frames": {"video": names, "fps": 2.0}, "file": {"video_file": f"{seed}.mp4"}}.items():
-            question = Question(
-                id=f"q{seed}", question="what do i do ?", options=dict(zip("ABCD", ("a", "b", "c", "d"), strict=True)),
-                answer="B", data_source="squares", split="train", label=("order", "scene")[seed % 2], **media,
-            )  # fmt: skip
-            rows[kind].append(verl_row(question, seed))
-    for kind, written in rows.items():
-        pq.write_table(pa.Table.from_pylist(written), out / f"{kind}.parquet")
-    return out
+    return squares.build(tmp_path_factory.mktemp("week"))
 
 
 def start(out: Path, week: Path, rows: str, *overrides: str) -> subprocess.Popen:

@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 from firsthand.cli import app
 from firsthand.doctor import recipes as doctor
 from firsthand.files import write_jsonl
+from firsthand.rewards import function
+from firsthand.rewards.validate import KEPT, validate
 
-from .conftest import GOLDS, NEVER_PAID
+from .conftest import BEYOND, GOLDS, NEVER_PAID, built, release_row
 
 ALL = [gold for golds in GOLDS.values() for gold in golds]
 
@@ -32,6 +34,17 @@ def test_every_type_of_video_r1_is_paid_strictly(rows: Path, recipe) -> None:
     code, output = run("validate", rows, "--recipe", recipe("video_r1.py"))
     assert code == 0, output
     assert "2 OCR, 3 free-form, 2 multiple choice, 5 numerical, 2 regression; the full score is 2" in output
+
+
+def test_rows_as_the_evaluation_files_of_video_r1_have_them(tmp_path: Path, recipe) -> None:
+    """Ten options (VideoMMMU), decimals (VSI-Bench), no options as `null`; and the types that the release lacks."""
+    ten = [f"{letter}. thing {letter}" for letter in "ABCDEFGHIJ"]
+    made = [release_row("multiple choice", "J", ten), release_row("multiple choice", "C"),
+            release_row("regression", "2.4"), release_row("regression", "6")]  # fmt: skip
+    made += [release_row(kind, gold) for kind, golds in BEYOND.items() for gold in golds]
+    code, output = run("validate", built(tmp_path, made), "--recipe", recipe("video_r1.py"))
+    assert code == 0, output
+    assert "1 math, 2 multiple choice, 1 pointing, 2 regression, 1 spatial grounding, 2 temporal grounding" in output
 
 
 def test_what_published_code_can_never_pay_is_named(rows: Path, recipe) -> None:
@@ -106,6 +119,30 @@ def test_a_judge_is_not_asked(tmp_path: Path, recipe) -> None:
     judge = "{judge: {server: 'http://127.0.0.1:9', model: m}}"
     code, output = run("validate", tmp_path / "rows.jsonl", "--recipe", recipe("judge.py", judge))
     assert code == 0 and "2 wrong answers were not scored" in output
+
+
+def test_the_full_score_is_known_after_the_last_row_and_few_problems_are_kept(tmp_path: Path, recipe) -> None:
+    """The reward pays what the gold answer says; the last row shows that all others earned less than the full score."""
+    (tmp_path / "said.py").write_text(
+        "def compute_score(solution_str, ground_truth, **more):\n"
+        "    return float(ground_truth) if f'>{ground_truth}<' in solution_str else 0.0\n"
+    )
+    write_jsonl(tmp_path / "rows.jsonl", [row(gold, "numerical", "") for gold in ["1"] * 999 + ["2"] * 2 + ["1"] * 9])
+    seen = validate(tmp_path / "rows.jsonl", function.of_recipe(recipe("said.py"))[1])
+    assert (seen.full, seen.count, seen.rows["numerical"]) == (2.0, 1008, 1010)
+    assert [problem.split(": ")[1] for problem in seen.problems] == [f"row {n}" for n in range(1, KEPT + 1)]
+    assert "earns 1 of 2" in seen.problems[0]
+
+
+def test_a_wrong_answer_that_is_paid_in_full_is_counted_once_the_full_score_is_known(tmp_path: Path, recipe) -> None:
+    (tmp_path / "any.py").write_text(
+        "def compute_score(solution_str, ground_truth, **more):\n    return 1.0 if ground_truth == '1' else "
+        "2.0 * ('>2<' in solution_str) + 1.0\n"
+    )
+    write_jsonl(tmp_path / "rows.jsonl", [row(gold, "numerical", "") for gold in ("1", "2")])
+    seen = validate(tmp_path / "rows.jsonl", function.of_recipe(recipe("any.py"))[1])
+    assert seen.full == 3.0 and seen.paid.count == 0, "what row 1 pays for anything is not the full score"
+    assert [problem.split(": ")[1] for problem in seen.problems] == ["row 1"]
 
 
 def test_a_folder_and_the_first_rows(rows: Path, recipe) -> None:

@@ -34,14 +34,17 @@ def stages(folder: Path, seed: int) -> list[Stage]:
             "trainer.val_before_train=False", "trainer.test_freq=-1",  # the held-out questions are asked below
         ),
         *(_asked(run, name, held_out) for name in MODELS),
+        _asked(run, "sft", held_out, "--style", "direct"),
     ]  # fmt: skip
 
 
-def _asked(run: Run, name: str, questions: Path) -> Stage:
+def _asked(run: Run, model: str, questions: Path, *style: str) -> Stage:
+    """As the rows are written, or in another style, whose answers have its name."""
+    name = style[-1] if style else model
     out = run.folder / "answers" / name
     return shared.own(
-        f"ask-{name}", f"vLLM serves the {name} model; it answers the held-out questions",
-        "eval", "run", questions, "--model", run.model(name), "--out", out,
+        f"ask-{name}", f"vLLM serves the {model} model; it answers the held-out questions{' at once' if style else ''}",
+        "eval", "run", questions, "--model", run.model(model), "--out", out, *style,
         "--max-tokens", "24", "--max-model-len", "640", "--concurrency", "64",
         makes=[out / "answers.jsonl"], resumes=[out], reads=[questions],
         watch=partial(lines, out / "answers.jsonl", questions),

@@ -3,6 +3,7 @@
 import os
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from firsthand import files
@@ -18,18 +19,21 @@ from firsthand.reward_fns.choice import compute_score
 WEEK = Path("datasets/toy")
 TEST = WEEK / "choice_test.jsonl"
 GRPO = Path("recipes/grpo_qwen3vl_choice.yaml")
+DIRECT = "direct"  # the fine-tuned model, asked without a thought
+WAYS = {"direct": DIRECT, "thinking, before RL": "sft", "thinking, after RL": "grpo"}
 
 
 def content(run: Path) -> dict[str, Any]:
     gold = read_rows(TEST, Gold)
-    answers = {name: read_rows(run / f"answers/{name}/answers.jsonl", Prediction) for name in MODELS}
+    answers = {name: read_rows(run / f"answers/{name}/answers.jsonl", Prediction) for name in (*MODELS, DIRECT)}
     table = [score(name, answers[name], gold, by="label") for name in MODELS]
     return {
-        **compared(table, answers, [("base", "sft"), ("sft", "grpo")], gold),
+        **compared(table, answers, [("base", "sft"), ("sft", "grpo"), (DIRECT, "grpo")], gold),
         "title": "A tiny Qwen3-VL learns to look at the hands",
         "subtitle": "base, after SFT on an imperfect teacher, and after GRPO; held-out person of the toy week",
         "media_root": os.path.relpath(WEEK.resolve(), run.resolve()),  # pathlib learns this in Python 3.12
         "curves": {"x": "step", "series": reward_curves(run / "grpo/rollouts")},
+        "tables": [_three_ways(run, answers, gold)],
         "trajectories": _trajectories(answers),
         "notes": [
             "Questions about interactions show all four options on the table: only the hands tell.",
@@ -37,6 +41,23 @@ def content(run: Path) -> dict[str, Any]:
             "GRPO sees only the right letter and the format.",
             "Greedy answers through vLLM's OpenAI server; half of the questions with one image, half with four frames.",
         ],
+    }
+
+
+def _three_ways(run: Path, answers: dict[str, dict[str, Prediction]], gold: dict[str, Gold]) -> dict[str, Any]:
+    rows = []
+    for way, name in WAYS.items():
+        tally = score(way, answers[name], gold)
+        low, high = tally.interval
+        tokens = [row.get("completion_tokens") or 0 for row in files.read_jsonl(run / f"answers/{name}/answers.jsonl")]
+        accuracy = f"{100 * tally.accuracy:.1f} ({100 * low:.0f}–{100 * high:.0f})"
+        rows.append([way, accuracy, f"{fmean(tokens):.1f}", f"{100 * tally.unparsed / tally.n:.1f}"])
+    return {
+        "title": "Does the thought pay?",
+        "head": [f"{len(gold)} questions", "right, % (95 %)", "tokens of an answer", "unreadable, %"],
+        "rows": rows,
+        "note": "The same fine-tuned model is asked at once and with a thought. It was taught one of the two: read "
+        "the unreadable answers first. What the thought is worth after RL is the last row against the first.",
     }
 
 

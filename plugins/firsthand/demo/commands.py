@@ -8,7 +8,8 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="SFT, export, GRPO, serving and evaluation on the toy week, end to end.")
 
 
-Loop = Annotated[str, typer.Argument(help="agent: tools over a week's memory. choice: pictures and short videos.")]
+LOOPS = "agent: tools over a week's memory. choice: pictures and short videos. order: the order of frames."
+Loop = Annotated[str, typer.Argument(help=LOOPS)]
 
 
 @app.command()
@@ -42,15 +43,15 @@ def seeds(
     """
     from rich.console import Console
 
-    from firsthand.demo.run import run_demo
+    from firsthand.demo.run import demo, run_demo
     from firsthand.demo.seeds import write_table
 
-    console = Console()
+    console, read = Console(), demo(loop).seed
     folders = {int(seed): _folder(loop, int(seed)) for seed in seeds.split(",")}
     for seed, folder in folders.items():
         console.rule(f"seed {seed}")
         run_demo(loop, folder, seed, console)
-    write_table(loop, folders, results)
+    write_table(loop, folders, results, read)
     console.print(f"the table is in {results}")
 
 

@@ -1,33 +1,49 @@
 """A demo: its stages, then one page that shows what they measured."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
 from firsthand import files
-from firsthand.demo import agent, agent_report, choice, choice_report
+from firsthand.demo import agent, agent_report, choice, choice_report, order, order_report, seeds
 from firsthand.errors import UserError
-from firsthand.stages import run_stages
+from firsthand.stages import Stage, run_stages
 
-# name -> its stages, from the folder of a run and a seed; what report.json says beside seed, commands and seconds
-DEMOS = {"agent": (agent.stages, agent_report.content), "choice": (choice.stages, choice_report.content)}
+
+class Demo(NamedTuple):
+    stages: Callable[[Path, int], list[Stage]]  # from the folder of a run and a seed
+    content: Callable[[Path], dict[str, Any]]  # what report.json says beside seed, commands and seconds
+    seed: Callable[[dict[str, Any]], seeds.Seed]  # what the table of several seeds takes from it
+
+
+DEMOS = {
+    "agent": Demo(agent.stages, agent_report.content, seeds.gain),
+    "choice": Demo(choice.stages, choice_report.content, seeds.gain),
+    "order": Demo(order.stages, order_report.content, seeds.order),
+}
+
+
+def demo(name: str) -> Demo:
+    if name not in DEMOS:
+        raise UserError(f"{name!r} is not one of the demos {', '.join(DEMOS)}")
+    return DEMOS[name]
 
 
 def run_demo(name: str, run: Path, seed: int, console: Console) -> Path:
     """All stages that are not done yet; returns the path of the report."""
     from firsthand.pages.report.build import build
 
-    if name not in DEMOS:
-        raise UserError(f"{name!r} is not one of the demos {', '.join(DEMOS)}")
+    chosen = demo(name)
     if not Path("recipes").is_dir():
         raise UserError("run the demo from the root of the repository: recipes/ is not here")
-    stages, content = DEMOS[name]
     began = time.monotonic()
     with files.alone(run, "demo"):
-        seconds = run_stages(run, stages(run, seed), console)
+        seconds = run_stages(run, chosen.stages(run, seed), console)
         report = {
-            **content(run),
+            **chosen.content(run),
             "seed": seed,
             "commands": [f"firsthand demo run {name} --out {run} --seed {seed}"],
             "stages": [{"name": name, "seconds": value} for name, value in seconds.items()],

@@ -2,7 +2,9 @@
 
 import statistics
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from firsthand import files
 from firsthand.evals.score import Score, Tally
@@ -10,23 +12,40 @@ from firsthand.evals.score import Score, Tally
 NOTE = (
     "Accuracy in % on held-out people, with Wilson 95 % intervals; the mean with the standard deviation of the seeds."
 )
+Report = dict[str, Any]
+Seed = tuple[dict[str, Tally], dict[str, float]]  # what a seed scored, and the differences that matter, in points
 
 
-def write_table(loop: str, folders: dict[int, Path], page: Path) -> None:
+def gain(report: Report) -> Seed:
+    """Of base, SFT and GRPO."""
+    table = {row["model"]: Score.model_validate(row) for row in report["table"]}
+    return dict(table), {"grpo - sft": 100 * (table["grpo"].accuracy - table["sft"].accuracy)}
+
+
+def order(report: Report) -> Seed:
+    """Of questions on order, on ordered frames, and how much of it reversed frames take away."""
+    table = {row["model"]: Score.model_validate(row).by["order"] for row in report["table"]}
+    return dict(table), {f"gap of {name}": _gap(report, name) for name in table}
+
+
+def _gap(report: Report, name: str) -> float:
+    [table] = [table for table in report["tables"] if "order" in table["title"]]
+    [row] = [row for row in table["rows"] if row[0] == name]
+    return float(row[table["head"].index("gap to reversed")].split()[0])
+
+
+def write_table(loop: str, folders: dict[int, Path], page: Path, read: Callable[[Report], Seed]) -> None:
     columns: dict[str, list[float]] = defaultdict(list)
     rows = []
     for seed, folder in folders.items():
         report = files.read_json(folder / "report.json")
-        table = {row["model"]: Score.model_validate(row) for row in report["table"]}
-        accuracy = {name: 100 * score.accuracy for name, score in table.items()}
-        gain = accuracy["grpo"] - accuracy["sft"]
-        for name, value in {**accuracy, "gain": gain}.items():
+        scored, differences = read(report)
+        for name, value in ({name: 100 * one.accuracy for name, one in scored.items()} | differences).items():
             columns[name].append(value)
         seconds = sum(stage["seconds"] for stage in report["stages"])
-        cells = [str(seed), str(table["base"].n), *map(_percent, table.values()), f"{gain:+.1f}", f"{seconds:.0f}"]
-        rows.append(f"| {' | '.join(cells)} |")
-    names = [*list(columns)[:-1], "grpo - sft"]
-    head = [f"| seed | n | {' | '.join(names)} | seconds |", "|---" * (len(names) + 3) + "|"]
+        shown = [*map(_percent, scored.values()), *(f"{value:+.1f}" for value in differences.values())]
+        rows.append(f"| {' | '.join([str(seed), str(next(iter(scored.values())).n), *shown, f'{seconds:.0f}'])} |")
+    head = [f"| seed | n | {' | '.join(columns)} | seconds |", "|---" * (len(columns) + 3) + "|"]
     if len(folders) > 1:
         means = [f"{statistics.fmean(values):.1f} ± {statistics.stdev(values):.1f}" for values in columns.values()]
         rows.append(f"| mean ± sd | | {' | '.join(means)} | |")

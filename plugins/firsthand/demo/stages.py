@@ -62,10 +62,10 @@ def export(run: Run, recipe: Path) -> Stage:
     )  # fmt: skip
 
 
-def grpo(run: Run, recipe: Path, reads: list[Path], says: str, *settings: str) -> list[Stage]:
+def grpo(run: Run, recipe: Path, reads: list[Path], says: str, *settings: str, name: str = "grpo") -> list[Stage]:
     """The training, and its last checkpoint as a model folder."""
     steps = load(recipe).data["trainer"]["total_training_steps"]
-    out, merged = run.folder / "grpo", run.model("grpo")
+    out, merged = run.folder / name, run.model(name)
     last = out / f"global_step_{steps}"
     command = [
         sys.executable, "-m", "verl.trainer.main_ppo", "--config-dir", str(recipe.parent), "--config-name", recipe.stem,
@@ -77,11 +77,12 @@ def grpo(run: Run, recipe: Path, reads: list[Path], says: str, *settings: str) -
     ]  # fmt: skip
     return [
         Stage(
-            "grpo", command, reads=[recipe, *reads], makes=[last / "actor/model_world_size_1_rank_0.pt"],
+            name, command, reads=[recipe, *reads], makes=[last / "actor/model_world_size_1_rank_0.pt"],
             resumes=[out], says=says, watch=partial(rollout_files, out / "rollouts", steps),
         ),
         own(
-            "merge", "veRL: the last checkpoint as a Hugging Face folder, proved to be the same weights",
+            "merge" if name == "grpo" else f"merge-{name}",
+            "veRL: the last checkpoint as a Hugging Face folder, proved to be the same weights",
             "export", last, "--base", run.model("sft"), "--out", merged, makes=[merged / "config.json"],
         ),
     ]  # fmt: skip

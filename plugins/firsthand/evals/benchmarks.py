@@ -142,5 +142,12 @@ _ALL = (
         Agent("recipes/toy/loop.yaml"),
         by=("type", "identity"),
     ),
+    Benchmark(
+        "toy_order",
+        "The toy week: what only the order of the frames tells, and what each frame shows.",
+        Path("datasets/toy_order/order_test.jsonl"),
+        SingleTurn(media_root=Path("datasets/toy_order"), min_pixels=1, max_tokens=32),
+        by=("label",),
+    ),
 )
 SUITE = {benchmark.name: benchmark for benchmark in _ALL}

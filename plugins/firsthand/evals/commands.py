@@ -126,17 +126,20 @@ def write(folders: "list[Folder]", out: Path | None) -> None:
     """Prints the tables; with `out`, they go to out.json and out.md too."""
     from rich.console import Console
 
-    from firsthand.evals import results, tables
+    from firsthand.evals import orders, results, tables
     from firsthand.files import write_json, write_text
 
     if len({folder.name for folder in folders}) < len(folders):
         raise UserError("two folders share a name; a run is called by the name of its folder")
     found, compared = [results.results(folder) for folder in folders], results.comparisons(folders)
+    gaps = orders.gaps(folders, found)
+    more = [orders.grid(gaps)] if gaps else []
     if out:
         rows, pairs = [row.model_dump() for row in found], [row.model_dump() for row in compared]
-        write_json(f"{out}.json", {"runs": rows, "comparisons": pairs})
-        write_text(f"{out}.md", tables.markdown(found, compared))
-    tables.show(found, compared, Console(highlight=False, markup=False))
+        by_order = {"orders": [gap.model_dump() for gap in gaps]} if gaps else {}
+        write_json(f"{out}.json", {"runs": rows, "comparisons": pairs, **by_order})
+        write_text(f"{out}.md", tables.markdown(found, compared, more))
+    tables.show(found, compared, Console(highlight=False, markup=False), more)
 
 
 app.command()(judge)
@@ -240,7 +243,7 @@ def score(
 
 @app.command()
 def crossval(
-    recipes: Annotated[list[Path], typer.Argument(help="Recipes of llamafactory-cli train, one per candidate.")],
+    recipes: Annotated[list[Path], typer.Argument(help="Recipes of llamafactory-cli train or of veRL, one each.")],
     out: Annotated[Path, typer.Option(help="Folds, models, answers, table; run again to resume.")],
     rows: Annotated[Path, typer.Option(help="Questions with answers.")] = Path("datasets/egocross_support/eval.jsonl"),
     media_root: Annotated[Path | None, typer.Option(help="By default `media` beside ROWS.")] = None,
@@ -250,7 +253,8 @@ def crossval(
 ) -> None:
     """Train each recipe once per fold, ask what was held out, and compare with the base model: no test set is touched.
 
-    Every fold keeps its model on disk (10 GB for 4 B parameters).
+    Every fold keeps its model on disk (10 GB for 4 B parameters). A veRL recipe learns from a fold's share of its own
+    `data.train_files`, and is asked in their words with room for a thought; so is the base model beside it.
 
     Example: firsthand eval crossval recipes/egocross/sft_lora.yaml recipes/egocross/sft.yaml --out runs/crossval
     """

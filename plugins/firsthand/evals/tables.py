@@ -28,8 +28,10 @@ def grids(runs: Sequence[Results]) -> list[Grid]:
     return [grid for grid in (_accuracy(columns, runs), *more) if grid.rows]
 
 
-def show(runs: Sequence[Results], comparisons: Iterable[Comparison], console: Console) -> None:
-    print_grids(grids(runs), [*notes(runs), *(comparison.sentence for comparison in comparisons)], console)
+def show(
+    runs: Sequence[Results], comparisons: Iterable[Comparison], console: Console, more: Sequence[Grid] = ()
+) -> None:
+    print_grids([*grids(runs), *more], [*notes(runs), *(comparison.sentence for comparison in comparisons)], console)
 
 
 def print_scores(scores: Sequence[Score], comparisons: Iterable[Comparison]) -> None:
@@ -54,9 +56,10 @@ def print_grids(grids: Iterable[Grid], lines: Iterable[str], console: Console) -
         console.print(line)
 
 
-def markdown(runs: Sequence[Results], comparisons: Iterable[Comparison]) -> str:
+def markdown(runs: Sequence[Results], comparisons: Iterable[Comparison], more: Sequence[Grid] = ()) -> str:
     title = f"{', '.join(dict.fromkeys(run.benchmark for run in runs))}: {', '.join(run.run for run in runs)}"
-    return as_markdown(title, grids(runs), [*notes(runs), *(comparison.sentence for comparison in comparisons)])
+    said = [*notes(runs), *(comparison.sentence for comparison in comparisons)]
+    return as_markdown(title, [*grids(runs), *more], said)
 
 
 def as_markdown(title: str, grids: Iterable[Grid], notes: Sequence[str]) -> str:

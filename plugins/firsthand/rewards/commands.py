@@ -19,8 +19,11 @@ def validate(
 
     Example: firsthand reward validate datasets/toy --recipe recipes/tiny_grpo_qwen3vl_choice.yaml
     """
+    from functools import partial
+
     from firsthand.errors import UserError
     from firsthand.findings import printable
+    from firsthand.progress import with_bar
     from firsthand.rewards import function
     from firsthand.rewards.validate import validate as run
 
@@ -28,17 +31,18 @@ def validate(
     files = [file for path in dataset for file in (sorted(path.glob("*.parquet")) if path.is_dir() else [path])]
     if not files:
         raise UserError(f"{', '.join(map(str, dataset))}: holds no *.parquet with rows of veRL")
-    found = [run(file, reward, chain.get(function.LOOP), rows) for file in files]
+    loop = chain.get(function.LOOP)
+    found = [with_bar(file.name, partial(run, file, reward, loop, rows)) for file in files]
     for one in found:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(one.rows.items()))
         typer.echo(f"{one.file}: " + (f"{kinds}; the full score is {one.full:g}" if kinds else "no row was scored"))
         if one.unjudged:
             typer.echo(f"  {one.unjudged:,} wrong answers were not scored: only a server can tell them from right ones")
-    problems = [problem for one in found for problem in (*one.unreadable, *one.problems)]
+    problems = [problem for one in found for problem in (*one.unreadable.first, *one.problems)]
     for problem in problems[:SHOWN]:
         typer.secho(f"  error  {printable(problem)}", fg="red")
-    if problems:
-        typer.secho(f"{len(problems):,} problems; correct the rows, or the reward in {recipe}", fg="red")
+    if count := sum(one.unreadable.count + one.count for one in found):
+        typer.secho(f"{count:,} problems; correct the rows, or the reward in {recipe}", fg="red")
         raise typer.Exit(1)
     typer.echo("ok: every gold answer earns the full score, and no wrong one does")
 

@@ -48,10 +48,10 @@ def _is_sound(chain: Chain) -> bool:
 
 def _tried(chain: Chain, file: Path, reward: function.Reward) -> Iterator[Finding]:
     try:
-        problems = validate(file, reward, chain.get(LOOP), MAX_ROWS).problems
+        found = validate(file, reward, chain.get(LOOP), MAX_ROWS)
     except UserError:
         return  # the rows cannot be read, which the check of rows says
-    if problems:
-        more = f" ({len(problems)} such answers in the first {MAX_ROWS} rows)" if len(problems) > 1 else ""
+    if found.count:
+        more = f" ({found.count} such answers in the first {MAX_ROWS} rows)" if found.count > 1 else ""
         fix = f"`firsthand reward validate {file} --recipe {chain.recipe.path}` looks at all rows"
-        yield NOT_PAID.at(reward.place, f"{problems[0]}{more}", fix)
+        yield NOT_PAID.at(reward.place, f"{found.problems[0]}{more}", fix)

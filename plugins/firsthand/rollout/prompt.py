@@ -24,6 +24,10 @@ TYPED_ASKS = {
     "regression": "ask_number.txt",
     "OCR": "ask_transcription.txt",
     "free-form": "ask_text.txt",
+    "math": "ask_formula.txt",
+    "temporal grounding": "ask_span.txt",
+    "spatial grounding": "ask_box.txt",
+    "pointing": "ask_point.txt",
 }
 
 

@@ -105,6 +105,23 @@ def ego3s_rows(
 
 
 @app.command()
+def order_rows(
+    week: Annotated[Path, typer.Argument(help="Folder of a built week; the rows are written beside it.")],
+    habit: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of traces in which the teacher says `pick up` without looking.")
+    ] = 0.6,
+    seed: Annotated[int, typer.Option(help="Seed of questions and traces.")] = 0,
+) -> None:
+    """Write questions that only the order of the frames answers: SFT traces, GRPO prompts, held-out questions.
+
+    Example: firsthand toy order-rows datasets/toy_order
+    """
+    from firsthand.toy.order_rows import build_order_rows
+
+    _counts(with_bar("frames", lambda tick: build_order_rows(week, habit, seed, tick)))
+
+
+@app.command()
 def model(
     out: Annotated[Path, typer.Argument(help="Folder that gets one folder a model: tiny_qwen3_vl, ...")],
     kinds: Annotated[str, typer.Option(help="Which, by comma.")] = "qwen3_vl,qwen3_5,qwen2_5_vl,qwen2_5",

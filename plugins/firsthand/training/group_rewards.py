@@ -20,44 +20,25 @@ Rollouts whose tools or rewards failed are not shown to them.
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from omegaconf import OmegaConf
 from verl.utils.import_utils import load_extern_object
 
 from firsthand import files
 from firsthand.errors import UserError
+from firsthand.recipe.group_rewards import HOME, KEY, Entry, entries
 from firsthand.rollout.telemetry import Rollout
 
-HOME = "pkg://firsthand.reward_fns.groups"
-KEY = "trainer.v1.sampler.sampler_kwargs.group_rewards"
 SAVED = "group_rewards.json"  # in the folder of a checkpoint
 
 Groups = list[list[Rollout]]
 
 
-class Entry(NamedTuple):
-    """One group reward of a recipe, as it is written there."""
-
-    name: str
-    path: str  # file.py:function, or "" for one of HOME
-    arguments: dict[str, Any]
-
-
-def entries(written: Any) -> Iterator[Entry]:
-    """From a mapping of names, or from a list."""
-    written = OmegaConf.to_container(written, resolve=True) if OmegaConf.is_config(written) else written
-    if isinstance(written, Mapping):
-        written = [{"name": name, **arguments} for name, arguments in written.items() if arguments is not None]
-    for given in written or []:
-        arguments = dict(given)
-        path = arguments.pop("path", "")
-        yield Entry(str(arguments.pop("name", None) or path.rpartition(":")[2]), path, arguments)
-
-
 class GroupRewards:
     def __init__(self, written: Any):
-        self.rewards = {entry.name: _opened(entry) for entry in entries(written)}
+        plain = OmegaConf.to_container(written, resolve=True) if OmegaConf.is_config(written) else written
+        self.rewards = {entry.name: _opened(entry) for entry in entries(plain)}
 
     def pay(self, groups: Groups) -> None:
         sound = [[rollout for rollout in group if not rollout.faulty] for group in groups]

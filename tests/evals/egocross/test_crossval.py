@@ -5,6 +5,8 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from hypothesis import given
@@ -13,22 +15,33 @@ from typer.testing import CliRunner
 
 from firsthand.cli import app
 from firsthand.errors import UserError
-from firsthand.evals import crossval
+from firsthand.evals import candidates
 from firsthand.evals.crossval import folds
 from firsthand.files import read_jsonl, write_jsonl
 from firsthand.question import Question
-from firsthand.rollout.prompt import eval_row
+from firsthand.rollout.prompt import eval_row, verl_row, with_placeholders
 
 LLAMAFACTORY = """#!/bin/sh
 # stands for the trainer: what it "learns" is the letter that the recipe's name asks for
 mkdir -p "$(sed -n 's/^output_dir: //p' "$2")"
 cp "$2" "$(sed -n 's/^output_dir: //p' "$2")/config.json"
 """
+PYTHON = """#!/usr/bin/env python3
+# stands for veRL: its checkpoint is the command line
+import pathlib, sys
+folder = pathlib.Path(next(word for word in sys.argv if "default_local_dir" in word).partition("=")[2])
+folder.mkdir(parents=True)
+(folder / "latest_checkpointed_iteration.txt").write_text(" ".join(sys.argv))
+"""
 FIRSTHAND = """#!/usr/bin/env python3
-# stands for `firsthand eval run`: a trained model answers A, the base model B
+# stands for `firsthand export` and `firsthand eval run`: a trained model answers A, the base model B
 import json, pathlib, sys
+if sys.argv[1] == "export":
+    merged = pathlib.Path(sys.argv[sys.argv.index("--out") + 1])
+    merged.mkdir()
+    sys.exit((merged / "config.json").write_text("{}") and 0)
 option = dict(zip(sys.argv[4::2], sys.argv[5::2]))
-letter = "A" if "trained" in option["--model"] else "B"
+letter = "A" if "fold" in option["--model"] else "B"
 folder = pathlib.Path(option["--out"])
 folder.mkdir()
 with open(folder / "answers.jsonl", "w") as out:
@@ -75,11 +88,11 @@ def test_every_fold_has_its_share_of_every_domain() -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch) -> Path:
     (tmp_path / "bin").mkdir()
-    for name, text in (("llamafactory-cli", LLAMAFACTORY), ("firsthand", FIRSTHAND)):
+    for name, text in (("llamafactory-cli", LLAMAFACTORY), ("firsthand", FIRSTHAND), ("python", PYTHON)):
         script = tmp_path / "bin" / name
         script.write_text(text)
         script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setattr(crossval, "BIN", tmp_path / "bin")
+    monkeypatch.setattr(candidates, "BIN", tmp_path / "bin")
     monkeypatch.chdir(tmp_path)
     rows = [question(n, "animal", f"v{n}", "AAB"[n % 3]) for n in range(12)]
     write_jsonl(tmp_path / "support/eval.jsonl", map(eval_row, rows))
@@ -118,6 +131,66 @@ def test_a_second_run_reuses_what_is_done(project: Path) -> None:
     assert cli("full.yaml").output.count("reused") == 7 and trained.stat().st_mtime_ns == before
     (project / "full.yaml").write_text((project / "full.yaml").read_text().replace("1.0e-05", "2.0e-05"))
     assert cli("full.yaml").output.count("reused") == 1, "another recipe trains again; the base model stays"
+
+
+VERL = """\
+defaults: [ppo_trainer, _self_]
+data: {train_files: support/rl_train.parquet, max_prompt_length: 900, max_response_length: 100}
+actor_rollout_ref: {model: {path: models/x}, rollout: {max_model_len: 1000}}
+"""
+
+
+@pytest.fixture
+def verl(project: Path) -> Path:
+    """A recipe whose rows show the first two of three frames, with words of their own."""
+    questions = [
+        question(n, "animal", f"v{n}", "AAB"[n % 3]).model_copy(
+            update={"images": [f"{n}_{k}.png" for k in range(3)], "times": [0.0, 2.0, 5.0]}
+        )
+        for n in range(12)
+    ]
+    write_jsonl(project / "support/eval.jsonl", map(eval_row, questions))
+    shown = [
+        one.model_copy(update={"images": one.images[:2], "times": one.times[:2], "system": "Think."})
+        for one in questions
+    ]
+    rows = [verl_row(one, number) for number, one in enumerate(shown)]
+    pq.write_table(pa.Table.from_pylist(rows[::-1]), project / "support/rl_train.parquet")
+    (project / "grpo.yaml").write_text(VERL)
+    return project
+
+
+def test_a_recipe_of_verl_learns_from_its_own_rows_of_the_other_folds(verl: Path) -> None:
+    result = cli("grpo.yaml")
+    assert result.exit_code == 0, result.output
+    everything = {f"animal-{n}" for n in range(12)}
+    for fold in range(3):
+        taught = pq.read_table(verl / f"out/folds/grpo/train_{fold}.parquet").to_pylist()
+        asked = list(read_jsonl(verl / f"out/folds/grpo/held_out_{fold}.jsonl"))
+        ids = {row["extra_info"]["id"] for row in taught}
+        assert len(taught) == 8 and {row["id"] for row in asked} == everything - ids
+        command = (verl / f"out/grpo/fold_{fold}/trained/latest_checkpointed_iteration.txt").read_text()
+        assert f"data.train_files=out/folds/grpo/train_{fold}.parquet" in command
+        assert "--config-dir . --config-name grpo" in command
+        for row in asked:  # as the training would ask it
+            theirs = next(one for one in pq.read_table(verl / "support/rl_train.parquet").to_pylist()
+                          if one["extra_info"]["id"] == row["id"])  # fmt: skip
+            assert with_placeholders(row["messages"]) == theirs["prompt"] and row["images"] == theirs["images"]
+    assert cli("grpo.yaml").output.count("reused") == 10
+
+
+def test_recipes_of_both_frameworks_are_compared_each_with_its_own_baseline(verl: Path) -> None:
+    assert cli("full.yaml", "grpo.yaml").exit_code == 0
+    table = json.loads((verl / "out/table.json").read_text())
+    assert [row["model"] for row in table["table"]] == ["base", "full", "base-grpo", "grpo"]
+    assert [(row["a"], row["b"]) for row in table["comparisons"]] == [("base", "full"), ("base-grpo", "grpo")]
+
+
+def test_a_question_without_its_row_of_verl(verl: Path) -> None:
+    table = pq.read_table(verl / "support/rl_train.parquet")
+    pq.write_table(table.slice(1), verl / "support/rl_train.parquet")
+    result = cli("grpo.yaml")
+    assert result.exit_code == 1 and "no row has the id 'animal-11' (1 are missing)" in result.output.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

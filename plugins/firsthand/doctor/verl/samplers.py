@@ -4,11 +4,13 @@ What veRL does not understand here it mostly ignores: a run then looks like DAPO
 """
 
 import ast
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from firsthand.doctor.verl.files import AGENT, agent_entries
+from firsthand.errors import UserError
 from firsthand.findings import RULES, Finding
+from firsthand.recipe.group_rewards import HOME, Entry, entries
+from firsthand.recipe.group_rewards import KEY as REWARDS
 from firsthand.recipe.hydra_chain import Chain
 from firsthand.recipe.python_objects import look_up, names_read, source_of
 from firsthand.recipe.values import did_you_mean
@@ -25,8 +27,6 @@ OPTIONS = {  # what GroupReplayBuffer takes, and the sampler of veRL that it ext
     "poll_interval", "traces", "group_rewards", "filter_groups_metric", "train_batch_size", "gen_batch_size",
     "max_inflight_gen_batches", "sync_refill_failed_groups",
 }  # fmt: skip
-REWARDS = f"{SAMPLER}.sampler_kwargs.group_rewards"
-HOME = "pkg://firsthand.reward_fns.groups"
 TEMPORAL_LOOP = "firsthand.training.temporal_loop.TemporalLoop"
 DIVIDED = "algorithm.norm_adv_by_std_in_grpo"
 LEVELS_ONLY = {  # what each does to a group whose other rewards have two levels
@@ -35,7 +35,7 @@ LEVELS_ONLY = {  # what each does to a group whose other rewards have two levels
     "running_std": "all rollouts of a group are divided by the same number",
 }
 
-Arguments = dict[str, Any]
+Rewards = dict[str, Entry]
 
 
 def check(chain: Chain) -> Iterator[Finding]:
@@ -49,9 +49,13 @@ def check(chain: Chain) -> Iterator[Finding]:
             place = chain.place(f"{SAMPLER}.sampler_kwargs.{option}")
             fix = did_you_mean(str(option), OPTIONS, f"known are {', '.join(sorted(OPTIONS))}")
             yield SAMPLER_OPTION.at(place, f"GroupReplayBuffer takes no `{option}`", fix)
-    rewards = dict(_rewards(chain.get(REWARDS)))
-    for name, arguments in rewards.items():
-        yield from _payable(chain, name, arguments)
+    try:
+        rewards = {entry.name: entry for entry in entries(chain.get(REWARDS))}
+    except UserError as error:
+        yield UNPAYABLE.at(chain.place(REWARDS), str(error), "write each as `name: {argument: value}`")
+        return
+    for entry in rewards.values():
+        yield from _payable(chain, entry)
     yield from _changes_nothing(chain, rewards)
     yield from _orders(chain, rewards)
 
@@ -72,19 +76,10 @@ def _manager(chain: Chain) -> Iterator[Finding]:
         yield HIDES.at(chain.place(key), message, fix)
 
 
-def _rewards(written: Any) -> Iterator[tuple[str, Arguments]]:
-    """As training/group_rewards.py reads them: a mapping of names, or a list."""
-    if isinstance(written, Mapping):
-        written = [{"name": name, **given} for name, given in written.items() if isinstance(given, Mapping)]
-    for given in written if isinstance(written, list) else []:
-        path = str(given.get("path") or "")
-        yield str(given.get("name") or path.rpartition(":")[2]), {k: v for k, v in given.items() if k != "name"}
-
-
-def _payable(chain: Chain, name: str, given: Arguments) -> Iterator[Finding]:
+def _payable(chain: Chain, entry: Entry) -> Iterator[Finding]:
     """The function is there and takes what it is given; it is not run."""
-    place = chain.place(f"{REWARDS}.{name}")
-    path, _, function = str(given.get("path") or f"{HOME}:{name}").rpartition(":")
+    name, given, place = entry.name, entry.arguments, chain.place(f"{REWARDS}.{entry.name}")
+    path, _, function = (entry.path or f"{HOME}:{name}").rpartition(":")
     file = source_of(path) if path else None
     if file is None:
         yield UNPAYABLE.at(place, f"`{path or function}` does not exist", "write `path: path/to/file.py:function`")
@@ -98,7 +93,7 @@ def _payable(chain: Chain, name: str, given: Arguments) -> Iterator[Finding]:
     wanted = _arguments(node)
     if wanted is None:
         return
-    for unknown in sorted(given.keys() - wanted.keys() - {"path"}):
+    for unknown in sorted(given.keys() - wanted.keys()):
         fix = did_you_mean(unknown, wanted, f"it takes {', '.join(wanted)}")
         yield UNPAYABLE.at(place, f"`{name}` takes no `{unknown}`", fix)
     for lacking in sorted(name for name, needed in wanted.items() if needed and name not in given):
@@ -119,10 +114,10 @@ def _arguments(node: ast.AST | None) -> dict[str, bool] | None:
     return named | {argument.arg: default is None for argument, default in pairs}
 
 
-def _changes_nothing(chain: Chain, rewards: dict[str, Arguments]) -> Iterator[Finding]:
+def _changes_nothing(chain: Chain, rewards: Rewards) -> Iterator[Finding]:
     divided = chain.get("algorithm.adv_estimator") in ("grpo", "grpo_vectorized") and chain.get(DIVIDED) is not False
     for name, why in LEVELS_ONLY.items():
-        if divided and name in rewards and rewards[name].get("preset") in (None, "apart"):
+        if divided and name in rewards and rewards[name].arguments.get("preset") in (None, "apart"):
             message = f"`{name}`: {why}; divided by the spread of the group, it is mostly gone (docs/group_rewards.md)"
             fix = f"write `{DIVIDED}: false`"
             if name != "running_std":
@@ -130,12 +125,13 @@ def _changes_nothing(chain: Chain, rewards: dict[str, Arguments]) -> Iterator[Fi
             yield NO_EFFECT.at(chain.place(f"{REWARDS}.{name}"), message, fix)
 
 
-def _orders(chain: Chain, rewards: dict[str, Arguments]) -> Iterator[Finding]:
+def _orders(chain: Chain, rewards: Rewards) -> Iterator[Finding]:
     """The bonus for order needs a loop that asks in another order, and a reward that scores what is said to it."""
     loops = [entry for entry in agent_entries(chain) if entry.get("_target_") == TEMPORAL_LOOP]
     orders = {order for entry in loops for order in entry.get("orders", ["shuffled"])}
-    against = rewards.get("temporal", {}).get("against", "shuffled")
-    if "temporal" in rewards and against not in orders:
+    temporal = rewards.get("temporal")
+    against = str(temporal.arguments.get("against", "shuffled")) if temporal else ""
+    if temporal and against not in orders:
         fix = f"register {TEMPORAL_LOOP} in `{AGENT}.agent_loop_config_path`, with `orders: [{against}]`"
         yield NO_ORDERS.at(chain.place(f"{REWARDS}.temporal"), f"nothing answers on {against} frames", fix)
     key = "reward.custom_reward_function.path"

@@ -56,6 +56,21 @@ class Trajectory(_Strict):
         return self
 
 
+class Table(_Strict):
+    """Any other table, cells as text."""
+
+    title: str
+    head: list[str] = Field(min_length=1)
+    rows: list[list[str]]
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _even(self) -> "Table":
+        if any(len(row) != len(self.head) for row in self.rows):
+            raise ValueError(f"the table {self.title!r} has rows that are not as long as its head")
+        return self
+
+
 class RunReport(_Strict):
     title: str
     subtitle: str = ""
@@ -66,6 +81,7 @@ class RunReport(_Strict):
     curves: Curves = Curves(series={})
     table: list[Score] = Field(min_length=1)
     comparisons: list[Comparison] = []
+    tables: list[Table] = []
     trajectories: list[Trajectory] = []
     notes: list[str] = []
 

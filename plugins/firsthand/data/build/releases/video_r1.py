@@ -1,6 +1,7 @@
 """Video-R1 (COT-165k and 260k), and the pool of Ego3S, which has the same rows and a region of interaction each.
 
-Images and videos, five types of problem. The type decides the last line of the question, and the reward reads it too.
+Images and videos. Its five types of problem, and four more that rows in its form may have (math, and where in time and
+space something is), decide the last line of the question, and the reward reads the type too.
 The answer is taken out of its tags; `process`, the chain of thought, loses its own, because the renderer writes them.
 
 LongViTU, from which that pool is drawn, also has files of its own: the conversations that LLaVA trains on (`video`,

@@ -1,0 +1,85 @@
+"""The trainings on order differ in what they say, and their report has the gaps of hand-made answers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from firsthand import files
+from firsthand.demo import order, order_report, seeds
+from firsthand.pages.report.build import build
+from firsthand.recipe import hydra_search
+
+ROOT = Path(__file__).parents[2]
+ESTIMATORS = {"grpo": "grpo", "grpo_faster": "grpo", "rloo": "rloo_vectorized", "temporal": "rloo_vectorized"}
+
+
+@pytest.mark.parametrize("name", order.TRAININGS)
+def test_each_training_is_grpo_but_for_one_thing(name: str, monkeypatch) -> None:
+    if hydra_search.config_folder() is None:
+        pytest.skip("verl is not installed")
+    monkeypatch.chdir(ROOT)
+    [stage] = [stage for stage in order.stages(Path("runs/x"), 3) if stage.name == name]
+    recipe = Path(stage.command[4]) / f"{stage.command[6]}.yaml"
+    config = hydra_search.compose(recipe, stage.command[7:])
+    rewards = config.trainer.v1.sampler.sampler_kwargs.get("group_rewards") or {}
+    assert config.algorithm.adv_estimator == ESTIMATORS[name]
+    assert config.actor_rollout_ref.actor.optim.lr == pytest.approx(1.3e-4 if name == "grpo_faster" else 1e-4)
+    assert dict(rewards) == ({"temporal": {"bonus": 0.3}} if name == "temporal" else {})
+    assert config.trainer.default_local_dir == f"runs/x/{name}" and config.data.seed == 3
+    assert config.reward.custom_reward_function.reward_kwargs.of == "reward_fns/choice.py:compute_score"
+    assert all(path.is_file() for path in order.READ)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch) -> Path:
+    """Four questions on order and two on rooms. Every model is right on ordered frames and in one of four (and two of
+    two) on reversed ones, but the SFT model, which says A to everything."""
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        {
+            "id": f"q{n}", "label": "order" if n < 4 else "scene", "question": "what ?", "answer": "AABB"[n % 4],
+            "options": {"A": "pick up", "B": "put down"}, "letters": "AB", "video": ["a.jpg"], "fps": 2.0,
+        }
+        for n in range(6)
+    ]  # fmt: skip
+    files.write_jsonl(order.TEST, rows)
+    (order.WEEK / "a.jpg").touch()
+    said = {"ordered": "AABBAA", "shuffled": "AAAAAA", "reversed": "BBABAA"}
+    for name in order.MODELS:
+        for shown, letters in said.items():
+            letters = "AAAAAA" if name == "sft" else letters
+            answers = [
+                {"id": row["id"], "letter": letter, "output": f"<answer>{letter}</answer>"}
+                for row, letter in zip(rows, letters, strict=True)
+            ]
+            files.write_jsonl(Path(f"run/answers/{name}/{shown}/answers.jsonl"), answers)
+    for name in order.TRAININGS:
+        lines = [{"step": step, "data": {"orders/order/gap_reversed": step / 10, "x": 1}} for step in (1, 2)]
+        files.write_jsonl(Path(f"run/{name}/metrics/p/e.jsonl"), lines)
+    return Path("run")
+
+
+def test_the_gap_of_each_model_by_kind(run: Path) -> None:
+    content = order_report.content(run)
+    on_order, on_scene = content["tables"]
+    cells = {row[0]: [cell.split()[0] for cell in row[1:]] for row in on_order["rows"]}
+    assert on_order["head"] == ["n = 4", "ordered", "shuffled", "reversed", "gap to shuffled", "gap to reversed"]
+    assert cells["sft"] == ["50.0", "50.0", "50.0", "+0.0", "+0.0"]
+    assert cells["grpo"] == cells["temporal"] == ["100.0", "50.0", "25.0", "+50.0", "+75.0"]
+    assert {tuple(cell.split()[0] for cell in row[1:]) for row in on_scene["rows"]} == {
+        ("100.0", "100.0", "100.0", "+0.0", "+0.0")
+    }
+    assert content["curves"]["series"]["rloo: gap_reversed"] == [(1, 0.1), (2, 0.2)]
+
+
+def test_the_report_is_a_page_and_gives_the_table_of_seeds(run: Path) -> None:
+    report = {**order_report.content(run), "trajectories": [], "stages": [{"name": "x", "seconds": 1}], "seed": 0}
+    files.write_json(run / "report.json", json.loads(json.dumps(report)))
+    build(run, run / "report.html")
+    assert "gap to reversed" in (run / "report.html").read_text()
+    seeds.write_table("order", {0: run, 1: run}, Path("results.md"), seeds.order)
+    [head, _, first, _, mean] = [line for line in Path("results.md").read_text().splitlines() if line.startswith("|")]
+    assert head.startswith("| seed | n | sft | grpo | grpo_faster | rloo | temporal | gap of sft | gap of grpo |")
+    assert first.startswith("| 0 | 4 | 50.0 (15-85) | 100.0") and "| +0.0 | +75.0 |" in first
+    assert "| 75.0 ± 0.0 |" in mean
