@@ -110,7 +110,7 @@ def test_frames_without_a_box_are_sent_byte_for_byte(root) -> None:
 
 def test_a_region_of_other_frames_is_refused(root) -> None:
     frames = ["0.jpg", "1.jpg", "2.jpg"]
-    with pytest.raises(UserError, match="32 x 24, 0.jpg has 64 x 48; find the regions again"):
+    with pytest.raises(UserError, match=r"32 x 24, 0\.jpg has 64 x 48; find the regions again"):
         Mask(region(size=(32, 24)), frames, "outside").read(root, "0.jpg")
     with pytest.raises(UserError, match="of frame 2, the row has 1"):
         Mask(region(), ["0.jpg"], "outside")
