@@ -31,6 +31,7 @@ COMPARED: dict[type, Callable[[Any, Any], bool]] = {
 UNARY: dict[type, Callable[[Any], Any]] = {ast.USub: operator.neg, ast.Not: operator.not_}
 FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": abs, "min": min, "max": max, "round": round}
 LONGEST = 2000  # characters
+DIGITS = 9  # of a result: 0.6 - 0.2 is 0.4
 Values = Mapping[str, Any]
 
 
@@ -102,7 +103,8 @@ def _value(node: ast.expr, values: Values) -> Any:
         case ast.UnaryOp(op=op, operand=operand):
             return UNARY[type(op)](_value(operand, values))
         case ast.BinOp(left=left, op=op, right=right):
-            return BINARY[type(op)](*_numbers(_value(left, values), _value(right, values)))
+            numbers = _numbers(_value(left, values), _value(right, values))
+            return round(BINARY[type(op)](*numbers), DIGITS)
         case ast.BoolOp(op=op, values=parts):
             stop = isinstance(op, ast.Or)
             return next((stop for part in parts if bool(_value(part, values)) is stop), not stop)
