@@ -103,7 +103,7 @@ def make_recipe(pool: Path, tmp_path: Path) -> Any:
 
     def make(*servers: Any, out: str = "out", file: bool = False, **changes: Any) -> Any:
         keys: dict[str, Any] = {
-            "data": str(pool / "pool.parquet"),
+            "pool": str(pool / "pool.parquet"),
             "regions": str(pool / "regions.jsonl"),
             "out": str(tmp_path / out),
             "method": {"name": "csm"},

@@ -119,7 +119,7 @@ def test_order_workers_and_servers_decide_nothing(model, make_recipe, pool) -> N
     lines = (pool / "pool.jsonl").read_text().splitlines()
     (pool / "reversed.jsonl").write_text("\n".join(reversed(lines)) + "\n")
     policy = {"model": "tiny", "servers": [two.url, three.url], "retries": 0, "concurrency": 9}
-    changes = {"data": str(pool / "reversed.jsonl"), "method": {"name": "csm", "risk": 0.02}, "policy": policy}
+    changes = {"pool": str(pool / "reversed.jsonl"), "method": {"name": "csm", "risk": 0.02}, "policy": policy}
     there = run(make_recipe(out="b", **changes))
 
     def facts(result):
@@ -196,7 +196,7 @@ def test_rows_that_cannot_be_asked_stand_in_the_ledger(model, make_recipe, pool)
     regions = (pool / "regions.jsonl").read_text().splitlines()
     (pool / "regions.jsonl").write_text("\n".join(regions[:2] + regions[3:]) + "\n")
     server = model()
-    result = run(make_recipe(server, data=str(pool / "odd.jsonl")))
+    result = run(make_recipe(server, pool=str(pool / "odd.jsonl")))
     found = {line["number"]: (line["reason"], line["why"]) for line in result.lines[:4]}
     assert found[1][0] == "no medium" and found[3][0] == "region missing" and found[4][0] == "row unreadable"
     assert found[2][0] == "medium undecodable" and "broken.jpg: not a readable image" in found[2][1]
@@ -227,11 +227,13 @@ def test_what_cannot_be_run_says_what_to_do(model, make_recipe, pool) -> None:
         run(make_recipe(server, reward=recipe))
     (pool / "empty.jsonl").write_text("\n")
     with pytest.raises(UserError, match="no rows"):
-        run(make_recipe(server, data=str(pool / "empty.jsonl")))
-    nothing = make_recipe(server, out="none", method={"name": "csm", "fine": {"threshold": 1.0}})
+        run(make_recipe(server, pool=str(pool / "empty.jsonl")))
+    scenes = [line for line in (pool / "pool.jsonl").read_text().splitlines() if '"scene"' in line]
+    (pool / "scenes.jsonl").write_text("\n".join(scenes) + "\n")
+    nothing = make_recipe(server, out="none", pool=str(pool / "scenes.jsonl"), method=COMPLETE)
     with pytest.raises(UserError, match=r"no row is kept \(.*the largest fine difference is .*lower the thresholds"):
         run(nothing)
-    assert len(ledger(nothing)) == 40 and not nothing.chosen.exists()
+    assert len(ledger(nothing)) == 10 and not nothing.chosen.exists()
 
 
 def test_the_released_filter_keeps_what_is_far_from_the_mean(model, make_recipe, truth) -> None:

@@ -55,7 +55,7 @@ class Reward(Strict):
 
 
 class Recipe(Strict):
-    data: Path  # the pool: rows of veRL or of `firsthand eval`
+    pool: Path  # rows of veRL or of `firsthand eval`
     media_root: Path | None = None  # by default the folder of the pool
     regions: Path | None = None  # what `firsthand select regions` wrote
     mask: Noise = "outside"
@@ -67,7 +67,7 @@ class Recipe(Strict):
 
     @property
     def chosen(self) -> Path:
-        return self.out / f"selected{self.data.suffix}"
+        return self.out / f"selected{self.pool.suffix}"
 
     @property
     def generations(self) -> Path:

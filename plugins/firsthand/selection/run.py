@@ -50,7 +50,7 @@ class Inputs:
                 "it as `regions`, or write `fine: null` under `method`"
             )
         scorer = Scorer(recipe.reward) if asks and recipe.reward else None
-        pool = Pool(recipe.data, recipe.media_root)
+        pool = Pool(recipe.pool, recipe.media_root)
         return cls(recipe, pool, region_file.read(recipe.regions) if recipe.regions else {}, scorer)
 
 
