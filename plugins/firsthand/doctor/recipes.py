@@ -91,7 +91,7 @@ def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | 
         for key in ("questions", "tools"):
             yield from named_files.missing(document.place(key), document.data.get(key), document.path)
     elif kind in ("selection", "curriculum"):
-        for key in ("pool", "regions", "train", "probe"):
+        for key in ("pool", "regions", "train", "select", "start"):
             yield from named_files.missing(document.place(key), document.data.get(key), document.path)
     elif kind == "verl tools":
         yield from files.tools(document)

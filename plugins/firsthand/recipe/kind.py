@@ -38,7 +38,7 @@ def detect(data: Any) -> str:
     keys = {key.lstrip("+~").split(".")[0] for key in data}
     if {"pool", "method"} <= keys:
         return "selection"
-    if {"train", "probe"} <= keys:
+    if {"train", "select"} <= keys:
         return "curriculum"
     if keys & VERL and not keys & LLAMAFACTORY:
         return "verl"
