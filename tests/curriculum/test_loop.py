@@ -35,8 +35,9 @@ def test_probes_are_fixed_and_never_trained_on(make) -> None:
     loop = run(recipe, trainer, lambda line: None)
     assert len(loop.probes) == 12
     assert not {*loop.probes} & {id for rows in trainer.rows.values() for id in rows}
-    probed = [json.loads(line)["id"] for line in (recipe.out / "probe.jsonl").read_text().splitlines()]
-    assert {*probed} == {*loop.probes}
+    for step in (10, 40):
+        asked = (recipe.out / f"asked/step_{step:06d}/probe.jsonl").read_text().splitlines()
+        assert {json.loads(line)["id"] for line in asked} == {*loop.probes}
 
 
 def test_the_place_in_the_file_is_put_away_only_where_the_file_changed(make) -> None:
@@ -93,7 +94,7 @@ def test_verl_knows_every_key_of_a_round(make) -> None:
 
 def test_what_cannot_go_on_says_why(make) -> None:
     recipe, trainer = make("all_probes", probes=60)
-    with pytest.raises(UserError, match="no row of it is left"):
+    with pytest.raises(UserError, match="none of its rows is in the pool and no probe"):
         run(recipe, trainer, lambda line: None)
     from firsthand.curriculum.rounds import train
 

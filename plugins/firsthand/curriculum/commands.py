@@ -27,4 +27,4 @@ def run(recipe: Annotated[Path, typer.Argument(help="A recipe such as recipes/eg
     from firsthand.tools.settings import read_as
 
     done = loop(read_as(Recipe, recipe), say=typer.echo)
-    typer.echo(f"{done.number} rounds, {len(done.updates)} updates -> {done.recipe.out / 'curriculum.html'}")
+    typer.echo(f"{len(done.updates)} updates -> {done.recipe.out / 'curriculum.html'}")

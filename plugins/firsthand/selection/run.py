@@ -68,7 +68,8 @@ def run(recipe: Recipe, score: Score | None = None) -> Result:
     """Whatever goes wrong after the first answer, a second run goes on from it."""
     inputs, start = Inputs.open(recipe), time.monotonic()
     with alone(recipe.out, "selection"):
-        entries, has_form = _entries(inputs, score or in_this_process), bool(inputs.scorer and inputs.scorer.has_form)
+        entries = scored(inputs, score or in_this_process)
+        has_form = bool(inputs.scorer and inputs.scorer.has_form)
         verdicts = recipe.method.decide(entries, has_form)
         pairs = zip(entries, verdicts, strict=True)
         result = Result([line_of(entry, verdict, recipe.method) for entry, verdict in pairs])
@@ -81,7 +82,12 @@ def run(recipe: Recipe, score: Score | None = None) -> Result:
     return result
 
 
-def _entries(inputs: Inputs, score: Score) -> list[Entry]:
+def in_this_process(inputs: Inputs, planner: Planner) -> list[Entry]:
+    return asyncio.run(_in_this_process(inputs, planner))
+
+
+def scored(inputs: Inputs, score: Score = in_this_process) -> list[Entry]:
+    """Every row of the pool with what its method needs to decide, in the order of the file."""
     method, scorer = inputs.recipe.method, inputs.scorer
     if scorer is None:
         return [Entry(id=row.id, number=row.number, label=row.label) for row in inputs.pool]
@@ -89,10 +95,6 @@ def _entries(inputs: Inputs, score: Score) -> list[Entry]:
     if method.needs_centre:
         entries = score(inputs, method.planner(scorer.has_form, method.centre(entries)))
     return entries
-
-
-def in_this_process(inputs: Inputs, planner: Planner) -> list[Entry]:
-    return asyncio.run(_in_this_process(inputs, planner))
 
 
 async def _in_this_process(inputs: Inputs, planner: Planner) -> list[Entry]:
