@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from firsthand.curriculum.gates import SometimesRight, ZeroVariance
 from firsthand.curriculum.recuration import ranked, recurated
 from firsthand.curriculum.samplers import LeastRecent
 from firsthand.curriculum.stagnation import Stagnation, StagnationRules, variance
+from firsthand.selection.gates import SometimesRight, ZeroVariance
 from firsthand.selection.ledger import Entry, Verdict
 from firsthand.selection.rules import Seen
 
@@ -124,4 +124,4 @@ def test_rows_are_ranked_by_their_drop_and_must_be_able_to_teach() -> None:
         entry("blind", [1, 1, 1, 0, 0], WRONG),
     ]
     verdicts = [Verdict(entry.id != "blind", "") for entry in entries]
-    assert ranked(entries, verdicts, None) == ["large", "small"]
+    assert ranked(entries, verdicts, None, SometimesRight()) == ["large", "small"]

@@ -114,6 +114,8 @@ def test_presets_differ_as_paper_and_release_do() -> None:
     paper, released = Rules(), Rules(preset="released")
     assert (paper.coarse.mode, paper.coarse.threshold, paper.fine.threshold) == ("signed", 0.1, 0.5)  # type: ignore[union-attr]
     assert (released.coarse.mode, released.coarse.threshold, released.fine) == ("centered_abs", 0.12, None)  # type: ignore[union-attr]
+    changed = Rules(preset="released", coarse={"threshold": 0.2}).coarse
+    assert changed and (changed.mode, changed.threshold) == ("centered_abs", 0.2)
     assert Rules(preset="released", fine={"threshold": 0.3}).conditions == CONDITIONS
     for wrong in ({"coarse": None, "fine": None}, {"fine": None, "share": 0.2}, {"preset": "ours"}):
         with pytest.raises(ValidationError):

@@ -15,12 +15,15 @@ from firsthand.curriculum.stagnation import Stagnation
 from firsthand.errors import UserError
 from firsthand.selection.baselines import PassRate
 from firsthand.selection.csm import Csm
+from firsthand.selection.gates import SometimesRight
 from firsthand.selection.ledger import UNANSWERED, Entry
 from firsthand.selection.methods import Method
 from firsthand.selection.pool import Pool
 from firsthand.selection.recipe import Recipe as Selection
 from firsthand.selection.run import Inputs, scored
 from firsthand.tools.settings import read_as
+
+PARTS = ("stagnation", "sampler", "gate")  # have a state of their own
 
 
 class Curriculum:
@@ -42,18 +45,19 @@ class Curriculum:
             )
         self.stagnation = Stagnation(recipe.stagnation, recipe.total_steps)
         self.sampler = LeastRecent(trainable, recipe.seed)
+        self.gate = SometimesRight()
         self.updates: list[dict[str, Any]] = []
 
     def state(self) -> dict[str, Any]:
-        parts = {"stagnation": self.stagnation.state(), "sampler": self.sampler.state()}
+        parts = {name: getattr(self, name).state() for name in PARTS}
         return {"probes": self.probes, "active": self.active, "updates": self.updates, **parts}
 
     def resume(self, state: Mapping[str, Any]) -> None:
         if state["probes"] != self.probes:
             raise UserError(f"{self.recipe.out} was begun with other probes: pool, `probes` or `seed` have changed")
         self.active, self.updates = list(state["active"]), list(state["updates"])
-        self.stagnation.resume(state["stagnation"])
-        self.sampler.resume(state["sampler"])
+        for name in PARTS:
+            getattr(self, name).resume(state[name])
 
     def rows(self, name: str, ids: Sequence[str] | None = None) -> Path:
         """A file of rows in the format of the pool, by default of the active ones."""
@@ -74,7 +78,7 @@ class Curriculum:
         method = self.method.model_copy(update={"share": 1.0})  # survivors are scored whole, and ranked
         entries = self._ask(step, "slice", slice_, method, servers, model)
         self.sampler.observe(step, slice_)
-        best = ranked(entries, method.decide(entries, self._has_form), self.method.fine)
+        best = ranked(entries, method.decide(entries, self._has_form), self.method.fine, self.gate)
         seed = f"{self.recipe.seed} {step}"
         update = recurated(self.active, best, len(self.active), self.recipe.replay, seed)
         self.stagnation.change(step)

@@ -6,9 +6,10 @@ fall most without their region; `replay` of the new set are rows of the old one,
 
 import math
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from firsthand.selection.gates import Gate
 from firsthand.selection.ledger import Entry, Verdict
 from firsthand.selection.rules import Fine, drop_of, gain_of
 
@@ -24,29 +25,27 @@ class Update(NamedTuple):
         return 1 - len(self.entered) / len(self.active) if self.active else 1.0
 
 
-def ranked(entries: Sequence[Entry], verdicts: Sequence[Verdict], fine: Fine | None) -> list[str]:
+def ranked(entries: Sequence[Entry], verdicts: Sequence[Verdict], fine: Fine | None, gate: Gate) -> list[str]:
     """Rows worth training on, best first. The verdicts are of the coarse filter alone."""
 
     def rank(entry: Entry) -> tuple[float, float, str]:
         return -(drop_of(entry.scores, fine) or 0), -(gain_of(entry.scores) or 0), entry.id
 
+    for entry in entries:
+        if answers := entry.scores["full"].accuracy:
+            gate.observe(entry.id, answers)
     passed = [entry for entry, verdict in zip(entries, verdicts, strict=True) if verdict.kept]
-    teaching = [entry for entry in passed if 0 < (entry.scores["full"].right or 0) < 1]
-    return [entry.id for entry in sorted(teaching, key=rank)]
+    return [entry.id for entry in sorted(passed, key=rank) if gate.admit(entry.id)]
 
 
 def recurated(active: Sequence[str], best: Sequence[str], size: int, replay: float, seed: str) -> Update:
     """A set of `size` rows; where the slice has too few good ones, more of the old rows stay."""
     old = sorted(active, key=lambda id: random.Random(f"{seed} {id}").random())
     kept = old[: math.ceil(replay * size)]
-    new = _distinct([*kept, *best, *old])[:size]
+    new = list(dict.fromkeys([*kept, *best, *old]))[:size]
     known = set(active)
     return Update(
         active=new,
         entered=[id for id in new if id not in known],
         left=[id for id in active if id not in set(new)],
     )
-
-
-def _distinct(ids: Collection[str]) -> list[str]:
-    return list(dict.fromkeys(ids))

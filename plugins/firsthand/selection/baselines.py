@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from firsthand.selection import traces
+from firsthand.selection.gates import ZeroVariance
 from firsthand.selection.ledger import KEPT, UNANSWERED, Entry, Verdict
 from firsthand.selection.rules import Condition, Fine, Scores
 from firsthand.tools.settings import Strict
@@ -188,10 +189,7 @@ def alignment(visits: dict[str, traces.Visits]) -> dict[str, float]:
 
 
 class Greso(Baseline):
-    """GRESO, from the traces of a run: a row whose last z visits taught nothing is skipped with 1 - explore^z.
-
-    While a run goes on, `curriculum/gates.py` does the same at each step.
-    """
+    """GRESO, from the traces of a run: the gate `ZeroVariance` after all that was seen there."""
 
     name: Literal["greso"]
     traces: Path
@@ -199,13 +197,12 @@ class Greso(Baseline):
     seed: int = 0
 
     def judge(self, entries: Sequence[Entry]) -> dict[str, Verdict]:
-        visits = traces.read(self.traces)
-        verdicts = {}
-        for entry in entries:
-            chance = self.explore ** traces.idle(visits.get(entry.id, []))
-            kept = random.Random(f"{self.seed} {entry.id}").random() < chance
-            verdicts[entry.id] = Verdict(kept, KEPT if kept else "taught nothing lately")
-        return verdicts
+        gate = ZeroVariance(self.explore, self.seed)
+        for id, visits in traces.read(self.traces).items():
+            for rewards in visits:
+                gate.observe(id, rewards)
+        admitted = {entry.id: gate.admit(entry.id) for entry in entries}
+        return {id: Verdict(kept, KEPT if kept else "taught nothing lately") for id, kept in admitted.items()}
 
 
 def _first(ranked: Sequence[Entry], count: int, reason: str) -> dict[str, Verdict]:

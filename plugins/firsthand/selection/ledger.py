@@ -2,8 +2,9 @@
 
 from typing import Any, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from firsthand.selection.pool import Row
 from firsthand.selection.rules import CONDITIONS, Condition, Fine, Scores, Seen, drop_of, gain_of
 
 KEPT = "kept"
@@ -39,13 +40,19 @@ class Entry(BaseModel):
     id: str
     number: int
     label: str = ""
-    scores: Scores = {condition: Seen() for condition in CONDITIONS}
+    scores: Scores = Field(default_factory=lambda: {condition: Seen() for condition in CONDITIONS})
     thought: Thought = Thought()
     reason: str = ""
     why: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     requests: int = 0
+
+
+def sketch(row: Row) -> Entry:
+    """A row of which nothing was seen so far."""
+    reason = UNREADABLE if row.asked is None else ""
+    return Entry(id=row.id, number=row.number, label=row.label, reason=reason, why=row.problem)
 
 
 class Method(Protocol):

@@ -80,6 +80,9 @@ class Pool:
             raise UserError(f"{path}: these rows are answered already; give rows of veRL or of `firsthand eval`")
         self.root = self.source.root
 
+    def __len__(self) -> int:
+        return sum(piece.count for piece in Rows(self.source.file).pieces())
+
     def __iter__(self) -> Iterator[Row]:
         """Every row, also one that cannot be asked: it must stand in the ledger."""
         seen: set[str] = set()

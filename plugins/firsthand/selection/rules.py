@@ -63,8 +63,10 @@ class Rules(Strict):
     @model_validator(mode="before")
     @classmethod
     def _of_preset(cls, given: Any) -> Any:
-        preset = PRESETS.get(given.get("preset", "paper"), {}) if isinstance(given, dict) else {}
-        return {**preset, **given} if isinstance(given, dict) else given
+        if not isinstance(given, dict):
+            return given
+        preset = PRESETS.get(given.get("preset", "paper"), {})
+        return {**preset, **{key: _changed(preset.get(key), value) for key, value in given.items()}}
 
     @model_validator(mode="after")
     def _filters(self) -> "Rules":
@@ -82,6 +84,11 @@ class Rules(Strict):
     @property
     def needs_centre(self) -> bool:
         return bool(self.coarse and self.coarse.mode == "centered_abs")
+
+
+def _changed(preset: Any, value: Any) -> Any:
+    """A filter of a preset with other constants."""
+    return {**preset, **value} if isinstance(preset, dict) and isinstance(value, dict) else value
 
 
 class Seen(BaseModel):

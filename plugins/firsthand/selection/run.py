@@ -10,7 +10,7 @@ OUT/summary.json          counts, tokens, settings
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from firsthand.files import alone, write_json, write_jsonl
 from firsthand.progress import progress_bar
 from firsthand.selection import region_file
 from firsthand.selection.generations import Generations, read_all
-from firsthand.selection.ledger import KEPT, UNANSWERED, Entry, line_of
+from firsthand.selection.ledger import KEPT, UNANSWERED, Entry, line_of, sketch
 from firsthand.selection.pool import Pool, Row
 from firsthand.selection.recipe import Recipe
 from firsthand.selection.region_file import Region
@@ -90,7 +90,7 @@ def scored(inputs: Inputs, score: Score = in_this_process) -> list[Entry]:
     """Every row of the pool with what its method needs to decide, in the order of the file."""
     method, scorer = inputs.recipe.method, inputs.scorer
     if scorer is None:
-        return [Entry(id=row.id, number=row.number, label=row.label) for row in inputs.pool]
+        return [sketch(row) for row in inputs.pool]
     entries = score(inputs, method.planner(scorer.has_form, None))
     if method.needs_centre:
         entries = score(inputs, method.planner(scorer.has_form, method.centre(entries)))
@@ -116,10 +116,10 @@ async def _in_this_process(inputs: Inputs, planner: Planner) -> list[Entry]:
 
 
 async def _work_off(
-    pool: Iterable[Row], work: Callable[[Row, int], Awaitable[Entry]], workers: int, servers: Servers
+    pool: Pool, work: Callable[[Row, int], Awaitable[Entry]], workers: int, servers: Servers
 ) -> list[Entry]:
     waiting, done, bar = iter(pool), list[Entry](), progress_bar()
-    task = bar.add_task("rows", total=None)
+    task = bar.add_task("rows", total=len(pool))
 
     async def worker(number: int) -> None:
         for row in waiting:  # shared by the workers: each takes the next one

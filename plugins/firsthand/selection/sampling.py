@@ -26,15 +26,15 @@ from firsthand.selection.ledger import (
     REFUSED,
     UNANSWERED,
     UNDECODABLE,
-    UNREADABLE,
     Entry,
     Thought,
+    sketch,
 )
 from firsthand.selection.mask import Mask
 from firsthand.selection.pool import Row, blind
 from firsthand.selection.recipe import Recipe
 from firsthand.selection.region_file import Region
-from firsthand.selection.rules import CONDITIONS, Condition, Scores, Seen
+from firsthand.selection.rules import Condition, Scores
 from firsthand.selection.scoring import Scorer
 from firsthand.selection.servers import Servers
 
@@ -58,11 +58,11 @@ class Sampler:
 
     async def entry(self, row: Row, region: Region | None, prefer: int) -> Entry:
         """The row with its scores, or with the reason why it has none."""
-        entry = Entry(id=row.id, number=row.number, label=row.label, scores={one: Seen() for one in CONDITIONS})
+        entry = sketch(row)
         needs_region = "masked" in self.recipe.method.conditions
-        if row.asked is None:
-            entry.reason, entry.why = UNREADABLE, row.problem
-        elif not row.has_media:
+        if entry.reason:
+            return entry
+        if not row.has_media:
             entry.reason = NO_MEDIUM
         elif needs_region and not (region and region.found):
             entry.reason = NO_REGION

@@ -26,13 +26,3 @@ def read(folder: Path, part: str = "accuracy") -> dict[str, Visits]:
     if not seen:
         raise UserError(f"{folder}: no rollout has an id and a part `{part}`")
     return {id: [steps[step] for step in sorted(steps)] for id, steps in seen.items()}
-
-
-def idle(visits: Visits) -> int:
-    """How many visits in a row, up to the last, had rollouts that were all worth the same: they taught nothing."""
-    count = 0
-    for rewards in reversed(visits):
-        if len(set(rewards)) > 1:
-            break
-        count += 1
-    return count
