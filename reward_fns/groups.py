@@ -18,9 +18,10 @@ Constants = Mapping[str, float]
 
 TEMPORAL = {"paper": {"bonus": 0.3, "margin": 0.8, "right": 0.1}}  # Video-R1
 LENGTH = {"paper": {"shortest": 320, "longest": 512, "bonus": 0.2, "right": 0.1}}  # Video-R1
-SCARCITY = {  # Ego3S: what its README says, and what its code does
+SCARCITY = {  # Ego3S: what its README says, what its code does, and the README's constants where they can act
     "paper": {"height": 1.1, "weight": 1.0, "free": 5, "list_weight": 0.5},
     "released": {"height": 1.1, "weight": 0.8, "free": 8, "list_weight": 0.025},
+    "apart": {"height": 1.1, "weight": 1.0, "free": 5, "list_weight": 0.5},
 }
 EPSILON = 1e-6  # veRL's
 
@@ -99,9 +100,15 @@ def scarcity(
     list_weight: float | None = None,
 ) -> None:
     """Ego3S: a grounded rollout (part `grounded`) is paid more if few are. More than `free` named objects (part
-    `objects`) cost, so that a list of everything does not pay."""
+    `objects`) cost, so that a list of everything does not pay.
+
+    `apart` divides the score so far by its own spread in the group, and this payment by none: it goes with
+    `norm_adv_by_std_in_grpo: false`. Divided together, as published, `height` is lost where all are equally right."""
     changed = {"height": height, "weight": weight, "free": free, "list_weight": list_weight}
     is_ = of_preset(SCARCITY, preset, changed)
+    if preset == "apart":
+        for rollout, value in zip(group, standardised([rollout.score for rollout in group]), strict=True):
+            rollout.score = rollout.parts["apart"] = value
     if known := measured(group, "scarcity", "grounded", "objects"):
         share = fmean(rollout.parts["grounded"] for rollout in known)
         for rollout in known:

@@ -12,7 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Split = Literal["train", "dev", "test"]
 # The names of `rollout.prompt.STYLES`.
-StyleName = Literal["choice", "direct", "egocross", "ego_r1", "ego_r1_brief", "ego_r1_native", "video_r1"]
+StyleName = Literal[
+    "choice", "direct", "ego3s", "ego3s_brief", "egocross", "ego_r1", "ego_r1_brief", "ego_r1_native", "video_r1"
+]  # fmt: skip
 ROUNDING = 0.0021  # seconds; times are written with three decimals
 
 

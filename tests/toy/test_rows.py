@@ -17,7 +17,8 @@ from firsthand.llm.messages import Prompted as Asked
 from firsthand.question import Question
 from firsthand.rollout import prompt
 from firsthand.toy import rows as toy_rows
-from firsthand.toy.rows import FPS, SPAN, Written, build_rows
+from firsthand.toy.frames import FPS, SPAN
+from firsthand.toy.rows import Written, build_rows
 from firsthand.toy.week import video
 from firsthand.toy.week.plan import Size
 
@@ -191,7 +192,7 @@ def traces(week: Path, asked: dict[str, dict[str, Any]], label: str) -> list[tup
 def test_the_teacher_looks_at_the_scene_as_often_as_asked(in_memory, tmp_path, monkeypatch, share: float) -> None:
     whole = in_memory(Size())  # more questions than the built week has; the pictures do not matter here
     monkeypatch.setattr(toy_rows.folder, "load", lambda week: whole)
-    monkeypatch.setattr(toy_rows, "_frames", lambda week, clip, moments: [f"frames/{Path(clip).stem}_000.jpg"])
+    monkeypatch.setattr(toy_rows, "stored", lambda week, clip, numbers: [f"frames/{Path(clip).stem}_000.jpg"])
     build(tmp_path, scene_share=share)
     asked = {row["ID"]: row for row in whole.all_questions()}
     looked = traces(tmp_path, asked, "interaction")

@@ -41,9 +41,12 @@ class Style:
 IN_WORDS = {"free-form": "ask_text.txt"}
 TURN = "<think>{thought}</think> <answer>{answer}</answer>"
 LINES = "<think>{thought}</think>\n<answer>{answer}</answer>"
+WITH_OBJECTS = LINES + "\n<object>{objects}</object>"  # what the answer rests on, named
 STYLES: dict[StyleName, Style] = {
     "choice": Style("choice.txt", LINES),
     "direct": Style("direct.txt", "<answer>{answer}</answer>", asks=TYPED_ASKS),  # what thinking is compared with
+    "ego3s": Style("ego3s.txt", WITH_OBJECTS, asks=TYPED_ASKS),
+    "ego3s_brief": Style("ego3s_brief.txt", WITH_OBJECTS),  # for models with little room
     "egocross": Style("egocross.txt", "{answer}", numbered=True),
     "ego_r1": Style("ego_r1.txt", TURN, IN_WORDS, stamped=True, agent="ego_r1"),
     # for models with little room
@@ -121,9 +124,9 @@ def question_text(row: Question) -> str:
     return "\n".join([f"{row.question}{stamp}", *options, *([_prompt(ask)] if ask else [])])
 
 
-def response(thought: str, answer: str, style: StyleName = "choice") -> str:
-    """The assistant's final turn in fine-tuning."""
-    return STYLES[style].reply.format(thought=thought, answer=answer)
+def response(thought: str, answer: str, style: StyleName = "choice", objects: str = "") -> str:
+    """The assistant's final turn in fine-tuning; `objects` by comma, for styles that ask for them."""
+    return STYLES[style].reply.format(thought=thought, answer=answer, objects=objects)
 
 
 def solution(row: Solved) -> list[Message]:

@@ -1,9 +1,12 @@
 """`firsthand toy ...`: the synthetic egocentric week."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from firsthand.progress import with_bar
 
 if TYPE_CHECKING:
     from firsthand.toy.rows import Written
@@ -25,15 +28,12 @@ def build(
 
     Example: firsthand toy build datasets/toy/week --people 2 --days 3 --seed 0
     """
-    from firsthand.progress import progress_bar
     from firsthand.toy.week.build import build as build_week
     from firsthand.toy.week.build import question_table
     from firsthand.toy.week.plan import Size
 
     size = Size(people, days, seed, sessions, clips, questions)
-    with progress_bar() as bar:
-        task = bar.add_task("clips")
-        counts = build_week(out, size, lambda done, total: bar.update(task, completed=done, total=total))
+    counts = with_bar("clips", lambda tick: build_week(out, size, tick))
     question_table(counts, size)
     typer.echo(f"the week is in {out}; prove it with: firsthand toy check {out}")
 
@@ -47,13 +47,10 @@ def check(
 
     Example: firsthand toy check datasets/toy/week --all
     """
-    from firsthand.progress import progress_bar
     from firsthand.toy.week.check import check as check_week
     from firsthand.toy.week.check import show
 
-    with progress_bar() as bar:
-        task = bar.add_task("looking at clips")
-        found = check_week(out, all_clips, lambda done, total: bar.update(task, completed=done, total=total))
+    found = with_bar("looking at clips", lambda tick: check_week(out, all_clips, tick))
     show(found)
     if found.failed:
         raise typer.Exit(1)
@@ -71,13 +68,9 @@ def rows(
 
     Example: firsthand toy rows datasets/toy
     """
-    from firsthand.progress import progress_bar
     from firsthand.toy.rows import build_rows
 
-    with progress_bar() as bar:
-        task = bar.add_task("questions")
-        made = build_rows(week, scene_share, seed, lambda done, total: bar.update(task, completed=done, total=total))
-    _counts(made)
+    _counts(with_bar("questions", lambda tick: build_rows(week, scene_share, seed, tick)))
 
 
 @app.command()
@@ -94,6 +87,24 @@ def agent_rows(
 
 
 @app.command()
+def ego3s_rows(
+    week: Annotated[Path, typer.Argument(help="Folder of a built week; the rows are written beside it.")],
+    away: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of traces in which the teacher looks away from the hands.")
+    ] = 0.35,
+    pool: Annotated[int, typer.Option(min=20, help="Rows of the pool that is selected from.")] = 400,
+    seed: Annotated[int, typer.Option(help="Seed of questions, traces and pool.")] = 0,
+) -> None:
+    """Write the rows for Ego3S: traces with objects, a pool that mostly needs no video, probes, test, all regions.
+
+    Example: firsthand toy ego3s-rows datasets/toy_ego3s
+    """
+    from firsthand.toy.ego3s.rows import build_rows
+
+    _counts(with_bar("frames", lambda tick: build_rows(week, away, pool, seed, tick)))
+
+
+@app.command()
 def model(
     out: Annotated[Path, typer.Argument(help="Folder that gets one folder a model: tiny_qwen3_vl, ...")],
     kinds: Annotated[str, typer.Option(help="Which, by comma.")] = "qwen3_vl,qwen3_5,qwen2_5_vl,qwen2_5",
@@ -104,13 +115,15 @@ def model(
     Example: firsthand toy model runs/random_models --kinds qwen3_vl
     """
     from firsthand.errors import UserError
-    from firsthand.toy.tiny_models import base_model
+    from firsthand.toy.tiny_models import base_model, tiny_clip
 
     for kind in kinds.split(","):
-        if kind not in base_model.KINDS:
-            raise UserError(f"--kinds: {kind!r} is not one of {', '.join(base_model.KINDS)}")
+        if kind not in (*base_model.KINDS, "clip"):
+            raise UserError(f"--kinds: {kind!r} is not one of {', '.join(base_model.KINDS)}, clip")
         target = out / f"tiny_{kind}"
-        if train:
+        if kind == "clip":
+            with_bar("steps", partial(tiny_clip.make, target, train, 0))
+        elif train:
             for drill, count in base_model.train(kind, target, Path("runs/tiny_base")).items():
                 typer.echo(f"  {drill:32} {count['right']}/{count['n']}")
         else:

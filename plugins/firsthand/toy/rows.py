@@ -12,18 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from firsthand import clock, files
+from firsthand import files
 from firsthand.data.build.releases.ego_qa import question_of
-from firsthand.media.decode import opened
 from firsthand.question import Question, Split
 from firsthand.rollout import prompt
+from firsthand.toy.frames import FPS, SPAN, numbers_at, stored
 from firsthand.toy.week import folder, world
 from firsthand.toy.week.folder import Row
 from firsthand.toy.week.splits import SPLITS
-
-SPAN = (-1.0, -0.5, 0.0, 0.5)  # seconds around the moment that a video shows; the last is before the query time
-FPS = 2.0
-QUALITY = 90
 
 
 @dataclass
@@ -67,24 +63,9 @@ def _question(week: Path, row: Row, split: Split, medium: Literal["image", "vide
     media: dict[str, Any] = {}
     if "clip" in row:  # a question that the prior answers needs no picture
         offsets = SPAN if medium == "video" else (0.0,)
-        paths = _frames(week, row["clip"], [row["moment"] + offset for offset in offsets])
+        paths = stored(week, row["clip"], numbers_at(row["moment"], offsets))
         media = {"video": paths, "fps": FPS} if medium == "video" else {"images": paths}
     return question_of(row, id=f"{row['ID']}_{medium}", data_source="toy_choice", split=split, **media)
-
-
-def _frames(week: Path, clip: str, moments: list[float]) -> list[str]:
-    from PIL import Image
-
-    numbers = [min(max(round(moment * clock.FPS), 0), clock.CLIP * clock.FPS - 1) for moment in moments]
-    paths = [f"frames/{Path(clip).stem}_{number:03d}.jpg" for number in numbers]
-    missing = {path: n / clock.FPS for path, n in zip(paths, numbers, strict=True) if not (week / path).exists()}
-    if missing:
-        with opened(week / clip) as video:
-            found = video.at(list(missing.values()))
-        for path, shown in zip(missing, found, strict=True):
-            with files.replacing(week / path) as partial:
-                Image.fromarray(shown.frame.to_ndarray(format="rgb24")).save(partial, "JPEG", quality=QUALITY)
-    return paths
 
 
 def _trace(question: Question, row: Row, scene_share: float, rng: random.Random) -> str:

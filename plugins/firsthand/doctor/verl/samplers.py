@@ -122,7 +122,7 @@ def _arguments(node: ast.AST | None) -> dict[str, bool] | None:
 def _changes_nothing(chain: Chain, rewards: dict[str, Arguments]) -> Iterator[Finding]:
     divided = chain.get("algorithm.adv_estimator") in ("grpo", "grpo_vectorized") and chain.get(DIVIDED) is not False
     for name, why in LEVELS_ONLY.items():
-        if divided and name in rewards and "preset" not in rewards[name]:
+        if divided and name in rewards and rewards[name].get("preset") in (None, "apart"):
             message = f"`{name}`: {why}; divided by the spread of the group, it is mostly gone (docs/group_rewards.md)"
             fix = f"write `{DIVIDED}: false`"
             if name != "running_std":

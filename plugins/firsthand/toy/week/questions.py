@@ -42,7 +42,7 @@ def questions(week: dict[str, list[Clip]], size: Size) -> dict[str, list[Row]]:
             interaction_drafts(clips, rng),
             memory_drafts(clips, rng),
         ):
-            drafted[block.identity] += _with_letters(_evenly(drafts, wanted), rng)
+            drafted[block.identity] += with_letters(_evenly(drafts, wanted), rng)
     return {identity: _rows(identity, drafts) for identity, drafts in drafted.items()}
 
 
@@ -55,7 +55,7 @@ def _evenly(drafts: Iterable[Draft], wanted: int) -> list[Draft]:
     return list(itertools.islice(filter(None, in_turn), wanted))
 
 
-def _with_letters(drafts: list[Draft], rng: random.Random) -> list[tuple[Draft, str, list[str]]]:
+def with_letters(drafts: list[Draft], rng: random.Random) -> list[tuple[Draft, str, list[str]]]:
     letters = [LETTERS[number % len(LETTERS)] for number in range(len(drafts))]
     rng.shuffle(letters)
     return [(draft, letter, rng.sample(draft.others, 3)) for draft, letter in zip(drafts, letters, strict=True)]

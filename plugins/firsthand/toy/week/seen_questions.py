@@ -51,7 +51,7 @@ def scene_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
 
 
 def interaction_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
-    moments = [(clip, frame) for clip in clips for frame in _moments(clip)]
+    moments = [(clip, frame) for clip in clips for frame in moments_of(clip)]
     rng.shuffle(moments)
     for clip, frame in moments:
         state = clip.state(frame)
@@ -62,7 +62,7 @@ def interaction_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]
         yield _seen(clip, frame, thing, label="interaction", others=others, reason=reason, **asked)
 
 
-def _moments(clip: Clip) -> Iterator[int]:
+def moments_of(clip: Clip) -> Iterator[int]:
     """A frame for each event, and one in each pause with something in the hand."""
     for event, after in itertools.zip_longest(clip.events, clip.events[1:]):
         yield event.first + round((event.end - event.first) * ASKED_AT[event.verb])

@@ -18,7 +18,7 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 class Block:
     """Some days of one person, all in one split."""
 
-    split: str
+    split: Split
     identity: str
     days: tuple[int, ...]
 
