@@ -34,6 +34,12 @@ def by_hand(truth) -> set[str]:
     return kept
 
 
+def answers(recipe: Any) -> list[dict[str, Any]]:
+    """The requests in the log, half a line at its end left out."""
+    lines = (recipe.generations / "0.jsonl").read_bytes().split(b"\n")[:-1]
+    return [line for line in map(json.loads, lines) if "outputs" in line]
+
+
 def asked_for(server: Any) -> int:
     return sum(body["n"] for body in server.requests)
 
@@ -176,13 +182,13 @@ def test_a_killed_run_goes_on_without_a_repeated_or_lost_generation(model, make_
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     recipe = make_recipe(server)
-    logged = sum(1 for _ in (recipe.generations / "0.jsonl").open())
+    logged = len(answers(recipe))
     assert len(server.requests) - logged <= 4  # what was on its way when it died
     before = len(server.requests)
     result = run(recipe)
     assert {line["id"] for line in result.lines if line["kept"]} == by_hand
     assert len(server.requests) - before == result.summary["requests"] - logged
-    ids = [json.loads(line)["id"] for line in (recipe.generations / "0.jsonl").open()]
+    ids = [line["id"] for line in answers(recipe)]
     assert len(ids) == len(set(ids)) == result.summary["requests"]
 
 
@@ -201,6 +207,31 @@ def test_rows_that_cannot_be_asked_stand_in_the_ledger(model, make_recipe, pool)
     assert found[1][0] == "no medium" and found[3][0] == "region missing" and found[4][0] == "row unreadable"
     assert found[2][0] == "medium undecodable" and "broken.jpg: not a readable image" in found[2][1]
     assert len(result.lines) == 40
+
+
+def test_another_reward_reads_the_same_answers_and_one_that_fails_loses_none(model, make_recipe, tmp_path) -> None:
+    server = model()
+    run(make_recipe(server))
+    first = asked_for(server)
+    (tmp_path / "odd.py").write_text(
+        "def compute_score(data_source, solution_str, ground_truth, extra_info=None): 1 / 0"
+    )
+    broken = "reward: {custom_reward_function: {path: odd.py, name: compute_score}}"
+    (tmp_path / "odd.yaml").write_text(broken.replace("odd.py", str(tmp_path / "odd.py")))
+    with pytest.raises(UserError, match="ends in ZeroDivisionError"):
+        run(make_recipe(server, reward={"recipe": str(tmp_path / "odd.yaml")}))
+    fresh = make_recipe(server, out="fresh", reward={"recipe": str(tmp_path / "odd.yaml")})
+    with pytest.raises(UserError, match="ends in ZeroDivisionError"):
+        run(fresh)
+    assert answers(fresh) and asked_for(server) == first + sum(len(line["outputs"]) for line in answers(fresh))
+    (tmp_path / "odd.py").write_text(
+        "def compute_score(data_source, solution_str, ground_truth, extra_info=None):\n"
+        "    return {'score': 0.0, 'accuracy': 1.0, 'format': 1.0}"
+    )
+    before = asked_for(server)
+    with pytest.raises(UserError, match="no row is kept"):
+        run(make_recipe(server, reward={"recipe": str(tmp_path / "odd.yaml")}))
+    assert asked_for(server) - before < first  # only what other scores make necessary
 
 
 def test_a_row_that_a_server_refuses_ends_alone(model, make_recipe) -> None:

@@ -7,7 +7,7 @@ server that answers, the order of the rows and the number of workers decide noth
 import asyncio
 import re
 import zlib
-from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from openai import APIError, APIStatusError
@@ -19,7 +19,7 @@ from firsthand.llm.faults import Unavailable
 from firsthand.llm.media import read_image, request_body
 from firsthand.llm.messages import Prompted
 from firsthand.llm.reply_cache import key_of
-from firsthand.selection.generations import Generations, Line
+from firsthand.selection.generations import Generations, Line, Score
 from firsthand.selection.ledger import (
     NO_MEDIUM,
     NO_REGION,
@@ -34,7 +34,7 @@ from firsthand.selection.mask import Mask
 from firsthand.selection.pool import Row, blind
 from firsthand.selection.recipe import Recipe
 from firsthand.selection.region_file import Region
-from firsthand.selection.rules import Condition, Scores
+from firsthand.selection.rules import CONDITIONS, Condition, Scores
 from firsthand.selection.scoring import Scorer
 from firsthand.selection.servers import Servers
 
@@ -50,7 +50,7 @@ class Sampler:
     """Everything that the rows of a run share."""
 
     def __init__(
-        self, recipe: Recipe, root: Any, servers: Servers, scorer: Scorer, generations: Generations, planner: Planner
+        self, recipe: Recipe, root: Path, servers: Servers, scorer: Scorer, generations: Generations, planner: Planner
     ) -> None:
         assert recipe.policy
         self.recipe, self.policy, self.root = recipe, recipe.policy, root
@@ -77,7 +77,7 @@ class Sampler:
                 seen = entry.scores[condition]
                 enough = len(seen) + count  # whatever the log holds of them: a plan does not depend on earlier runs
                 while len(seen) < enough:
-                    line = self._known(row, condition, len(seen))
+                    line = self.generations.holding(entry.id, row.digest(condition), len(seen))
                     line = line or await self._asked(row, condition, len(seen), enough - len(seen), prefer)
                     await self._add(entry, row, condition, line, enough)
         except APIStatusError as error:
@@ -90,52 +90,48 @@ class Sampler:
         except _Undecodable as error:
             entry.reason, entry.why = UNDECODABLE, str(error)
 
-    def _known(self, row: "_Row", condition: Condition, place: int) -> Line | None:
-        """The line of the log that holds the sample at this place."""
-        lines = self.generations.of(row.row.id, row.digest(condition))
-        return next((line for line in lines if line["first"] + len(line["outputs"]) > place), None)
-
     async def _asked(self, row: "_Row", condition: Condition, first: int, count: int, prefer: int) -> Line:
         sampling = self.policy.sampling.model_dump() | {"seed": row.seed + first}
         body = await asyncio.to_thread(row.body, condition)
         reply = await self.servers.post(prefer, body | {"model": self.policy.model, "n": count, **sampling})
-        outputs = [choice.message.content or "" for choice in reply.choices]
         prompt, completion = reply.tokens
-        digest = row.digest(condition)
         line = {
-            "id": f"{row.row.id}/{condition}/{first}/{digest[:16]}",
+            "id": f"{row.row.id}/{condition}/{first}/{row.digest(condition)[:16]}",
             "messages_sha256": row.asked(condition).messages_sha256,
             "settings": {"model": self.policy.model, **sampling},
             "row": row.row.id,
             "condition": condition,
             "first": first,
-            "digest": digest,
-            "outputs": outputs,
+            "digest": row.digest(condition),
+            "outputs": [choice.message.content or "" for choice in reply.choices],
             "prompt_tokens": prompt,
             "completion_tokens": completion,
-            "reward": self.scorer.digest,
-            "scores": await self._scores(row.row, outputs),
         }
         self.generations.add(line)
         return line
 
-    async def _scores(self, row: Row, outputs: Sequence[str]) -> list[Any]:
+    async def _scores(self, row: Row, line: Line) -> list[Score]:
+        """Of the answers of a line. One that could not be measured stops the row, and is measured by the next run."""
+        if known := self.generations.scores.get((line["id"], self.scorer.digest)):
+            return known
         loop = asyncio.get_running_loop()
-        return [await loop.run_in_executor(self.scorer.thread, self.scorer.score, row, text) for text in outputs]
+        scores = [
+            await loop.run_in_executor(self.scorer.thread, self.scorer.score, row, text) for text in line["outputs"]
+        ]
+        if None in scores:
+            raise Unavailable("its reward could not be measured; see the judge of the reward's recipe")
+        self.generations.add_scores(line, self.scorer.digest, scores)
+        return scores
 
     async def _add(self, entry: Entry, row: "_Row", condition: Condition, line: Line, enough: int) -> None:
         """The samples of a line, until there are enough: what another run has drawn beyond them is not needed."""
-        seen, scores = entry.scores[condition], line["scores"]
-        if line["reward"] != self.scorer.digest or None in scores:
-            scores = await self._scores(row.row, line["outputs"])
+        seen, scores = entry.scores[condition], await self._scores(row.row, line)
         skipped = len(seen) - line["first"]
         if not skipped:  # paid for once, however often it is read
             entry.requests += 1
             entry.prompt_tokens += line["prompt_tokens"]
             entry.completion_tokens += line["completion_tokens"]
         for score, text in [*zip(scores, line["outputs"], strict=True)][skipped : enough - line["first"]]:
-            if score is None:
-                raise Unavailable("its reward could not be measured; see the judge of the reward's recipe")
             seen.add(*score)
             if condition == "full" and score[0] == 1:
                 entry.thought = max(entry.thought, _thought(text), key=lambda thought: thought.words)
@@ -156,12 +152,17 @@ class _Row:
         assert row.asked
         self.row, self.region, self.sampler = row, region, sampler
         self.full = row.asked
+        self.digests = {condition: self._digest(condition) for condition in CONDITIONS}
         self.seed = (zlib.crc32(row.id.encode()) + sampler.policy.sampling.seed) & 0x7FFF_FFFF
 
     def asked(self, condition: Condition) -> Prompted:
         return blind(self.full) if condition == "blind" else self.full
 
     def digest(self, condition: Condition) -> str:
+        return self.digests[condition]
+
+    def _digest(self, condition: Condition) -> str:
+        """Of everything that shapes an answer but its seed, which the row's id decides."""
         recipe, policy = self.sampler.recipe, self.sampler.policy
         facts: list[Any] = [self.asked(condition).messages_sha256, policy.model, policy.sampling.model_dump()]
         if condition != "blind" and self.full.video_file:
