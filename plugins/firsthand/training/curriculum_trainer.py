@@ -11,8 +11,10 @@ it makes its data set, and probes again what it had not decided; those answers a
 """
 
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from omegaconf import DictConfig, open_dict
 from verl.trainer.ppo.v1.trainer_base import register_trainer
@@ -70,6 +72,8 @@ class CurriculumTrainer(PPOTrainerSync):
 
     def _look(self, step: int) -> bool:
         servers = [f"http://{address}" for address in self.llm_server_manager.get_addresses()]
+        hosts = [urlsplit(server).hostname or "" for server in servers]
+        os.environ["no_proxy"] = ",".join([*hosts, os.environ.get("no_proxy", "")])  # they are in this cluster
         return self.curriculum.look(step, servers, only_model(servers[0]))
 
     def _save_checkpoint(self) -> None:
