@@ -53,7 +53,8 @@ class Chat(BaseHTTPRequestHandler):
     server: "ChatServer"
 
     def do_GET(self) -> None:
-        self.send(200, {"object": "list", "data": [{"id": "tiny", "object": "model"}]})
+        served = getattr(self.server, "models", ["tiny"])
+        self.send(200, {"object": "list", "data": [{"id": name, "object": "model"} for name in served]})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -88,6 +88,10 @@ def recipe_files(path: Path, overrides: list[str], verb: str = "") -> tuple[Path
         return local(data["memory"]["store"], data.get("video"), *roots), set()
     if kind == "chains of tool calls":
         return local(data["questions"]) | recipe_files(Path(data["tools"]), [])[0], {data["out"]}
+    if kind == "selection":
+        return local(data["pool"], data["media_root"], data.get("regions"), data["reward"]["recipe"]), {data["out"]}
+    if kind == "curriculum":
+        return local(data["train"], data["select"], data["start"]), {data["out"]}
     raise AssertionError(f"{path}: {kind}")
 
 

@@ -90,6 +90,9 @@ def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | 
     elif kind == "chains of tool calls":
         for key in ("questions", "tools"):
             yield from named_files.missing(document.place(key), document.data.get(key), document.path)
+    elif kind in ("selection", "curriculum"):
+        for key in ("pool", "regions", "train", "select", "start"):
+            yield from named_files.missing(document.place(key), document.data.get(key), document.path)
     elif kind == "verl tools":
         yield from files.tools(document)
     else:

@@ -54,16 +54,17 @@ def request_body(
     by_path: bool = False,
     read: Reader = read_image,
     sampling: Mapping[str, Any] | None = None,
+    edit: Callable[[Clip], Clip] = lambda clip: clip,
 ) -> dict[str, Any]:
     """The media-dependent fields of a chat request: `messages` and, with videos, `media_io_kwargs`.
 
     `read` gives what is sent of a file; another one may keep it within a budget of pixels. By path, images are
     `file://` URLs, for a server on this machine with `--allowed-local-media-path`; frames of videos travel as bytes all
-    the same, since a URL names one file. `sampling` is that of `read_clip`.
+    the same, since a URL names one file. `sampling` is that of `read_clip`, whose frames `edit` may change.
     """
-    path, clip = question.video_file, None
-    if path:
-        clip = read_clip(inside(root, path), **(sampling or {}), span=question.videos[0].span)
+    file, clip = question.video_file, None
+    if file:
+        clip = edit(read_clip(inside(root, file), **(sampling or {}), span=question.videos[0].span))
     body: dict[str, Any] = {
         "messages": [
             {
@@ -88,11 +89,11 @@ def _encoded(part: Part, root: Path | str, by_path: bool, read: Reader, clip: Cl
         return {"type": "image_url", "image_url": {"url": inside(root, part.image).as_uri()}}
     if isinstance(part, Image):
         return image_part(*read(root, part.image))
-    frames = map(_png, clip.frames) if clip else (read(root, path)[0] for path in part.video)
+    frames = map(png, clip.frames) if clip else (read(root, path)[0] for path in part.video)
     return {"type": "video_url", "video_url": {"url": f"data:video/jpeg;base64,{','.join(map(_base64, frames))}"}}
 
 
-def _png(frame: PilImage.Image) -> bytes:
+def png(frame: PilImage.Image) -> bytes:
     buffer = BytesIO()
     frame.save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

@@ -36,6 +36,10 @@ def detect(data: Any) -> str:
     if not isinstance(data, dict):
         return "unknown"
     keys = {key.lstrip("+~").split(".")[0] for key in data}
+    if {"pool", "method"} <= keys:
+        return "selection"
+    if {"train", "select"} <= keys:
+        return "curriculum"
     if keys & VERL and not keys & LLAMAFACTORY:
         return "verl"
     if "export_dir" in keys:

@@ -12,6 +12,7 @@ from firsthand.recipe.python_source import Dataclasses, package_folder
 # Sections whose content veRL hands on to something else
 OPEN = (
     "ray_kwargs.ray_init",
+    "trainer.v1.curriculum",  # of training/curriculum_trainer.py
     "reward.custom_reward_function.reward_kwargs",
     "reward.reward_kwargs",
     "actor_rollout_ref.model.override_config",

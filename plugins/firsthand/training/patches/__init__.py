@@ -35,6 +35,7 @@ VERL = {  # needed on every machine
     "verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server",
     "verl_vllm_sampled_media": "verl.workers.rollout.vllm_rollout.vllm_async_server",
     "verl_file_logger": "verl.utils.tracking",
+    "verl_get_trainer_cls": "verl.trainer.ppo.v1.trainer_base",
     "verl_load_valuehead_model": "verl.utils.model",
     "transformers_merge_kwargs": "transformers.processing_utils",
     "verl_qwen2_vl_attn_forward": "verl.models.transformers.qwen2_vl",
