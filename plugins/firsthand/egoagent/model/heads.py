@@ -1,4 +1,4 @@
-"""What is read from the queries (a distribution over prototypes; a chunk of poses), and how a chunk of poses is read."""
+"""What is read from the queries: a distribution over prototypes, and a chunk of poses. And how such a chunk is read."""
 
 import torch
 from torch import Tensor, nn

@@ -1,5 +1,5 @@
-"""Who may look at whom. `causal`: each token at itself and those before it. `frame_bidirectional`: besides, the patches of
-one image look at one another."""
+"""Who may look at whom. `causal`: each token at itself and those before it. `frame_bidirectional`: besides, the patches
+of one image look at one another."""
 
 import torch
 from torch import Tensor

@@ -1,9 +1,10 @@
-"""Images become tokens: four convolutions of stride 2 and one of 1 x 1, as in MoCo v3 (inferred: no source is released).
+"""Images become tokens: four convolutions of stride 2 and one of 1 x 1, as in MoCo v3 (inferred: there is no source).
 
 Any size that 16 divides will do, since the same stem reads whole images and small crops.
 """
 
 import math
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -12,7 +13,7 @@ class ConvStem(nn.Sequential):
     def __init__(self, hidden: int, norm: str):
         channels = (3, hidden // 8, hidden // 4, hidden // 2, hidden)
         layers: list[nn.Module] = []
-        for before, after in zip(channels, channels[1:], strict=False):
+        for before, after in pairwise(channels):
             convolution = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
             layers += [convolution, _norm(norm, after), nn.ReLU()]
         super().__init__(*layers, nn.Conv2d(hidden, hidden, 1))

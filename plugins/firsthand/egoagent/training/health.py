@@ -14,8 +14,8 @@ STEADY = 0.9  # the gap is a running mean with this momentum: one batch says lit
 
 State = Literal["plateau", "collapse", "learning", "unclear"]
 SAID = {
-    "plateau": "still on the uniform plateau: every image gets all prototypes alike. It may leave it by itself; a lower "
-    "loss.teacher_temperature helped most (0.02)",
+    "plateau": "still on the uniform plateau: every image gets all prototypes alike. It may leave it by itself; what "
+    "helped most was loss.teacher_temperature=0.02",
     "collapse": "collapse: all images get the same few prototypes. Raise loss.teacher_temperature or "
     "schedule.teacher_momentum, or lower schedule.learning_rate",
 }

@@ -1,7 +1,7 @@
 """Student, teacher and both centres in one module, whose forward takes both kinds of batch.
 
-One module, because Accelerate prepares no second model under FSDP2 or DeepSpeed, and because a checkpoint then holds all
-of it. One forward, because DDP waits for ever where a step leaves a parameter without a gradient.
+One module, because Accelerate prepares no second model under FSDP2 or DeepSpeed, and because a checkpoint then holds
+all of it. One forward, because DDP waits for ever where a step leaves a parameter without a gradient.
 """
 
 import copy
@@ -37,7 +37,7 @@ class Learner(nn.Module):
             parameter.requires_grad_(self.joint)  # stage 1 has nothing to train them with
 
     def forward(self, large: Tensor, small: Tensor, clips: ClipBatch | None = None) -> tuple[Tensor, Found]:
-        """The loss, and everything else that an applied step or a log needs. Views are [views, images, 3, side, side]."""
+        """The loss, and all else that an applied step or a log needs. Views are [views, images, 3, side, side]."""
         found = self._represent(large, small)
         if clips is None:
             return found["rep"], found

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 
 def targets(teacher: Tensor, centre: Tensor, temperature: float) -> Tensor:
-    """The teacher's distribution: centred, so that no prototype wins everywhere, and sharp, so that they do not all tie."""
+    """The teacher's distribution: centred, so that no prototype wins everywhere, and sharp, so that not all tie."""
     return ((teacher - centre) / temperature).softmax(-1)
 
 
@@ -24,8 +24,8 @@ def between_views(target: Tensor, student: Tensor, temperature: float) -> Tensor
 
 
 def pose_error(found: Tensor, poses: Tensor, visible: Tensor, expected: Tensor) -> Tensor:
-    """Mean distance of a visible coordinate. `expected` is how many visible joints a micro-batch has in this step: dividing
-    by its own number would make the loss depend on how a batch is cut."""
+    """Mean distance of a visible coordinate. `expected` is how many visible joints a micro-batch has in this step:
+    dividing by its own number would make the loss depend on how a batch is cut."""
     distance = (found - poses).abs().sum(-1).masked_fill(~visible, 0)
     return distance.sum() / (3 * expected)
 
