@@ -90,7 +90,7 @@ def test_two_micro_batches_are_two_halves_of_one(train) -> None:
 
 def test_a_run_is_not_continued_with_other_settings(train) -> None:
     train(to=0)
-    with pytest.raises(UserError, match="begun with other settings.*seed: was 0, is 1"):
+    with pytest.raises(UserError, match=r"begun with other settings.*seed: was 0, is 1"):
         train(to=0, seed=1)
     train(to=0, keep__log_every=2)
 

@@ -205,13 +205,9 @@ class Trainer:
         row = {name: float(found[name]) for name in ("loss", *LOGGED, "learning_rate", "norm") if name in found}
         row |= {"entropy": state.entropy, "marginal_entropy": state.marginal_entropy, "spread": state.spread}
         self.metrics.add(self.progress.step, row | {"images_per_second": images / seconds})
-        steps = self.recipe.schedule.steps
-        late = self.progress.step % steps > steps / 2
-        if (
-            late
-            and state.state in health.SAID
-            and self.progress.step % max(1, steps // 10) < self.recipe.keep.log_every
-        ):
+        steps, in_round = self.recipe.schedule.steps, self.progress.step % self.recipe.schedule.steps
+        spoken = in_round > steps / 2 and in_round % max(1, steps // 10) < self.recipe.keep.log_every
+        if spoken and state.state in health.SAID:
             self._say(f"step {self.progress.step}: {health.SAID[state.state]}")
 
     def _save(self) -> None:
