@@ -87,12 +87,13 @@ def for_video(camera: Fisheye, size: int, as_released: bool) -> Fisheye:
 
 def _frames(video: Path) -> Iterator[tuple[int, np.ndarray]]:
     from firsthand.media.decode import opened
+    from firsthand.media.pixels import rgb
 
     with opened(video) as source:
         total, _, _ = source.header()
         numbers = list(range(0, total, EVERY))
         for number, shown in zip(numbers, source.numbered(numbers), strict=True):
-            frame = shown.frame.to_ndarray(format="rgb24")
+            frame = rgb(shown.frame)
             if frame.shape[0] != frame.shape[1]:
                 raise UserError(
                     f"{video}: {frame.shape[1]} x {frame.shape[0]} pixels; the head camera's video is square"
