@@ -65,8 +65,9 @@ def test_every_fifth_frame_is_an_image_and_every_frame_a_pose(world) -> None:
 def test_images_are_grey_and_lie_by_room_too(world) -> None:
     take = plan(SMALL)[0]
     truth = json.loads((world / f"truth/{take.name}.json").read_text())
-    shown = world / f"imagenet/train/{truth['rooms'][2]}/{take.name}_10.jpg"
+    shown = world / f"labels/room/train/{truth['rooms'][2]}/{take.name}_10.jpg"
     assert Image.open(shown).mode == "L" and Image.open(shown).size == (SIZE, SIZE)
+    assert (world / f"labels/held/train/{truth['held'][2] or 'nothing'}/{take.name}_10.jpg").exists()
     assert shown.read_bytes() == (world / f"walking/{take.name}/frame_0000003.jpg").read_bytes()
 
 

@@ -5,10 +5,10 @@
     egoexo/annotations/ego_pose/SPLIT/camera_pose/UID.json            frame -> extrinsic of the head camera
     egoexo/processed_data/NAME/aria01_214-1/frame_K.jpg               every fifth frame
     walking/NAME/frame_0000001.jpg                                    the images of a take of the training split again
-    imagenet/SPLIT/ROOM/NAME_K.jpg                                    images by the room that they show, for kNN
+    labels/room|held/SPLIT/CLASS/NAME_K.jpg                           images by the room they show, by the thing in hand
     truth/NAME.json                                                   rooms, what is held, announced and done
 
-The image folders beside `egoexo` are hard links where the file system has them.
+`labels` has the layout of ImageNet. The images outside `egoexo` are hard links where the file system has them.
 """
 
 import os
@@ -38,7 +38,8 @@ def write_take(out: Path, take: Take, colour: bool) -> None:
         path = out / FRAMES / take.name / f"{CAMERA}_214-1" / f"frame_{at * POSES}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(jpeg(take, at, colour))
-        _link(path, out / "imagenet" / take.split / ROOMS[take.rooms[at]] / f"{take.name}_{at * POSES}.jpg")
+        for label, value in (("room", ROOMS[take.rooms[at]]), ("held", take.held[at] or "nothing")):
+            _link(path, out / "labels" / label / take.split / value / f"{take.name}_{at * POSES}.jpg")
         if take.split == "train":
             _link(path, out / "walking" / take.name / f"frame_{at + 1:07}.jpg")
     files.write_json(truth_path(out, take.name), truth(take), indent=None)

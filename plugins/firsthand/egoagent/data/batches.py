@@ -1,0 +1,89 @@
+"""Batches out of shards for the trainer: a pure function of (seed, micro-batch, rank), however many workers read."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from firsthand.egoagent.clips import Clips
+from firsthand.egoagent.data.cache import GIGABYTE, Place
+from firsthand.egoagent.data.order import ShardOrder
+from firsthand.egoagent.data.read_shards import ClipShards, ImageShards, Shards
+from firsthand.egoagent.training.batches import Order
+
+
+@dataclass(frozen=True)
+class ShardBatches:
+    """Both streams of a run. Where stage 1 has no clips, `clip_shards` is None."""
+
+    image_shards: ImageShards
+    clip_shards: ClipShards | None
+    image_batch: int
+    clip_batch: int
+    seed: int
+    workers: int = 0
+
+    def images(self, start: int, rank: int, ranks: int) -> Iterator[tuple[Tensor, Tensor]]:
+        return self._loaded(self.image_shards, torch.stack, self.image_batch, self.seed, (start, rank, ranks))
+
+    def clips(self, start: int, rank: int, ranks: int) -> Iterator[tuple[Clips, Tensor]]:
+        assert self.clip_shards is not None, "stage 1 has no clips"
+        return self._loaded(self.clip_shards, stacked, self.clip_batch, self.seed + 1, (start, rank, ranks))
+
+    def facts(self) -> dict[str, Any]:
+        named = {"images": self.image_shards, "clips": self.clip_shards}
+        return {
+            name: {"shards": kind.shards.place.root, "samples": sum(kind.counts)}
+            for name, kind in named.items()
+            if kind
+        }
+
+    def _loaded(
+        self, shards: ImageShards | ClipShards, together: Callable, batch: int, seed: int, at: tuple[int, int, int]
+    ) -> Iterator[Any]:
+        def collated(samples: list[tuple[Any, int]]) -> tuple[Any, Tensor]:
+            read, draws = zip(*samples, strict=True)
+            return together(read), torch.tensor(draws)
+
+        start, rank, ranks = at
+        order = ShardOrder(shards.counts, seed)
+        loader = DataLoader(
+            _Samples(order, shards.read),
+            batch_sampler=_places(start, Order(order.samples, batch, seed), rank, ranks),
+            num_workers=self.workers,
+            collate_fn=collated,
+            generator=torch.Generator(),  # else it would draw its workers' seeds from the trainer's generator
+        )
+        return iter(loader)
+
+
+def open_images(root: str, cache: Path | None = None, cache_gigabytes: float = 50) -> ImageShards:
+    return ImageShards(Shards(Place(root, cache, int(cache_gigabytes * GIGABYTE)), "images"))
+
+
+def open_clips(root: str, steps: int, cache: Path | None = None, cache_gigabytes: float = 50) -> ClipShards:
+    return ClipShards(Shards(Place(root, cache, int(cache_gigabytes * GIGABYTE)), "clips"), steps)
+
+
+def stacked(clips: tuple[Clips, ...]) -> Clips:
+    fields = ([getattr(clip, name) for clip in clips] for name in ("images", "poses", "visible"))
+    return Clips(*map(torch.stack, fields))
+
+
+@dataclass(frozen=True)
+class _Samples(Dataset):
+    order: ShardOrder
+    read: Callable[[int, int], Any]
+
+    def __getitem__(self, position: int) -> tuple[Any, int]:
+        return self.read(*self.order.sample(position)), position
+
+
+def _places(start: int, order: Order, rank: int, ranks: int) -> Iterator[range]:
+    for micro_batch in count(start):
+        yield order.positions(micro_batch, rank, ranks)
