@@ -1,11 +1,18 @@
 """`firsthand egoagent ...`: the joint predictive model, trained and handed on."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from firsthand.egoagent.data import commands as data_commands
+
+if TYPE_CHECKING:
+    from firsthand.egoagent.data.batches import ShardBatches
+    from firsthand.egoagent.training.settings import Recipe as Settings
+
 app = typer.Typer(no_args_is_help=True, help="EgoAgent: one model that represents, predicts what comes, and acts.")
+app.add_typer(data_commands.app)
 
 Model = Annotated[Path, typer.Argument(help="A model's folder: OUTPUT_DIR/teacher or OUTPUT_DIR/student of a run.")]
 Recipe = Annotated[Path, typer.Argument(help="A recipe of recipes/egoagent.")]
@@ -22,7 +29,6 @@ def train(
         float, typer.Option(help="Peak of one GPU of the dry run: 989 H100 and H200, 312 A100.")
     ] = 989,
     use: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the peak that is reached, a guess.")] = 0.45,
-    clip_steps: Annotated[int, typer.Option(min=1, help="Images of a clip of the dry run: 4 or 20.")] = 4,
 ) -> None:
     """Train a stage; the same command goes on where a killed run was. Code 3: a loss was not finite.
 
@@ -37,19 +43,28 @@ def train(
     if dry_run:
         from firsthand.egoagent.dry_run import Planned, lines
 
-        for line in lines(recipe, given, changes, Planned(gpus, teraflops, use, clip_steps)):
+        for line in lines(recipe, given, changes, Planned(gpus, teraflops, use)):
             typer.echo(line)
         return
-    from firsthand.egoagent.data.batches import open_batches
     from firsthand.egoagent.training.train import NotFinite, Trainer
 
     try:
-        trainer = Trainer(given, open_batches(given))
+        trainer = Trainer(given, _shards(given))
         ended = trainer.run()
     except NotFinite as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(3) from None
     typer.echo(f"{given.output_dir}: ended ({ended}) after {trainer.progress.step} steps; models in student/, teacher/")
+
+
+def _shards(recipe: "Settings") -> "ShardBatches":
+    from firsthand.egoagent.data.batches import ShardBatches, open_clips, open_images
+
+    data, batch = recipe.data, recipe.batch
+    kept = (Path(data.cache) if data.cache else None, data.cache_gigabytes)
+    clips = open_clips(data.clips, data.clip_steps, *kept) if recipe.joint and data.clips else None
+    workers = recipe.machine.workers
+    return ShardBatches(open_images(data.images, *kept), clips, batch.images, batch.clips, recipe.seed, workers)
 
 
 @app.command("import")
