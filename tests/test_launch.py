@@ -208,6 +208,29 @@ def test_a_dry_run_of_a_slurm_job_starts_nothing_and_shows_no_token(submitted) -
     assert not (folder / "runs").exists()
 
 
+def test_egoagent_runs_alone_on_a_cpu_and_through_torchrun_on_gpus(launch) -> None:
+    recipe = "recipes/egoagent/stage1_300m.yaml"
+    train = ["firsthand", "egoagent", "train", recipe, "seed=1"]
+    done = launch("egoagent.sh", "--dry-run", recipe, "seed=1", fake=NO_GPU)
+    assert done.stdout.split() == train
+    done = launch("egoagent.sh", "--dry-run", f"../{recipe}", "seed=1", fake=GPU, cwd=ROOT / "docs")
+    assert done.stdout.split() == ["torchrun", "--standalone", "--nproc-per-node", "gpu", "--no-python", *train]
+    several = {"NNODES": "2", "NODE_RANK": "1", "MASTER_ADDR": "n1", "NPROC": "8"}
+    done = launch("egoagent.sh", "--dry-run", recipe, "seed=1", fake=GPU, **several)
+    place = "--nnodes 2 --node-rank 1 --master-addr n1 --master-port 29500 --nproc-per-node 8 --no-python"
+    assert done.stdout.split() == ["torchrun", *place.split(), *train]
+
+
+def test_slurm_starts_egoagent_on_each_node_with_its_own_rank(launch, tmp_path: Path) -> None:
+    """`srun` here shows what node 1 would run."""
+    srun = 'while [[ $1 = --* ]]; do shift; done; DRY_RUN=1 SLURM_NODEID=1 exec "$@"'
+    node = {**SCONTROL, "srun": srun, **GPU}
+    recipe = "recipes/egoagent/stage2_300m.yaml"
+    done = launch("slurm_egoagent.sbatch", recipe, "seed=1", fake=node, **SLURM)
+    place = "--nnodes 3 --node-rank 1 --master-addr n1 --master-port 24321 --nproc-per-node 4 --no-python"
+    assert done.stdout.split() == ["torchrun", *place.split(), "firsthand", "egoagent", "train", recipe, "seed=1"]
+
+
 def test_ray_has_the_command_that_slurm_runs() -> None:
     text = subprocess.run(
         [sys.executable, "-m", "ray.scripts.scripts", "symmetric-run", "--help"], capture_output=True, text=True

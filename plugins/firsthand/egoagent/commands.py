@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from firsthand.egoagent.data import commands as data_commands
+from firsthand.errors import UserError
 
 if TYPE_CHECKING:
     from firsthand.egoagent.data.batches import ShardBatches
@@ -46,7 +47,12 @@ def train(
         for line in lines(recipe, given, changes, Planned(gpus, teraflops, use)):
             typer.echo(line)
         return
-    from firsthand.egoagent.training.train import NotFinite, Trainer
+    try:
+        from firsthand.egoagent.training.train import NotFinite, Trainer
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"{error.name} is not installed: training needs the extra `cpu` or `cuda` of firsthand"
+        ) from None
 
     try:
         trainer = Trainer(given, _shards(given))

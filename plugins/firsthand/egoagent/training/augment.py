@@ -4,6 +4,7 @@ another number of workers or ranks see the same pixels."""
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -44,11 +45,8 @@ def lit(clips: Clips, draws: Tensor, given: Views, seed: int) -> Tensor:
 
 def uniform(draws: Tensor, seed: int, views: int) -> Tensor:
     """[views, samples, NUMBERS]; the generator of a sample knows nothing but the seed and its draw."""
-    rows = []
-    for draw in draws.tolist():
-        generator = torch.Generator().manual_seed(((seed + 1) << 40) + draw)
-        rows.append(torch.rand(views, NUMBERS, generator=generator))
-    return torch.stack(rows, 1)
+    rows = [np.random.default_rng([seed, draw]).random((views, NUMBERS), np.float32) for draw in draws.tolist()]
+    return torch.from_numpy(np.stack(rows, 1))
 
 
 def _box(numbers: Tensor, scale: tuple[float, float]) -> Tensor:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import count
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -52,8 +53,7 @@ class Order:
 
 @lru_cache(maxsize=4)
 def _permutation(samples: int, seed: int, epoch: int) -> list[int]:
-    generator = torch.Generator().manual_seed((seed << 20) + epoch)
-    order: list[int] = torch.randperm(samples, generator=generator).tolist()
+    order: list[int] = np.random.default_rng([seed, epoch]).permutation(samples).tolist()
     return order
 
 
