@@ -66,7 +66,7 @@ class EgoAgentEncoder(_PreTrained):
     def forward(self, pixel_values: Tensor, **_: object) -> BaseModelOutputWithPooling:
         """uint8 images are normalised here; float images must be already."""
         patches = self.stem(normalised(pixel_values))
-        query = self.state_query.expand(len(patches), 1, -1)
+        query = self.state_query.expand(patches.shape[0], 1, -1)  # no len(): an export would fix it
         hidden = self.read(torch.cat([patches, query], 1), patches.shape[1], others=1, steps=1)
         return BaseModelOutputWithPooling(last_hidden_state=hidden, pooler_output=hidden[:, -1])
 

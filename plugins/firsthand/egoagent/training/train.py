@@ -189,8 +189,9 @@ class Trainer:
         said = ", ".join(f"{name} {float(one):g}" for name, one in parts.items())
         raise NotFinite(
             f"{self.out}: step {self.progress.step + 1} is not finite ({said} on this rank). Nothing was updated; the "
-            f"state before it is in {made}. The same command goes on from the last checkpoint: with machine.precision=bf16 or "
-            "no instead of fp16, or into another output_dir with a lower schedule.learning_rate or schedule.clip"
+            f"state before it is in {made}. The same command goes on from the last checkpoint: with "
+            "machine.precision=bf16 or no instead of fp16, or into another output_dir with a lower "
+            "schedule.learning_rate or schedule.clip"
         )
 
     # -- what is watched -----------------------------------------------------------------------------------------------
