@@ -17,6 +17,7 @@ from firsthand.egoagent.data.egoexo import find_takes, read_body
 from firsthand.egoagent.data.image_sources import ImageFile, frames_below, labelled
 from firsthand.egoagent.data.pictures import rgb
 from firsthand.egoagent.data.pieces import Step
+from firsthand.egoagent.data.read_shards import ImageShards, Shards
 from firsthand.errors import UserError
 
 
@@ -181,7 +182,8 @@ def remote(folder: Path, name: str) -> str:
 
 
 def test_shards_from_elsewhere_are_read_through_the_cache(image_shards, tmp_path) -> None:
-    near, far = open_images(str(image_shards)), open_images(remote(image_shards, "a"), tmp_path / "cache")
+    near = open_images(str(image_shards))
+    far = ImageShards(Shards(Place(remote(image_shards, "a"), tmp_path / "cache"), "images"))
     assert near.read(0, 7).equal(far.read(0, 7))
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["shard-000000.tar"]
 
@@ -200,7 +202,7 @@ def test_the_cache_holds_no_more_than_it_may(world, tmp_path, monkeypatch) -> No
 
 def test_what_is_not_there_is_said(tmp_path) -> None:
     with pytest.raises(UserError, match="cannot be fetched"):
-        open_images("memory://nowhere", tmp_path)
+        open_images("memory://nowhere")
     with pytest.raises(UserError, match="or other image below"):
         frames_below(tmp_path)
 

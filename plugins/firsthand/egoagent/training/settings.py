@@ -95,6 +95,7 @@ class Keep(_Strict):
 class Data(_Strict):
     images: str  # a folder of shards
     clips: str | None = None
+    clip_steps: Annotated[int, Field(ge=1, le=20)] = 4  # T: a clip has one image more
     cache: str | None = None  # where shards from elsewhere are kept
     cache_gb: float = 100
 
