@@ -33,7 +33,10 @@ def evaluate(run: Path, data: Path, out: Path, settings: Settings, progress: Pro
     if not folders:
         left_out["kNN"] = f"no {data}/labels/NAME with train and val folders of classes"
     for folder in folders:
-        tables += knn_tables(agent, folder, settings, progress)
+        try:
+            tables += knn_tables(agent, folder, settings, progress)
+        except UserError as error:
+            left_out[f"kNN of {folder.name}"] = str(error)
     if not tables:
         raise UserError(f"{data}: nothing to measure ({'; '.join(f'{what}: {why}' for what, why in left_out.items())})")
     results = Results(checkpoint=str(run), data=str(data), settings=asdict(settings), tables=tables, left_out=left_out)
