@@ -7,10 +7,12 @@ import typer
 
 from firsthand.egoagent.data.commands import app as data_app
 from firsthand.egoagent.evaluation.commands import app as evaluation_app
+from firsthand.egoagent.pages.commands import app as pages_app
 
 app = typer.Typer(no_args_is_help=True, help="EgoAgent: one model that represents, predicts what comes, and acts.")
 app.add_typer(data_app)
 app.add_typer(evaluation_app)
+app.add_typer(pages_app)
 
 Model = Annotated[Path, typer.Argument(help="A model's folder: OUTPUT_DIR/teacher or OUTPUT_DIR/student of a run.")]
 Recipe = Annotated[Path, typer.Argument(help="A recipe of recipes/egoagent.")]

@@ -81,7 +81,7 @@ def test_a_take_that_was_killed_is_done_again_and_a_finished_one_kept(tmp_path) 
 
 
 def test_the_sensor_lies_on_its_side(tmp_path) -> None:
-    """The calibration's centre is to the right of the sensor's middle, which is above or below that of the upright image.
+    """The calibration's centre is to the right of the sensor's middle: above or below that of the upright image.
     As released, the image is shifted sideways instead."""
     frame = np.zeros((SIZE, SIZE, 3), np.uint8)
     frame[31:33, 31:33] = 255
