@@ -53,7 +53,7 @@ def test_usage(launch, script: str) -> None:
     assert wrong.returncode == 2 and wrong.stderr == asked.stdout and wrong.stdout == ""
 
 
-@pytest.mark.parametrize("script", ["sft.sh", "grpo.sh", "slurm_grpo.sbatch"])
+@pytest.mark.parametrize("script", ["sft.sh", "grpo.sh", "egoagent.sh", "slurm_grpo.sbatch"])
 def test_a_missing_recipe_is_named(launch, script: str) -> None:
     done = launch(script, "--dry-run", "recipes/sft_qwen4.yaml")
     assert done.returncode == 1 and "recipes/sft_qwen4.yaml: no such recipe" in done.stderr and done.stdout == ""

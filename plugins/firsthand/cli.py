@@ -24,6 +24,7 @@ NOUNS = {  # noun -> (ROOM of firsthand.ROOM.commands, whose `app` is a typer.Ty
     "cott": ("chains", "Chains of tool calls: a teacher writes them, rules keep some, rows come out."),
     "egoagent": ("egoagent", "EgoAgent: one model that represents, predicts what comes, and acts."),
     "chat": ("chat", "Talk with an agent about a week of video, and watch it call its tools."),
+    "egoagent": ("egoagent", "EgoAgent: one model that represents what is seen, predicts what comes, and acts."),
     "demo": ("demo", "SFT, export, GRPO, serving and evaluation on the toy week, end to end."),
 }
 

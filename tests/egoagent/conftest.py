@@ -19,8 +19,10 @@ def one_run_a_process(monkeypatch) -> Iterator[None]:
     """Accelerate keeps the state of a run in the process, and gives it to the next one."""
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
         monkeypatch.delenv(name, raising=False)
-    before = dict(os.environ)
+    before, threads = dict(os.environ), torch.get_num_threads()
+    torch.set_num_threads(1)  # another number of threads sums in another order
     yield
+    torch.set_num_threads(threads)
     AcceleratorState._reset_state(True)
     for name in os.environ.keys() - before.keys():
         del os.environ[name]

@@ -84,7 +84,7 @@ def test_memory_of_the_states_by_sharding() -> None:
     shape = Shape.of(SIZES["300m"])
     states = ("student", "teacher", "gradients", "AdamW")
     total = {
-        kind: sum(memory(shape, recipe("300m", sharding=kind), 4, 4)[part] for part in states) / shape.parameters
+        kind: sum(memory(shape, recipe("300m", sharding=kind), 4)[part] for part in states) / shape.parameters
         for kind in ("ddp", "zero1", "zero2", "fsdp2")
     }
     assert total == pytest.approx({"ddp": 20, "zero1": 14, "zero2": 11, "fsdp2": 5})
@@ -93,6 +93,6 @@ def test_memory_of_the_states_by_sharding() -> None:
 def test_activations_of_one_image_as_measured() -> None:
     """0.88 GB for 300M under autocast and 63 MB with checkpoints: 694 tokens, 22 layers."""
     shape = Shape.of(SIZES["300m"])
-    plain = memory(shape, recipe("300m"), 1, 4)["activations"]
-    thrifty = memory(shape, recipe("300m", checkpointing=True), 1, 4)["activations"]
+    plain = memory(shape, recipe("300m"), 1)["activations"]
+    thrifty = memory(shape, recipe("300m", checkpointing=True), 1)["activations"]
     assert plain / GB == pytest.approx(0.88, abs=0.01) and thrifty / GB == pytest.approx(0.063, abs=0.001)

@@ -29,7 +29,6 @@ def train(
         float, typer.Option(help="Peak of one GPU of the dry run: 989 H100 and H200, 312 A100.")
     ] = 989,
     use: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the peak that is reached, a guess.")] = 0.45,
-    clip_steps: Annotated[int, typer.Option(min=1, help="Images of a clip of the dry run: 4 or 20.")] = 4,
 ) -> None:
     """Train a stage; the same command goes on where a killed run was. Code 3: a loss was not finite.
 
@@ -44,7 +43,7 @@ def train(
     if dry_run:
         from firsthand.egoagent.dry_run import Planned, lines
 
-        for line in lines(recipe, given, changes, Planned(gpus, teraflops, use, clip_steps)):
+        for line in lines(recipe, given, changes, Planned(gpus, teraflops, use)):
             typer.echo(line)
         return
     from firsthand.egoagent.data.batches import open_batches

@@ -6,15 +6,15 @@ activations were measured by counting saved tensors; what a GPU really holds or 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from firsthand.egoagent.training.settings import Recipe
 
 GB = 1e9
 PATCH, STEP_TOKENS = 16, 3  # pixels of a patch; tokens of a step beside its patches
-SAVED = {False: 46, True: 56}  # bytes of activations per token, layer and hidden number: in bf16 alone, and by autocast
-SAVED_WIDE = 92  # the same in float32: twice that of bf16
-CHECKPOINTED = 4  # one tensor a layer, wide
+# Bytes of activations that a token keeps in a layer, for each of its hidden numbers
+AUTOCAST, WIDE, CHECKPOINTED = 56, 92, 4
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,11 @@ class Shape:
 
     @property
     def stem(self) -> int:
-        pairs = list(zip(self.channels, self.channels[1:], strict=False))
-        return sum(9 * a * b + 2 * b for a, b in pairs) + self.hidden**2 + self.hidden
+        return sum(9 * a * b + 2 * b for a, b in pairwise(self.channels)) + self.hidden**2 + self.hidden
 
     @property
     def head(self) -> int:
-        linears = ((self.hidden, self.head_hidden), (self.head_hidden, self.head_hidden))
-        linears += ((self.head_hidden, self.bottleneck),)
+        linears = pairwise((self.hidden, self.head_hidden, self.head_hidden, self.bottleneck))
         return sum(a * b + b for a, b in linears) + self.bottleneck * self.prototypes
 
     @property
@@ -79,8 +77,8 @@ class Shape:
 
     def stem_flops(self, pixels: int) -> float:
         sides = [pixels / 2 ** (i + 1) for i in range(4)]
-        pairs = zip(self.channels, self.channels[1:], sides, strict=False)
-        return sum(2 * 9 * a * b * side**2 for a, b, side in pairs) + 2 * self.hidden**2 * (pixels / PATCH) ** 2
+        pairs = zip(pairwise(self.channels), sides, strict=True)
+        return sum(2 * 9 * a * b * side**2 for (a, b), side in pairs) + 2 * self.hidden**2 * (pixels / PATCH) ** 2
 
     @property
     def head_flops(self) -> float:
@@ -125,9 +123,9 @@ def clip_cost(shape: Shape, steps: int, pixels: int) -> Cost:
     return Cost(student, steps * shape.frame_flops(pixels), tokens)
 
 
-def memory(shape: Shape, recipe: Recipe, gpus: int, steps: int) -> dict[str, float]:
+def memory(shape: Shape, recipe: Recipe, gpus: int) -> dict[str, float]:
     """Bytes of one GPU by part. Weights stay in float32: an average in bfloat16 would stop to move."""
-    machine, batch = recipe.machine, recipe.batch
+    machine, batch, steps = recipe.machine, recipe.batch, recipe.data.clip_steps
     shared = {"ddp": (1, 1, 1), "zero1": (1, 1, gpus), "zero2": (1, gpus, gpus), "fsdp2": (gpus,) * 3}
     weights, gradients, moments = shared[machine.sharding]
     images, clips = image_cost(shape, recipe), clip_cost(shape, steps, recipe.views.global_size)
@@ -135,7 +133,7 @@ def memory(shape: Shape, recipe: Recipe, gpus: int, steps: int) -> dict[str, flo
     views = recipe.views
     softmax = (3 * (views.globals + views.locals) + 2 * views.globals) * batch.images
     softmax += 5 * steps * batch.clips if recipe.joint else 0
-    saved = CHECKPOINTED if machine.checkpointing else SAVED_WIDE if machine.precision == "no" else SAVED[True]
+    saved = CHECKPOINTED if machine.checkpointing else WIDE if machine.precision == "no" else AUTOCAST
     return {
         "student": 4 * shape.parameters / weights,
         "teacher": 4 * shape.parameters / weights,

@@ -13,7 +13,6 @@ class Planned:
     gpus: int
     teraflops: float  # of one GPU at its peak, dense, in the recipe's precision
     use: float  # share of the peak that the model FLOPs reach
-    clip_steps: int
 
 
 def lines(path: Path, recipe: Recipe, overrides: list[str], given: Planned) -> Iterator[str]:
@@ -21,17 +20,17 @@ def lines(path: Path, recipe: Recipe, overrides: list[str], given: Planned) -> I
     yield f"NPROC={given.gpus} {launcher}"
     shape = Shape.of(recipe.model)
     yield f"parameters: {shape.parameters / 1e6:.1f} M, and as many of the teacher"
-    parts = memory(shape, recipe, given.gpus, given.clip_steps)
+    parts = memory(shape, recipe, given.gpus)
     yield f"memory of one GPU, without what CUDA takes for itself: {sum(parts.values()) / GB:.1f} GB"
     for name, size in parts.items():
         if size:
             yield f"  {name:<22}{size / GB:8.2f} GB"
-    image, clip = image_cost(shape, recipe), clip_cost(shape, given.clip_steps, recipe.views.global_size)
-    yield f"an image: {image.useful() / 1e12:.3f} TFLOP"
+    image, clip = image_cost(shape, recipe), clip_cost(shape, recipe.data.clip_steps, recipe.views.global_size)
+    yield f"an image: {image.useful() / 1e12:.4g} TFLOP"
     batch, speed = recipe.batch, given.use * given.teraflops * 1e12 * given.gpus
     work = batch.images * image.useful()
     if recipe.joint:
-        yield f"a clip of {given.clip_steps} steps: {clip.useful() / 1e12:.3f} TFLOP"
+        yield f"a clip of {recipe.data.clip_steps} steps: {clip.useful() / 1e12:.4g} TFLOP"
         work += batch.clips * clip.useful()
     seconds = work * batch.micro_batches * given.gpus / speed
     images = batch.images * batch.micro_batches * given.gpus

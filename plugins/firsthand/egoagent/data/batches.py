@@ -67,14 +67,16 @@ class ShardBatches:
 def open_batches(recipe: Recipe) -> ShardBatches:
     data, batch = recipe.data, recipe.batch
     images = ImageShards(Shards(_place(data, data.images), "images"))
-    clips = ClipShards(Shards(_place(data, data.clips), "clips"), data.clip_steps) if data.clips else None
+    clips = (
+        ClipShards(Shards(_place(data, data.clips), "clips"), data.clip_steps) if recipe.joint and data.clips else None
+    )
     return ShardBatches(images, clips, batch.images, batch.clips, recipe.seed, recipe.machine.workers)
 
 
 def _place(data: Data, root: str) -> Place:
     """Shards of both kinds have the same names, so each folder has its own part of the cache."""
     part = hashlib.sha256(root.encode()).hexdigest()[:12]
-    return Place(root, Path(data.cache, part) if data.cache else None, int(data.cache_gb * GIGABYTE / 2))
+    return Place(root, Path(data.cache, part) if data.cache else None, int(data.cache_gigabytes * GIGABYTE / 2))
 
 
 def open_images(root: str) -> ImageShards:

@@ -95,9 +95,9 @@ class Keep(_Strict):
 class Data(_Strict):
     images: str  # a folder of shards
     clips: str | None = None
-    clip_steps: Annotated[int, Field(ge=1, le=20)] = 4  # T: a clip has one image more
+    clip_steps: Annotated[int, Field(ge=1)] = 4  # T; 20 is the other number that the paper names
     cache: str | None = None  # where shards from elsewhere are kept
-    cache_gb: float = 100
+    cache_gigabytes: float = 100
 
 
 class Recipe(_Strict):
