@@ -22,7 +22,6 @@ NOUNS = {  # noun -> (ROOM of firsthand.ROOM.commands, whose `app` is a typer.Ty
     "memory": ("memory", "Written memories of weeks and videos: build, import, search, show."),
     "tools": ("tools", "The tools over week-long video: serve them, call one, list schemas."),
     "cott": ("chains", "Chains of tool calls: a teacher writes them, rules keep some, rows come out."),
-    "egoagent": ("egoagent", "EgoAgent: one model that represents, predicts what comes, and acts."),
     "chat": ("chat", "Talk with an agent about a week of video, and watch it call its tools."),
     "egoagent": ("egoagent", "EgoAgent: one model that represents what is seen, predicts what comes, and acts."),
     "demo": ("demo", "SFT, export, GRPO, serving and evaluation on the toy week, end to end."),
