@@ -19,6 +19,7 @@ from firsthand.egoagent.data.pictures import rgb
 from firsthand.egoagent.data.pieces import Step
 from firsthand.egoagent.data.read_shards import ImageShards, Shards
 from firsthand.errors import UserError
+from firsthand.toy.rounds.build import Size, build
 
 
 def nothing(*_) -> None:
@@ -61,6 +62,17 @@ def test_longer_clips_are_read_from_the_same_shards(clip_shards) -> None:
         open_clips(str(clip_shards), 20)
     with pytest.raises(UserError, match="1 to 20"):
         open_clips(str(clip_shards), 21)
+
+
+def test_twenty_steps_are_a_clip_too(tmp_path) -> None:
+    build(tmp_path / "world", Size(takes=1, held_out=1, steps=26))
+    rebuilt(tmp_path / "world", tmp_path / "clips")
+    clips = open_clips(str(tmp_path / "clips"), 20)
+    assert clips.counts == [7]
+    read = clips.read(0, 6)
+    assert read.images.shape == (21, 3, 64, 64) and read.poses.shape == (20, 5, 17, 3)
+    assert clips.facts(0, 6)["frame"] == 30
+    assert read.images[0].equal(open_clips(str(tmp_path / "clips"), 4).read(0, 6).images[0])
 
 
 def test_any_tool_that_reads_tars_reads_them(clip_shards) -> None:
