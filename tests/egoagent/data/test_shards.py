@@ -13,7 +13,7 @@ from PIL import Image
 from firsthand.egoagent.data import build_shards
 from firsthand.egoagent.data.batches import open_clips, open_images
 from firsthand.egoagent.data.cache import Place
-from firsthand.egoagent.data.egoexo import find_takes, read_body
+from firsthand.egoagent.data.egoexo import TakeFiles, open_release, read_body
 from firsthand.egoagent.data.image_sources import ImageFile, frames_below, labelled
 from firsthand.egoagent.data.pictures import rgb
 from firsthand.egoagent.data.pieces import Step
@@ -24,6 +24,11 @@ from firsthand.toy.rounds.build import Size, build
 
 def nothing(*_) -> None:
     pass
+
+
+def takes_of(egoexo: Path) -> list[TakeFiles]:
+    release = open_release(egoexo, "train")
+    return [take for take in map(release.take, release.bodies) if isinstance(take, TakeFiles)]
 
 
 def rebuilt(world: Path, out: Path, size=None):
@@ -44,7 +49,7 @@ def test_every_image_is_read_as_it_lies_on_disk(world, image_shards) -> None:
 def test_a_clip_is_the_images_and_poses_from_its_start(world, clip_shards) -> None:
     clips = open_clips(str(clip_shards), 4)
     assert sum(clips.counts) == 4 * (13 - 4)
-    takes = {take.uid: take for take in find_takes(world / "egoexo", "train")[0]}
+    takes = {take.uid: take for take in takes_of(world / "egoexo")}
     for clip in range(clips.counts[0]):
         facts, read = clips.facts(0, clip), clips.read(0, clip)
         take, frame = takes[facts["take_uid"]], facts["frame"]
@@ -109,7 +114,7 @@ def test_many_small_shards_hold_the_same_samples(world, tmp_path, monkeypatch) -
 
 
 def test_gaps_are_cut_out_and_listed(egoexo, tmp_path) -> None:
-    takes, _ = find_takes(egoexo, "train")
+    takes = takes_of(egoexo)
     (takes[0].images / "frame_30.jpg").unlink()
     made = build_shards.build_clips(tmp_path / "out", egoexo, "train", "automatic", Step(), None, nothing)
     assert sum(open_clips(str(tmp_path / "out"), 4).counts) == 3 * 9 + 2 + 2  # runs of 6 and 6 images
@@ -128,7 +133,7 @@ def test_takes_of_another_rate_are_left_aside(egoexo, tmp_path) -> None:
 
 
 def test_an_image_that_cannot_be_decoded_is_named(egoexo, tmp_path) -> None:
-    broken = find_takes(egoexo, "train")[0][0].images / "frame_10.jpg"
+    broken = takes_of(egoexo)[0].images / "frame_10.jpg"
     broken.write_bytes(broken.read_bytes()[:300])
     with pytest.raises(UserError, match=f"{broken.name}: not an image that can be decoded"):
         build_shards.build_clips(tmp_path / "out", egoexo, "train", "automatic", Step(), None, nothing)

@@ -127,18 +127,22 @@ class ClipShards:
         meta = files.loads(content)
         return meta | {"frame": meta["first"] + start * meta["every"]}
 
+    def actions(self, shard: int, clip: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Poses of a clip and which joints can be seen, without its images."""
+        piece, start = self.start(shard, clip)
+        poses, visible = (
+            np.load(io.BytesIO(content), allow_pickle=False)[start : start + self.steps]
+            for content in self.shards.members(shard, piece, slice(1, 3))
+        )
+        return torch.from_numpy(poses), torch.from_numpy(visible)
+
     def read(self, shard: int, clip: int) -> Clips:
         """One clip, without a dimension of clips."""
         piece, start = self.start(shard, clip)
-        where = self.shards.where(shard, piece)
-        poses, visible = (
-            np.load(io.BytesIO(content), allow_pickle=False)
-            for content in self.shards.members(shard, piece, slice(1, 3))
-        )
         images = self.shards.members(shard, piece, slice(3 + start, 3 + start + self.steps + 1))
+        where = self.shards.where(shard, piece)
         pixels = np.stack([_shaped(rgb(image, where), self.shards) for image in images])
-        chosen = slice(start, start + self.steps)
-        return Clips(torch.from_numpy(pixels), torch.from_numpy(poses[chosen]), torch.from_numpy(visible[chosen]))
+        return Clips(torch.from_numpy(pixels), *self.actions(shard, clip))
 
 
 def _shaped(pixels: np.ndarray, shards: Shards) -> np.ndarray:

@@ -10,7 +10,7 @@ from pathlib import Path
 from firsthand import files
 from firsthand.egoagent.data.batches import open_clips
 from firsthand.egoagent.evaluation import measure, models
-from firsthand.egoagent.evaluation.clip_set import ClipSet, read_clips
+from firsthand.egoagent.evaluation.clip_set import ClipSet, read_actions, read_clips
 from firsthand.egoagent.evaluation.knn_tables import knn_tables
 from firsthand.egoagent.evaluation.models import Agent, States
 from firsthand.egoagent.evaluation.results import Results, Table, markdown
@@ -58,7 +58,7 @@ def _of_clips(agent: Agent, data: Path, settings: Settings, progress: Progress) 
     if settings.steps < 2:
         left_out["motion"] = "clips of one step have no past; give --steps 2 or more"
     elif (data / "shards/train").is_dir():
-        train = read_clips(open_clips(str(data / "shards/train"), settings.steps), 2000)
+        train = read_actions(open_clips(str(data / "shards/train"), settings.steps), 2000)
         of_train = read_truth(data / "truth", train.facts, settings.steps)
         both = (of_train, truth) if of_train and truth else None
         rolled = models.rolled_out(agent, test.clips, settings.batch)

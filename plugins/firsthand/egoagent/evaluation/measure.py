@@ -8,7 +8,7 @@ from torch.nn.functional import one_hot
 
 from firsthand.egoagent.clips import Clips
 from firsthand.egoagent.evaluation import motion as motions
-from firsthand.egoagent.evaluation.clip_set import ClipSet
+from firsthand.egoagent.evaluation.clip_set import ActionSet, ClipSet
 from firsthand.egoagent.evaluation.models import States
 from firsthand.egoagent.evaluation.motion import Motion
 from firsthand.egoagent.evaluation.results import Row, Table, share
@@ -92,17 +92,17 @@ def _found_row(name: str, found: Found, test: ClipSet, truth: Truth | None, ever
 
 
 def motion_tables(
-    itself: Tensor, shuffled: Tensor, rolled: Tensor, test: ClipSet, train: ClipSet, truth: tuple[Truth, Truth] | None
+    itself: Tensor, shuffled: Tensor, rolled: Tensor, test: ClipSet, train: ActionSet, truth: tuple[Truth, Truth] | None
 ) -> list[Table]:
     """Poses that were predicted from true pasts, with other images, and from own pasts. `truth`: of train and test."""
     fact = test.facts[0]
     per_second = FRAMES_PER_SECOND * fact["poses"] / fact["every"]
     motion = Motion(test.clips.poses, test.clips.visible, per_second)
-    mean = motions.mean_pose(train.clips.poses, train.clips.visible)
+    mean = motions.mean_pose(train.poses, train.visible)
     forced = motions.trivial(motion, mean)
     told = {}
     if truth is not None:
-        chunks = motions.by_class(train.clips.poses, train.clips.visible, truth[0].announced, len(truth[0].actions))
+        chunks = motions.by_class(train.poses, train.visible, truth[0].announced, len(truth[0].actions))
         told["reader of the guest's hand"] = chunks[truth[1].announced[:, 1:]]
     table = "motion, teacher-forced"
     with_images = {"model": itself[:, 1:], "model, shuffled images": shuffled[:, 1:]}
