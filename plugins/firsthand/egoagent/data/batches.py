@@ -38,12 +38,7 @@ class ShardBatches:
         return self._loaded(self.clip_shards, stacked, self.clip_batch, self.seed + 1, (start, rank, ranks))
 
     def facts(self) -> dict[str, Any]:
-        named = {"images": self.image_shards, "clips": self.clip_shards}
-        return {
-            name: {"shards": kind.shards.place.root, "samples": sum(kind.counts)}
-            for name, kind in named.items()
-            if kind
-        }
+        return {"images": _facts(self.image_shards), "clips": self.clip_shards and _facts(self.clip_shards)}
 
     def _loaded(
         self, shards: ImageShards | ClipShards, together: Callable, batch: int, seed: int, at: tuple[int, int, int]
@@ -62,6 +57,10 @@ class ShardBatches:
             generator=torch.Generator(),  # else it would draw its workers' seeds from the trainer's generator
         )
         return iter(loader)
+
+
+def _facts(kind: ImageShards | ClipShards) -> dict[str, Any]:
+    return {"shards": kind.shards.place.root, "samples": sum(kind.counts), "hash": kind.shards.hash}
 
 
 def open_batches(recipe: Recipe) -> ShardBatches:

@@ -1,5 +1,6 @@
 """Samples of shards, read map-style: by number, in any order, from any process."""
 
+import hashlib
 import io
 import os
 from collections import OrderedDict
@@ -31,6 +32,11 @@ class Shards:
             raise UserError(f"{place.root}: shards of {self.manifest.kind}, not of {kind}")
         self._opened: OrderedDict[int, tuple[int, Index]] = OrderedDict()
         self._owner = os.getpid()
+
+    @property
+    def hash(self) -> str:
+        """Of what the manifest says: names, sizes and counts of all shards."""
+        return hashlib.sha256(self.manifest.model_dump_json().encode()).hexdigest()
 
     def members(self, shard: int, sample: int, chosen: slice | None = None) -> list[bytes]:
         """The contents of a sample's members, or of some of them."""
