@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
+from firsthand.cli import app
 from firsthand.egoagent.data.batches import open_clips
 from firsthand.egoagent.data.build_shards import build_clips
 from firsthand.egoagent.data.pieces import Step
@@ -156,6 +158,13 @@ def test_what_is_not_there_is_not_measured_and_said(run, data, tmp_path) -> None
         evaluate(run, tmp_path / "out", tmp_path / "out2", SETTINGS, nothing)
 
 
+def test_as_a_reader_types_it(run, data, tmp_path) -> None:
+    words = ["--out", str(tmp_path / "out"), "--clips", "4", "--few", "6", "--bank", "12"]
+    done = CliRunner().invoke(app, ["egoagent", "eval", str(run), str(data), *words])
+    assert done.exit_code == 0, done.output
+    assert "| oracle: knows the next room |" in done.output and "## Not measured" in done.output
+
+
 def test_a_folder_without_a_run_is_said(tmp_path, data) -> None:
     with pytest.raises(UserError, match="no student/ in this folder"):
         evaluate(tmp_path, data, tmp_path / "out", SETTINGS, nothing)
@@ -171,8 +180,9 @@ def test_a_vision_model_of_transformers_is_a_baseline(tmp_path) -> None:
     images = torch.randint(0, 255, (2, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     features = features_of(backbone(str(tmp_path)), images, torch.device("cpu"))
     assert features.shape == (2, 16) and not features[0].equal(features[1])
-    with pytest.raises(UserError, match="--backbone nowhere"):
-        backbone("nowhere/at_all")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="--backbone .*empty: not a vision model"):
+        backbone(str(tmp_path / "empty"))
 
 
 def test_pixels_are_means_of_their_squares() -> None:
