@@ -1,19 +1,19 @@
 """`firsthand egoagent ...`: the joint predictive model, trained and handed on."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from firsthand.egoagent.data import commands as data_commands
+from firsthand.egoagent.data.commands import app as data_app
+from firsthand.egoagent.evaluation.commands import app as evaluation_app
+from firsthand.egoagent.pages.commands import app as pages_app
 from firsthand.errors import UserError
 
-if TYPE_CHECKING:
-    from firsthand.egoagent.data.batches import ShardBatches
-    from firsthand.egoagent.training.settings import Recipe as Settings
-
 app = typer.Typer(no_args_is_help=True, help="EgoAgent: one model that represents, predicts what comes, and acts.")
-app.add_typer(data_commands.app)
+app.add_typer(data_app)
+app.add_typer(evaluation_app)
+app.add_typer(pages_app)
 
 Model = Annotated[Path, typer.Argument(help="A model's folder: OUTPUT_DIR/teacher or OUTPUT_DIR/student of a run.")]
 Recipe = Annotated[Path, typer.Argument(help="A recipe of recipes/egoagent.")]
@@ -48,6 +48,7 @@ def train(
             typer.echo(line)
         return
     try:
+        from firsthand.egoagent.data.batches import open_batches
         from firsthand.egoagent.training.train import NotFinite, Trainer
     except ModuleNotFoundError as error:
         raise UserError(
@@ -55,22 +56,12 @@ def train(
         ) from None
 
     try:
-        trainer = Trainer(given, _shards(given))
+        trainer = Trainer(given, open_batches(given))
         ended = trainer.run()
     except NotFinite as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(3) from None
     typer.echo(f"{given.output_dir}: ended ({ended}) after {trainer.progress.step} steps; models in student/, teacher/")
-
-
-def _shards(recipe: "Settings") -> "ShardBatches":
-    from firsthand.egoagent.data.batches import ShardBatches, open_clips, open_images
-
-    data, batch = recipe.data, recipe.batch
-    kept = (Path(data.cache) if data.cache else None, data.cache_gigabytes)
-    clips = open_clips(data.clips, data.clip_steps, *kept) if recipe.joint and data.clips else None
-    workers = recipe.machine.workers
-    return ShardBatches(open_images(data.images, *kept), clips, batch.images, batch.clips, recipe.seed, workers)
 
 
 @app.command("import")

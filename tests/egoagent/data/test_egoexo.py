@@ -7,15 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firsthand.egoagent.data.egoexo import JOINTS, Body, TakeFiles, find_takes, image_frames, read_body
+from firsthand.egoagent.data.egoexo import JOINTS, Body, Dropped, TakeFiles, image_frames, open_release, read_body
 from firsthand.egoagent.data.pieces import Piece, Step, actions, cut, runs
 from firsthand.errors import UserError
 
 POSE = "annotations/ego_pose/train"
 
 
+def all_takes(root: Path, source="automatic") -> list[TakeFiles | Dropped]:
+    release = open_release(root, "train", source)
+    return [release.take(body) for body in release.bodies]
+
+
 def take_files(root: Path) -> TakeFiles:
-    return find_takes(root, "train")[0][0]
+    take = all_takes(root)[0]
+    assert isinstance(take, TakeFiles)
+    return take
 
 
 def change(path: Path, how) -> None:
@@ -29,7 +36,7 @@ def hand_made(root: Path, joints: dict, extrinsic: list) -> TakeFiles:
     body, camera = root / "u.json", root / "camera.json"
     body.write_text(json.dumps({"7": [{"annotation3D": joints}]}))
     camera.write_text(json.dumps({"metadata": {"take_name": "t"}, "aria01": {"camera_extrinsics": {"7": extrinsic}}}))
-    return TakeFiles("u", "t", body, camera, root)
+    return TakeFiles("u", "t", body, camera, root / "aria01_214-1")
 
 
 def test_seventeen_joints_in_the_order_of_coco() -> None:
@@ -67,14 +74,14 @@ def test_a_camera_file_of_another_take_is_an_error(egoexo) -> None:
     first, second = sorted((egoexo / POSE / "camera_pose").glob("*.json"))[:2]
     shutil.copy(second, first)
     with pytest.raises(UserError, match="belongs to another take"):
-        find_takes(egoexo, "train")
+        all_takes(egoexo)
 
 
 def test_a_name_that_is_not_that_of_the_list_of_takes_is_an_error(egoexo) -> None:
     first = sorted((egoexo / POSE / "camera_pose").glob("*.json"))[0]
     change(first, lambda camera: camera["metadata"].update(take_name="rounds_of_somebody"))
     with pytest.raises(UserError, match=r"takes\.json says"):
-        find_takes(egoexo, "train")
+        all_takes(egoexo)
 
 
 def test_poses_of_another_take_are_noticed_by_the_head_that_is_not_at_the_camera(egoexo) -> None:
@@ -97,13 +104,9 @@ def test_takes_without_camera_or_images_and_boulderers_are_listed(egoexo) -> Non
     shutil.rmtree(egoexo / "processed_data" / name)
     (egoexo / "takes.json").unlink()
     change(cameras[2], lambda camera: camera["metadata"].update(take_name="Bouldering_1"))
-    found, dropped = find_takes(egoexo, "train")
-    assert len(found) == 1
-    assert {one.why.split(" in ")[0].split(" of ")[0] for one in dropped} == {
-        "no camera_pose file",
-        "0 folders",
-        "bouldering",
-    }
+    takes = all_takes(egoexo)
+    reasons = {one.why.split(" in ")[0].split(" of ")[0] for one in takes if isinstance(one, Dropped)}
+    assert len(takes) == 4 and reasons == {"no camera_pose file", "0 folders", "bouldering"}
 
 
 @pytest.mark.parametrize("which", ["body", "camera"])
@@ -121,6 +124,7 @@ def test_half_a_json_file_is_named(egoexo, which) -> None:
         (lambda body: body["5"][0]["annotation3D"]["nose"].pop("y"), "frame 5: not joints"),
         (lambda body: body["5"][0]["annotation3D"]["nose"].update(y=float("nan")), "frame 5: a coordinate"),
         (lambda body: body.update(five=[]), "not a body file"),
+        (lambda body: [people.clear() for people in body.values()], "no frame has both a pose and"),
     ],
 )
 def test_a_wrong_joint_is_named(egoexo, how, said) -> None:
@@ -130,15 +134,24 @@ def test_a_wrong_joint_is_named(egoexo, how, said) -> None:
         read_body(take)
 
 
+def test_the_camera_is_that_of_the_images(egoexo) -> None:
+    take = take_files(egoexo)
+    change(take.camera, lambda camera: camera.update(aria02={"camera_extrinsics": {}}))
+    assert len(read_body(take).frames) == 61
+    change(take.camera, lambda camera: camera.pop("aria01"))
+    with pytest.raises(UserError, match=r"aria01\.camera_extrinsics is not"):
+        read_body(take)
+
+
 def test_manual_poses_are_read_from_their_own_folder(egoexo) -> None:
     body = egoexo / POSE / "body"
     with pytest.raises(UserError, match=r"body/annotation: no such folder"):
-        find_takes(egoexo, "train", "annotation")
+        all_takes(egoexo, "annotation")
     (body / "annotation").mkdir()
     one = sorted((body / "automatic").glob("*.json"))[0]
     shutil.move(one, body / "annotation" / one.name)
-    assert [take.uid for take in find_takes(egoexo, "train", "annotation")[0]] == [one.stem]
-    assert one.stem not in {take.uid for take in find_takes(egoexo, "train")[0]}
+    assert [take.uid for take in all_takes(egoexo, "annotation")] == [one.stem]
+    assert one.stem not in {take.uid for take in all_takes(egoexo)}
 
 
 # -- runs and pieces ---------------------------------------------------------------------------------------------------

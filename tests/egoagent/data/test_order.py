@@ -69,3 +69,9 @@ def test_reading_draws_nothing_from_the_trainers_generator(clip_shards, image_sh
     before = torch.get_rng_state()
     next(batches(clip_shards, image_shards, 0).images(0, 0, 1))
     assert torch.get_rng_state().equal(before)
+
+
+def test_a_run_writes_down_which_shards_it_read(clip_shards, image_shards) -> None:
+    facts = batches(clip_shards, image_shards, 0).facts()
+    assert (facts["images"]["samples"], facts["clips"]["samples"]) == (4 * 13, 4 * 9)
+    assert facts["images"]["shards"] == str(image_shards) and facts["images"]["hash"] != facts["clips"]["hash"]

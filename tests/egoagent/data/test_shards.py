@@ -13,15 +13,22 @@ from PIL import Image
 from firsthand.egoagent.data import build_shards
 from firsthand.egoagent.data.batches import open_clips, open_images
 from firsthand.egoagent.data.cache import Place
-from firsthand.egoagent.data.egoexo import find_takes, read_body
+from firsthand.egoagent.data.egoexo import TakeFiles, open_release, read_body
 from firsthand.egoagent.data.image_sources import ImageFile, frames_below, labelled
 from firsthand.egoagent.data.pictures import rgb
 from firsthand.egoagent.data.pieces import Step
+from firsthand.egoagent.data.read_shards import ImageShards, Shards
 from firsthand.errors import UserError
+from firsthand.toy.rounds.build import Size, build
 
 
 def nothing(*_) -> None:
     pass
+
+
+def takes_of(egoexo: Path) -> list[TakeFiles]:
+    release = open_release(egoexo, "train")
+    return [take for take in map(release.take, release.bodies) if isinstance(take, TakeFiles)]
 
 
 def rebuilt(world: Path, out: Path, size=None):
@@ -42,7 +49,7 @@ def test_every_image_is_read_as_it_lies_on_disk(world, image_shards) -> None:
 def test_a_clip_is_the_images_and_poses_from_its_start(world, clip_shards) -> None:
     clips = open_clips(str(clip_shards), 4)
     assert sum(clips.counts) == 4 * (13 - 4)
-    takes = {take.uid: take for take in find_takes(world / "egoexo", "train")[0]}
+    takes = {take.uid: take for take in takes_of(world / "egoexo")}
     for clip in range(clips.counts[0]):
         facts, read = clips.facts(0, clip), clips.read(0, clip)
         take, frame = takes[facts["take_uid"]], facts["frame"]
@@ -60,6 +67,17 @@ def test_longer_clips_are_read_from_the_same_shards(clip_shards) -> None:
         open_clips(str(clip_shards), 20)
     with pytest.raises(UserError, match="1 to 20"):
         open_clips(str(clip_shards), 21)
+
+
+def test_twenty_steps_are_a_clip_too(tmp_path) -> None:
+    build(tmp_path / "world", Size(takes=1, held_out=1, steps=26))
+    rebuilt(tmp_path / "world", tmp_path / "clips")
+    clips = open_clips(str(tmp_path / "clips"), 20)
+    assert clips.counts == [7]
+    read = clips.read(0, 6)
+    assert read.images.shape == (21, 3, 64, 64) and read.poses.shape == (20, 5, 17, 3)
+    assert clips.facts(0, 6)["frame"] == 30
+    assert read.images[0].equal(open_clips(str(tmp_path / "clips"), 4).read(0, 6).images[0])
 
 
 def test_any_tool_that_reads_tars_reads_them(clip_shards) -> None:
@@ -96,7 +114,7 @@ def test_many_small_shards_hold_the_same_samples(world, tmp_path, monkeypatch) -
 
 
 def test_gaps_are_cut_out_and_listed(egoexo, tmp_path) -> None:
-    takes, _ = find_takes(egoexo, "train")
+    takes = takes_of(egoexo)
     (takes[0].images / "frame_30.jpg").unlink()
     made = build_shards.build_clips(tmp_path / "out", egoexo, "train", "automatic", Step(), None, nothing)
     assert sum(open_clips(str(tmp_path / "out"), 4).counts) == 3 * 9 + 2 + 2  # runs of 6 and 6 images
@@ -115,7 +133,7 @@ def test_takes_of_another_rate_are_left_aside(egoexo, tmp_path) -> None:
 
 
 def test_an_image_that_cannot_be_decoded_is_named(egoexo, tmp_path) -> None:
-    broken = find_takes(egoexo, "train")[0][0].images / "frame_10.jpg"
+    broken = takes_of(egoexo)[0].images / "frame_10.jpg"
     broken.write_bytes(broken.read_bytes()[:300])
     with pytest.raises(UserError, match=f"{broken.name}: not an image that can be decoded"):
         build_shards.build_clips(tmp_path / "out", egoexo, "train", "automatic", Step(), None, nothing)
@@ -181,7 +199,8 @@ def remote(folder: Path, name: str) -> str:
 
 
 def test_shards_from_elsewhere_are_read_through_the_cache(image_shards, tmp_path) -> None:
-    near, far = open_images(str(image_shards)), open_images(remote(image_shards, "a"), tmp_path / "cache")
+    near = open_images(str(image_shards))
+    far = ImageShards(Shards(Place(remote(image_shards, "a"), tmp_path / "cache"), "images"))
     assert near.read(0, 7).equal(far.read(0, 7))
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["shard-000000.tar"]
 
@@ -200,7 +219,7 @@ def test_the_cache_holds_no_more_than_it_may(world, tmp_path, monkeypatch) -> No
 
 def test_what_is_not_there_is_said(tmp_path) -> None:
     with pytest.raises(UserError, match="cannot be fetched"):
-        open_images("memory://nowhere", tmp_path)
+        open_images("memory://nowhere")
     with pytest.raises(UserError, match="or other image below"):
         frames_below(tmp_path)
 

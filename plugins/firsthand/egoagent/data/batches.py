@@ -1,5 +1,6 @@
 """Batches out of shards for the trainer: a pure function of (seed, micro-batch, rank), however many workers read."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -15,6 +16,7 @@ from firsthand.egoagent.data.cache import GIGABYTE, Place
 from firsthand.egoagent.data.order import ShardOrder
 from firsthand.egoagent.data.read_shards import ClipShards, ImageShards, Shards
 from firsthand.egoagent.training.batches import Order
+from firsthand.egoagent.training.settings import Data, Recipe
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,7 @@ class ShardBatches:
         return self._loaded(self.clip_shards, stacked, self.clip_batch, self.seed + 1, (start, rank, ranks))
 
     def facts(self) -> dict[str, Any]:
-        named = {"images": self.image_shards, "clips": self.clip_shards}
-        return {
-            name: {"shards": kind.shards.place.root, "samples": sum(kind.counts)}
-            for name, kind in named.items()
-            if kind
-        }
+        return {"images": _facts(self.image_shards), "clips": self.clip_shards and _facts(self.clip_shards)}
 
     def _loaded(
         self, shards: ImageShards | ClipShards, together: Callable, batch: int, seed: int, at: tuple[int, int, int]
@@ -62,12 +59,31 @@ class ShardBatches:
         return iter(loader)
 
 
-def open_images(root: str, cache: Path | None = None, cache_gigabytes: float = 50) -> ImageShards:
-    return ImageShards(Shards(Place(root, cache, int(cache_gigabytes * GIGABYTE)), "images"))
+def _facts(kind: ImageShards | ClipShards) -> dict[str, Any]:
+    return {"shards": kind.shards.place.root, "samples": sum(kind.counts), "hash": kind.shards.hash}
 
 
-def open_clips(root: str, steps: int, cache: Path | None = None, cache_gigabytes: float = 50) -> ClipShards:
-    return ClipShards(Shards(Place(root, cache, int(cache_gigabytes * GIGABYTE)), "clips"), steps)
+def open_batches(recipe: Recipe) -> ShardBatches:
+    data, batch = recipe.data, recipe.batch
+    images = ImageShards(Shards(_place(data, data.images), "images"))
+    clips = (
+        ClipShards(Shards(_place(data, data.clips), "clips"), data.clip_steps) if recipe.joint and data.clips else None
+    )
+    return ShardBatches(images, clips, batch.images, batch.clips, recipe.seed, recipe.machine.workers)
+
+
+def _place(data: Data, root: str) -> Place:
+    """Shards of both kinds have the same names, so each folder has its own part of the cache."""
+    part = hashlib.sha256(root.encode()).hexdigest()[:12]
+    return Place(root, Path(data.cache, part) if data.cache else None, int(data.cache_gigabytes * GIGABYTE / 2))
+
+
+def open_images(root: str) -> ImageShards:
+    return ImageShards(Shards(Place(root), "images"))
+
+
+def open_clips(root: str, steps: int) -> ClipShards:
+    return ClipShards(Shards(Place(root), "clips"), steps)
 
 
 def stacked(clips: tuple[Clips, ...]) -> Clips:

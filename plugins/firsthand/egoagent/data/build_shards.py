@@ -50,13 +50,14 @@ def build_images(out: Path, images: list[ImageFile], size: int | None, progress:
 def build_clips(
     out: Path, root: Path, split: str, source: egoexo.Source, step: Step, size: int | None, progress: Progress
 ) -> Manifest:
-    takes, dropped = egoexo.find_takes(root, split, source)
+    release = egoexo.open_release(root, split, source)
+    bodies = sorted(release.bodies, key=lambda body: _hash(body.stem))
     pieces: list[TakePiece] = []
-    takes.sort(key=lambda take: _hash(take.uid))
-    for done, (found, why) in enumerate(mapped(partial(_pieces, step), takes, default_workers()), 1):
+    dropped: list[Dropped] = []
+    for done, (found, why) in enumerate(mapped(partial(_pieces, release, step), bodies, default_workers()), 1):
         pieces += found
         dropped += why
-        progress("takes", done, len(takes))
+        progress("takes", done, len(bodies))
     facts = Manifest(
         kind="clips", height=0, width=0, every=step.every, poses=step.poses, joints=len(egoexo.JOINTS),
         longest=LONGEST, shards=[],
@@ -64,7 +65,10 @@ def build_clips(
     return _build(out, facts, list(_packed(pieces)), size, step, dropped, progress)
 
 
-def _pieces(step: Step, take: TakeFiles) -> tuple[list[TakePiece], list[Dropped]]:
+def _pieces(release: egoexo.Release, step: Step, path: Path) -> tuple[list[TakePiece], list[Dropped]]:
+    take = release.take(path)
+    if isinstance(take, Dropped):
+        return [], [take]
     body = _body(take)
     if body.gap * step.poses != step.every:
         rate = f"a pose every {body.gap} frames"

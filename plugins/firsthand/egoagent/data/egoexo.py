@@ -25,6 +25,7 @@ JOINTS = ("nose", *(f"{side}-{part}" for part in _SIDED for side in ("left", "ri
 HEAD = slice(0, 5)
 FARTHEST = 0.6  # metres from the camera to the joints of the head that wears it, in most frames
 EXCLUDED = "bouldering"  # takes with this in their name are left out, as EgoAgent and the owners' baseline do
+POSE = "annotations/ego_pose"
 Source = Literal["automatic", "annotation"]
 _FRAME = re.compile(r"frame_(\d+)\.jpg")
 
@@ -63,29 +64,35 @@ class Body:
         return {int(frame): row for row, frame in enumerate(self.frames)}
 
 
-def find_takes(root: Path, split: str, source: Source = "automatic") -> tuple[list[TakeFiles], list[Dropped]]:
-    poses = root / "annotations/ego_pose" / split
-    folder = poses / "body" / source
+@dataclass(frozen=True)
+class Release:
+    """Body files of a split, and what `takes.json` says of names. Nothing large is read yet."""
+
+    root: Path
+    split: str
+    bodies: list[Path]
+    names: dict[str, str]  # uid -> name
+
+    def take(self, body: Path) -> TakeFiles | Dropped:
+        uid, camera = body.stem, self.root / POSE / self.split / "camera_pose" / body.name
+        if not camera.is_file():
+            return Dropped(uid, "no camera_pose file")
+        name = _name(camera, uid, self.names)
+        if EXCLUDED in name.lower():
+            return Dropped(name, f"{EXCLUDED} in its name")
+        images = sorted((self.root / "processed_data" / name).glob("*_214-1"))
+        if len(images) != 1:
+            return Dropped(name, f"{len(images)} folders of images in processed_data/{name}, not one")
+        return TakeFiles(uid, name, body, camera, images[0])
+
+
+def open_release(root: Path, split: str, source: Source = "automatic") -> Release:
+    folder = root / POSE / split / "body" / source
     if not folder.is_dir():
         raise UserError(
             f"{folder}: no such folder; {root} should be a folder of Ego-Exo4D with body poses of {split!r}"
         )
-    names = _names(root / "takes.json")
-    found, dropped = [], []
-    for body in sorted(folder.glob("*.json")):
-        camera = poses / "camera_pose" / body.name
-        if not camera.is_file():
-            dropped.append(Dropped(body.stem, "no camera_pose file"))
-            continue
-        name = _name(camera, body.stem, names)
-        images = sorted((root / "processed_data" / name).glob("*_214-1"))
-        if EXCLUDED in name.lower():
-            dropped.append(Dropped(name, f"{EXCLUDED} in its name"))
-        elif len(images) != 1:
-            dropped.append(Dropped(name, f"{len(images)} folders of images in processed_data/{name}, not one"))
-        else:
-            found.append(TakeFiles(body.stem, name, body, camera, images[0]))
-    return found, dropped
+    return Release(root, split, sorted(folder.glob("*.json")), _names(root / "takes.json"))
 
 
 def _names(path: Path) -> dict[str, str]:
@@ -124,7 +131,7 @@ def image_frames(folder: Path) -> dict[int, Path]:
 
 
 def read_body(take: TakeFiles) -> Body:
-    extrinsics = _extrinsics(take.camera)
+    extrinsics = _extrinsics(take)
     frames, world, visible = [], [], []
     for frame, people in sorted(_frames(take.body), key=lambda one: one[0]):
         if frame in extrinsics and people:  # a frame without a camera has no pose in its frame
@@ -164,15 +171,15 @@ def _joints(path: Path, frame: int, person: dict[str, Any]) -> tuple[np.ndarray,
     return places, seen
 
 
-def _extrinsics(path: Path) -> dict[int, np.ndarray]:
-    cameras = [value for name, value in _camera_file(path).items() if name.startswith("aria")]
-    if len(cameras) != 1:
-        raise UserError(f"{path}: {len(cameras)} cameras called aria..., not one")
+def _extrinsics(take: TakeFiles) -> dict[int, np.ndarray]:
+    """Of the camera that the images are of: `aria01` of `aria01_214-1`."""
+    path, camera = take.camera, take.images.name.partition("_")[0]
     try:
-        found = {int(frame): np.array(matrix, float)[:3] for frame, matrix in cameras[0]["camera_extrinsics"].items()}
+        listed = _camera_file(path)[camera]["camera_extrinsics"]
+        found = {int(frame): np.array(matrix, float)[:3] for frame, matrix in listed.items()}
         wrong = [frame for frame, matrix in found.items() if matrix.shape != (3, 4)]
     except (TypeError, KeyError, ValueError, AttributeError):
-        raise UserError(f"{path}: camera_extrinsics is not frame numbers with 3 x 4 matrices") from None
+        raise UserError(f"{path}: {camera}.camera_extrinsics is not frame numbers with 3 x 4 matrices") from None
     if wrong:
         raise UserError(f"{path}: the extrinsic of frame {wrong[0]} is not 3 x 4")
     return found

@@ -56,8 +56,14 @@ class Labelled:
         generator = np.random.default_rng(seed)
         shuffled = [generator.permutation(np.flatnonzero(self.labels == label)) for label in range(len(self.classes))]
         turns = [(turn, label, row) for label, rows in enumerate(shuffled) for turn, row in enumerate(rows.tolist())]
-        chosen = sorted(row for _, _, row in sorted(turns)[:count])
-        return Labelled([self.paths[row] for row in chosen], self.labels[chosen], self.classes)
+        return self._only(sorted(row for _, _, row in sorted(turns)[:count]))
+
+    def sample(self, count: int, seed: int = 0) -> "Labelled":
+        """`count` of the images, whatever their class."""
+        return self._only(sorted(np.random.default_rng(seed).permutation(len(self.paths))[:count].tolist()))
+
+    def _only(self, rows: list[int]) -> "Labelled":
+        return Labelled([self.paths[row] for row in rows], self.labels[rows], self.classes)
 
 
 def labelled(root: Path, split: str, classes: list[str] | None = None) -> Labelled:

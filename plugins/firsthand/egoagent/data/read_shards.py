@@ -1,5 +1,6 @@
 """Samples of shards, read map-style: by number, in any order, from any process."""
 
+import hashlib
 import io
 import os
 from collections import OrderedDict
@@ -31,6 +32,11 @@ class Shards:
             raise UserError(f"{place.root}: shards of {self.manifest.kind}, not of {kind}")
         self._opened: OrderedDict[int, tuple[int, Index]] = OrderedDict()
         self._owner = os.getpid()
+
+    @property
+    def hash(self) -> str:
+        """Of what the manifest says: names, sizes and counts of all shards."""
+        return hashlib.sha256(self.manifest.model_dump_json().encode()).hexdigest()
 
     def members(self, shard: int, sample: int, chosen: slice | None = None) -> list[bytes]:
         """The contents of a sample's members, or of some of them."""
@@ -127,18 +133,22 @@ class ClipShards:
         meta = files.loads(content)
         return meta | {"frame": meta["first"] + start * meta["every"]}
 
+    def actions(self, shard: int, clip: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Poses of a clip and which joints can be seen, without its images."""
+        piece, start = self.start(shard, clip)
+        poses, visible = (
+            np.load(io.BytesIO(content), allow_pickle=False)[start : start + self.steps]
+            for content in self.shards.members(shard, piece, slice(1, 3))
+        )
+        return torch.from_numpy(poses), torch.from_numpy(visible)
+
     def read(self, shard: int, clip: int) -> Clips:
         """One clip, without a dimension of clips."""
         piece, start = self.start(shard, clip)
-        where = self.shards.where(shard, piece)
-        poses, visible = (
-            np.load(io.BytesIO(content), allow_pickle=False)
-            for content in self.shards.members(shard, piece, slice(1, 3))
-        )
         images = self.shards.members(shard, piece, slice(3 + start, 3 + start + self.steps + 1))
+        where = self.shards.where(shard, piece)
         pixels = np.stack([_shaped(rgb(image, where), self.shards) for image in images])
-        chosen = slice(start, start + self.steps)
-        return Clips(torch.from_numpy(pixels), torch.from_numpy(poses[chosen]), torch.from_numpy(visible[chosen]))
+        return Clips(torch.from_numpy(pixels), *self.actions(shard, clip))
 
 
 def _shaped(pixels: np.ndarray, shards: Shards) -> np.ndarray:
