@@ -37,6 +37,8 @@ def detect(data: Any) -> str:
         return "unknown"
     if "egoagent" in data:
         return "egoagent"
+    if "stem_norm" in data:
+        return "egoagent model"
     keys = {key.lstrip("+~").split(".")[0] for key in data}
     if keys & VERL and not keys & LLAMAFACTORY:
         return "verl"

@@ -181,7 +181,7 @@ def test_a_vision_model_of_transformers_is_a_baseline(tmp_path) -> None:
     features = features_of(backbone(str(tmp_path)), images, torch.device("cpu"))
     assert features.shape == (2, 16) and not features[0].equal(features[1])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="--backbone .*empty: not a vision model"):
+    with pytest.raises(UserError, match=r"--backbone .*empty: not a vision model"):
         backbone(str(tmp_path / "empty"))
 
 

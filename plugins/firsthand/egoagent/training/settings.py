@@ -154,7 +154,7 @@ def checked(content: dict[str, Any], name: str) -> Recipe:
     try:
         recipe = Recipe.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{name}: " + "; ".join(problems(error))) from None
+        raise UserError("\n".join(f"{name}: {problem}" for problem in problems(error))) from None
     if recipe.joint and not recipe.data.clips:
         raise UserError(f"{name}: data.clips: stage 2 trains on clips; name the folder of their shards")
     return recipe
