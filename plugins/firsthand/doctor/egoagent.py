@@ -20,5 +20,5 @@ def check(document: Document) -> Iterator[Finding]:
             yield REFUSED.at(document.place(*key.split(".")), problem, "see recipes/egoagent and docs/egoagent.md")
         return
     read = {("data", "images"): recipe.data.images, ("data", "clips"): recipe.data.clips, ("start",): recipe.start}
-    for key, value in read.items():
-        yield from named_files.missing(document.place(*key), value, document.path)
+    for where, value in read.items():
+        yield from named_files.missing(document.place(*where), value, document.path)
