@@ -21,7 +21,7 @@ from firsthand.question import Question
 from firsthand.rollout.prompt import eval_row
 
 NEED_MORE = re.compile(
-    r"firsthand\.(training\.|tools\.(serve\.(access|connection|mcp|metrics|routes|server)|verl_adapter)$)"
+    r"firsthand\.(egoagent\.(?!commands$|settings$)|training\.|tools\.(serve\.(access|connection|mcp|metrics|routes|server)|verl_adapter)$)"
 )
 PROGRAM = """
 import importlib, json, pkgutil, sys

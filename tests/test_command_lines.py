@@ -17,6 +17,7 @@ import pytest
 from typer.main import get_command
 
 from firsthand.cli import app
+from firsthand.egoagent.training.settings import read_recipe
 from firsthand.files import read_json, read_yaml
 from firsthand.recipe import hydra_search, llamafactory_facts
 from firsthand.recipe.kind import detect
@@ -83,6 +84,9 @@ def recipe_files(path: Path, overrides: list[str], verb: str = "") -> tuple[Path
         return verl_files(path, overrides, verb)
     if kind == "verl agent loops":
         return set().union(*(recipe_files(Path(loop["toolbox"]), [])[0] for loop in data)), set()
+    if kind == "egoagent":
+        given = read_recipe(path, overrides)
+        return local(given.data.images, given.data.clips, given.start), {given.output_dir}
     if kind == "tools":
         roots = [backend.get("root") for backend in data.get("backends", {}).values()]
         return local(data["memory"]["store"], data.get("video"), *roots), set()

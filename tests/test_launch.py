@@ -53,7 +53,7 @@ def test_usage(launch, script: str) -> None:
     assert wrong.returncode == 2 and wrong.stderr == asked.stdout and wrong.stdout == ""
 
 
-@pytest.mark.parametrize("script", ["sft.sh", "grpo.sh", "slurm_grpo.sbatch"])
+@pytest.mark.parametrize("script", ["sft.sh", "grpo.sh", "egoagent.sh", "slurm_grpo.sbatch"])
 def test_a_missing_recipe_is_named(launch, script: str) -> None:
     done = launch(script, "--dry-run", "recipes/sft_qwen4.yaml")
     assert done.returncode == 1 and "recipes/sft_qwen4.yaml: no such recipe" in done.stderr and done.stdout == ""
@@ -206,6 +206,29 @@ def test_a_dry_run_of_a_slurm_job_starts_nothing_and_shows_no_token(submitted) -
     done, folder = submitted("exit 9", "exit 9", "--dry-run", RAY_AUTH_TOKEN="secret")
     assert done.returncode == 0 and done.stdout.split()[1] == "srun" and "secret" not in done.stdout
     assert not (folder / "runs").exists()
+
+
+def test_egoagent_runs_alone_on_a_cpu_and_through_torchrun_on_gpus(launch) -> None:
+    recipe = "recipes/egoagent/stage1_300m.yaml"
+    train = ["firsthand", "egoagent", "train", recipe, "seed=1"]
+    done = launch("egoagent.sh", "--dry-run", recipe, "seed=1", fake=NO_GPU)
+    assert done.stdout.split() == train
+    done = launch("egoagent.sh", "--dry-run", f"../{recipe}", "seed=1", fake=GPU, cwd=ROOT / "docs")
+    assert done.stdout.split() == ["torchrun", "--standalone", "--nproc-per-node", "gpu", "--no-python", *train]
+    several = {"NNODES": "2", "NODE_RANK": "1", "MASTER_ADDR": "n1", "NPROC": "8"}
+    done = launch("egoagent.sh", "--dry-run", recipe, "seed=1", fake=GPU, **several)
+    place = "--nnodes 2 --node-rank 1 --master-addr n1 --master-port 29500 --nproc-per-node 8 --no-python"
+    assert done.stdout.split() == ["torchrun", *place.split(), *train]
+
+
+def test_slurm_starts_egoagent_on_each_node_with_its_own_rank(launch, tmp_path: Path) -> None:
+    """`srun` here shows what node 1 would run."""
+    srun = 'while [[ $1 = --* ]]; do shift; done; DRY_RUN=1 SLURM_NODEID=1 exec "$@"'
+    node = {**SCONTROL, "srun": srun, **GPU}
+    recipe = "recipes/egoagent/stage2_300m.yaml"
+    done = launch("slurm_egoagent.sbatch", recipe, "seed=1", fake=node, **SLURM)
+    place = "--nnodes 3 --node-rank 1 --master-addr n1 --master-port 24321 --nproc-per-node 4 --no-python"
+    assert done.stdout.split() == ["torchrun", *place.split(), "firsthand", "egoagent", "train", recipe, "seed=1"]
 
 
 def test_ray_has_the_command_that_slurm_runs() -> None:

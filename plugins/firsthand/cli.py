@@ -26,6 +26,7 @@ NOUNS = {  # noun -> (ROOM of firsthand.ROOM.commands, whose `app` is a typer.Ty
     "cott": ("chains", "Chains of tool calls: a teacher writes them, rules keep some, rows come out."),
     "curriculum": ("curriculum", "An evolving curriculum: probe the policy, and change its rows when due."),
     "chat": ("chat", "Talk with an agent about a week of video, and watch it call its tools."),
+    "egoagent": ("egoagent", "EgoAgent: one model that represents what is seen, predicts what comes, and acts."),
     "demo": ("demo", "SFT, export, GRPO, serving and evaluation on the toy week, end to end."),
 }
 MORE = {"eval": ("pages.results",)}  # rooms with further verbs of a noun, because the noun's own may not import them

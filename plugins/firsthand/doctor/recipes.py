@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from firsthand.doctor import qwen3_5
+from firsthand.doctor import egoagent, qwen3_5
 from firsthand.doctor.llamafactory import conflicts, model
 from firsthand.doctor.llamafactory import keys as llamafactory_keys
 from firsthand.doctor.llamafactory import rows as llamafactory_rows
@@ -95,7 +95,9 @@ def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | 
             yield from named_files.missing(document.place(key), document.data.get(key), document.path)
     elif kind == "verl tools":
         yield from files.tools(document)
-    else:
+    elif kind == "egoagent":
+        yield from egoagent.check(document)
+    elif kind != "egoagent model":
         message = "no key of LLaMA-Factory or veRL in it"
         fix = "a LLaMA-Factory recipe has `model_name_or_path`, a veRL recipe `defaults: [ppo_trainer, _self_]`"
         yield UNKNOWN_KIND.at(document.place(), message, fix, level="error" if named else "info")

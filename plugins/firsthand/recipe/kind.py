@@ -35,6 +35,10 @@ def detect(data: Any) -> str:
         return "verl agent loops" if data and all(isinstance(e, dict) and "_target_" in e for e in data) else "unknown"
     if not isinstance(data, dict):
         return "unknown"
+    if "egoagent" in data:
+        return "egoagent"
+    if "stem_norm" in data:
+        return "egoagent model"
     keys = {key.lstrip("+~").split(".")[0] for key in data}
     if {"pool", "method"} <= keys:
         return "selection"

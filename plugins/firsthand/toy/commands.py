@@ -163,6 +163,36 @@ def measure(
         typer.echo(f"  {drill:32} {count['right']}/{count['n']}")
 
 
+@app.command()
+def rounds(
+    out: Annotated[Path, typer.Option(help="Folder of the world; a stopped build goes on where it was.")],
+    takes: Annotated[int, typer.Option(min=1, help="Takes of the four people to train on.")] = 125,
+    held_out: Annotated[int, typer.Option(min=1, help="Takes of the two people who are never trained on.")] = 18,
+    steps: Annotated[int, typer.Option(min=4, help="Steps of a take: turns of the head, or reaches.")] = 60,
+    seed: Annotated[int, typer.Option(help="Equal seeds and sizes give equal bytes.")] = 0,
+    colour: Annotated[
+        bool, typer.Option("--colour", help="Images in colour: nicer to look at, but a wall's colour is a shortcut.")
+    ] = False,
+) -> None:
+    """Build the world that EgoAgent is tried on: a ring of rooms, a head that turns, hands that reach.
+
+    It is written as Ego-Exo4D is (poses, cameras, every fifth frame) and as WalkingTours is (a folder of frames).
+
+    Example: firsthand toy rounds --out datasets/rounds --takes 125 --seed 0
+    """
+    from firsthand.progress import progress_bar
+    from firsthand.toy.rounds.build import Size
+    from firsthand.toy.rounds.build import build as build_rounds
+
+    with progress_bar() as bar:
+        task = bar.add_task("takes")
+        size = Size(takes, held_out, steps, seed, colour)
+        build_rounds(out, size, lambda done, total: bar.update(task, completed=done, total=total))
+    typer.echo(
+        f"the world is in {out}; make shards of it with: firsthand egoagent shards {out}/egoexo --out {out}/shards"
+    )
+
+
 def _counts(made: "Written") -> None:
     for name, count in {**made.counts, **{f"left aside: {why}": n for why, n in made.left_aside.items()}}.items():
         typer.echo(f"{count:6}  {name}")

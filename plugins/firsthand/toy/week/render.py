@@ -18,21 +18,21 @@ def render_frame(state: State) -> np.ndarray:
     frame = _scene(state.room, state.table, state.jitter).copy()
     place = layout(state)
 
-    def put(centre: Point, draw: Callable[..., sprites.Sprite], *what: object) -> None:
-        _put(frame, centre, _lit(state.jitter.light, draw, *what))
+    def show(centre: Point, draw: Callable[..., sprites.Sprite], *what: object) -> None:
+        put(frame, centre, _lit(state.jitter.light, draw, *what))
 
     if place.guest:
-        put(place.guest, sprites.arm, HAND_SIZE, state.guest)
+        show(place.guest, sprites.arm, HAND_SIZE, state.guest)
     for palm in place.palms.values():
-        put(palm, sprites.arm, HAND_SIZE)
+        show(palm, sprites.arm, HAND_SIZE)
     if place.thing:
-        put(place.thing, sprites.thing, state.thing, HELD_SIZE, place.tilted)
+        show(place.thing, sprites.thing, state.thing, HELD_SIZE, place.tilted)
         if state.verb in ("pour", "open", "shake") and 0.15 < state.phase < 0.85:
-            put(place.thing, sprites.sign, state.verb)
+            show(place.thing, sprites.sign, state.verb)
         if place.grip:
-            put(place.palms[place.grip], sprites.fingers, HAND_SIZE)
+            show(place.palms[place.grip], sprites.fingers, HAND_SIZE)
         elif place.guest:
-            put(place.guest, sprites.fingers, HAND_SIZE, True)
+            show(place.guest, sprites.fingers, HAND_SIZE, True)
     rgb = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     for channel in range(3):  # six times faster than copying [..., :3] at once
         rgb[..., channel] = frame.view(np.uint8)[:, channel::4]
@@ -46,7 +46,7 @@ def _scene(room: str, table: tuple[str, ...], jitter: Jitter) -> np.ndarray:
     frame[:CELL] = _lit(jitter.light, sprites.wall, room)[0][4 - jitter.dy :, 4 - jitter.dx :][:CELL, :WIDTH]
     for slot, name in enumerate(table):
         centre = slot_centre(jitter.dx, jitter.dy, slot)
-        _put(frame, centre, _lit(jitter.light, sprites.thing, name, TABLE_SIZE))
+        put(frame, centre, _lit(jitter.light, sprites.thing, name, TABLE_SIZE))
     return frame
 
 
@@ -58,11 +58,12 @@ def _lit(light: float, draw: Callable[..., sprites.Sprite], *what: object) -> sp
     return np.ascontiguousarray(lit).view(np.uint32)[..., 0], mask
 
 
-def _put(frame: np.ndarray, centre: Point, sprite: sprites.Sprite) -> None:
+def put(frame: np.ndarray, centre: Point, sprite: sprites.Sprite) -> None:
+    """Copies a sprite to where its centre belongs; what sticks out of the frame is cut off."""
     pixels, mask = sprite
     height, width = mask.shape
     left, top = round(centre[0] - width / 2), round(centre[1] - height / 2)
-    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + width, WIDTH), min(top + height, HEIGHT)
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(left + width, frame.shape[1]), min(top + height, frame.shape[0])
     if x0 < x1 and y0 < y1:
         cut = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
         np.copyto(frame[y0:y1, x0:x1], pixels[cut], where=mask[cut])

@@ -47,7 +47,7 @@ _WALLS: dict[str, tuple[Colour, Colour, Callable[[np.ndarray, np.ndarray], np.nd
     "bathroom": ((165, 220, 250), (240, 250, 255), lambda x, y: (x % 16 < 2) | (y % 16 < 2)),
     "bedroom": ((225, 170, 225), (150, 95, 165), lambda x, y: y % 10 < 4),
     "office": ((205, 200, 165), (105, 105, 85), lambda x, y: x % 12 < 5),
-    "garden": ((130, 195, 120), (35, 105, 45), lambda x, y: y > 16 + 8 * np.sin(x / 7)),
+    "garden": ((130, 195, 120), (35, 105, 45), lambda x, y: y % 40 > 16 + 8 * np.sin(x / 7)),
     "garage": ((60, 62, 72), (235, 190, 50), lambda x, y: (x + y) % 20 < 8),
 }
 _SLEEVES: dict[str, tuple[Colour, Colour, int]] = {  # guest -> two colours, period of the stripes in pixels
@@ -94,10 +94,10 @@ def sign(verb: str) -> Sprite:
     return _reduce(image)
 
 
-def wall(room: str) -> Sprite:
-    """uint8 [CELL + 8, WIDTH + 8, 4], a little larger than it shows so that jitter can shift it."""
+def wall(room: str, height: int = CELL + 8, width: int = SLOTS * CELL + 8) -> Sprite:
+    """uint8 [height, width, 4]; of the week's walls 8 pixels more than it shows, so that jitter can shift them."""
     ground, pattern, where = _WALLS[room]
-    y, x = np.mgrid[0 : CELL + 8, 0 : SLOTS * CELL + 8]
+    y, x = np.mgrid[0:height, 0:width]
     on = where(x, y)
     return np.where(on[..., None], flat(pattern)[0], flat(ground)[0]), np.ones_like(on)
 

@@ -1,0 +1,74 @@
+"""Results of an evaluation: what is written, and how it is read as tables. Each number has its n and its interval."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+
+from firsthand.evals.score import bootstrap
+
+
+class Row(BaseModel):
+    """One method on one measure. Frames of a take are right or wrong together: of clips, intervals resample takes."""
+
+    name: str
+    value: float
+    interval: tuple[float, float] | None = None
+    more: dict[str, Any] = {}
+
+
+class Table(BaseModel):
+    title: str
+    unit: str  # of `value`
+    n: str  # what was counted
+    rows: list[Row]
+    columns: list[str] = []  # keys of `more` that are shown
+    note: str = ""
+
+
+class Results(BaseModel):
+    checkpoint: str
+    data: str
+    settings: dict[str, Any]
+    tables: list[Table]
+    left_out: dict[str, str]  # what was not measured: why
+
+    def table(self, title: str) -> Table | None:
+        return next((table for table in self.tables if table.title == title), None)
+
+
+def share(name: str, values: Sequence[float], clusters: Sequence[str], **more: Any) -> Row:
+    """A mean of shares, in per cent."""
+    low, high = bootstrap(list(zip(clusters, values, strict=True)))
+    mean = sum(values) / max(1, len(values))
+    return Row(name=name, value=100 * mean, interval=(100 * low, 100 * high), more=more)
+
+
+def markdown(results: Results) -> str:
+    parts = [f"# {results.checkpoint} on {results.data}", ""]
+    for table in results.tables:
+        heads = ["method", table.unit, "95 % interval", *table.columns]
+        parts += [f"## {table.title}", "", f"n: {table.n}.", *([table.note] if table.note else []), ""]
+        parts += [_line(heads), _line(["---"] * len(heads))]
+        parts += [_line(_cells(row, table)) for row in table.rows] + [""]
+    if results.left_out:
+        parts += ["## Not measured", "", *(f"- {what}: {why}" for what, why in results.left_out.items()), ""]
+    return "\n".join(parts)
+
+
+def _cells(row: Row, table: Table) -> list[str]:
+    interval = "" if row.interval is None else f"{row.interval[0]:.1f} to {row.interval[1]:.1f}"
+    value = f"{row.value:.2f}" if table.unit.startswith("cm") else f"{row.value:.1f}"
+    return [row.name, value, interval, *(_said(row.more.get(column)) for column in table.columns)]
+
+
+def _said(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return " ".join(f"{one:.2f}" for one in value)
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
