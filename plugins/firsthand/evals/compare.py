@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from firsthand.errors import UserError
 from firsthand.evals.metrics import CHOICE, Metric
 from firsthand.evals.rows import Gold, Prediction
-from firsthand.evals.score import Z95, bootstrap, scorable
+from firsthand.evals.score import Z95, bootstrap_of_mean, scorable
 
 Z80 = NormalDist().inv_cdf(0.8)  # a difference is seen in four of five tries
 MCNEMAR, FLIPS = "exact McNemar", "sign flips"
@@ -95,9 +95,7 @@ def compare(
         clusters=len(table) if cluster else None,
         graded=graded,
         difference=sum(leads.values()) / len(leads),
-        interval=bootstrap(
-            [(of_cluster[key], (lead, 1)) for key, lead in leads.items()], resamples=resamples, seed=seed
-        ),
+        interval=bootstrap_of_mean([(of_cluster[key], lead) for key, lead in leads.items()], resamples, seed),
         test=MCNEMAR if single else FLIPS,
         p_value=mcnemar(only_a, only_b) if single else sign_flips(table[:, 0], resamples, seed),
         needed=needed,

@@ -7,7 +7,7 @@ Questions about one video are right or wrong together, which makes Wilson's inte
 each question is known, whole videos are resampled instead.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -146,6 +146,11 @@ def scorable(answers: dict[str, Gold], metric: Metric) -> dict[str, Gold]:
 
 def mean(sums: np.ndarray) -> np.ndarray:
     return sums[..., 0] / sums[..., 1]
+
+
+def bootstrap_of_mean(values: Iterable[tuple[str, float]], resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
+    """`bootstrap` of the mean of values, each with the cluster that it belongs to."""
+    return bootstrap([(cluster, (value, 1)) for cluster, value in values], resamples=resamples, seed=seed)
 
 
 def bootstrap(

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from firsthand.evals.score import bootstrap
+from firsthand.evals.score import bootstrap_of_mean
 
 
 class Row(BaseModel):
@@ -39,7 +39,7 @@ class Results(BaseModel):
 
 def share(name: str, values: Sequence[float], clusters: Sequence[str], **more: Any) -> Row:
     """A mean of shares, in per cent."""
-    low, high = bootstrap(list(zip(clusters, values, strict=True)))
+    low, high = bootstrap_of_mean(zip(clusters, values, strict=True))
     mean = sum(values) / max(1, len(values))
     return Row(name=name, value=100 * mean, interval=(100 * low, 100 * high), more=more)
 

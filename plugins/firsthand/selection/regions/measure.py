@@ -6,7 +6,7 @@ from statistics import fmean
 
 import numpy as np
 
-from firsthand.evals.score import bootstrap
+from firsthand.evals.score import bootstrap_of_mean
 from firsthand.selection.region_file import Box, Region
 from firsthand.selection.regions.boxes import centre, iou
 
@@ -25,7 +25,7 @@ def measured(found: Mapping[str, Region], truth: Mapping[str, Region]) -> Measur
     """Over the rows that both have; a frame without a true box is left out, one without a found box counts as wrong."""
     rows = [(name, values) for name in truth if name in found and (values := _row(found[name], truth[name]))]
     columns = list(zip(*(values for _, values in rows), strict=True))
-    intervals = tuple(bootstrap([(name, (values[i], 1)) for name, values in rows]) for i in range(len(columns)))
+    intervals = tuple(bootstrap_of_mean([(name, values[i]) for name, values in rows]) for i in range(len(columns)))
     means = [fmean(column) for column in columns] or [0.0] * len(MEASURES)
     return Measured(len(rows), (means[0], means[1], means[2], means[3]), intervals)
 
