@@ -14,7 +14,7 @@ from firsthand.egoagent.evaluation.motion import Motion
 from firsthand.egoagent.evaluation.results import Row, Table, share
 from firsthand.egoagent.evaluation.retrieval import Found, over_all, within_clip
 from firsthand.egoagent.evaluation.world_truth import Truth
-from firsthand.evals.score import bootstrap
+from firsthand.evals.score import bootstrap_of_mean
 
 FRAMES_PER_SECOND = 30
 
@@ -136,7 +136,7 @@ def _motion(
             "MPJVE cm/s": one.mean_velocity,
             "MPJVE by horizon": one.velocity.tolist(),
         }
-        rows.append(Row(name=name, value=one.mean, interval=bootstrap(known), more=more))
+        rows.append(Row(name=name, value=one.mean, interval=bootstrap_of_mean(known), more=more))
     spacing = 1000 / motion.per_second
     ends = ", ".join(f"{spacing * number:.0f}" for number in range(1, motion.poses.shape[2] + 1))
     return Table(
