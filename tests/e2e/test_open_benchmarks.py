@@ -109,7 +109,7 @@ def test_from_the_owners_files_to_a_table(server, judge, tmp_path: Path, name: s
     assert "media files are missing" not in built.output
     assert REAL == "" or "are published" not in built.output
 
-    ask = ["eval", "run", name, "--rows", rows / "eval.jsonl", "--media-root", src, "--recipe", RECIPE, "--limit", MANY,
+    ask = ["eval", "run", name, "--rows", rows / "eval.jsonl", "--recipe", RECIPE, "--limit", MANY,
            "--server", server, "--model", "tiny", "--max-tokens", 8, "--out", run]  # fmt: skip
     for more in ([], ["--blind"]):
         asked = firsthand(*ask, *more)

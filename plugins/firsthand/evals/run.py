@@ -3,6 +3,7 @@
 import asyncio
 from functools import partial
 from itertools import islice
+from pathlib import Path
 
 from firsthand.evals import seen
 from firsthand.evals.agents.run import answer_as_agent
@@ -12,7 +13,7 @@ from firsthand.evals.run_folder import Folder
 from firsthand.evals.single_turn import as_written, changed
 from firsthand.evals.single_turn.answer import Plan, Task
 from firsthand.evals.single_turn.answer import answer as answer_one
-from firsthand.evals.ways import Agent, AsWritten, Columns, Run, SingleTurn
+from firsthand.evals.ways import Agent, AsWritten, Run, SingleTurn
 from firsthand.llm.ask_many import Summary, ask_all
 from firsthand.llm.client import Settings
 from firsthand.rollout.prompt import eval_row
@@ -21,8 +22,6 @@ from firsthand.rollout.prompt import eval_row
 def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:
     """Asks what has no answer yet; the folder is counted again by `results`."""
     job = Job(benchmark, run)
-    if isinstance(benchmark.ask, Columns):
-        _ = benchmark.ask.column  # two at once are refused before anything is read
     match benchmark.ask:
         case AsWritten() as way:
             return job.folder, _as_written(job, way)
@@ -33,7 +32,7 @@ def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:
 
 
 def _as_written(job: Job, way: AsWritten) -> Summary:
-    run, root = job.run, way.media_root or job.rows.parent
+    run, root, out = job.run, way.media_root or _beside(job.rows), job.folder.column(way.column)
     rows = as_written.rows_of(job.rows, way.style)
     if way.blind:
         blind = [eval_row(changed.blind(question)) for question in changed.read(job.rows, rows)]
@@ -45,7 +44,6 @@ def _as_written(job: Job, way: AsWritten) -> Summary:
     job.begin(rows[: run.limit], seen=seen.of_media(rows[: run.limit], root))
     with job.server() as (url, model, pace, key):
         settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=run.seed)
-        out = job.folder.column(way.column)
         asking = as_written.ask(
             questions, out, url, settings, media_root=root, recipe=way.recipe, pace=pace, key=key, orders=orders
         )
@@ -53,12 +51,17 @@ def _as_written(job: Job, way: AsWritten) -> Summary:
 
 
 def _single_turn(job: Job, way: SingleTurn) -> Summary:
-    root = (way.media_root or job.rows.parent / "media").resolve()
+    root, out = (way.media_root or job.rows.parent / "media").resolve(), job.folder.column(way.column)
     questions = job.questions()
     rows = [eval_row(question) for question in questions]
     tasks = {question.id: Task(changed.blind(question) if way.blind else question) for question in questions}
     job.begin(rows, seen=seen.of_media(rows, root))
     with job.server(root if way.by_path else None) as (url, model, pace, key):
         plan = Plan(model=model, max_tokens=way.max_tokens, seed=job.run.seed, way=way)
-        out = job.folder.column(way.column)
         return asyncio.run(ask_all(tasks, partial(answer_one, plan=plan, root=root), out, url, plan, pace, key))
+
+
+def _beside(rows: Path) -> Path:
+    """Where the media of a file of rows are: in the folder that `firsthand data build` links, else in its own."""
+    linked = rows.parent / "media"
+    return linked if linked.is_symlink() else rows.parent

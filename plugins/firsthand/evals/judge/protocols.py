@@ -107,3 +107,4 @@ EGOCONV = Judged(Protocol("egoconv", ("mark",), _of_egoconv))
 JUDGE = Judged(
     Protocol("firsthand", ("mark",), _of_words, published=False)
 )  # that of our judge reward, where nothing is published
+ALL = (EGOTEXTVQA, EGOTHINK, EGOCROSS, EGOCONV, JUDGE)
