@@ -29,7 +29,6 @@ class EgoTextVQA(Converter):
             span=self.span(row),
             system=SYSTEM,
             labels={
-                "problem_type": "free-form",
                 "question_type": row["question_type"],
                 "source_video": str(row["video_id"]),
                 "asked_at": str(row["timestamp"]),

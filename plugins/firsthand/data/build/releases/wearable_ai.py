@@ -25,7 +25,7 @@ class _Session(Converter):
     style, split, video_files = "direct", "test", True
 
     def about(self, row: dict[str, Any], place: Place, number: int, question: str, **fields: Any) -> Question:
-        """One of several questions about a video, which is shown from one interval to the end of this one."""
+        """One of several questions about a video."""
         fields["labels"] = {"task": row.get("task"), "session": str(place.row)} | fields.get("labels", {})
         return self.question(f"{place.row}/{number}", question, video_file=f"val/{row['video_path']}", **fields)
 
@@ -110,7 +110,7 @@ def _release(name: str, about: str, converter: type[Converter], questions: int |
         family="wearable_ai",
         about=f"Wearable AI challenge, validation: {about}",
         converter=converter,
-        inputs={"eval": (f"{name}/wearable_ai_2026_{name}_val_700.jsonl", f"wearable_ai_2026_{name}_val_700.jsonl")},
+        inputs={"eval": (f"wearable_ai_2026_{name}_val_700.jsonl",)},
         rows=questions,
         counts={"all": questions} if questions else {},
         licence="CC BY-NC 4.0, as stated on the owner's card (not verified)",
