@@ -1,6 +1,7 @@
 """EgoProactive, EgoConv and EgoLongQA: a question shows nothing of what comes later, and no gold answer."""
 
 import copy
+from pathlib import Path
 
 SESSION = {
     "video_path": "s.mp4",
