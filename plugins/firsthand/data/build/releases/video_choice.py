@@ -14,7 +14,7 @@ from firsthand.data.build.options import by_letter, lettered
 from firsthand.data.build.release import NOT_TO_TRAIN_ON, Converter, Hub, Place, Release
 from firsthand.question import Question
 
-_NOT_SAID = re.compile(r"\d+|.*-->.*|")  # of an .srt file: numbers, times, empty lines
+_CUES = re.compile(r"\n\s*\n")  # of an .srt file: a number, a line of times with an arrow, and what is said
 LETTERS = "ABCDE"
 
 
@@ -36,7 +36,7 @@ class _AboutVideo(Converter):
         if path.suffix == ".json":
             lines = [str(one.get("text") or one.get("line") or "") for one in json.loads(text)]
         else:
-            lines = [line for line in text.splitlines() if not _NOT_SAID.fullmatch(line.strip())]
+            lines = [line for cue in _CUES.split(text) for line in cue.partition("-->")[2].splitlines()[1:]]
         return "\n".join(filter(None, map(str.strip, lines)))
 
 
