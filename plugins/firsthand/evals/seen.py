@@ -30,10 +30,8 @@ def of_media(rows: Iterable[Mapping[str, Any]], root: Path) -> Seen:
             digest.update(f"{path}\0".encode() + _ends(inside(root, path)))
         except UserError:  # whoever asks about it is told, with the question's name
             missing += 1
-    found = f"{digest.hexdigest()[:_SHOWN]}, {len(paths) - missing} files" + (
-        f", {missing} {MISSING}" if missing else ""
-    )
-    return {"media": found} if paths else {}
+    found = f"{digest.hexdigest()[:_SHOWN]}, {len(paths) - missing} files"
+    return {"media": f"{found}, {missing} {MISSING}" if missing else found} if paths else {}
 
 
 def of_tools(path: Path | None) -> Seen:
