@@ -1,6 +1,7 @@
 """EgoProactive, EgoConv and EgoLongQA: a question shows nothing of what comes later, and no gold answer."""
 
 import copy
+from pathlib import Path
 
 SESSION = {
     "video_path": "s.mp4",
@@ -94,3 +95,12 @@ def test_egolongqa_reads_options_in_one_line(built, asked) -> None:
     _, questions = built("egolongqa", egolongqa__wearable_ai_2026_egolongqa_val_700_dot_jsonl=[row])
     assert questions["1"].options == {"A": "an egg", "B": "a fish, e.g. a trout", "C": "a leek", "D": "bread"}
     assert "thinly" not in asked("egolongqa")
+
+
+def test_the_videos_of_the_release_are_found(built, tmp_path: Path) -> None:
+    video = tmp_path / "src/egoproactive/val/s.mp4"
+    video.parent.mkdir(parents=True)
+    video.touch()
+    made, questions = built("egoproactive", **{PROACTIVE: [SESSION]})
+    assert (tmp_path / "datasets/egoproactive/media" / questions["1/0"].video_file).is_file()
+    assert not any("media files are missing" in note for note in made.notes)

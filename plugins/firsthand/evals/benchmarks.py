@@ -1,17 +1,17 @@
 """The benchmarks by name: where their rows are, how they are asked and scored, and what scores are grouped by.
 
-A new one is a record here and a converter that makes its rows. The turns of agents are those that Ego-R1's scripts
-allow: twelve in a week, seven in a single video. `--turns` changes them, and every result says what was allowed.
+A release of `data/build` that names its metrics is a benchmark by that; one that agents answer, or with metrics of its
+own, is a record here. The turns of agents are those that Ego-R1's scripts allow: twelve in a week, seven in a single
+video. `--turns` changes them, and every result says what was allowed.
 """
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from firsthand.data.build.catalogue import RELEASES
+from firsthand.data.build.release import Release
 from firsthand.evals.judge import protocols
-from firsthand.evals.metrics import CHOICE, Metric
-from firsthand.evals.metrics.speak import SPEAK_F1, SPEAK_GEOMETRIC
-from firsthand.evals.metrics.text import BLEU, EXACT, METEOR, ROUGE_L
+from firsthand.evals.metrics import CHOICE, Metric, rewarded, speak, text
 from firsthand.evals.ways import Agent, AsWritten, SingleTurn, Way
 
 
@@ -28,13 +28,7 @@ class Benchmark:
     owner_files: str | None = field(default=None, repr=False)  # module that reads the owner's answers and submissions
 
 
-def _built(name: str, about: str, metrics: tuple[Metric, ...] = (CHOICE,), **fields: Any) -> Benchmark:
-    """Rows of `firsthand data build NAME`, one request each."""
-    return Benchmark(name, about, Path(f"datasets/{name}/eval.jsonl"), AsWritten(), metrics, **fields)
-
-
 _EGOLIFE = "recipes/ego_r1/loops/egolife.yaml"
-_EGOCROSS = ("domain", "primary_category", "question_type")
 _EGOSCHEMA = Benchmark(
     "egoschema",
     "EgoSchema: five options, clips of three minutes; the 500 public answers are scored.",
@@ -47,7 +41,7 @@ _ALL = (
         "EgoCross: 957 questions about surgery, industry, extreme sports and animals.",
         Path("datasets/egocross_test/eval.jsonl"),
         SingleTurn(),
-        by=_EGOCROSS,
+        by=("domain", "primary_category", "question_type"),
         cluster="video",
         decimals=2,  # 432 of 957 is 45.14 in the ranking
         owner_files="firsthand.evals.egocross.owner_files",
@@ -87,54 +81,6 @@ _ALL = (
         Agent(_EGOLIFE, default_turns=12),
         by=("query_type",),
     ),
-    replace(
-        _built("qaego4d_close", "QAEgo4D: 500 questions with four options about Ego4D's clips."),
-        questions=Path("datasets/qaego4d/eval.jsonl"),
-    ),
-    _built("qaego4d_open", "QAEgo4D, the test set, open.", (EXACT, ROUGE_L, METEOR, BLEU, protocols.JUDGE)),
-    _built(
-        "egocross_open", "EgoCross, its questions without options.", (EXACT, ROUGE_L, protocols.EGOCROSS), by=_EGOCROSS
-    ),
-    *(
-        _built(
-            f"egotextvqa_{name}",
-            f"EgoTextVQA, {about}.",
-            (EXACT, ROUGE_L, protocols.EGOTEXTVQA),
-            by=("question_type",),
-            cluster="source_video",
-        )
-        for name, about in {
-            "indoor": "indoors: 2,216 questions",
-            "outdoor": "outdoors: 4,848 questions",
-            "realtime": "real-time: 623 questions, each at the end of what is shown",
-        }.items()
-    ),
-    _built("egothink", "EgoThink: 700 pictures, twelve tasks.", (EXACT, ROUGE_L, protocols.EGOTHINK), by=("task",)),
-    _built("egoplan2", "EgoPlan-Bench2: 1,321 times the best next action of four.", by=("domain", "scenario")),
-    *(
-        _built(name, f"Video-MME: 2,700 questions, {about} subtitles.", by=("duration", "task_type"), cluster="videoID")
-        for name, about in {"videomme": "without", "videomme_subtitles": "with"}.items()
-    ),
-    *(
-        _built(
-            name,
-            f"LongVideoBench, validation, {about} subtitles.",
-            by=("duration_group", "question_category"),
-            cluster="video_path",
-        )
-        for name, about in {"longvideobench": "without", "longvideobench_subtitles": "with"}.items()
-    ),
-    _built("egolongqa", "EgoLongQA: 700 questions about ten minutes each.", by=("category",), cluster="source_video"),
-    _built(
-        "egoproactive",
-        "EgoProactive: speak or stay silent, at 9,935 moments.",
-        (SPEAK_F1, SPEAK_GEOMETRIC),
-        by=("task",),
-        cluster="session",
-    ),
-    _built(
-        "egoconv", "EgoConv: conversations about a video.", (BLEU, protocols.EGOCONV), by=("task",), cluster="session"
-    ),
     Benchmark(
         "toy_memory",
         "The toy week's questions that only its memory answers.",
@@ -150,4 +96,17 @@ _ALL = (
         by=("label",),
     ),
 )
-SUITE = {benchmark.name: benchmark for benchmark in _ALL}
+_METRICS: dict[str, Metric] = {
+    metric.name: metric for metric in (CHOICE, *text.ALL, *speak.ALL, *rewarded.ALL, *protocols.ALL)
+}
+
+
+def of_release(release: Release) -> Benchmark:
+    """Its eval rows, one request each, scored as the release says."""
+    metrics = tuple(_METRICS[name] for name in release.metrics)
+    rows = Path(f"datasets/{release.name}/eval.jsonl")
+    return Benchmark(release.name, release.about, rows, AsWritten(), metrics, release.by, release.cluster)
+
+
+_OF_RELEASES = (of_release(release) for release in RELEASES.values() if release.metrics)
+SUITE = {benchmark.name: benchmark for benchmark in (*_ALL, *_OF_RELEASES)}

@@ -3,6 +3,7 @@
 import asyncio
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from firsthand.evals import seen
@@ -15,7 +16,7 @@ from firsthand.evals.score import scorable
 from firsthand.evals.single_turn import as_written, changed
 from firsthand.evals.single_turn.answer import Plan, Task
 from firsthand.evals.single_turn.answer import answer as answer_one
-from firsthand.evals.ways import Agent, AsWritten, Columns, Run, SingleTurn
+from firsthand.evals.ways import Agent, AsWritten, Run, SingleTurn
 from firsthand.llm.ask_many import Summary, ask_all
 from firsthand.llm.client import Settings
 from firsthand.rollout.prompt import eval_row
@@ -24,8 +25,6 @@ from firsthand.rollout.prompt import eval_row
 def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:
     """Asks what has no answer yet; the folder is counted again by `results`."""
     job = Job(benchmark, run)
-    if isinstance(benchmark.ask, Columns):
-        _ = benchmark.ask.column  # two at once are refused before anything is read
     match benchmark.ask:
         case AsWritten() as way:
             return job.folder, _as_written(job, way)
@@ -36,7 +35,7 @@ def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:
 
 
 def _as_written(job: Job, way: AsWritten) -> Summary:
-    run, root = job.run, way.media_root or job.rows.parent
+    run, root, out = job.run, way.media_root or _beside(job.rows), job.folder.column(way.column)
     rows = as_written.rows_of(job.rows, way.style)
     if way.blind:
         blind = [eval_row(changed.blind(question)) for question in changed.read(job.rows, rows)]
@@ -48,7 +47,6 @@ def _as_written(job: Job, way: AsWritten) -> Summary:
     job.begin(rows[: run.limit], seen=seen.of_media(rows[: run.limit], root))
     with job.server() as (url, model, pace, key):
         settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=run.seed)
-        out = job.folder.column(way.column)
         asking = as_written.ask(
             questions, out, url, settings, media_root=root, recipe=way.recipe, pace=pace, key=key, orders=orders,
             note=SoFar(job).note,
@@ -57,14 +55,14 @@ def _as_written(job: Job, way: AsWritten) -> Summary:
 
 
 def _single_turn(job: Job, way: SingleTurn) -> Summary:
-    root = (way.media_root or job.rows.parent / "media").resolve()
+    root, out = (way.media_root or job.rows.parent / "media").resolve(), job.folder.column(way.column)
     questions = job.questions()
     rows = [eval_row(question) for question in questions]
     tasks = {question.id: Task(changed.blind(question) if way.blind else question) for question in questions}
     job.begin(rows, seen=seen.of_media(rows, root))
     with job.server(root if way.by_path else None) as (url, model, pace, key):
         plan = Plan(model=model, max_tokens=way.max_tokens, seed=job.run.seed, way=way)
-        out, work = job.folder.column(way.column), partial(answer_one, plan=plan, root=root)
+        work = partial(answer_one, plan=plan, root=root)
         return asyncio.run(ask_all(tasks, work, out, url, plan, pace, key, SoFar(job).note))
 
 
@@ -81,3 +79,9 @@ class SoFar:
             self.n += 1
             self.right += self.metric.value(Prediction.model_validate(row), gold) or 0
         return f"{100 * self.right / self.n:.1f} % right so far" if self.n else ""
+
+
+def _beside(rows: Path) -> Path:
+    """Where the media of a file of rows are: in the folder that `firsthand data build` links, else in its own."""
+    linked = rows.parent / "media"
+    return linked if linked.is_symlink() else rows.parent

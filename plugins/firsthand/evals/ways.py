@@ -80,7 +80,10 @@ class AsWritten(Columns):
     """One request per row, with the messages that the row holds, or those of another style."""
 
     media_root: Annotated[
-        Path | None, typer.Option(help="Media paths are below this folder; default: the rows' own.")
+        Path | None,
+        typer.Option(
+            help="Media paths are below this folder; default: `media` as `data build` links it, or the rows' own."
+        ),
     ] = None
     recipe: Annotated[
         Path | None, typer.Option(help="The fine-tuning recipe by whose video_* keys video files are sampled.")

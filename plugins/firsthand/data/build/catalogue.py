@@ -154,6 +154,7 @@ _ALL = (
             "rl": ("annotations.train.json", "**/annotations.QaEgo4D_train.json"),
             "eval": ("**/annotations.QaEgo4D_test_close.json",),
         },
+        metrics=("choice",),
         licence="annotations as stated by lbaermann/qaego4d and Becomebright/GroundVQA (MIT)",
         terms=EGO4D_TERMS,
         home="GitHub lbaermann/qaego4d; with options: Hugging Face Becomebright/GroundVQA",

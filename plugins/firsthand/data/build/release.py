@@ -93,6 +93,9 @@ class Release:
     counts: Mapping[str, int] = field(
         default_factory=dict
     )  # questions to evaluate as published: `all`, `task: Activity`
+    metrics: tuple[str, ...] = ()  # names in `evals/benchmarks.py`: with any, its eval rows are a benchmark
+    by: tuple[str, ...] = ()  # labels that its scores are grouped by
+    cluster: str | None = None  # label of what is resampled: questions of one value are not independent
     media: str = ""  # where what the questions show comes from; then it is said which of it is missing
     guarded: bool = False  # a test: what is known of its rows keeps them out of every training set
 

@@ -76,4 +76,4 @@ def by_history(sessions: Iterable[Sequence[bool]], order: int = 5) -> float:
     return float(SPEAK_F1.of(sums))
 
 
-SPEAK_F1, SPEAK_GEOMETRIC = SpeakF1(), SpeakGeometric()
+SPEAK_F1, SPEAK_GEOMETRIC = ALL = SpeakF1(), SpeakGeometric()

@@ -68,9 +68,10 @@ def anls(gold: str, said: str) -> float:
 
 EXACT = Text("exact", lambda gold, said: float(same_words(gold, said)))
 ROUGE_L = Text("ROUGE-L", rouge_l, ("rouge_score.rouge_scorer",))
-METEOR = Text("METEOR (words and stems)", meteor, ("nltk.translate.meteor_score",))
-BLEU = Text("BLEU (mean of answers)", bleu, ("nltk.translate.bleu_score",))
+METEOR = Text("METEOR", meteor, ("nltk.translate.meteor_score",))
+BLEU = Text("BLEU", bleu, ("nltk.translate.bleu_score",))
 ANLS = Text("ANLS", anls, ("rapidfuzz.distance",))
+ALL = (EXACT, ROUGE_L, METEOR, BLEU, ANLS)
 
 
 def _words(text: str) -> list[str]:

@@ -29,7 +29,6 @@ class EgoTextVQA(Converter):
             span=self.span(row),
             system=SYSTEM,
             labels={
-                "problem_type": "free-form",
                 "question_type": row["question_type"],
                 "source_video": str(row["video_id"]),
                 "asked_at": str(row["timestamp"]),
@@ -62,6 +61,9 @@ def _release(name: str, about: str, where: str, counts: dict[str, int], converte
         under="data",
         rows={"indoor": 2216, "outdoor": 4848}[where],
         counts=counts,
+        metrics=("exact", "ROUGE-L", "judge (egotextvqa)"),
+        by=("question_type",),
+        cluster="source_video",
         licence="MIT (annotations), as stated in the owner's repository",
         terms=NOT_TO_TRAIN_ON,
         home="GitHub zhousheng97/EgoTextVQA, videos Hugging Face ShengZhou97/EgoTextVQA",

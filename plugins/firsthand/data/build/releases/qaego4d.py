@@ -68,6 +68,7 @@ RELEASES = (
         about="QAEgo4D, the test set: open questions about Ego4D's clips",
         converter=Open,
         inputs={"eval": ("annotations.test.json", "**/annotations.QaEgo4D_test.json")},
+        metrics=("exact", "ROUGE-L", "METEOR", "BLEU", "judge (firsthand)"),
         licence="annotations as stated by lbaermann/qaego4d",
         terms=f"{EGO4D_TERMS} {NOT_TO_TRAIN_ON}",
         home="GitHub lbaermann/qaego4d (its answers by a form; its script merges them with Ego4D's NLQ)",

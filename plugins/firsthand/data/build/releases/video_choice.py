@@ -14,7 +14,7 @@ from firsthand.data.build.options import by_letter, lettered
 from firsthand.data.build.release import NOT_TO_TRAIN_ON, Converter, Hub, Place, Release
 from firsthand.question import Question
 
-_NOT_SAID = re.compile(r"\d+|.*-->.*|")  # of an .srt file: numbers, times, empty lines
+_CUES = re.compile(r"\n\s*\n")  # of an .srt file: a number, a line of times with an arrow, and what is said
 LETTERS = "ABCDE"
 
 
@@ -36,7 +36,7 @@ class _AboutVideo(Converter):
         if path.suffix == ".json":
             lines = [str(one.get("text") or one.get("line") or "") for one in json.loads(text)]
         else:
-            lines = [line for line in text.splitlines() if not _NOT_SAID.fullmatch(line.strip())]
+            lines = [line for cue in _CUES.split(text) for line in cue.partition("-->")[2].splitlines()[1:]]
         return "\n".join(filter(None, map(str.strip, lines)))
 
 
@@ -87,6 +87,9 @@ def _videomme(name: str, about: str, converter: type[Converter]) -> Release:
         inputs={"eval": ("videomme/test*.parquet", "**/videomme/test*.parquet")},
         rows=2700,
         counts={"all": 2700, "duration: short": 900, "duration: medium": 900, "duration: long": 900},
+        metrics=("choice",),
+        by=("duration", "task_type"),
+        cluster="videoID",
         licence="for academic research only, not to be passed on",
         terms=f"{NOT_TO_TRAIN_ON} The videos are their owners'.",
         hub=Hub("lmms-lab/Video-MME"),
@@ -103,6 +106,9 @@ def _longvideobench(name: str, about: str, converter: type[Converter]) -> Releas
         inputs={"eval": ("lvb_val.json", "**/lvb_val.json")},
         rows=1337,
         counts={"all": 1337},
+        metrics=("choice",),
+        by=("duration_group", "question_category"),
+        cluster="video_path",
         terms=f"{NOT_TO_TRAIN_ON} The videos are their owners'.",
         home="Hugging Face longvideobench/LongVideoBench (ask for access there first)",
         hub=Hub("longvideobench/LongVideoBench"),

@@ -25,7 +25,7 @@ class _Session(Converter):
     style, split, video_files = "direct", "test", True
 
     def about(self, row: dict[str, Any], place: Place, number: int, question: str, **fields: Any) -> Question:
-        """One of several questions about a video, which is shown from one interval to the end of this one."""
+        """One of several questions about a video."""
         fields["labels"] = {"task": row.get("task"), "session": str(place.row)} | fields.get("labels", {})
         return self.question(f"{place.row}/{number}", question, video_file=f"val/{row['video_path']}", **fields)
 
@@ -104,13 +104,13 @@ def _lines(dialog: list[dict[str, str]]) -> Iterator[str]:
     return (f"{turn['role']}: {turn['text']}" for turn in dialog)
 
 
-def _release(name: str, about: str, converter: type[Converter], questions: int | None) -> Release:
+def _release(name: str, about: str, converter: type[Converter], questions: int | None, **scored: Any) -> Release:
     return Release(
         name=name,
         family="wearable_ai",
         about=f"Wearable AI challenge, validation: {about}",
         converter=converter,
-        inputs={"eval": (f"{name}/wearable_ai_2026_{name}_val_700.jsonl", f"wearable_ai_2026_{name}_val_700.jsonl")},
+        inputs={"eval": (f"wearable_ai_2026_{name}_val_700.jsonl",)},
         rows=questions,
         counts={"all": questions} if questions else {},
         licence="CC BY-NC 4.0, as stated on the owner's card (not verified)",
@@ -118,11 +118,35 @@ def _release(name: str, about: str, converter: type[Converter], questions: int |
         home="Hugging Face facebook/wearable-ai (ask for access there first)",
         hub=Hub("facebook/wearable-ai", (f"{name}/*",)),
         media=f"in the release, as {name}/val/<video_path>",
+        **scored,
     )
 
 
+_IN_SESSIONS = {"by": ("task",), "cluster": "session"}
 RELEASES = (
-    _release("egolongqa", "700 questions with four options about ten minutes each", EgoLongQA, 700),
-    _release("egoproactive", "speak or stay silent, 9,935 moments of 700 sessions", EgoProactive, 9935),
-    _release("egoconv", "700 conversations about a video, turn by turn", EgoConv, None),
+    _release(
+        "egolongqa",
+        "700 questions with four options about ten minutes each",
+        EgoLongQA,
+        700,
+        metrics=("choice",),
+        by=("category",),
+        cluster="source_video",
+    ),
+    _release(
+        "egoproactive",
+        "speak or stay silent, 9,935 moments of 700 sessions",
+        EgoProactive,
+        9935,
+        metrics=("macro-F1", "G-mean F1"),
+        **_IN_SESSIONS,
+    ),
+    _release(
+        "egoconv",
+        "700 conversations about a video, turn by turn",
+        EgoConv,
+        None,
+        metrics=("BLEU", "judge (egoconv)"),
+        **_IN_SESSIONS,
+    ),
 )
