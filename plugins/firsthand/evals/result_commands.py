@@ -1,7 +1,7 @@
 """`firsthand eval`, what stands around the runs: which benchmarks there are, which differences are real."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -91,8 +91,9 @@ def submit(
     template: Annotated[Path, typer.Option(help="The owner's template, such as submission_template.json.")],
     out: Annotated[Path, typer.Option(help="The file to upload.")] = Path("submission.zip"),
     unanswered: Annotated[
-        str, typer.Option(help="A letter, `random`, or `error`: what a question without one gets.")
-    ] = ("error"),
+        Literal["error", "A", "B", "C", "D", "random"],
+        typer.Option(help="What a question without a letter gets; random is seeded."),
+    ] = "error",
     seed: Annotated[int, typer.Option(help="Seed of --unanswered random.")] = 0,
 ) -> None:
     """The file that the owner's server takes, checked row by row; `firsthand submit NAME --help` says the same of one.
