@@ -44,7 +44,8 @@ def _against_first(name: str, runs: list[Folder], wanted: str | None, seed: int)
     gold, metric, cluster = same_questions(runs), _metric(runs[0], wanted), runs[0].benchmark.cluster
     if not gold:
         raise UserError(f"{runs[0].path}: the answers of its questions are not public, so no run can be compared")
-    base, *others = ((str(run.path), _answers(run)) for run in runs)
+    unique = len({run.name for run in runs}) == len(runs)
+    base, *others = ((run.name if unique else str(run.path), _answers(run)) for run in runs)
     for other in others:
         one = compare(base, other, gold, metric=metric, cluster=cluster, seed=seed)
         said = f"{metric.name}, answer by answer" if isinstance(metric, Pooled) else metric.name

@@ -53,7 +53,7 @@ def print_grids(grids: Iterable[Grid], lines: Iterable[str], console: Console) -
             table.add_row(*row)
         console.print(table)
     for line in lines:
-        console.print(line)
+        console.print(line, soft_wrap=True)
 
 
 def markdown(runs: Sequence[Results], comparisons: Iterable[Comparison], more: Sequence[Grid] = ()) -> str:
