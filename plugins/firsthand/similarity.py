@@ -64,7 +64,7 @@ class Similarity:
                 made = getattr(self._net, f"get_{tower}_features")(**inputs)
                 vectors = getattr(made, "pooler_output", made)  # transformers 5 returns an object
                 found.append(torch.nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy())
-        return np.concatenate(found) if found else np.zeros((0, self._net.config.projection_dim), np.float32)
+        return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
 
     @cached_property
     def _net(self) -> Any:

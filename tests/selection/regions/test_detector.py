@@ -45,6 +45,25 @@ def owl(out: Path) -> None:
     hf.Owlv2Processor(images, tokenizer("<start>", "<end>")).save_pretrained(out)
 
 
+def grounding_dino(out: Path) -> None:
+    import transformers as hf
+
+    back = hf.SwinConfig(
+        image_size=64, embed_dim=8, depths=[1, 1], num_heads=[1, 1], window_size=4, out_features=["stage1", "stage2"]
+    )
+    text = hf.BertConfig(
+        vocab_size=len(WORDS), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32
+    )
+    config = hf.GroundingDinoConfig(
+        backbone_config=back, text_config=text, d_model=32, encoder_layers=1, decoder_layers=2, num_queries=9,
+        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=32, decoder_ffn_dim=32,
+        num_feature_levels=2, max_text_len=16,
+    )  # fmt: skip
+    hf.GroundingDinoForObjectDetection(config).save_pretrained(out)
+    images = hf.GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 96})
+    hf.GroundingDinoProcessor(images, tokenizer("[CLS]", "[SEP]")).save_pretrained(out)
+
+
 @pytest.fixture
 def frames(tmp_path):
     draw(tmp_path / "a.png", ("red", (10, 10, 40, 40)))
@@ -53,8 +72,9 @@ def frames(tmp_path):
     return row, row.pictures(tmp_path, 16, 2.0)
 
 
-def test_owlv2(tmp_path, frames):
-    owl(tmp_path / "model")
+@pytest.mark.parametrize("write", [owl, grounding_dino])
+def test_a_detector_gives_a_box_within_each_frame_or_none(tmp_path, frames, write):
+    write(tmp_path / "model")
     found = Detector(str(tmp_path / "model"), "{answer}", threshold=0.0).find(*frames)
     assert len(found.boxes) == 2 and found.crop is not None and found.margin is not None
     for box in found.boxes:

@@ -29,8 +29,8 @@ def regions(
         str, typer.Option(help="What is looked for: {question}, {answer} and the row's labels are filled in.")
     ] = "{question}",
     prior: Annotated[
-        float, typer.Option(help="clip_grid: what a window in the lower part, where hands are, adds.")
-    ] = 0.2,
+        float, typer.Option(help="clip_grid: what a window at the lower edge, where hands are, scores more.")
+    ] = 0.5,
     threshold: Annotated[float, typer.Option(help="detector: the least score of a box.")] = 0.1,
     given: Annotated[Path | None, typer.Option("--from", help="precomputed: the file of regions to take.")] = None,
     frames: Frames = 16,
@@ -155,7 +155,6 @@ def calibrate(
     --regions datasets/toy_ego3s/ego3s_regions.jsonl --model models/tiny_clip
     """
     from firsthand import files
-    from firsthand.selection.regions.calibrate import PUBLISHED
     from firsthand.selection.regions.calibrate import calibrate as calibrated
     from firsthand.selection.regions.clip_grid import text_of
     from firsthand.selection.regions.shown import read_shown
@@ -169,17 +168,7 @@ def calibrate(
     similarity = _similarity(model, device)
     vectors, missing = _vectors(data, regions, similarity, root, frames, fps, only=set(names))
     found = calibrated(vectors, names, similarity, [word.strip() for word in generic.split(",") if word.strip()])
-    typer.echo(
-        f"{model}: threshold {found.threshold} on {found.crops} crops of {found.names} things; {len(missing)} missing"
-    )
-    typer.echo(
-        f"  above it: right names {found.right_above:.3f}, wrong names {found.wrong_above:.3f}; AUC {found.auc:.4f}"
-    )
-    typer.echo(f"  nearest to their own name: {found.best_is_right:.3f} of the crops")
-    right, wrong = found.at_published
-    typer.echo(f"  at {PUBLISHED}, Ego3S's for its own CLIP: right names {right:.3f}, wrong names {wrong:.3f}")
-    for what, share in [*found.generic.items(), *((f"{n} random names", share) for n, share in found.lists.items())]:
-        typer.echo(f"  passes for the thing: {what:16} {share:.2f}")
+    typer.echo("\n".join([*found.lines(), f"{len(missing)} rows have a name and no region"]))
     if out:
         files.write_json(out, found.as_json())
 

@@ -57,13 +57,15 @@ class Detector:
             inputs = self._processor(images=frame, text=[labels], return_tensors="pt").to(self.device)
             with torch.inference_mode():
                 outputs = self._net(**inputs)
-            given: dict[str, Any] = {"text_labels": [labels]} if "owl" in self._net.config.model_type else {}
-            if "input_ids" in inputs and not given:
-                given = {"input_ids": inputs["input_ids"]}
+            if "owl" in self._net.config.model_type:
+                given: dict[str, Any] = {"text_labels": [labels]}
+            else:  # GroundingDINO: a box gets the words whose own score is above a threshold
+                given = {"input_ids": inputs["input_ids"], "text_threshold": self.threshold}
             [made] = self._processor.post_process_grounded_object_detection(
                 outputs, threshold=self.threshold, target_sizes=[frame.size[::-1]], **given
             )
-            pairs = zip(made["scores"].tolist(), made["boxes"].cpu().numpy(), made["text_labels"], strict=True)
+            labelled = made["text_labels"][: len(made["scores"])]  # without a box there is one empty label all the same
+            pairs = zip(made["scores"].tolist(), made["boxes"].cpu().numpy(), labelled, strict=True)
             found.append([Seen(score, _within(box, frame.size), "hand" in str(label)) for score, box, label in pairs])
         return found
 
