@@ -5,10 +5,12 @@
 
 The first draws rewards instead of asking a model: rows of four kinds in the shares of a pool that is mostly solvable
 blind, right with the probabilities that were measured on the toy week, the same draw in all conditions with
-probability 0.7. That is honest for numbers of samples and for decisions; tokens follow from those of a question on the
-toy week. The second asks the servers of a recipe, twice, into folders of their own: first stopping early, then with all
-samples, which finds nothing of the first. It compares tokens as the server counts them (a prompt that comes again
-counts again, though prefix caching computes less), and decisions row by row, with a Wilson interval.
+probability 0.7. That is honest for numbers of samples and for decisions. Tokens follow from those of a question: on the
+toy week, and of a long video, with nothing cached.
+
+The second asks the servers of a recipe, twice, into folders of their own: first stopping early, then with all samples,
+which finds nothing of the first. It compares tokens as the server counts them (a prompt that comes again counts again,
+though prefix caching computes less), and decisions row by row, with a Wilson interval.
 """
 
 import argparse
@@ -30,8 +32,10 @@ KINDS: dict[str, tuple[float, dict[Condition, float]]] = {  # share of the pool;
     "memory": (0.1, {"blind": 0.15, "full": 0.21, "masked": 0.28}),
 }
 COMMON, FORM = 0.7, 0.97
-PROMPT: dict[Condition, int] = {"blind": 67, "full": 107, "masked": 107}  # tokens
-ANSWER = 24
+TOKENS: dict[str, tuple[dict[Condition, int], int]] = {  # of the prompts, and of an answer
+    "toy": ({"blind": 67, "full": 107, "masked": 107}, 24),
+    "long": ({"blind": 100, "full": 5000, "masked": 5000}, 300),
+}
 
 
 def drawn(right: dict[Condition, float], samples: int, rng: random.Random) -> Scores:
@@ -45,7 +49,7 @@ def drawn(right: dict[Condition, float], samples: int, rng: random.Random) -> Sc
 
 
 def simulate(rules: Rules, rows: int, seed: int) -> dict[str, float]:
-    rng, total = random.Random(seed), dict.fromkeys(("samples", "requests", "prompt", "answer", "same", "kept"), 0.0)
+    rng, total = random.Random(seed), dict.fromkeys(("samples", "requests", "toy", "long", "same", "kept"), 0.0)
     for _ in range(rows):
         [kind] = rng.choices([*KINDS], [share for share, _ in KINDS.values()])
         whole = drawn(KINDS[kind][1], rules.samples, rng)
@@ -56,8 +60,8 @@ def simulate(rules: Rules, rows: int, seed: int) -> dict[str, float]:
                 seen[condition].add(whole[condition].accuracy[place], whole[condition].form[place])
             total["requests"] += 1
             total["samples"] += count
-            total["prompt"] += PROMPT[condition]
-            total["answer"] += count * ANSWER
+            for name, (prompt, answer) in TOKENS.items():
+                total[name] += prompt[condition] + count * answer
         keep, drop = chances(seen, rules, None, True)
         total["same"] += (keep > drop) == (chances(whole, rules, None, True)[0] > 0.5)
         total["kept"] += keep > drop
@@ -66,17 +70,18 @@ def simulate(rules: Rules, rows: int, seed: int) -> dict[str, float]:
 
 def simulated(rows: int, seeds: int) -> None:
     print(f"{rows} rows x {seeds} seeds, rewards drawn; the published filters, M = 5")
-    print(f"{'':16}{'samples':>9}{'requests':>9}{'prompt':>9}{'answers':>9}{'tokens':>9}{'same':>20}{'kept':>7}")
-    base = None
-    for name, risk in (("all samples", None), ("exact", 0.0), ("risk 0.01", 0.01), ("risk 0.02", 0.02)):
-        runs = [simulate(Rules(risk=risk), rows, seed) for seed in range(seeds)]
-        of = {key: sum(one[key] for one in runs) / rows / seeds for key in runs[0]}
-        tokens = of["prompt"] + of["answer"]
-        base = base or tokens
+    print(f"{'':18}{'samples':>9}{'requests':>9}{'toy':>7}{'long':>7}{'same':>24}{'kept':>7}")
+    rules = {"all samples": Rules(risk=None), "exact": Rules(), "exact, whole": Rules(requests="whole")}
+    rules |= {f"risk {risk}": Rules(risk=risk) for risk in (0.01, 0.02)}
+    base: dict[str, float] = {}
+    for name, one in rules.items():
+        found = [simulate(one, rows, seed) for seed in range(seeds)]
+        of = {key: sum(run[key] for run in found) / rows / seeds for key in found[0]}
+        base = base or of
         low, high = wilson(of["same"] * rows * seeds, rows * seeds)
-        same = f"{of['same']:.4f} [{low:.3f}, {high:.3f}]"
-        line = f"{name:16}{of['samples']:9.2f}{of['requests']:9.2f}{of['prompt']:9.0f}{of['answer']:9.0f}"
-        print(f"{line}{tokens / base:9.2f}{same:>22}{of['kept']:7.3f}")
+        tokens = "".join(f"{of[key] / base[key]:7.2f}" for key in TOKENS)
+        same = f"{of['same']:.4f} [{low:.4f}, {high:.4f}]"
+        print(f"{name:18}{of['samples']:9.2f}{of['requests']:9.2f}{tokens}{same:>24}{of['kept']:7.3f}")
 
 
 def measured(path: Path, risk: float) -> None:

@@ -130,6 +130,17 @@ def truth() -> Any:
     return of
 
 
+@pytest.fixture
+def by_hand(truth) -> set[str]:
+    """What both published filters keep. Every answer has its form, so R is half of that and half of the accuracy."""
+    kept = set()
+    for number in range(40):
+        blind, full, masked = (truth(number, condition) for condition in ("blind", "full", "masked"))
+        if (full - blind) / 2 > 0.1 + 1e-9 and full - masked > 0.5 + 1e-9:
+            kept.add(f"q{number}")
+    return kept
+
+
 @pytest.fixture(autouse=True)
 def _at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reward of a recipe is looked for from here."""

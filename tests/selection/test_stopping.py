@@ -66,6 +66,16 @@ def test_the_shortest_runs_of_the_published_filters() -> None:
     assert planner.next(scores(masked="00000", full="11111", blind="00000")) is None
 
 
+def test_whole_requests_ask_each_condition_once() -> None:
+    planner, rng, drawn = Planner(Rules(requests="whole"), has_form=True), random.Random(3), scores()
+    asked = []
+    while wanted := planner.next(drawn):
+        asked.append(wanted)
+        for _ in range(wanted[1]):
+            drawn[wanted[0]].add(float(rng.random() < 0.5), 1.0)
+    assert asked[0] == ("masked", 5) and all(count == 5 for _, count in asked)
+
+
 def test_a_threshold_is_strict() -> None:
     """Signed, M = 5: one more right in full is 0.1 on the mixed scale and stays below, two more pass."""
     rules = Rules(fine=None)

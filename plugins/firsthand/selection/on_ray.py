@@ -1,7 +1,7 @@
 """The same scores from Ray Data: one asynchronous actor for each server, for pools of 100,000 rows and more.
 
 Paths travel, never frames: an actor reads and masks what it sends, with the client that one process uses too. Each
-actor has a log of its own; what any log knows of a row travels with it. `out`, pool and media must be on a shared disk.
+actor has a log of its own; what any log knows of a row travels with it. `out` and media must be on a shared disk.
 """
 
 import pickle
@@ -63,6 +63,7 @@ def on_ray(inputs: Inputs, planner: Planner) -> list[Entry]:
     import ray
 
     recipe, policy = inputs.recipe, inputs.recipe.policy
+    recipe = recipe.model_copy(update={"out": recipe.out.resolve()})
     assert policy
     asyncio.run(_check(recipe))
     known: dict[str, list[Line]] = defaultdict(list)
@@ -74,7 +75,7 @@ def on_ray(inputs: Inputs, planner: Planner) -> list[Entry]:
         ray.data.from_items(rows, override_num_blocks=max(1, min(len(rows), 8 * len(policy.servers))))
         .map_batches(
             Actor,
-            fn_constructor_args=(recipe, inputs.pool.root, planner, places),
+            fn_constructor_args=(recipe, inputs.pool.root.resolve(), planner, places),
             concurrency=len(policy.servers),
             batch_size=policy.concurrency,
         )

@@ -59,6 +59,7 @@ class Rules(Strict):
     fine: Fine | None = None
     share: float | None = Field(None, gt=0, le=1)  # of all rows, by the fine difference among coarse survivors
     risk: float | None = Field(0.0, ge=0, lt=0.5)  # a row ends when its decision changes with at most this probability
+    requests: Literal["shortest", "whole"] = "shortest"  # whole: all samples of a condition at once, so fewer prompts
 
     @model_validator(mode="before")
     @classmethod

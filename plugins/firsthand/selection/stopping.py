@@ -5,7 +5,8 @@ beta-binomial with Jeffreys' prior. A row ends when one of its two decisions has
 risk 0 that is exact: the prediction leaves nothing out that is possible, so the decision can no longer change.
 
 The next request is the shortest run of equal answers that could end the row, of the condition for which such a run is
-likeliest for each of its samples. Asked for one by one they would all be asked for too.
+likeliest for each of its samples. Asked for one by one they would all be asked for too. Where a prompt costs more than
+its answers, because it holds a long video and the server does not cache it, requests may be `whole` instead.
 """
 
 import math
@@ -98,7 +99,7 @@ class Planner:
         if not runs:
             return self._rest(scores, self._open(scores))
         _, condition, count = max(runs, key=lambda run: run[0])
-        return condition, count
+        return condition, self._left(scores, condition) if self.rules.requests == "whole" else count
 
     def _settled(self, scores: Scores) -> bool:
         assert self.rules.risk is not None
