@@ -145,10 +145,10 @@ def test_a_joint_that_is_hidden_is_where_it_was_seen_last_or_at_its_mean() -> No
 def test_mean_and_median_leave_hidden_joints_out() -> None:
     poses, visible = line(1, 99, 2, 6), torch.tensor([True, False, True, True]).reshape(1, 2, 2, 1)
     assert mean_pose(poses, visible).tolist() == [[3, 0, 0]]
-    chunks = by_class(
-        torch.cat([poses, line(3, 5, 4, 8)]), visible.expand(2, -1, -1, -1), torch.tensor([[0, 1]] * 2), 2
-    )
-    assert chunks[..., 0, 0].tolist() == [[1, 0], [2, 6]]  # torch takes the lower of two in the middle; never seen is 0
+    both, hidden_twice = torch.cat([poses, line(3, 5, 4, 8)]), visible.expand(2, -1, -1, -1)
+    chunks = by_class(both, hidden_twice, torch.tensor([[0, 1]] * 2), 3)
+    assert chunks[:2, :, 0, 0].tolist() == [[1, 0], [2, 6]]  # torch takes the lower of two; who is never seen is 0
+    assert chunks[2, :, 0, 0].tolist() == [2, 6]  # a class without actions is like all of them
 
 
 def test_motion_is_judged_from_the_second_action_on() -> None:

@@ -102,8 +102,12 @@ def motion_tables(
     forced = motions.trivial(motion, mean)
     told = {}
     if truth is not None:
-        chunks = motions.by_class(train.poses, train.visible, truth[0].announced, len(truth[0].actions))
-        told["reader of the guest's hand"] = chunks[truth[1].announced[:, 1:]]
+        names = sorted({name for split in truth for clip in split.announced for name in clip})
+        of_train, of_test = (
+            torch.tensor([[names.index(name) for name in clip] for clip in split.announced]) for split in truth
+        )
+        chunks = motions.by_class(train.poses, train.visible, of_train, len(names))
+        told["reader of the guest's hand"] = chunks[of_test[:, 1:]]
     table = "motion, teacher-forced"
     with_images = {"model": itself[:, 1:], "model, shuffled images": shuffled[:, 1:]}
     tables = [_motion(table, with_images, forced, told, motion, test.takes)]

@@ -107,7 +107,8 @@ def trivial(motion: Motion, mean: Tensor, autoregressive: bool = False) -> dict[
 
 
 def by_class(poses: Tensor, visible: Tensor, classes: Tensor, count: int) -> Tensor:
-    """The median chunk of poses of each class, [count, poses, joints, 3], over the actions [clips, T] of this class."""
+    """The median chunk of poses of each class, [count, poses, joints, 3], over the actions [clips, T] of this class; of
+    all actions for a class that has none."""
     hidden = poses.masked_fill(~visible[..., None], float("nan"))
-    found = [hidden[classes == one].nanmedian(0).values for one in range(count)]
-    return torch.stack(found).nan_to_num()
+    chosen = [hidden[(classes == one) | (not (classes == one).any())] for one in range(count)]
+    return torch.stack([one.nanmedian(0).values for one in chosen]).nan_to_num()

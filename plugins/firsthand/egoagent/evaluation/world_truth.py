@@ -14,8 +14,7 @@ from firsthand.errors import UserError
 @dataclass(frozen=True)
 class Truth:
     rooms: Tensor  # int64 [clips, T + 1]
-    announced: Tensor  # int64 [clips, T]: what each image announces
-    actions: list[str]  # names that `announced` counts
+    announced: list[list[str]]  # [clips][T]: what each image announces
 
 
 def read_truth(folder: Path, clips: list[dict[str, Any]], steps: int) -> Truth | None:
@@ -24,11 +23,9 @@ def read_truth(folder: Path, clips: list[dict[str, Any]], steps: int) -> Truth |
         return None
     takes = {name: files.read_json(folder / f"{name}.json") for name in sorted({clip["take_name"] for clip in clips})}
     rooms = sorted({room for take in takes.values() for room in take["rooms"]})
-    actions = sorted({action for take in takes.values() for action in take["announced"]})
     try:
         firsts = [(takes[clip["take_name"]], clip["frame"] // clip["every"]) for clip in clips]
         shown = [[rooms.index(room) for room in take["rooms"][at : at + steps + 1]] for take, at in firsts]
-        said = [[actions.index(action) for action in take["announced"][at : at + steps]] for take, at in firsts]
-        return Truth(torch.tensor(shown), torch.tensor(said), actions)
+        return Truth(torch.tensor(shown), [take["announced"][at : at + steps] for take, at in firsts])
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"{folder}: does not belong to these clips ({error!r})") from None
