@@ -28,6 +28,7 @@ def straighten(
     Example: firsthand egoagent straighten datasets/egoexo4d
     """
     from dataclasses import asdict
+    from functools import partial
 
     from firsthand import files
     from firsthand.egoagent.data.egoexo import Dropped
@@ -35,22 +36,24 @@ def straighten(
     from firsthand.egoagent.data.undistort import straighten as straighten_take
     from firsthand.errors import UserError
     from firsthand.progress import progress_bar
+    from firsthand.workers import default_workers, mapped
 
     out = root / "processed_data"
     takes, dropped = find_videos(root, calibrations)
-    images = 0
+    images, total = 0, len(takes) + len(dropped)
     with files.alone(out, "straightening"), progress_bar() as bar:
-        for take in bar.track(takes, description="takes"):
-            try:
-                images += straighten_take(take, out, as_released)
-            except UserError as error:
-                dropped.append(Dropped(take.name, str(error)))
+        done = mapped(partial(straighten_take, out, as_released), takes, default_workers())
+        for made in bar.track(done, total=len(takes), description="takes"):
+            if isinstance(made, Dropped):
+                dropped.append(made)
+            else:
+                images += made
         borrowed = [{"take": take.name, "from": take.borrowed} for take in takes if take.borrowed]
         files.write_jsonl(out / "borrowed.jsonl", borrowed)
         files.write_jsonl(out / "dropped.jsonl", map(asdict, dropped))
     typer.echo(f"{images} images of {len(takes)} takes in {out}; {len(borrowed)} with a borrowed calibration")
     _say_dropped(len(dropped), out)
-    if len(dropped) > max_bad * (len(takes) + len(dropped)):
+    if len(dropped) > max_bad * total:
         raise UserError(f"{len(dropped)} takes are bad, more than --max-bad {max_bad:g}; see {out}/dropped.jsonl")
 
 
