@@ -37,11 +37,13 @@ def find_videos(root: Path, calibrations: Path | None) -> tuple[list[TakeVideo],
     if not folders:
         raise UserError(f"{root}/takes: no take; {root} should be a folder of Ego-Exo4D")
     calibrated = {path.name: own for path in folders if (own := _calibration(path, calibrations))}
+    lenders: dict[str, str] = {}
+    for name in calibrated:
+        lenders.setdefault(_task(name), name)
     found, dropped = [], []
     for folder in folders:
         videos = sorted(folder.glob("frame_aligned_videos/downscaled/448/*214-1.mp4"))
-        lenders = [name for name in calibrated if _task(name) == _task(folder.name)]
-        lender = folder.name if folder.name in calibrated else next(iter(lenders), None)
+        lender = folder.name if folder.name in calibrated else lenders.get(_task(folder.name))
         if len(videos) != 1:
             dropped.append(Dropped(folder.name, f"{len(videos)} videos *214-1.mp4 of 448 pixels, not one"))
         elif lender is None:
