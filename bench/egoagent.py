@@ -107,7 +107,7 @@ def measure(stage: str, given: argparse.Namespace) -> None:
     with TemporaryDirectory() as out:
         recipe = recipe_of(stage, given, out)
         trainer = Trainer(recipe, noise(recipe))
-        parts, alone = trainer._parts(), trunk_alone(recipe, trainer.accelerator.device)
+        parts, alone = trainer.parts(), trunk_alone(recipe, trainer.accelerator.device)
         trainer.wrapped.train()
         whole, bare, loading = [], [], []
         with shares(trainer) as took:

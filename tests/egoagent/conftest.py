@@ -50,7 +50,7 @@ def steps(trainer: Any, to: int) -> None:
     """Trains up to an applied step, as `run` does."""
     from itertools import islice
 
-    parts = trainer._parts()
+    parts = trainer.parts()
     trainer.wrapped.train()
     while trainer.progress.step < to:
-        trainer._look(trainer.step(list(islice(parts, trainer.recipe.batch.micro_batches))), 1.0)
+        trainer.look(trainer.step(list(islice(parts, trainer.recipe.batch.micro_batches))), 1.0)

@@ -27,12 +27,12 @@ def trained(out: Path, to: int, cut: bool = False) -> dict[str, torch.Tensor]:
     AcceleratorState._reset_state(False)
     recipe = recipe_of("stage2", out)
     trainer = Trainer(recipe, noise(recipe))
-    parts = trainer._parts()
+    parts = trainer.parts()
     trainer.wrapped.train()
     while trainer.progress.step < to:
         trainer.step(list(islice(parts, 1)))
     if cut:
-        trainer._save()
+        trainer.save()
     return {name: value.clone() for name, value in trainer.learner.state_dict().items()}
 
 

@@ -52,7 +52,7 @@ def test_what_decays(train, decays: str, groups: list[bool]) -> None:
     assert all(one.dim() > 1 for one in found[0]["params"]) == (decays == "matrices")
     trained = [one for one in trainer.learner.parameters() if one.requires_grad]
     assert sum(len(group["params"]) for group in found) == len(trained)
-    trainer.step([next(trainer._parts())])
+    trainer.step([next(trainer.parts())])
     assert [group["weight_decay"] for group in found] == pytest.approx([0.04 * decay for decay in groups])
 
 

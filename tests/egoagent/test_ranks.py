@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,12 +14,12 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory) -> dict[str, dict[str, torch.Tensor]]:
+def found(tmp_path_factory) -> dict[str, Any]:
     out = tmp_path_factory.mktemp("ranks")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run([*command, Path(__file__).with_name("rank_runs.py"), out], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    return torch.load(out / "found.pt")
+    return torch.load(out / "found.pt") | {"folder": out}
 
 
 def difference(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
@@ -32,6 +33,11 @@ def test_a_run_on_two_ranks_resumes_to_the_last_bit(found) -> None:
 
 def test_two_ranks_are_one_rank_with_two_micro_batches(found, train) -> None:
     trainer = train(to=4, batch__micro_batches=2)
+    assert difference(found["whole"], weights(trainer)) == 0
+
+
+def test_a_run_of_two_ranks_goes_on_alone_with_two_micro_batches(found, train) -> None:
+    trainer = train(to=4, output_dir=str(found["folder"] / "cut"), batch__micro_batches=2)
     assert difference(found["whole"], weights(trainer)) == 0
 
 

@@ -41,9 +41,12 @@ def test_a_skipped_step_moves_nothing(train, monkeypatch) -> None:
     before = weights(trainer)
     monkeypatch.setattr(type(trainer.accelerator), "optimizer_step_was_skipped", property(lambda _: True))
     monkeypatch.setattr(trainer.optimizer, "step", lambda: None)
-    [part] = [next(trainer._parts())]
+    [part] = [next(trainer.parts())]
     trainer.step([part])
-    assert same(weights(trainer), before) and trainer.progress.step == 1
+    assert same(weights(trainer), before)
+    assert (trainer.progress.step, trainer.progress.tried) == (1, 2), (
+        "the next step reads the next batch, resumed or not"
+    )
 
 
 def test_every_parameter_of_the_student_gets_a_gradient_in_stage_2_and_the_teacher_none(train) -> None:
@@ -71,7 +74,7 @@ def test_a_resumed_run_is_the_same_to_the_last_bit(train, stage: str) -> None:
     whole = weights(train(stage, out="whole"))
     cut = train(stage, out="cut", keep__checkpoint_every=3, to=0)
     steps(cut, 3)
-    cut._save()
+    cut.save()
     steps(cut, 4)  # lost, as the run is killed here
     again = train(stage, out="cut", keep__checkpoint_every=3, machine__workers=2)
     assert again.progress.step == 8 and same(weights(again), whole)
@@ -92,6 +95,8 @@ def test_a_run_is_not_continued_with_other_settings(train) -> None:
     train(to=0)
     with pytest.raises(UserError, match=r"begun with other settings.*seed: was 0, is 1"):
         train(to=0, seed=1)
+    with pytest.raises(UserError, match="begun with 1 micro-batches an update, and this would have 2"):
+        train(to=0, batch__micro_batches=2)
     train(to=0, keep__log_every=2)
 
 
@@ -109,7 +114,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_the_state_before_it(train,
 
 def test_a_half_written_checkpoint_is_not_resumed(train, tmp_path: Path) -> None:
     trainer = train(to=2)
-    trainer._save()
+    trainer.save()
     [made] = checkpoints.listed(trainer.checkpoints)
     shutil.copytree(made, trainer.checkpoints / "writing")
     assert train(to=2).progress.step == 2

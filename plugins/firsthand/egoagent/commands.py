@@ -61,7 +61,9 @@ def train(
     except NotFinite as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(3) from None
-    typer.echo(f"{given.output_dir}: ended ({ended}) after {trainer.progress.step} steps; models in student/, teacher/")
+    if trainer.accelerator.is_main_process:
+        steps = trainer.progress.step
+        typer.echo(f"{given.output_dir}: ended ({ended}) after {steps} steps; models in student/ and teacher/")
 
 
 @app.command("import")

@@ -37,7 +37,7 @@ def test_a_run_on_shards_resumes_to_the_last_bit_with_other_workers(world, tmp_p
 
     whole = trained("whole", 15)
     cut = trained("cut", 5)
-    cut._save()
+    cut.save()
     steps(cut, 7)  # lost
     again = trained("cut", 15, workers=2)
     for (name, one), other in zip(whole.learner.state_dict().items(), again.learner.state_dict().values(), strict=True):

@@ -23,7 +23,8 @@ from firsthand.errors import UserError
 class Progress:
     """All that a run must remember beside the weights and the optimizer."""
 
-    step: int = 0  # applied steps
+    step: int = 0  # applied steps, which schedules follow
+    tried: int = 0  # with those that a scaler skipped, which batches follow
     gap: float = 0.0  # marginal minus per-sample entropy, a running mean
 
     def state_dict(self) -> dict[str, Any]:

@@ -25,20 +25,27 @@ def begin(recipe: Recipe, data: dict[str, Any], accelerator: Accelerator) -> Non
     """Writes the manifest, or checks that the folder was begun with the same recipe."""
     check_loggers(recipe)
     path, wanted = Path(recipe.output_dir) / "run.json", recipe.model_dump(mode="json")
+    micro_batches = wanted["batch"].pop("micro_batches") * accelerator.num_processes
     if path.is_file():
-        _same(files.read_json(path)["recipe"], wanted, path)
+        _same(files.read_json(path), wanted, micro_batches, path)
     elif accelerator.is_main_process:
-        manifest = {"recipe": wanted, "data": data, "ranks": accelerator.num_processes, **_versions()}
-        files.write_json(path, manifest)
+        update = {"recipe": wanted, "micro_batches_of_an_update": micro_batches}
+        files.write_json(path, update | {"data": data, "ranks": accelerator.num_processes, **_versions()})
     accelerator.wait_for_everyone()
     accelerator.init_trackers("firsthand-egoagent", config={"recipe": path.parent.name, "seed": recipe.seed})
 
 
-def _same(before: dict[str, Any], wanted: dict[str, Any], path: Path) -> None:
+def _same(manifest: dict[str, Any], wanted: dict[str, Any], micro_batches: int, path: Path) -> None:
+    before = manifest["recipe"]
     other = [key for key in wanted if key not in FREE and before.get(key) != wanted[key]]
     if other:
         what = "; ".join(f"{key}: was {before.get(key)}, is {wanted[key]}" for key in other)
         raise UserError(f"{path.parent} was begun with other settings ({what}); give another output_dir")
+    if (begun := manifest["micro_batches_of_an_update"]) != micro_batches:
+        raise UserError(
+            f"{path.parent} was begun with {begun} micro-batches an update, and this would have {micro_batches}; ranks "
+            "times batch.micro_batches must stay the same"
+        )
 
 
 def check_loggers(recipe: Recipe) -> None:

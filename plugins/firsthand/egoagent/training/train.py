@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from rich.console import Console
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from firsthand import files
 from firsthand.egoagent.clips import Clips
@@ -76,7 +77,7 @@ class Trainer:
 
     def run(self) -> str:
         """Trains to the end of the stage, and returns why it ended."""
-        parts = self._parts()
+        parts = self.parts()
         self.wrapped.train()  # the teacher too, as in the paper's lineage
         accelerator, steps = self.accelerator, self.recipe.schedule.steps
         bar = progress_bar(console=self.console, transient=True)
@@ -86,16 +87,16 @@ class Trainer:
             while not (ended := self._ended()):
                 began = time.monotonic()
                 found = self.step(list(islice(parts, self.recipe.batch.micro_batches)))
-                self._look(found, time.monotonic() - began)
+                self.look(found, time.monotonic() - began)
                 if self.progress.step % self.recipe.keep.checkpoint_every == 0:
-                    self._save()
+                    self.save()
                 said = f"{self.recipe.egoagent} loss {float(found['loss']):.3f}"
                 bar.update(task, completed=self.progress.step, description=said)
                 if self.progress.step % steps == 0 and not self._ended():
                     self._say(f"step {self.progress.step}: {health.SAID['plateau']}; another {steps} steps begin")
         if ended == "plateau":
             self._say(f"{self.out}: {health.SAID['plateau']}. A stage 2 that starts from here is not likely to learn.")
-        self._save()
+        self.save()
         checkpoints.publish(accelerator, self.wrapped, self.recipe)
         if accelerator.is_main_process:
             files.write_json(self.out / "ended.json", {"why": ended, **asdict(self.progress)})
@@ -111,10 +112,11 @@ class Trainer:
 
     # -- one step ------------------------------------------------------------------------------------------------------
 
-    def _parts(self) -> Iterator[tuple[tuple[Tensor, Tensor], tuple[Clips, Tensor] | None]]:
+    def parts(self) -> Iterator[tuple[tuple[Tensor, Tensor], tuple[Clips, Tensor] | None]]:
+        """The micro-batches of this rank, from the step that comes."""
         accelerator = self.accelerator
         place = (accelerator.process_index, accelerator.num_processes)
-        start = self.progress.step * self.recipe.batch.micro_batches
+        start = self.progress.tried * self.recipe.batch.micro_batches
         images = self.batches.images(start, *place)
         if not self.recipe.joint:
             return ((one, None) for one in images)
@@ -135,13 +137,17 @@ class Trainer:
                 accelerator.backward(loss)
                 if accelerator.sync_gradients:
                     norm = accelerator.clip_grad_norm_(self.wrapped.parameters(), self.recipe.schedule.clip)
-                    if norm is not None and accelerator.scaler is None:  # a scaler skips such a step by itself
+                    norm = norm.full_tensor() if isinstance(norm, DTensor) else norm
+                    if (
+                        isinstance(norm, Tensor) and accelerator.scaler is None
+                    ):  # scalers and DeepSpeed skip by themselves
                         self._must_be_finite(norm, {"the gradient's norm": norm})
                 self.optimizer.step()
                 self.optimizer.zero_grad()
             for name, value in {"loss": loss, **found}.items():
                 kept[name] = kept[name] + value.detach() if name in kept else value.detach()
         kept = self._reduced(kept, len(parts))
+        self.progress.tried += 1
         if not accelerator.optimizer_step_was_skipped:
             self.learner.after_applied_step(now.momentum, kept)
             self.progress.step += 1
@@ -196,7 +202,7 @@ class Trainer:
 
     # -- what is watched -----------------------------------------------------------------------------------------------
 
-    def _look(self, found: Found, seconds: float) -> None:
+    def look(self, found: Found, seconds: float) -> None:
         state = self.learner.health(found)
         self.progress.gap += (1 - health.STEADY) * (state.gap - self.progress.gap)
         if self.progress.step % self.recipe.keep.log_every:
@@ -210,7 +216,7 @@ class Trainer:
         if spoken and state.state in health.SAID:
             self._say(f"step {self.progress.step}: {health.SAID[state.state]}")
 
-    def _save(self) -> None:
+    def save(self) -> None:
         checkpoints.save(self.accelerator, self.checkpoints, self.progress.step, self.recipe.keep.checkpoints)
 
     def _say(self, text: str) -> None:
