@@ -59,8 +59,8 @@ def straighten(
 
 @app.command()
 def shards(
-    source: Annotated[
-        Path, typer.Argument(help="Clips: a folder of Ego-Exo4D. Images: a frame store, or folders of frames.")
+    sources: Annotated[
+        list[Path], typer.Argument(help="Clips: a folder of Ego-Exo4D. Images: frame stores, or folders of frames.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the shards; a stopped build goes on where it was.")],
     split: Annotated[str, typer.Option(help="Of Ego-Exo4D: train or val.")] = "train",
@@ -75,8 +75,8 @@ def shards(
 ) -> None:
     """Write WebDataset tars of about 1,000 images, each with an index, and shards.json with what is in them.
 
-    A source with annotations/ego_pose becomes clips; any other becomes single images. What is left aside is counted
-    and listed in OUT/dropped.jsonl.
+    A source with annotations/ego_pose becomes clips; all others become single images, mixed. What is left aside is
+    counted and listed in OUT/dropped.jsonl.
 
     Example: firsthand egoagent shards datasets/rounds/egoexo --out datasets/rounds/shards/train
     """
@@ -86,6 +86,9 @@ def shards(
     from firsthand.errors import UserError
     from firsthand.progress import progress_bar
 
+    clips = [source for source in sources if (source / "annotations/ego_pose").is_dir()]
+    if clips and len(sources) > 1:
+        raise UserError(f"{clips[0]} becomes clips; give it alone, and its processed_data beside other images")
     if every % per_step:
         raise UserError(f"--per-step {per_step}: does not divide the {every} frames between two images")
     with progress_bar() as bar:
@@ -94,10 +97,11 @@ def shards(
         def progress(name: str, done: int, total: int) -> None:
             bar.update(tasks[name], completed=done, total=total, visible=True)
 
-        if (source / "annotations/ego_pose").is_dir():
-            made = build_shards.build_clips(out, source, split, poses, Step(every, per_step), size, progress)
+        if clips:
+            made = build_shards.build_clips(out, sources[0], split, poses, Step(every, per_step), size, progress)
         else:
-            made = build_shards.build_images(out, frames_below(source), size, progress)
+            images = [image for source in sources for image in frames_below(source)]
+            made = build_shards.build_images(out, images, size, progress)
     samples = sum(shard.samples for shard in made.shards)
     what = "images" if made.kind == "images" else "pieces of takes"
     typer.echo(f"{samples} {what} of {made.width} x {made.height} pixels in {len(made.shards)} shards in {out}")
