@@ -14,7 +14,7 @@ NOUNS = {  # noun -> (ROOM of firsthand.ROOM.commands, whose `app` is a typer.Ty
     "doctor": ("doctor", "Check this machine and a recipe before GPUs are booked."),
     "reward": ("rewards", "Try the reward function of a recipe: on all its rows, or on one text."),
     "eval": ("evals", "Ask a model held-out questions and score the answers."),
-    "submit": ("evals.egocross", "The file that a benchmark's server takes, checked."),
+    "submit": ("evals.submissions", "The file that a benchmark's server takes, checked."),
     "select": ("selection", "Interaction regions, and which rows are worth training on."),
     "media": ("media", "Take frames out of videos into a store with true times."),
     "view": ("pages.run", "One page of a run: curves, tools, every trajectory turn by turn."),

@@ -13,6 +13,7 @@ from firsthand.errors import UserError
 from firsthand.evals import result_commands
 from firsthand.evals.benchmarks import SUITE, Benchmark
 from firsthand.evals.judge.commands import judge
+from firsthand.evals.submissions import commands as submissions
 from firsthand.evals.ways import ANSWER, CHANGED, Agent, AsWritten, Run, options
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ runs = typer.Typer(
 )
 app.add_typer(runs, name="run")
 app.add_typer(result_commands.app)
+app.add_typer(submissions.app, name="submit")
 
 
 def _command(benchmark: Benchmark) -> Callable[..., None]:

@@ -1,7 +1,7 @@
 """`firsthand eval`, what stands around the runs: which benchmarks there are, which differences are real."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -82,28 +82,6 @@ def prepare(
         release, built = prepare_benchmark(benchmark, source, tick)
     show_built(release, benchmark.questions.parent, {"eval": built})
     raise typer.Exit(1 if built.dropped else 0)
-
-
-@app.command()
-def submit(
-    name: Annotated[str, typer.Argument(help="A benchmark whose owner takes submissions.")],
-    run: Annotated[Path, typer.Argument(help="Folder of `eval run NAME`, or its answers.")],
-    template: Annotated[Path, typer.Option(help="The owner's template, such as submission_template.json.")],
-    out: Annotated[Path, typer.Option(help="The file to upload.")] = Path("submission.zip"),
-    unanswered: Annotated[
-        Literal["error", "A", "B", "C", "D", "random"],
-        typer.Option(help="What a question without a letter gets; random is seeded."),
-    ] = "error",
-    seed: Annotated[int, typer.Option(help="Seed of --unanswered random.")] = 0,
-) -> None:
-    """The file that the owner's server takes, checked row by row; `firsthand submit NAME --help` says the same of one.
-
-    Example: firsthand eval submit egocross runs/egocross/sft --template submission_template.json --unanswered A
-    """
-    from firsthand.evals.shelf import submission_of
-
-    counts = submission_of(name)(run, template, out, unanswered, seed)
-    typer.echo(f"{out}: {counts['answered']} answers, {counts['filled']} filled by --unanswered {unanswered}")
 
 
 @app.command("export-lmms")

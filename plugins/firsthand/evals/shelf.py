@@ -1,7 +1,5 @@
 """Which benchmarks are there, with all their files, and how the files of their owners become their rows."""
 
-import importlib
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -75,16 +73,3 @@ def prepare(benchmark: Benchmark, source: Path, tick: Tick) -> tuple[Release, Bu
         what = f"{source} holds {read} rows, and {release.name} has {release.rows} as published"
         raise UserError(f"{what}; get it whole from {release.kept_at}. What was read is in {benchmark.questions}")
     return release, built
-
-
-def submission_of(name: str) -> Callable[..., dict[str, int]]:
-    """The function that fills the owner's template; it is beside the module that reads the owner's files."""
-    benchmark = known(name)
-    if benchmark.owner_files is None:
-        takes = ", ".join(one.name for one in SUITE.values() if one.owner_files)
-        raise UserError(
-            f"{name}: no owner's template to fill; filled are those of {takes} (see `firsthand submit --help` too)"
-        )
-    module = importlib.import_module(f"{benchmark.owner_files.rpartition('.')[0]}.submission")
-    found: Callable[..., dict[str, int]] = module.submit
-    return found

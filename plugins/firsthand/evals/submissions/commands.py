@@ -1,4 +1,4 @@
-"""`firsthand submit`: the file that a benchmark's server takes."""
+"""`firsthand submit`, and `firsthand eval submit`: the file that a benchmark's server takes."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -45,7 +45,7 @@ def egoschema_full(
     Example: firsthand submit egoschema_full runs/egoschema_full/grpo
     """
     from firsthand.evals.run_folder import Folder
-    from firsthand.evals.submissions import egoschema
+    from firsthand.evals.submissions.owners import egoschema
 
     written, silent = egoschema(Folder(run), out)
     typer.echo(f"{out}: {written} answers; {silent} questions have no letter, and are not in it")
@@ -62,6 +62,6 @@ def egomemreason(
     Example: firsthand submit egomemreason runs/egomemreason/grpo --annotations annotations_public.jsonl
     """
     from firsthand.evals.run_folder import Folder
-    from firsthand.evals.submissions import egomemreason as submit_all
+    from firsthand.evals.submissions.owners import egomemreason as submit_all
 
     typer.echo(f"{out}: {submit_all(Folder(run), out, annotations)} answers")
