@@ -1,5 +1,6 @@
 """CLIP and SigLIP behind one interface: the tiny CLIP of the repository, and a tiny random SigLIP."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -59,3 +60,9 @@ def test_what_is_no_such_model_is_told():
         Similarity(str(CLIP.with_name("tiny_qwen2_5"))).load()
     with pytest.raises(UserError, match="cannot be loaded as CLIP or SigLIP"):
         Similarity("./tests").load()
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(UserError, match=r"pip install 'firsthand\[cuda\]'"):
+        Similarity(str(CLIP)).load()

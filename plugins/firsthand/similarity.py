@@ -48,7 +48,7 @@ class Similarity:
     @property
     def longest(self) -> int:
         """Tokens that the model can read."""
-        return self._net.config.text_config.max_position_embeddings
+        return int(self._net.config.text_config.max_position_embeddings)
 
     def _tokenized(self, texts: Sequence[str]) -> Any:
         padding = "max_length" if self._net.config.model_type.startswith("siglip") else True  # as each was trained
@@ -68,11 +68,11 @@ class Similarity:
 
     @cached_property
     def _net(self) -> Any:
-        from transformers import AutoModel
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
         with loading(self.model):
+            from transformers import AutoModel
+            from transformers.utils import logging
+
+            logging.disable_progress_bar()
             net = AutoModel.from_pretrained(self.model).eval().to(self.device)
         if not hasattr(net, "get_text_features"):
             raise UserError(
@@ -82,16 +82,16 @@ class Similarity:
 
     @cached_property
     def _image_tower(self) -> Any:
-        from transformers import AutoImageProcessor
-
         with loading(self.model):
+            from transformers import AutoImageProcessor
+
             return AutoImageProcessor.from_pretrained(self.model)
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
-
         with loading(self.model):
+            from transformers import AutoTokenizer
+
             return AutoTokenizer.from_pretrained(self.model)
 
 
@@ -99,6 +99,8 @@ class Similarity:
 def loading(model: str, kind: str = "CLIP or SigLIP") -> Iterator[None]:
     try:
         yield
+    except ImportError as error:
+        raise UserError(f"{error}; models need: pip install 'firsthand[cuda]', or 'firsthand[cpu]'") from None
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{model}: cannot be loaded as {kind} ({str(error).splitlines()[0]})") from None
 

@@ -71,16 +71,16 @@ class Detector:
 
     @cached_property
     def _net(self) -> Any:
-        from transformers import AutoModelForZeroShotObjectDetection
-
         with loading(self.model, "a detector with an open vocabulary"):
+            from transformers import AutoModelForZeroShotObjectDetection
+
             return AutoModelForZeroShotObjectDetection.from_pretrained(self.model).eval().to(self.device)
 
     @cached_property
     def _processor(self) -> Any:
-        from transformers import AutoProcessor
-
         with loading(self.model, "a detector with an open vocabulary"):
+            from transformers import AutoProcessor
+
             return AutoProcessor.from_pretrained(self.model)
 
 

@@ -53,6 +53,10 @@ class Asked:
     def held(self) -> str | None:
         return self.state.thing if self.label in ("interaction", "order") else None
 
+    def name(self, medium: Medium) -> str:
+        """The id of its row."""
+        return f"{self.row['ID']}_{medium}"
+
     def numbers(self, medium: Medium) -> list[int]:
         return numbers_at(self.moment, SPAN if medium == "video" else (0.0,))
 
@@ -62,7 +66,7 @@ class Asked:
         media: dict[str, Any] = {"video": paths, "fps": FPS} if medium == "video" else {"images": paths}
         return question_of(
             self.row,
-            id=f"{self.row['ID']}_{medium}",
+            id=self.name(medium),
             data_source="toy_ego3s",
             style="ego3s_brief",
             split=self.split,
