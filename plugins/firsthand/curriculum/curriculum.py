@@ -36,8 +36,8 @@ class Curriculum:
         self.pool = Pool(self.selection.pool, self.selection.media_root)
         self.numbers = {row.id: row.number for row in self.pool if row.has_media}
         self.probes = LeastRecent([*self.numbers], recipe.seed).next(recipe.probes)
-        first = {row.id for row in Pool(recipe.start, self.selection.media_root)}
-        trainable = [id for id in self.numbers if id not in set(self.probes)]
+        first, probes = {row.id for row in Pool(recipe.start, self.selection.media_root)}, set(self.probes)
+        trainable = [id for id in self.numbers if id not in probes]
         self.active = [id for id in trainable if id in first]
         if not self.active:
             raise UserError(

@@ -43,9 +43,5 @@ def recurated(active: Sequence[str], best: Sequence[str], size: int, replay: flo
     old = sorted(active, key=lambda id: random.Random(f"{seed} {id}").random())
     kept = old[: math.ceil(replay * size)]
     new = list(dict.fromkeys([*kept, *best, *old]))[:size]
-    known = set(active)
-    return Update(
-        active=new,
-        entered=[id for id in new if id not in known],
-        left=[id for id in active if id not in set(new)],
-    )
+    before, now = set(active), set(new)
+    return Update(new, [id for id in new if id not in before], [id for id in active if id not in now])
