@@ -35,6 +35,7 @@ from firsthand.llm.reply_cache import ReplyCache, key_of
 
 PROMPT = Path(__file__).with_name("judge.txt")
 FAULT = "fault"
+WORTH = {"correct": 1.0, "partly": 0.5, "incorrect": 0.0}  # of the verdicts, where a recipe names no others
 WEIGHTS = {"accuracy": 1.0, "format": 0.1}
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class Judge(BaseModel):
     key_env: str = OWN_KEY  # the variable of its key
     cache: Path | None = None
     kinds: tuple[str, ...] = ("free-form",)
-    verdicts: dict[str, float] = Field({"correct": 1.0, "partly": 0.5, "incorrect": 0.0}, min_length=2)  # best first
+    verdicts: dict[str, float] = Field(WORTH, min_length=2)  # best first
     deadline: float = Field(30.0, gt=0)  # seconds of one question, with all tries
     concurrency: int = Field(16, gt=0)  # questions at once, of each reward worker
     max_tokens: int = 512
@@ -60,7 +61,7 @@ class Judge(BaseModel):
         names = list(self.verdicts)
         if not sample.answer:
             return names[-1]
-        if _words(sample.answer) == _words(sample.gold):
+        if texts.same_words(sample.gold, sample.answer):
             return names[0]
         body = self._body(sample)
         kept = _cache(self.cache) if self.cache else None
@@ -136,7 +137,3 @@ def _connection(judge: Judge) -> tuple[Any, asyncio.Semaphore]:
         client = connect(judge.server, retries=3, timeout=judge.deadline, key_env=judge.key_env)
         of_loop[key] = client, asyncio.Semaphore(judge.concurrency)
     return of_loop[key]
-
-
-def _words(text: str) -> list[str]:
-    return text.casefold().rstrip(".").split()

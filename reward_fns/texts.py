@@ -68,6 +68,15 @@ def released_answer(text: str) -> str:
     return readable(answer[0].strip()) if answer[1] else ""
 
 
+def same_words(gold: str, answer: str) -> bool:
+    """Case, white space and a full stop at the end do not matter."""
+    return _said(gold) == _said(answer)
+
+
+def _said(text: str) -> list[str]:
+    return text.casefold().rstrip(".").split()
+
+
 def _words_right(gold: str, answer: str) -> float:
     if not gold.split() or not answer.split():
         return 0.0

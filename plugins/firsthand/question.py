@@ -28,6 +28,7 @@ class Question(BaseModel):
     video: list[str] = Field(default_factory=list)  # frames in order
     fps: float | None = None  # true rate of `video`
     video_file: str | None = None  # a video that is not sampled yet
+    span: list[float] | None = None  # seconds of `video_file`: nothing before the first or from the second on is shown
     style: StyleName = "choice"
     system: str | None = None  # replaces the system prompt of the style
     data_source: str
@@ -78,6 +79,8 @@ class Question(BaseModel):
             raise ValueError("video and fps go together: a frame list needs the rate it was sampled at")
         if self.fps is not None and self.fps <= 0:
             raise ValueError(f"fps is {self.fps}")
+        if self.span and (self.video_file is None or len(self.span) != 2 or not 0 <= self.span[0] < self.span[1]):
+            raise ValueError(f"span {self.span} is not the first and the last second of a video file")
         if self.times and len(self.times) != len(self.images):
             raise ValueError(f"{len(self.times)} times for {len(self.images)} images")
         if self.times and any(later <= earlier for earlier, later in pairwise(self.times)):

@@ -150,3 +150,20 @@ def test_a_damaged_image_is_one_message_wherever_it_is_opened(tmp_path: Path, ki
         read_image(path)
     with pytest.raises(UserError, match=r"a\.jpg: not a readable image"):
         image_hash(path)
+
+
+def test_of_a_span_nothing_is_shown_from_its_end_on(videos, number_of) -> None:
+    """At 20 frames a second, frame 30 comes at 1.5 s: that very moment is not in a span that ends there."""
+    path = videos.make("video.mp4", STEADY)
+    for span, fps, most, numbers in (
+        ((0.0, 1.5), 20.0, 500, list(range(30))),
+        ((1.0, 1.5), 4.0, 500, [20, 29]),
+        ((0.0, 0.01), 2.0, 500, [0]),
+        ((5.9, 99.0), 20.0, 500, [118, 119]),
+        ((0.0, 6.0), 20.0, 3, [0, 59, 119]),
+    ):
+        clip = read_clip(path, fps, most, max_pixels=10**6, span=span)
+        assert clip.numbers == numbers == [number_of(np.asarray(frame)) for frame in clip.frames]
+        assert clip.facts["frames_indices"] == numbers, "times are those of the whole video"
+    with pytest.raises(UserError, match=r"video\.mp4: has no frame from 7 s to 8 s, it is 6\.0 s long"):
+        read_clip(path, span=(7.0, 8.0))

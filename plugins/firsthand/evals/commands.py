@@ -12,7 +12,8 @@ from typer.core import TyperGroup
 from firsthand.errors import UserError
 from firsthand.evals import result_commands
 from firsthand.evals.benchmarks import SUITE, Benchmark
-from firsthand.evals.ways import Agent, AsWritten, Run, options
+from firsthand.evals.judge.commands import judge
+from firsthand.evals.ways import ANSWER, CHANGED, Agent, AsWritten, Run, options
 
 if TYPE_CHECKING:
     from firsthand.evals.run_folder import Folder
@@ -56,7 +57,7 @@ def _command(benchmark: Benchmark) -> Callable[..., None]:
 def _taking(command: Callable[..., None], chosen: dict[str, Any], *defaults: object) -> Callable[..., None]:
     """The command with these options after its own; one without a default must be given."""
     own = list(inspect.signature(command).parameters.values())[:-1]  # without **given
-    known = {name: value for each in defaults for name, value in vars(each).items()}
+    known = {name: getattr(each, name) for each in defaults for name in chosen if hasattr(each, name)}
     parameters = [
         inspect.Parameter(
             name, inspect.Parameter.KEYWORD_ONLY, default=known.get(name, inspect.Parameter.empty), annotation=option
@@ -95,11 +96,12 @@ def execute(benchmark: Benchmark, run: Run) -> None:
 
     folder, summary = answer(benchmark, run)
     write([folder], folder.path / "results")
-    tell(summary, folder.answers, run.out)
+    letters = any(row.get("letters", "ABCD") for row in folder.questions.values())
+    tell(summary, folder.column(getattr(benchmark.ask, "column", ANSWER)), run.out, letters)
 
 
-def tell(summary: "Summary", answers: Path, out: Path) -> None:
-    """What was asked, and what failed; exit code 1 then."""
+def tell(summary: "Summary", answers: Path, out: Path, letters: bool = True) -> None:
+    """What was asked, and what failed; exit code 1 then. Of open questions no `letters` are counted."""
     from rich.console import Console
 
     from firsthand.files import read_jsonl
@@ -108,10 +110,11 @@ def tell(summary: "Summary", answers: Path, out: Path) -> None:
     if summary.torn:
         console.print(f"{out} ended in half a row (an earlier run was killed); it is in {out}.torn and was asked again")
     line = f"{summary.asked} asked, {summary.resumed} from earlier runs, {len(summary.failed)} failed"
-    if answers.is_file():
-        rows = list(read_jsonl(answers))
-        unread, cut = sum(row["letter"] is None for row in rows), sum(row["finish_reason"] == "length" for row in rows)
-        line += f"; of all answers {unread} without a letter, {cut} cut off by --max-tokens"
+    rows = list(read_jsonl(answers)) if answers.is_file() else []
+    if rows and "letter" in rows[0]:
+        unread = f"{sum(row['letter'] is None for row in rows)} without a letter, " if letters else ""
+        cut = sum(row["finish_reason"] == "length" for row in rows)
+        line += f"; of all answers {unread}{cut} cut off by --max-tokens"
     console.print(f"{line} -> {out}")
     for key, why in summary.failed.items():
         console.print(f"failed {key}: {why}", style="red")
@@ -134,6 +137,9 @@ def write(folders: "list[Folder]", out: Path | None) -> None:
         write_json(f"{out}.json", {"runs": rows, "comparisons": pairs})
         write_text(f"{out}.md", tables.markdown(found, compared))
     tables.show(found, compared, Console(highlight=False, markup=False))
+
+
+app.command()(judge)
 
 
 @app.command()
@@ -184,7 +190,7 @@ def ask(
     from firsthand.llm.ask_many import Pace
     from firsthand.llm.client import Settings
 
-    way, seed = AsWritten(**{name: given.pop(name) for name in options(AsWritten)}), given.pop("seed")
+    way, seed = AsWritten(**{name: given.pop(name) for name in _as_written}), given.pop("seed")
     settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=seed)
     pace, root = Pace(**given), way.media_root or file.parent
     questions = as_written.prompted(file, as_written.rows_of(file, way.style), way.recipe)
@@ -192,8 +198,9 @@ def ask(
     tell(asyncio.run(asking), out, out)
 
 
+_as_written = {name: option for name, option in options(AsWritten).items() if name not in CHANGED}
 _shared = {name: options(Run)[name] for name in ("concurrency", "retries", "timeout", "patience", "seed")}
-app.command()(_taking(ask, options(AsWritten) | _shared, Run, AsWritten))
+app.command()(_taking(ask, _as_written | _shared, Run, AsWritten))
 
 
 @app.command()

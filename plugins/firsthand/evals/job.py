@@ -14,7 +14,9 @@ from typing import Any
 from firsthand.data.questions import read_questions
 from firsthand.errors import UserError
 from firsthand.evals.benchmarks import Benchmark
+from firsthand.evals.metrics.metric import check_libraries
 from firsthand.evals.run_folder import Folder
+from firsthand.evals.seen import Seen
 from firsthand.evals.ways import Run
 from firsthand.llm import keys
 from firsthand.llm.ask_many import Pace
@@ -47,14 +49,15 @@ class Job:
     def questions(self) -> list[Question]:
         return list(islice(read_questions(self.rows).values(), self.run.limit))
 
-    def begin(self, rows: Sequence[dict[str, Any]], tools: str | None = None) -> None:
-        """Open questions are refused where no metric could score them."""
+    def begin(self, rows: Sequence[dict[str, Any]], tools: str | None = None, seen: Seen | None = None) -> None:
+        """Open questions are refused where no metric could score them, and metrics without their libraries."""
+        check_libraries(self.benchmark.metrics)
         if all(metric.needs_letters for metric in self.benchmark.metrics):
             for number, row in enumerate(rows, 1):
                 if row.get("letters") == "":
                     what = f"{row['id']} is an open question, and {self.benchmark.name} is scored by letters alone"
                     raise UserError(f"{self.rows}: row {number}: {what}; ask it with `firsthand eval ask`")
-        self.folder.begin(self.benchmark.name, rows, tools, self.price)
+        self.folder.begin(self.benchmark.name, rows, tools, self.price, seen)
 
     @contextmanager
     def server(self, media_root: Path | None = None) -> Iterator[Served]:

@@ -37,7 +37,7 @@ _BOX = re.compile(r"\\f?box(?:ed)?\s{0,8}(?:\{\s{0,8}){1,3}([^{}\n]*)\}")
 
 def read_leniently(text: str, letters: str = "ABCD", options: Mapping[str, str] | None = None) -> str | None:
     """The one letter of `letters` that a person would read, or None."""
-    said = _after_thought(_without_environment(text))
+    said = after_thought(_without_environment(text))
     if not letters or _CALL.search(said):
         return None
     try:
@@ -57,7 +57,7 @@ def _without_environment(text: str) -> str:
     return "".join(kept)
 
 
-def _after_thought(text: str) -> str:
+def after_thought(text: str) -> str:
     """What is said: after the last thought, and not in one that is still open."""
     tags = list(_THOUGHT.finditer(text))
     closed = max((tag.end() for tag in tags if tag[1]), default=0)

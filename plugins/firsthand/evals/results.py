@@ -17,11 +17,17 @@ from firsthand import files
 from firsthand.errors import UserError
 from firsthand.evals import run_folder as folders
 from firsthand.evals.agents.evidence import Evidence, evidence, looks, mean, targets
+from firsthand.evals.baselines import of_interruptions, of_letters
 from firsthand.evals.compare import Comparison, compare
+from firsthand.evals.judge.protocols import Judged
+from firsthand.evals.judge.scores import JudgeFacts, Judges
+from firsthand.evals.metrics.choice import IN_ORDERS
+from firsthand.evals.metrics.speak import SPEAK_F1
 from firsthand.evals.rows import Gold, Prediction, groups
 from firsthand.evals.run_folder import Folder
 from firsthand.evals.score import Score, score
-from firsthand.evals.ways import Agent
+from firsthand.evals.seen import Seen
+from firsthand.evals.ways import ANSWER, CHANGED, Agent
 from firsthand.llm.price import Price
 from firsthand.rollout.episodes import Episode
 from firsthand.rollout.released_turn import only_released
@@ -30,7 +36,7 @@ from firsthand.tools.toolbox import UNKNOWN
 
 Predictions = dict[str, Prediction]
 Asked = dict[str, dict[str, Any]]
-ANSWER, AGENT, FILLED, SUMMARY = "answer", "agent", "agent, then summary", "summary"
+AGENT, FILLED, SUMMARY = "agent", "agent, then summary", "summary"
 NO_TOOLS, FORCED = "no tools", "no tools, answer forced"
 COUNTED = ("prompt_tokens", "completion_tokens", "seconds")  # of every row
 
@@ -76,6 +82,9 @@ class Results(BaseModel):
     scores: dict[str, Score]  # by column, and by metric where a benchmark has several
     tokens: tuple[float, float] = (0.0, 0.0)  # read and written by the model, per question
     totals: Totals = Totals()
+    baselines: dict[str, float] = {}  # scores without a model
+    judges: list[JudgeFacts] = []
+    seen: Seen = {}  # hashes of what the model was shown, and of what its tools looked into
 
 
 class AgentResults(Results):
@@ -95,13 +104,16 @@ class AgentResults(Results):
 
 
 def results(run: Folder) -> Results:
-    columns = predictions(run)
+    columns, judges = predictions(run), _judges(run)
     shared: dict[str, Any] = {
         "run": run.name,
         "benchmark": run.manifest.benchmark,
         "questions": len(run.questions),
         "unscored": len(run.questions) - len(run.golds),
         "scores": _scores(run, columns),
+        "baselines": _baselines(run),
+        "judges": judges.facts(columns, run.golds) if judges else [],
+        "seen": run.manifest.seen,
     }
     if not isinstance(run.benchmark.ask, Agent):
         rows = list(files.read_jsonl(run.answers)) if run.answers.is_file() else []
@@ -116,15 +128,36 @@ def results(run: Folder) -> Results:
 
 def _scores(run: Folder, columns: dict[str, Predictions]) -> dict[str, Score]:
     """Every metric of every column; the first metric has the column's own name."""
-    benchmark, gold = run.benchmark, run.golds
-    by, unscored = groups(benchmark.by, gold), run.questions.keys() - gold.keys()
-    found = {}
+    benchmark, by, found = run.benchmark, groups(run.benchmark.by, run.golds), {}
     for column, answers in columns.items():
-        known = {key: row for key, row in answers.items() if key not in unscored}
-        for number, metric in enumerate(benchmark.metrics):
-            name = f"{column}: {metric.name}" if number else column
-            found[name] = score(name, known, gold, by, benchmark.cluster, metric, benchmark.decimals)
+        for number, (metric, rows, golds) in enumerate(measured(run, column, answers)):
+            name = f"{column}: {metric.name}" if number or not metric.needs_letters else column
+            found[name] = score(name, rows, golds, by, benchmark.cluster, metric, benchmark.decimals)
     return found
+
+
+def measured(run: Folder, column: str, answers: Predictions) -> list[tuple[Any, Predictions, dict[str, Gold]]]:
+    """The metrics of a column, each with the answers and questions that it is about; those of judges, too."""
+    gold = run.golds
+    unscored = run.questions.keys() - gold.keys()
+    known = {key: row for key, row in answers.items() if key not in unscored}
+    asked: list[Any] = [(metric, known, gold) for metric in run.benchmark.metrics if not isinstance(metric, Judged)]
+    if any(len(row.outputs) > 1 and row.settings.get("method") != "pairwise" for row in known.values()):
+        asked += [(metric, known, gold) for metric in IN_ORDERS]
+    if judges := _judges(run):
+        asked += judges.metrics_of(column, known, gold)
+    return asked
+
+
+def _baselines(run: Folder) -> dict[str, float]:
+    if SPEAK_F1 in run.benchmark.metrics:
+        return of_interruptions(run.questions.values())
+    return of_letters(run.golds)
+
+
+def _judges(run: Folder) -> Judges | None:
+    metric = next((metric for metric in run.benchmark.metrics if isinstance(metric, Judged)), None)
+    return Judges(run.path, metric) if metric else None
 
 
 def _work(rows: Sequence[Episode], run: Folder) -> dict[str, Any]:
@@ -159,7 +192,8 @@ def _released(rows: Sequence[Episode]) -> tuple[int, int]:
 def predictions(run: Folder) -> dict[str, Predictions]:
     """The answers of every column that the folder has."""
     if not isinstance(run.benchmark.ask, Agent):
-        return {ANSWER: found} if (found := folders.read(run.answers, Prediction)) else {}
+        columns = {name: folders.read(run.column(name), Prediction) for name in (ANSWER, *CHANGED)}
+        return {name: rows for name, rows in columns.items() if rows}
     own = folders.read(run.episodes, Prediction)
     alone = folders.read(run.no_tools, Prediction)
     summary = folders.read(run.summary, Prediction)

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from firsthand.answers import extract_choice
+from firsthand.answers import answer_text, extract_choice
 from firsthand.errors import UserError
-from firsthand.evals.lenient import read_leniently
+from firsthand.evals.lenient import after_thought, read_leniently
 from firsthand.evals.single_turn import votes
 from firsthand.files import read_jsonl
 from firsthand.llm.messages import Prompted
@@ -58,19 +58,37 @@ class Prediction(BaseModel):
     decided: bool = False  # then `letter` is the answer; None: it gave none
     letter: str | None = None
     outputs: list[str] = []  # of a vote, in the order of its ballots
+    orders: list[str] = []  # the order of the options that each output was asked in, where the row says it
     settings: dict[str, Any] = {}
+    verdict: dict[str, float] | None = None  # of a judge, by the name of what it says
 
     def choice(self, letters: str) -> str | None:
         return self.letter if self.decided else extract_choice(self.output, letters)
+
+    @property
+    def text(self) -> str:
+        """The answer in words: what stands in its tag, and without tags what follows the thought."""
+        tagged = answer_text(self.output)
+        return after_thought(self.output).strip() if tagged is None else tagged
+
+    def asked_in(self, letters: str) -> list[str]:
+        """The order of the options for each output of a vote."""
+        method, rotate = self.settings.get("method", "letter"), self.settings.get("rotate", False)
+        return self.orders or votes.orders(letters, method, rotate)
+
+    def chosen(self, letters: str) -> list[str | None]:
+        """The option that each output of a vote chose, by the question's own letters."""
+        asked = zip(self.outputs, self.asked_in(letters), strict=False)
+        return [votes.own(output, letters, order) for output, order in asked]
 
     def leniently(self, gold: Gold) -> "Prediction":
         """The same answer as the lenient reader has it; where the strict one read a letter, that stays."""
         letter = self.choice(gold.letters)
         if letter is None and self.outputs:
-            letter = votes.read_again(self.outputs, self.settings, gold.letters, gold.options)
+            letter = votes.read_again(self.outputs, self.asked_in(gold.letters), gold.letters, gold.options)
         elif letter is None:
             letter = read_leniently(self.output, gold.letters, gold.options)
-        return Prediction(id=self.id, output=self.output, decided=True, letter=letter)
+        return self.model_copy(update={"decided": True, "letter": letter})
 
 
 Row = TypeVar("Row", Prompted, Gold, Prediction)

@@ -3,15 +3,17 @@
 import asyncio
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+from firsthand.evals import seen
 from firsthand.evals.agents.run import answer_as_agent
 from firsthand.evals.benchmarks import Benchmark
 from firsthand.evals.job import Job
 from firsthand.evals.rows import Prediction
 from firsthand.evals.run_folder import Folder
 from firsthand.evals.score import scorable
-from firsthand.evals.single_turn import as_written
+from firsthand.evals.single_turn import as_written, changed
 from firsthand.evals.single_turn.answer import Plan, Task
 from firsthand.evals.single_turn.answer import answer as answer_one
 from firsthand.evals.ways import Agent, AsWritten, Run, SingleTurn
@@ -33,25 +35,38 @@ def answer(benchmark: Benchmark, run: Run) -> tuple[Folder, Summary]:
 
 
 def _as_written(job: Job, way: AsWritten) -> Summary:
-    run, root = job.run, way.media_root or job.rows.parent
+    run, root, out = job.run, way.media_root or _beside(job.rows), job.folder.column(way.column)
     rows = as_written.rows_of(job.rows, way.style)
-    questions = dict(islice(as_written.prompted(job.rows, rows, way.recipe).items(), run.limit))
-    job.begin(rows[: run.limit])
+    if way.blind:
+        blind = [eval_row(changed.blind(question)) for question in changed.read(job.rows, rows)]
+        questions = as_written.prompted(job.rows, blind, way.recipe)
+    else:
+        questions = as_written.prompted(job.rows, rows, way.recipe)
+    questions = dict(islice(questions.items(), run.limit))
+    orders = changed.orders_of(job.rows, rows, way.rotated) if way.shuffled or way.rotated else {}
+    job.begin(rows[: run.limit], seen=seen.of_media(rows[: run.limit], root))
     with job.server() as (url, model, pace, key):
         settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=run.seed)
-        out = job.folder.answers
-        ask = partial(as_written.ask, media_root=root, recipe=way.recipe, pace=pace, key=key, note=SoFar(job).note)
-        return asyncio.run(ask(questions, out, url, settings))
+        ask = partial(as_written.ask, media_root=root, recipe=way.recipe, orders=orders, note=SoFar(job).note)
+        return asyncio.run(ask(questions, out, url, settings, pace=pace, key=key))
 
 
 def _single_turn(job: Job, way: SingleTurn) -> Summary:
-    root = (way.media_root or job.rows.parent / "media").resolve()
-    tasks = {question.id: Task(question) for question in job.questions()}
-    job.begin([eval_row(task.question) for task in tasks.values()])
+    root, out = (way.media_root or job.rows.parent / "media").resolve(), job.folder.column(way.column)
+    questions = job.questions()
+    rows = [eval_row(question) for question in questions]
+    tasks = {question.id: Task(changed.blind(question) if way.blind else question) for question in questions}
+    job.begin(rows, seen=seen.of_media(rows, root))
     with job.server(root if way.by_path else None) as (url, model, pace, key):
         plan = Plan(model=model, max_tokens=way.max_tokens, seed=job.run.seed, way=way)
         work = partial(answer_one, plan=plan, root=root)
-        return asyncio.run(ask_all(tasks, work, job.folder.answers, url, plan, pace, key, SoFar(job).note))
+        return asyncio.run(ask_all(tasks, work, out, url, plan, pace, key, SoFar(job).note))
+
+
+def _beside(rows: Path) -> Path:
+    """Where the media of a file of rows are: in the folder that `firsthand data build` links, else in its own."""
+    linked = rows.parent / "media"
+    return linked if linked.is_symlink() else rows.parent
 
 
 class SoFar:

@@ -4,6 +4,8 @@ run.json         the benchmark and the YAML of the tools
 questions.jsonl  the questions, as asked
 answers.jsonl    what a model said, one row per question; an agent has these instead:
 episodes.jsonl   what it did and said
+blind.jsonl      what it answers to the question alone; shuffled.jsonl and rotated.jsonl with the options reordered
+verdicts/        what judges say of open answers, a file each
 no_tools.jsonl   the same with the tools switched off
 forced.jsonl     its likeliest letter where it gave none without tools
 summary.jsonl    what a summary model answers after reading the episodes
@@ -20,12 +22,12 @@ from pydantic import BaseModel, ValidationError
 from firsthand import files
 from firsthand.errors import UserError, first_problem
 from firsthand.evals.benchmarks import SUITE, Benchmark
-from firsthand.evals.rows import Gold, Prediction
-from firsthand.evals.ways import AsWritten
+from firsthand.evals.rows import Gold
+from firsthand.evals.seen import Seen
+from firsthand.evals.ways import ANSWER, AsWritten
 from firsthand.llm.price import Price
-from firsthand.rollout.episodes import Episode
 
-Row = TypeVar("Row", Episode, Prediction)
+Row = TypeVar("Row", bound=BaseModel)
 FILE = "file"  # the benchmark of a run over a file of questions
 
 
@@ -33,6 +35,7 @@ class Manifest(BaseModel):
     benchmark: str
     tools: str | None = None  # the YAML, once tools were used
     price: Price | None = None  # of the model's tokens
+    seen: Seen = {}  # hashes of media, memory and frames
 
 
 class Folder:
@@ -71,12 +74,16 @@ class Folder:
         """The questions with a public answer, and what scores are grouped by."""
         return golds_of(self.questions.values())
 
+    def column(self, name: str) -> Path:
+        return self.answers if name == ANSWER else self.path / f"{name}.jsonl"
+
     def begin(
         self,
         benchmark: str,
         questions: Sequence[dict[str, Any]],
         tools: str | None = None,
         price: Price | None = None,
+        seen: Seen | None = None,
     ) -> None:
         """Makes the folder, or goes on with one that was begun with the same benchmark, questions and tools.
 
@@ -95,11 +102,23 @@ class Folder:
                 raise UserError(f"{self.path} was begun with other questions, or more of them; use another --out")
             if tools and known.tools and tools != known.tools:
                 raise UserError(f"{self.path} was begun with another --tools file; use another --out")
-            tools, price = tools or known.tools, price or known.price
-        files.write_json(self.path / "run.json", Manifest(benchmark=benchmark, tools=tools, price=price).model_dump())
+            if len(before) == len(questions):
+                _same(known.seen, seen or {}, self.path)
+            tools, price, seen = tools or known.tools, price or known.price, known.seen | (seen or {})
+        manifest = Manifest(benchmark=benchmark, tools=tools, price=price, seen=seen or {})
+        files.write_json(self.path / "run.json", manifest.model_dump())
         files.write_jsonl(asked, questions)
         self.__dict__.pop("manifest", None)
         self.__dict__.pop("questions", None)
+
+
+def _same(before: Seen, now: Seen, path: Path) -> None:
+    for name in before.keys() & now.keys():
+        if before[name] != now[name]:
+            raise UserError(
+                f"{path}: the {name} changed since the run was begun ({before[name]}, now {now[name]}); "
+                "use another --out, or put back what it saw"
+            )
 
 
 def golds_of(rows: Iterable[dict[str, Any]]) -> dict[str, Gold]:
@@ -120,11 +139,11 @@ def of_file(questions: Path) -> Benchmark:
 def read(path: Path, model: type[Row]) -> dict[str, Row]:
     """Rows by id, without a last line that a killed run left half written; empty if there is no file."""
     whole = path.read_bytes().rpartition(b"\n")[0] if path.is_file() else b""
-    rows: dict[str, Row] = {}
+    rows: dict[str, Row] = {}  # each has an id
     for number, line in enumerate(filter(None, whole.split(b"\n")), 1):
         try:
             row = model.model_validate_json(line)
         except ValidationError as error:
             raise UserError(f"{path}:{number}: not a row of `firsthand eval run` ({first_problem(error)})") from None
-        rows[row.id] = row
+        rows[row.id] = row  # type: ignore[attr-defined]
     return rows

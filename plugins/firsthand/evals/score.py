@@ -7,7 +7,7 @@ Questions about one video are right or wrong together, which makes Wilson's inte
 each question is known, whole videos are resampled instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,14 @@ from pydantic import BaseModel, Field, model_validator
 
 from firsthand.errors import UserError
 from firsthand.evals.metrics import CHOICE, Metric
+from firsthand.evals.metrics.metric import Pooled
 from firsthand.evals.rows import NO_GROUP, Gold, Prediction
 
 if TYPE_CHECKING:
     from firsthand.evals.compare import Comparison
 
 Z95 = NormalDist().inv_cdf(0.975)
+Counts = tuple[float, ...]  # what one answer adds to a score; its worth and 1, where the score is a mean
 
 
 def wilson(correct: float, n: int, z: float = Z95) -> tuple[float, float]:
@@ -115,20 +117,25 @@ def _score(
 ) -> Score:
     keys = [by] if isinstance(by, str) else list(by or [])
     total = Score(model=model, unknown=len(predictions.keys() - answers.keys()))
-    values: dict[str, list[tuple[str, float]]] = {}  # group -> cluster and worth of each answer
+    values: dict[str, list[tuple[str, Counts]]] = {}  # group -> cluster and counts of each answer
+    of = metric.of if isinstance(metric, Pooled) else mean
     for key, gold in scorable(answers, metric).items():
         prediction = predictions.get(key)
         value = metric.value(prediction, gold) if prediction else None
+        counts = metric.counts(prediction, gold) if isinstance(metric, Pooled) else (value or 0, 1)
         groups = [gold.group(name) if isinstance(by, str) else f"{name}: {gold.group(name)}" for name in keys]
         for group, tally in [("", total), *((group, total.by.setdefault(group, Tally())) for group in groups)]:
             tally.add(value or 0, bool(prediction) and value is None, prediction is None)
-            values.setdefault(group, []).append((gold.group(cluster) if cluster else key, value or 0))
+            values.setdefault(group, []).append((gold.group(cluster) if cluster else key, counts))
     if list(total.by) == [NO_GROUP]:
         raise UserError(f"no question has the key {by!r} to group by")
     total.by = dict(sorted(total.by.items()))
-    if cluster or any(value not in (0, 1) for _, value in values.get("", [])):  # Wilson's are for right and wrong alone
+    pooled = isinstance(metric, Pooled)
+    if cluster or pooled or any(counts[0] not in (0, 1) for _, counts in values.get("", [])):  # Wilson's need 0 and 1
         for group, tally in [("", total), *total.by.items()]:
-            tally.bootstrap = bootstrap(values.get(group, []))
+            tally.bootstrap = bootstrap(values.get(group, []), of)
+            if pooled and tally.n:
+                tally.correct = tally.n * float(of(np.sum([counts for _, counts in values[group]], axis=0)))
     return total
 
 
@@ -137,24 +144,33 @@ def scorable(answers: dict[str, Gold], metric: Metric) -> dict[str, Gold]:
     return {key: gold for key, gold in answers.items() if gold.letters or not metric.needs_letters}
 
 
-def bootstrap(values: list[tuple[str, float]], resamples: int = 2000, seed: int = 0) -> tuple[float, float]:
-    """The 95 % interval of the mean when whole clusters (all questions of a video) are drawn again with replacement."""
+def mean(sums: np.ndarray) -> np.ndarray:
+    """Of sums of worths and of ones, which are the last axis."""
+    return sums[..., 0] / sums[..., 1]
+
+
+def bootstrap(
+    values: Sequence[tuple[str, Counts]],
+    of: Callable[[np.ndarray], np.ndarray] = mean,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """The 95 % interval of a score when whole clusters (all questions of a video) are drawn again with replacement.
+
+    Clusters with the same counts are drawn as one: ten thousand answers that are right or wrong are two rows.
+    """
     if not values:
         return 0.0, 1.0
-    counts: dict[str, list[float]] = {}
-    for name, value in values:
-        count = counts.setdefault(name, [0, 0])
-        count[0] += value
-        count[1] += 1
-    # Clusters that look alike are drawn as one kind: right and wrong answers are two numbers a draw, however many.
-    kinds, often = np.unique(np.array(list(counts.values())), axis=0, return_counts=True)
+    clusters: dict[str, np.ndarray] = {}
+    for name, counts in values:
+        clusters[name] = clusters[name] + counts if name in clusters else np.array(counts, float)
+    table, alike = np.unique(list(clusters.values()), axis=0, return_counts=True)
     random = np.random.default_rng(seed)
     drawn = [
-        random.multinomial(len(counts), often / len(counts), size=min(1000, resamples - done)) @ kinds
+        of(random.multinomial(len(clusters), alike / len(clusters), size=min(1000, resamples - done)) @ table)
         for done in range(0, resamples, 1000)  # a thousand at a time, so that memory does not grow
     ]
-    sums, sizes = np.concatenate(drawn).T
-    low, high = np.percentile(sums / sizes, [2.5, 97.5])
+    low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
     return float(low), float(high)
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from firsthand.evals.agents.evidence import HITS, Evidence
 from firsthand.evals.compare import Comparison
+from firsthand.evals.judge.scores import JudgeFacts
 from firsthand.evals.results import AgentResults, Results, Spread
 from firsthand.evals.score import Score, Tally
 
@@ -77,6 +78,12 @@ def _notes(run: Results) -> Iterator[str]:
         yield f"{missing} of {run.questions} questions have no episode, and count as wrong"
     if run.unscored:
         yield f"{run.unscored} questions are not scored, their answers are not public"
+    if run.baselines:
+        yield "without a model: " + ", ".join(f"{name} {100 * share:.1f}" for name, share in run.baselines.items())
+    for judge in run.judges:
+        yield from _of_judge(judge)
+    if run.seen:
+        yield "seen: " + "; ".join(f"{name} {digest}" for name, digest in sorted(run.seen.items()))
     if run.totals.read:
         dollars = "price unknown (--price)" if run.totals.cost is None else f"{run.totals.cost:.4f} US dollars"
         tokens = f"{run.totals.read:,} tokens read, {run.totals.written:,} written"
@@ -88,6 +95,16 @@ def _notes(run: Results) -> Iterator[str]:
         yield f"turns read as released code reads them; {turns} turns in {episodes} episodes could be read only so"
     if isinstance(run, AgentResults) and run.hurt:
         yield f"tools failed {run.faults} times, in {run.hurt} episodes"
+
+
+def _of_judge(judge: JudgeFacts) -> Iterator[str]:
+    by_rule = f"{judge.by_rule} of them by words alone"
+    yield f"{judge.judge} judged {judge.judged} answers by the protocol of {judge.protocol}, {by_rule}"
+    if judge.without:
+        yield f"{judge.without} answers have no verdict of {judge.judge}: they are in none of its scores"
+    if found := judge.agreement:
+        kappa = "" if found.kappa is None else f", Cohen's kappa {found.kappa:.2f}"
+        yield f"{judge.judge} agrees with the first judge on {100 * found.same:.1f} % of {found.n} answers{kappa}"
 
 
 def _accuracy(columns: dict[str, Score], runs: Sequence[Results] = ()) -> Grid:
@@ -103,7 +120,7 @@ def _accuracy(columns: dict[str, Score], runs: Sequence[Results] = ()) -> Grid:
     if runs and not any(isinstance(run, AgentResults) for run in runs):  # an agent's work has a table of its own
         written = [f"{run.tokens[1]:,.0f}" for run in runs for _ in run.scores]
         rows.append(["tokens of an answer", "", *written])
-    rows.append(["without a letter", "", *(_part(score.unparsed, score.n) for score in columns.values())])
+    rows.append(["without a letter or a text", "", *(_part(score.unparsed, score.n) for score in columns.values())])
     rows.append(["never answered", "", *(_part(score.missing, score.n) for score in columns.values())])
     kind = "bootstrap" if any(score.bootstrap for score in columns.values()) else "Wilson"
     return Grid(f"Accuracy in %, with 95 % {kind} intervals", ["", "n", *columns], rows if columns else [])

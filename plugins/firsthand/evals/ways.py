@@ -10,15 +10,19 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from firsthand.errors import UserError
 from firsthand.evals.single_turn.votes import Method
 from firsthand.media.orders import Order
 from firsthand.question import StyleName
 from firsthand.rollout.released_turn import Reading
 from firsthand.rollout.turn_text import Dialect
 
-_agent, _summary, _cost = (
-    partial(typer.Option, rich_help_panel=panel) for panel in ("The agent", "A summary model", "Work and price")
+_agent, _summary, _cost, _column = (
+    partial(typer.Option, rich_help_panel=panel)
+    for panel in ("The agent", "A summary model", "Work and price", "Another column of the same run")
 )
+ANSWER = "answer"  # the column of a run's own answers
+CHANGED = ("blind", "shuffled", "rotated")  # columns of questions that are asked changed
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,33 @@ class Run:
 
 
 @dataclass(frozen=True)
-class AsWritten:
+class Columns:
+    """The same questions asked changed, into the same run: a column beside its answers."""
+
+    blind: Annotated[
+        bool, _column("--blind", help="The question alone, without its frames: what does the text give away?")
+    ] = False
+    shuffled: Annotated[
+        bool, _column("--shuffled", help="The options in another order each; letters are mapped back.")
+    ] = False
+
+    @property
+    def column(self) -> str:
+        chosen = [name for name in CHANGED if getattr(self, name, False)]
+        if len(chosen) > 1:
+            raise UserError(f"--{chosen[0]} and --{chosen[1]} are two columns: ask for one after the other")
+        return chosen[0] if chosen else ANSWER
+
+
+@dataclass(frozen=True)
+class AsWritten(Columns):
     """One request per row, with the messages that the row holds, or those of another style."""
 
     media_root: Annotated[
-        Path | None, typer.Option(help="Media paths are below this folder; default: the rows' own.")
+        Path | None,
+        typer.Option(
+            help="Media paths are below this folder; default: `media` as `data build` links it, or the rows' own."
+        ),
     ] = None
     recipe: Annotated[
         Path | None, typer.Option(help="The fine-tuning recipe by whose video_* keys video files are sampled.")
@@ -68,10 +94,13 @@ class AsWritten:
     ] = None
     temperature: Annotated[float, typer.Option(min=0.0, help="0 is greedy.")] = 0.0
     max_tokens: Annotated[int, typer.Option(min=1, help="Longest answer; leave room for thinking.")] = 1024
+    rotated: Annotated[
+        bool, _column("--rotated", help="Every rotation of the options, then a vote: is it the text or the letter?")
+    ] = False
 
 
 @dataclass(frozen=True)
-class SingleTurn:
+class SingleTurn(Columns):
     """One reply per question, or several that vote: frames within a budget, options in one order or in several."""
 
     media_root: Annotated[

@@ -61,7 +61,9 @@ def request_body(
     `file://` URLs, for a server on this machine with `--allowed-local-media-path`; frames of videos travel as bytes all
     the same, since a URL names one file. `sampling` is that of `read_clip`.
     """
-    clip = read_clip(inside(root, question.video_file), **(sampling or {})) if question.video_file else None
+    path, clip = question.video_file, None
+    if path:
+        clip = read_clip(inside(root, path), **(sampling or {}), span=question.videos[0].span)
     body: dict[str, Any] = {
         "messages": [
             {

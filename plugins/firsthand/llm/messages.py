@@ -7,7 +7,7 @@ training only.
 from base64 import b64encode
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from firsthand.llm.reply_cache import key_of
 
@@ -43,14 +43,23 @@ class Video(_Strict):
     type: Literal["video"]
     video: list[str] | str  # frames that were sampled already, in order of time; or a file, sampled as it is asked
     fps: float | None = Field(None, gt=0)  # of a list: frame i was taken i / fps seconds after the first
+    span: tuple[float, float] | None = None  # of a file: the seconds that may be seen
 
     @model_validator(mode="after")
     def _frames_or_file(self) -> "Video":
         if not self.video:
             raise ValueError("a video is a list of frames or a file, this one is empty")
+        if self.span and not isinstance(self.video, str):
+            raise ValueError("a span is for a video file; a list of frames shows what it lists")
         if isinstance(self.video, str) == (self.fps is not None):
             raise ValueError("a list of frames has its fps, a video file has none: it is sampled as the recipe says")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_asked(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a span that is not there: questions of earlier runs keep their hash."""
+        stored: dict[str, Any] = inner(self)
+        return {key: value for key, value in stored.items() if key != "span" or value}
 
 
 Part = Annotated[Text | Image | Video, Field(discriminator="type")]
@@ -69,6 +78,7 @@ class Prompted(BaseModel):
     id: str = Field(min_length=1)
     messages: list[Message] = Field(min_length=1)
     letters: str = "ABCD"  # none: the question is open
+    follows: str | None = None  # the turn of a conversation that comes before this one
 
     @property
     def videos(self) -> list[Video]:

@@ -78,14 +78,30 @@ class Clip:
 
 
 def read_clip(
-    path: Path, fps: float = FPS, max_frames: int = MAX_FRAMES, max_pixels: int = VIDEO[1], min_pixels: int = VIDEO[0]
+    path: Path,
+    fps: float = FPS,
+    max_frames: int = MAX_FRAMES,
+    max_pixels: int = VIDEO[1],
+    min_pixels: int = VIDEO[0],
+    span: tuple[float, float] | None = None,
 ) -> Clip:
-    """`fps` frames of each second of a video file, at most `max_frames` in all."""
+    """`fps` frames of each second of a video file, or of a span of it, at most `max_frames` in all."""
     with opened(path) as video:
         total, seconds, rate = video.header()
-        numbers = spread(total, seconds, fps, max_frames)
+        first, end = _within(span, total, rate, path) if span else (0, total)
+        if span:
+            seconds = (end - first) / rate
+        numbers = [first + number for number in spread(end - first, seconds, fps, max_frames)]
         frames = [read_image(shown.frame.to_image(), max_pixels, min_pixels) for shown in video.numbered(numbers)]
     return Clip(frames, numbers, rate, total)
+
+
+def _within(span: tuple[float, float], total: int, rate: float, path: Path) -> tuple[int, int]:
+    """The first frame of a span, and the one after its last: a frame at the very end is not in it."""
+    first, end = math.ceil(span[0] * rate - 1e-6), min(total, math.ceil(span[1] * rate - 1e-6))
+    if first >= end:
+        raise UserError(f"{path}: has no frame from {span[0]:g} s to {span[1]:g} s, it is {total / rate:.1f} s long")
+    return first, end
 
 
 def read_video_file(path: Path, **sampling: Any) -> tuple["torch.Tensor", dict[str, Any]]:

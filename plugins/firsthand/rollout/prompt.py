@@ -106,7 +106,7 @@ def messages(row: Question) -> list[Message]:
     if row.video:
         content.append({"type": "video", "video": row.video, "fps": row.fps})
     if row.video_file:
-        content.append({"type": "video", "video": row.video_file})
+        content.append({"type": "video", "video": row.video_file, **({"span": row.span} if row.span else {})})
     asked = question_text(row)
     user = [*content, {"type": "text", "text": asked}] if content else asked
     instructions = row.system or system(row.style)
@@ -156,6 +156,7 @@ def sharegpt_row(row: Question, reply: str | list[Message], tools: list[Tool] | 
     the assistant, as an agent writes them."""
     if (STYLES[row.style].dialect == "native") != bool(tools):
         raise ValueError(f"style {row.style}: the native dialect, and no other, takes the schemas of tools")
+    _whole_video(row)
     turns = [{"role": "assistant", "content": reply}] if isinstance(reply, str) else reply
     described = {"tools": as_json(tools)} if tools else {}
     return {
@@ -168,6 +169,7 @@ def sharegpt_row(row: Question, reply: str | list[Message], tools: list[Tool] | 
 
 def verl_row(row: Question, index: int) -> Message:
     """A veRL parquet row: paths, never bytes; `index` is unique over the whole file."""
+    _whole_video(row)
     videos: list[Message] = []
     if row.video:
         videos = [{"video": row.video, "sample_fps": row.fps, "raw_fps": row.fps}]
@@ -194,6 +196,12 @@ def verl_row(row: Question, index: int) -> Message:
         },
         "agent_name": STYLES[row.style].agent,
     }
+
+
+def _whole_video(row: Question) -> None:
+    """Neither framework can be told to look at a part of a file: it would see what comes after the question."""
+    if row.span:
+        raise ValueError(f"{row.id}: only a part of {row.video_file} may be seen, and training shows whole files")
 
 
 def eval_row(row: Question) -> Message:

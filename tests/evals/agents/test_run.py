@@ -377,14 +377,14 @@ AGENTS = {name: benchmark.ask for name, benchmark in SUITE.items() if isinstance
 def test_the_loops_of_the_suite(monkeypatch) -> None:
     """The help of a benchmark names a loop over its own videos: EgoLife's but for tools and turns."""
     monkeypatch.chdir(Path(__file__).parents[3])
-    assert len(AGENTS) == 5
+    assert len(AGENTS) == 7
     for name, way in AGENTS.items():
         shown = CliRunner().invoke(app, ["eval", "run", name, "--help"], env={"COLUMNS": "200"}).output
         assert way.example_loop in shown, name
         for agent in ("ego_r1", "ego_r1_native"):
             loop = read_loop(Path(way.example_loop), agent)
             assert loop.toolbox and catalogue.read(loop.toolbox), name
-            if name in ("egoschema", "videomme_long"):
+            if name in ("egoschema", "egoschema_full", "videomme_long"):
                 assert loop.turns == way.default_turns and name.partition("_")[0] in str(loop.toolbox)
                 weeks = read_loop(Path("recipes/ego_r1/loops/egolife.yaml"), agent)
                 assert loop == weeks.model_copy(update={"turns": loop.turns, "toolbox": loop.toolbox})

@@ -136,9 +136,9 @@ def test_answers_that_cannot_be_read(tmp_path: Path, rows: list[dict[str, Any]],
 
 
 def test_the_bootstrap_resamples_videos() -> None:
-    alone = [(str(i), i % 2 == 0) for i in range(400)]
-    together = [(str(i // 40), (i // 40) % 2 == 0) for i in range(400)]  # ten videos, each all right or all wrong
+    alone = [(str(i), (i % 2 == 0, 1)) for i in range(400)]
+    together = [(str(i // 40), ((i // 40) % 2 == 0, 1)) for i in range(400)]  # ten videos, each all right or all wrong
     (low, high), (wide_low, wide_high) = bootstrap(alone), bootstrap(together)
     assert (high - low) / 2 == pytest.approx(1.96 * np.sqrt(0.25 / 400), rel=0.15)
     assert (wide_high - wide_low) > 4 * (high - low)
-    assert bootstrap([("a", True)] * 3) == (1.0, 1.0)
+    assert bootstrap([("a", (True, 1))] * 3) == (1.0, 1.0)

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import files
-from firsthand.data.build import convert, writers
+from firsthand.data.build import convert, published, writers
 from firsthand.data.build.convert import DEV, FILES, WITHOUT, Batch, Options, Part, Refused, video_file
 from firsthand.data.build.release import Converter, Place, Purpose, Release
 from firsthand.data.leaks import compare, guard
 from firsthand.data.read import data_file
-from firsthand.data.read.rows import Rows
+from firsthand.data.read.rows import Piece, Rows
 from firsthand.data.read.sample import whole
 from firsthand.errors import UserError
 from firsthand.workers import batched, default_workers, mapped
@@ -68,6 +68,8 @@ def build(
     for root, _ in found.values():
         _link(out / "media", root)
     files.write_json(manifest_file, manifest)
+    if (evaluated := results.get("eval")) and not options.limit:
+        evaluated.notes.update(published.differences(release, out / FILES["eval"], out / "media"))
     if release.guarded and (test := results.get("eval")):
         unread = guard.write(out, default_workers(), lambda done, total: tick("frames to guard", done, total))
         if unread:
@@ -132,7 +134,7 @@ class _Build:
         for path in paths:
             name, rows = path.relative_to(self.root).as_posix(), Rows(path)
             left = self.options.limit or sys.maxsize
-            for content in self._picked(name, rows) if picks else rows.pieces():
+            for content in self._picked(name, rows) if picks else self._pieces(rows):
                 count = min(len(content) if isinstance(content, list) else content.count, left)
                 yield Batch(name, index, count, content)
                 tick(name, rows.done, rows.total)
@@ -140,6 +142,15 @@ class _Build:
                 if not left:
                     break
             tick(name, rows.total, rows.total)
+
+    def _pieces(self, rows: Rows) -> Iterator[Piece]:
+        """Those of the file, or of the one object in it that holds the rows."""
+        if not (key := self.release.under):
+            yield from rows.pieces()
+            return
+        held = [row for _, top in rows for row in _under(top, key, rows.path)]
+        for first in range(0, len(held), BATCH):
+            yield Piece(first + 1, len(held[first : first + BATCH]), held[first : first + BATCH])
 
     def _picked(self, name: str, rows: Rows) -> Iterator[list[tuple[int, Any]]]:
         picked = ((number, convert.attempt(self._pick, row, Place(name, number))) for number, row in rows)
@@ -173,6 +184,12 @@ class _Build:
             self.built.left_aside[refused.why] += 1
         row = {**place._asdict(), "reason" if refused.wanted else "left_aside": refused.why}
         self.dropped.add(writers.pack("dropped.jsonl", [row]))
+
+
+def _under(top: Any, key: str, path: Path) -> list[Any]:
+    if not isinstance(top, dict) or not isinstance(top.get(key), list):
+        raise UserError(f"{path}: not a list of one object with the rows in `{key}`; is it the owner's file?")
+    return top[key]
 
 
 _work: convert.Work  # what the workers inherit

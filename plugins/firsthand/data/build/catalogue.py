@@ -1,26 +1,32 @@
 """Every release that can be converted. Licences and terms are as their owners state them; read theirs before use."""
 
-from firsthand.data.build.release import Hub, Release
+from firsthand.data.build.release import EGO4D_TERMS, Hub, Release
 from firsthand.data.build.releases import (
     ego_cott,
     ego_qa,
     egocross,
+    egomemreason,
+    egoplan2,
+    egotextvqa,
+    egothink,
     open_r1_video,
     qaego4d,
+    video_choice,
     video_r1,
+    wearable_ai,
     whole_videos,
 )
 from firsthand.errors import UserError
 
 _EGOCROSS_LICENCE = "cc-by-nc-4.0 (the card lists cc-by-sa-4.0 too: taken as non-commercial)"
 _EGOCROSS_TERMS = "For research. The test answers are public with the request not to train on them."
-_EGO4D_TERMS = "The videos are Ego4D's: sign its licence and fetch them from there; they are never fetched here."
 _EGO_R1, _EGO_R1_TERMS = "Ego-R1/Ego-R1-Data", "For research; the people of EgoLife can be recognised."
 
 
 def _support(name: str, file: str, about: str, rows: int, rates: tuple[float, ...] = (0.5, 1.0)) -> Release:
     return Release(
         name=name,
+        family="egocross_support",
         about=f"EgoCross, support set: {about}",
         converter=egocross.Support,
         inputs={"sft": (file,), "rl": (file,), "eval": (file,)},
@@ -92,7 +98,7 @@ _ALL = (
         inputs={"eval": ("questions.json", "**/questions.json")},
         rows=5031,
         licence="as stated by egoschema/EgoSchema (not verified)",
-        terms=_EGO4D_TERMS + " A benchmark: not to train on.",
+        terms=EGO4D_TERMS + " A benchmark: not to train on.",
         home="GitHub egoschema/EgoSchema",
     ),
     Release(
@@ -137,7 +143,7 @@ _ALL = (
         converter=video_r1.LongViTU,
         inputs={"rl": ("*ongvitu*train*.json", "**/longvitu_train*.json", "*.json")},
         licence="cc-by-nc-sa-4.0 (annotations)",
-        terms=_EGO4D_TERMS,
+        terms=EGO4D_TERMS,
         hub=Hub("rujiewu/LongViTU"),
     ),
     Release(
@@ -148,11 +154,21 @@ _ALL = (
             "rl": ("annotations.train.json", "**/annotations.QaEgo4D_train.json"),
             "eval": ("**/annotations.QaEgo4D_test_close.json",),
         },
+        metrics=("choice",),
         licence="annotations as stated by lbaermann/qaego4d and Becomebright/GroundVQA (MIT)",
-        terms=_EGO4D_TERMS,
+        terms=EGO4D_TERMS,
         home="GitHub lbaermann/qaego4d; with options: Hugging Face Becomebright/GroundVQA",
         hub=Hub("Becomebright/GroundVQA"),
     ),
+    *qaego4d.RELEASES,
+    *egocross.RELEASES,
+    *egomemreason.RELEASES,
+    *egoplan2.RELEASES,
+    *egotextvqa.RELEASES,
+    *egothink.RELEASES,
+    *video_choice.RELEASES,
+    *wearable_ai.RELEASES,
+    *whole_videos.RELEASES,
 )
 RELEASES = {release.name: release for release in _ALL}
 

@@ -92,20 +92,29 @@ class Work:
             end = row
             if row is not None and not isinstance(row, Refused):
                 end = attempt(partial(self._made, index), row, Place(batch.file, number))
-            if isinstance(end, Made):
-                for name, made in end.rows:
+            if not isinstance(end, list):
+                ends.append((number, end))
+                continue
+            for made in end:
+                for name, written in made.rows:
                     numbers, held = rows.setdefault(name, ([], []))
                     numbers.append(number)
-                    held.append(made)
-                people |= {end.person} if end.person else set()
-                end = end.id
-            ends.append((number, end))
+                    held.append(written)
+                people |= {made.person} if made.person else set()
+                ends.append((number, made.id))
         filed = self.converter.video_files
         files = {name: (numbers, writers.pack(name, held, filed)) for name, (numbers, held) in rows.items()}
         return Part(batch.file, ends, files, people, self.converter.notes)
 
-    def _made(self, index: int, row: Any, place: Place) -> Made:
-        made = self.converter.convert(whole(row), place)
+    def _made(self, index: int, row: Any, place: Place) -> list[Made]:
+        """One, or several of a row that holds several questions: these are for evaluation, so they need no index."""
+        converted = self.converter.convert(whole(row), place)
+        made = [self._one(index, each) for each in (converted if isinstance(converted, list) else [converted])]
+        if len({one.id for one in made}) < max(1, len(made)):
+            raise ValueError("it holds no question, or two of one id")
+        return made
+
+    def _one(self, index: int, made: Question | Solved) -> Made:
         question = made.question if isinstance(made, Solved) else made
         if self.purpose != "eval" and (why := self.guard.why_question(question, self.root)):
             raise ValueError(why)

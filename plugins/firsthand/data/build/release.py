@@ -6,8 +6,8 @@ whole but not wanted (a wrong answer) is `LeftAside`: it is listed too, and is n
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -15,6 +15,8 @@ from firsthand.errors import UserError
 from firsthand.question import Question, Solved, Split, StyleName
 
 HUBS = {"hf": "Hugging Face", "modelscope": "ModelScope"}
+EGO4D_TERMS = "The videos are Ego4D's: sign its licence and fetch them from there; they are never fetched here."
+NOT_TO_TRAIN_ON = "A benchmark: not to train on."
 UNVERIFIED = "as stated on the owner's card (not verified)"
 Purpose = Literal["sft", "rl", "eval"]
 
@@ -51,7 +53,8 @@ class Converter:
         """The row with what must be known of those before it; None if another row holds all of this one."""
         return row
 
-    def convert(self, row: dict[str, Any], place: Place) -> Question | Solved:
+    def convert(self, row: dict[str, Any], place: Place) -> Question | Solved | list[Question]:
+        """A list where a row holds several questions."""
         raise NotImplementedError
 
     def question(self, id: Any, question: str, **fields: Any) -> Question:
@@ -83,8 +86,17 @@ class Release:
     licence: str = UNVERIFIED
     hub: Hub | None = None
     home: str = ""  # where its owner keeps it, if its hub does not say all
+    family: str = ""  # several releases with one card, in datasets/FAMILY
     rows: int | None = None  # how many the release has, where that is known
     video_rates: tuple[float, ...] = ()  # rates of frame lists that fine-tuning gets a file each of
+    under: str | None = None  # its file holds one object, and the rows are in this key of it
+    counts: Mapping[str, int] = field(
+        default_factory=dict
+    )  # questions to evaluate as published: `all`, `task: Activity`
+    metrics: tuple[str, ...] = ()  # names in `evals/benchmarks.py`: with any, its eval rows are a benchmark
+    by: tuple[str, ...] = ()  # labels that its scores are grouped by
+    cluster: str | None = None  # label of what is resampled: questions of one value are not independent
+    media: str = ""  # where what the questions show comes from; then it is said which of it is missing
     guarded: bool = False  # a test: what is known of its rows keeps them out of every training set
 
     @property

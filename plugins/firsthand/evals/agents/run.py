@@ -3,6 +3,7 @@
 import asyncio
 
 from firsthand.errors import UserError
+from firsthand.evals import seen
 from firsthand.evals.agents.ask import ask, in_dialect, tasks_of
 from firsthand.evals.agents.forced import force
 from firsthand.evals.agents.summary import summarise
@@ -27,7 +28,7 @@ def answer_as_agent(job: Job, way: Agent) -> Summary:
     folder, seed, tokens = job.folder, job.run.seed, way.max_tokens or loop.turn_tokens
     toolbox = config.load(loop.toolbox) if loop.toolbox else Toolbox([])
     yaml = read_text(loop.toolbox) if loop.toolbox else None
-    job.begin([eval_row(question) for question in questions], yaml)
+    job.begin([eval_row(question) for question in questions], yaml, seen.of_tools(loop.toolbox))
     with job.server() as served:
         settings = AgentSettings(
             model=served.model,

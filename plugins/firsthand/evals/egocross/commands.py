@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+Run = Annotated[Path, typer.Argument(help="Folder of `firsthand eval run`.")]
+
 app = typer.Typer(no_args_is_help=True, help="The file that a benchmark's server takes, checked before it is uploaded.")
 
 
@@ -32,3 +34,34 @@ def egocross(
 
     counts = submit(predictions, template, out, unanswered, seed)
     typer.echo(f"{out}: {counts['answered']} answers, {counts['filled']} filled by --unanswered {unanswered}")
+
+
+@app.command("egoschema_full")
+def egoschema_full(
+    run: Run, out: Annotated[Path, typer.Option(help="The file to upload.")] = Path("egoschema.json")
+) -> None:
+    """Letters as the numbers 0 to 4, by `q_uid`. A question without a letter is left out, and is wrong there.
+
+    Example: firsthand submit egoschema_full runs/egoschema_full/grpo
+    """
+    from firsthand.evals.run_folder import Folder
+    from firsthand.evals.submissions import egoschema
+
+    written, silent = egoschema(Folder(run), out)
+    typer.echo(f"{out}: {written} answers; {silent} questions have no letter, and are not in it")
+
+
+@app.command()
+def egomemreason(
+    run: Run,
+    annotations: Annotated[Path, typer.Option(help="annotations_public.jsonl as its owner has it now.")],
+    out: Annotated[Path, typer.Option(help="The file to upload.")] = Path("egomemreason.json"),
+) -> None:
+    """All 500 letters, by the annotations that were asked: letters of another version are refused.
+
+    Example: firsthand submit egomemreason runs/egomemreason/grpo --annotations annotations_public.jsonl
+    """
+    from firsthand.evals.run_folder import Folder
+    from firsthand.evals.submissions import egomemreason as submit_all
+
+    typer.echo(f"{out}: {submit_all(Folder(run), out, annotations)} answers")

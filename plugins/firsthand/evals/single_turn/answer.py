@@ -17,6 +17,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from firsthand.errors import UserError
 from firsthand.evals.single_turn import votes
+from firsthand.evals.single_turn.changed import shuffled
 from firsthand.evals.single_turn.frames import Budget, count, fit, reordered
 from firsthand.evals.ways import SingleTurn
 from firsthand.llm.client import Reply, Settings, complete
@@ -33,6 +34,7 @@ TOO_BIG = re.compile(
     re.IGNORECASE,
 )
 NOT_STORED = ("media_root", "by_path")  # how the frames get to the server decides no answer
+COLUMNS = ("blind", "shuffled")  # a column has a file of its own
 
 
 class Plan(Settings):
@@ -46,7 +48,7 @@ class Plan(Settings):
 
     @model_serializer(mode="wrap")
     def _one_level(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        stored = {key: value for key, value in asdict(self.way).items() if key not in NOT_STORED}
+        stored = {key: value for key, value in asdict(self.way).items() if key not in NOT_STORED + COLUMNS}
         if stored["frame_order"] == "ordered":  # runs from before it could be chosen go on
             del stored["frame_order"]
         return inner(self) | stored
@@ -76,6 +78,7 @@ async def answer(client: AsyncOpenAI, task: Task, plan: Plan, root: Path) -> dic
         **votes.decided(ballots, "".join(question.options), task, plan),
         "output": replies[0].output,
         "outputs": [reply.output for reply in replies],
+        "orders": [ballot.order for ballot in ballots],
         "finish_reason": replies[0].finish_reason,
         "prompt_tokens": sum(reply.prompt_tokens for reply in replies),
         "completion_tokens": sum(reply.completion_tokens for reply in replies),
@@ -133,9 +136,8 @@ async def _ballots(client: AsyncOpenAI, question: Question, plan: Plan, root: Pa
     way, letters = plan.way, "".join(question.options)
     if way.by_path and (big := [path for path in question.images if not plan.budget.holds(inside(root, path))]):
         raise UserError(f"{big[0]}: outside the pixel budget, so it cannot be sent by path; leave --by-path out")
-    return [
-        await _ballot(client, question, order, plan, root) for order in votes.orders(letters, way.method, way.rotate)
-    ]
+    first = shuffled(letters, question.id) if way.shuffled else letters
+    return [await _ballot(client, question, order, plan, root) for order in votes.orders(first, way.method, way.rotate)]
 
 
 async def _ballot(

@@ -11,15 +11,19 @@ from firsthand.answers import extract_choice
 from firsthand.data.questions import read_any_questions
 from firsthand.errors import UserError
 from firsthand.evals.rows import as_rows
+from firsthand.evals.single_turn import votes
+from firsthand.evals.single_turn.talk import Talk
 from firsthand.files import read_jsonl
 from firsthand.llm.ask_many import Pace, Summary, ask_all
-from firsthand.llm.client import Settings, complete
+from firsthand.llm.client import Reply, Settings, complete
 from firsthand.llm.media import request_body
 from firsthand.llm.messages import Prompted
+from firsthand.llm.row_log import RowLog
 from firsthand.media.limits import VIDEO
-from firsthand.question import StyleName
+from firsthand.question import Question, StyleName
 from firsthand.recipe import load
 from firsthand.recipe.limits import of_llamafactory
+from firsthand.rollout import prompt
 from firsthand.rollout.prompt import eval_row, in_style
 
 
@@ -81,24 +85,74 @@ async def ask(
     recipe: Path | None = None,
     pace: Pace = Pace(),
     key: str | None = None,
+    orders: Mapping[str, tuple[Question, list[str]]] | None = None,
     note: Callable[[dict[str, Any]], str] | None = None,
 ) -> Summary:
-    """One request per question; video files are sampled as `recipe` does it."""
+    """One request per question, or one for each order of its options; video files are sampled as `recipe` does it."""
     if recipe and any(question.video_file for question in questions.values()):
         settings = VideoSettings.of_recipe(recipe, settings)
 
     def answer(client: AsyncOpenAI, question: Prompted) -> Awaitable[dict[str, Any]]:
+        if orders:
+            return ask_in_orders(client, question, *orders[question.id], settings, media_root)
+        if talks:
+            return ask_turn(client, question, talk, settings, media_root)
         return ask_one(client, question, settings, media_root)
 
+    talks = any(question.follows for question in questions.values())
+    talk = Talk(questions, said_in(out) if talks else {})
+
     return await ask_all(questions, answer, out, server, settings, pace, key, note)
+
+
+async def ask_in_orders(
+    client: AsyncOpenAI, asked: Prompted, question: Question, orders: list[str], settings: Settings, media_root: Path
+) -> dict[str, Any]:
+    """The row of what the replies to all orders give together."""
+    letters, replies = asked.letters, list[Reply]()
+    for order in orders:
+        messages = prompt.messages(votes.reordered(question, order))
+        turned = Prompted.model_validate({"id": question.id, "messages": messages, "letters": letters})
+        replies.append(await _reply(client, turned, settings, media_root))
+    ballots = [votes.by_letter(reply.output, letters, order) for reply, order in zip(replies, orders, strict=True)]
+    return {
+        **votes.decided(ballots, letters, asked, settings),
+        **replies[0].model_dump(),
+        "outputs": [reply.output for reply in replies],
+        "orders": orders,
+        "completion_tokens": sum(reply.completion_tokens for reply in replies),
+    }
+
+
+async def ask_turn(
+    client: AsyncOpenAI, question: Prompted, talk: Talk, settings: Settings, media_root: Path
+) -> dict[str, Any]:
+    """The row of one turn, asked after the model's own answers to those before it."""
+    output = None
+    try:
+        row = await ask_one(client, await talk.whole(question), settings, media_root)
+        output = row["output"]
+    finally:
+        talk.answered(question.id, output)
+    return row | {"messages_sha256": question.messages_sha256}  # of the question, whatever was answered before it
+
+
+def said_in(out: Path) -> dict[str, str]:
+    """What earlier runs answered."""
+    with RowLog(out) as log:
+        return {id: row["output"] for id, row in log.rows.items()}
+
+
+async def _reply(client: AsyncOpenAI, question: Prompted, settings: Settings, media_root: Path | str) -> Reply:
+    body = await asyncio.to_thread(request_body, question, media_root, sampling=settings.sampling)
+    return await complete(client, body, settings)
 
 
 async def ask_one(
     client: AsyncOpenAI, question: Prompted, settings: Settings, media_root: Path | str
 ) -> dict[str, Any]:
     """The row of one answer."""
-    body = await asyncio.to_thread(request_body, question, media_root, sampling=settings.sampling)
-    reply = await complete(client, body, settings)
+    reply = await _reply(client, question, settings, media_root)
     return {
         "id": question.id,
         "messages_sha256": question.messages_sha256,

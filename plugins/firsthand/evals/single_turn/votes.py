@@ -41,14 +41,17 @@ def reordered(question: Question, order: str) -> Question:
     return question.model_copy(update={"options": options, "answer": None})
 
 
-def read_again(
-    outputs: Sequence[str], settings: Mapping[str, Any], letters: str, options: Mapping[str, str]
-) -> str | None:
-    """The vote of the lenient reader on the replies of a row, whose settings say in which orders they were asked."""
-    asked = orders(letters, settings.get("method", "letter"), settings.get("rotate", False))
+def own(output: str, letters: str, order: str) -> str | None:
+    """The question's own letter of the option that a reply chose, whatever letter it had there."""
+    said = extract_letter(output, letters[: len(order)])
+    return order[letters.index(said)] if said else None
+
+
+def read_again(outputs: Sequence[str], asked: Sequence[str], letters: str, options: Mapping[str, str]) -> str | None:
+    """The vote of the lenient reader on the replies of a row."""
     ballots = []
     for output, order in zip(outputs, asked, strict=False):
-        shown = dict(zip(letters, (options.get(own, "") for own in order), strict=False))
+        shown = dict(zip(letters, (options.get(letter, "") for letter in order), strict=False))
         said = read_leniently(output, letters[: len(order)], shown)
         ballots.append(Ballot(order, {order[letters.index(said)]: 1.0} if said else {}))
     return decide(ballots, letters)[0]
@@ -56,8 +59,8 @@ def read_again(
 
 def by_letter(output: str, letters: str, order: str) -> Ballot:
     """The whole share to the letter that the reply says."""
-    said = extract_letter(output, letters[: len(order)])
-    return Ballot(order, {order[letters.index(said)]: 1.0} if said else {})
+    chosen = own(output, letters, order)
+    return Ballot(order, {chosen: 1.0} if chosen else {})
 
 
 def by_probability(first_token: list[tuple[str, float]], letters: str, order: str) -> Ballot:

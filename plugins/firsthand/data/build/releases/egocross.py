@@ -11,11 +11,13 @@ the words of the question tell all types apart.
 
 import re
 from collections import Counter
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 
+from firsthand import files
 from firsthand.data.build.options import lettered, split_text
-from firsthand.data.build.release import Converter, Place
+from firsthand.data.build.release import Converter, Hub, Place, Release
 from firsthand.question import Question, Solved
 
 DOMAINS = {
@@ -113,6 +115,24 @@ class Test(Converter):
         )
 
 
+class OpenTest(Test):
+    """The same questions without their options. Answers come from the owner's file of them, if it lies there."""
+
+    def convert(self, row: dict[str, Any], place: Place) -> Question:
+        question = super().convert(row, place)
+        if not (answer := self._answers.get(question.id)):
+            self.notes["no answer in egocross_testbed_answers.json: asked, and not scored"] += 1
+        labels = {**question.labels, "problem_type": "free-form"}
+        return question.model_copy(update={"options": {}, "answer": answer, "labels": labels, "style": "direct"})
+
+    @cached_property
+    def _answers(self) -> dict[str, str]:
+        path = self.root / "egocross_testbed/egocross_testbed_answers.json"
+        rows = files.read_json(path) if path.is_file() else []
+        listed = [{"id": key, **row} for key, row in rows.items()] if isinstance(rows, dict) else rows
+        return {str(row["id"]): str(row["answer_text"]).strip() for row in listed}
+
+
 def _turns(messages: list[dict[str, str]], images: int) -> tuple[str, str]:
     """The question without its tags, which must all stand before it, and the answer."""
     roles = [turn["role"] for turn in messages]
@@ -147,3 +167,23 @@ def _in_order(frames: list[str], clock: float | None) -> tuple[list[str], list[f
     images = sorted(frames, key=numbers.__getitem__)
     first = numbers[images[0]]
     return images, [round((numbers[path] - first) * clock, 3) for path in images] if clock else []
+
+
+RELEASES = (
+    Release(
+        name="egocross_open",
+        family="egocross_test",
+        about="EgoCross, test set, its questions without options; never to learn from",
+        converter=OpenTest,
+        inputs={"eval": ("egocross_testbed/egocross_testbed_imgs.json",)},
+        rows=957,
+        counts={"all": 957},
+        metrics=("exact", "ROUGE-L", "judge (egocross)"),
+        by=("domain", "primary_category", "question_type"),
+        licence="cc-by-nc-4.0 (the card lists cc-by-sa-4.0 too: taken as non-commercial)",
+        terms="For research. The test answers are public with the request not to train on them.",
+        home="Hugging Face myuniverse/EgoCross (ask for access there first)",
+        hub=Hub("myuniverse/EgoCross"),
+        media="in the release",
+    ),
+)

@@ -10,7 +10,7 @@ from typing import Any
 
 from firsthand import clock, files
 from firsthand.data.build.options import by_letter, lettered
-from firsthand.data.build.release import Converter, LeftAside, Place
+from firsthand.data.build.release import EGO4D_TERMS, NOT_TO_TRAIN_ON, Converter, LeftAside, Place, Release
 from firsthand.media.decode import opened
 from firsthand.question import Question
 from firsthand.tools.scope import END
@@ -30,20 +30,18 @@ def _elapsed(seconds: float) -> str:
     return clock.stamp(clock.of_elapsed(seconds))
 
 
-class EgoSchema(_WholeVideo):
-    """Those of the public answers; the owner scores the others on a server of its own."""
+class EgoSchemaFull(_WholeVideo):
+    """All 5,031; the owner scores those without a public answer on a server of its own."""
 
     data_source = "egoschema"
 
     def convert(self, row: dict[str, Any], place: Place) -> Question:
         uid = row["q_uid"]
-        if uid not in self._answers:
-            raise LeftAside("its answer is not public")
         return self.question(
             uid,
             row["question"],
             options=by_letter([str(row[f"option {number}"]) for number in range(len(LETTERS))]),
-            answer=LETTERS[int(self._answers[uid])],
+            answer=LETTERS[int(self._answers[uid])] if uid in self._answers else None,
             identity=uid,
             query_time=_elapsed(EGOSCHEMA_SECONDS),
         )
@@ -51,6 +49,15 @@ class EgoSchema(_WholeVideo):
     @cached_property
     def _answers(self) -> dict[str, int]:
         return files.read_json(self.root / "subset_answers.json")
+
+
+class EgoSchema(EgoSchemaFull):
+    """The 500 with public answers."""
+
+    def convert(self, row: dict[str, Any], place: Place) -> Question:
+        if row["q_uid"] not in self._answers:
+            raise LeftAside("its answer is not public")
+        return super().convert(row, place)
 
 
 class VideoMMELong(_WholeVideo):
@@ -77,3 +84,19 @@ class VideoMMELong(_WholeVideo):
         with opened(path) as held:
             _, seconds, _ = held.header()
         return _elapsed(seconds)
+
+
+RELEASES = (
+    Release(
+        name="egoschema_full",
+        family="egoschema",
+        about="EgoSchema: all 5,031 questions; its owner's server scores them",
+        converter=EgoSchemaFull,
+        inputs={"eval": ("questions.json", "**/questions.json")},
+        rows=5031,
+        counts={"all": 5031},
+        licence="as stated by egoschema/EgoSchema (not verified)",
+        terms=f"{EGO4D_TERMS} {NOT_TO_TRAIN_ON}",
+        home="GitHub egoschema/EgoSchema",
+    ),
+)

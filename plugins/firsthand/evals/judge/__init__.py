@@ -1,0 +1,1 @@
+"""Judges: models that say what an open answer is worth, by a published protocol."""
