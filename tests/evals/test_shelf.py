@@ -69,7 +69,7 @@ def test_missing_frames_are_counted() -> None:
         (["prepare", "egoshema", "--from", "x"], "'egoshema' is not a benchmark"),
         (["prepare", "egoschema", "--from", "x"], "no such folder"),
         (["prepare", "toy_memory", "--from", "x"], "made by `firsthand toy`"),
-        (["submit", "ego_r1_bench", "run", "--template", "t.json"], "its owner takes no submission"),
+        (["submit", "ego_r1_bench", "run", "--template", "t.json"], "no owner's template to fill"),
         (["submit", "egocross", "run", "--template", "t.json"], "t.json: no such file"),
     ],
 )

@@ -1,9 +1,12 @@
 """`firsthand eval`, what stands around the runs: which benchmarks there are, which differences are real."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from firsthand.evals.benchmarks import Benchmark
 
 app = typer.Typer()
 
@@ -88,8 +91,9 @@ def submit(
     template: Annotated[Path, typer.Option(help="The owner's template, such as submission_template.json.")],
     out: Annotated[Path, typer.Option(help="The file to upload.")] = Path("submission.zip"),
     unanswered: Annotated[
-        str, typer.Option(help="A letter, `random`, or `error`: what a question without one gets.")
-    ] = ("error"),
+        Literal["error", "A", "B", "C", "D", "random"],
+        typer.Option(help="What a question without a letter gets; random is seeded."),
+    ] = "error",
     seed: Annotated[int, typer.Option(help="Seed of --unanswered random.")] = 0,
 ) -> None:
     """The file that the owner's server takes, checked row by row; `firsthand submit NAME --help` says the same of one.
@@ -117,13 +121,38 @@ def export_lmms(
 
     Example: firsthand eval export-lmms egocross --out tasks
     """
+    from firsthand.evals.lmms.export import export
+
+    benchmark = _benchmark(name)
+    count = export(benchmark, out, media_root, limit)
+    typer.echo(f"{out}/{benchmark.name}: {count} questions; how to run it is in its README.md")
+
+
+@app.command("import-lmms")
+def import_lmms(
+    name: Annotated[str, typer.Argument(help="The benchmark or FILE.jsonl that was exported.")],
+    samples: Annotated[Path, typer.Argument(help="The *_samples_*.jsonl that lmms-eval logged.")],
+    task: Annotated[Path, typer.Option(help="The task's folder, as `eval export-lmms` made it.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run that is made of it.")],
+) -> None:
+    """The outputs that lmms-eval logged, as a run: scored, compared and shown like any other.
+
+    Example: firsthand eval import-lmms egocross out/m/x_samples_y.jsonl --task tasks/egocross --out runs/egocross/lmms
+    """
+    from firsthand.evals.commands import write
+    from firsthand.evals.lmms.bring_back import bring_back
+
+    folder, count, failed = bring_back(_benchmark(name), samples, task, out)
+    write([folder], folder.path / "results")
+    typer.echo(f"{count} answers -> {out}; {failed} have none, because their requests failed")
+
+
+def _benchmark(name: str) -> "Benchmark":
+    """Of the list, or the questions of a file."""
     from dataclasses import replace
 
-    from firsthand.evals.lmms.export import export
     from firsthand.evals.run_folder import of_file
     from firsthand.evals.shelf import known
 
     path = Path(name)
-    benchmark = replace(of_file(path), name=path.stem) if path.suffix == ".jsonl" else known(name)
-    count = export(benchmark, out, media_root, limit)
-    typer.echo(f"{out}/{benchmark.name}: {count} questions; how to run it is in its README.md")
+    return replace(of_file(path), name=path.stem) if path.suffix == ".jsonl" else known(name)

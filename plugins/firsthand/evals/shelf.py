@@ -82,7 +82,9 @@ def submission_of(name: str) -> Callable[..., dict[str, int]]:
     benchmark = known(name)
     if benchmark.owner_files is None:
         takes = ", ".join(one.name for one in SUITE.values() if one.owner_files)
-        raise UserError(f"{name}: its owner takes no submission that firsthand can write; written are {takes}")
+        raise UserError(
+            f"{name}: no owner's template to fill; filled are those of {takes} (see `firsthand submit --help` too)"
+        )
     module = importlib.import_module(f"{benchmark.owner_files.rpartition('.')[0]}.submission")
     found: Callable[..., dict[str, int]] = module.submit
     return found

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from firsthand.cli import app
 from firsthand.errors import UserError
+from firsthand.evals.egocross import owner_files
 
 
 def cli(*arguments: Any) -> Any:
@@ -157,3 +158,15 @@ def test_other_names_are_refused(template: Path, tmp_path: Path) -> None:
         from firsthand.evals.egocross.submission import submit
 
         submit(log(tmp_path / "run.jsonl", {1: "C"}), template, tmp_path / "s.json", "A")
+
+
+def test_eval_submit_writes_the_same_file(template: Path, tmp_path: Path) -> None:
+    run = log(tmp_path / "run.jsonl", {n: "ABCD"[n % 4] for n in range(1, 957)})
+    ours, theirs = tmp_path / "ours.zip", tmp_path / "theirs.zip"
+    words = [run, "--template", template, "--unanswered", "A", "--out"]
+    assert cli(*words, theirs).exit_code == 0
+    done = CliRunner().invoke(app, ["eval", "submit", "egocross", *map(str, [*words, ours])])
+    assert done.exit_code == 0 and "956 answers, 1 filled" in done.output.replace("\n", " ")
+    assert owner_files.read_list(ours) == owner_files.read_list(theirs)
+    wrong = CliRunner().invoke(app, ["eval", "submit", "egocross", str(run), "--template", "t", "--unanswered", "Z"])
+    assert wrong.exit_code == 2

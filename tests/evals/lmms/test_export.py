@@ -112,6 +112,49 @@ def test_what_cannot_be_exported(name: str, why: str, tmp_path: Path) -> None:
     assert result.exit_code == 1 and why in result.output.replace("\n", " ")
 
 
+def sample(place: int, output: str) -> dict[str, Any]:
+    """As 0.7.3 logs it."""
+    tokens = [{"input_tokens": 3, "output_tokens": 2, "reasoning_tokens": 0}]
+    return {"doc_id": place, "target": "B", "filtered_resps": output, "token_counts": tokens, "input": "q"}
+
+
+def test_logged_outputs_become_a_run(task: Path, questions: Path, tmp_path: Path) -> None:
+    """Right, nothing readable, failed, wrong; the fifth was never logged."""
+    said = [
+        "<answer>B</answer>",
+        "B?",
+        "[LMMS_EVAL_REQUEST_FAILED after 5 retries] <answer>A</answer>",
+        "<answer>A</answer>",
+    ]
+    samples = tmp_path / "samples.jsonl"
+    samples.write_text("".join(json.dumps(sample(place, text)) + "\n" for place, text in enumerate(said)))
+    words = ["import-lmms", questions, samples, "--task", task, "--out", tmp_path / "run"]
+    result = firsthand(*words)
+    assert result.exit_code == 0 and "3 answers" in result.output and "2 have none" in result.output, result.output
+    [run] = json.loads((tmp_path / "run/results.json").read_text())["runs"]
+    score = run["scores"]["answer"]
+    assert (score["n"], score["correct"], score["unparsed"], score["missing"]) == (5, 1, 1, 2)
+    assert run["totals"]["read"] == 9 and run["benchmark"] == "file"
+    again = firsthand(*words)
+    assert again.exit_code == 1 and "is there already" in again.output.replace("\n", " ")
+
+
+def test_samples_of_another_task_are_refused(task: Path, questions: Path, tmp_path: Path) -> None:
+    samples = tmp_path / "samples.jsonl"
+    samples.write_text(json.dumps(sample(7, "<answer>B</answer>")) + "\n")
+    result = firsthand("import-lmms", questions, samples, "--task", task, "--out", tmp_path / "run")
+    assert result.exit_code == 1 and "row 1: not a sample that lmms-eval logged" in result.output.replace("\n", " ")
+
+
+def test_open_answers_are_counted_and_not_scored(make_questions, tmp_path: Path) -> None:
+    path = make_questions(make_questions.question("q0") | {"answer": "a red cup", "letters": ""})
+    assert firsthand("export-lmms", path, "--out", tmp_path / "tasks").exit_code == 0
+    folder = tmp_path / "tasks/questions"
+    assert "metric: answered" in (folder / "firsthand_questions.yaml").read_text()
+    [row] = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
+    assert load(folder).process_results(row, ["a cup"]) == {"answered": 1.0, "request_failed": 0.0}
+
+
 @pytest.mark.long
 def test_the_released_lmms_eval_scores_as_we_do(server, task: Path, questions: Path, tmp_path: Path) -> None:
     """The same questions to the same server by both programs; the server says B, but to q1 nothing readable."""
@@ -129,11 +172,15 @@ def test_the_released_lmms_eval_scores_as_we_do(server, task: Path, questions: P
     [path] = out.glob("**/*_results.json")
     found = json.loads(path.read_text())["results"]["firsthand_questions"]
     theirs = {key.split(",")[0]: value for key, value in found.items() if isinstance(value, float)}
+    [logged] = out.glob("**/*_samples_*.jsonl")
+    back = firsthand("import-lmms", questions, logged, "--task", task, "--out", tmp_path / "back")
+    assert back.exit_code == 0, back.output
     server.tries.clear()
     run = firsthand("run", questions, "--server", server.url, "--model", "tiny", "--out", tmp_path / "run")
     assert run.exit_code == 0, run.output
-    [ours] = json.loads((tmp_path / "run/results.json").read_text())["runs"]
-    score = ours["scores"]["answer"]
-    assert (score["correct"], score["unparsed"], score["n"]) == (2, 1, 5)  # q0 and q3
+    for folder in ("run", "back"):
+        [ours] = json.loads((tmp_path / folder / "results.json").read_text())["runs"]
+        score = ours["scores"]["answer"]
+        assert (score["correct"], score["unparsed"], score["n"]) == (2, 1, 5)  # q0 and q3
     assert theirs["accuracy"] == pytest.approx(2 / 5) and theirs["not_readable"] == pytest.approx(1 / 5)
     assert theirs["request_failed"] == 0.0

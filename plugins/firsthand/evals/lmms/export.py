@@ -29,6 +29,8 @@ from firsthand.rollout.prompt import eval_row
 
 HERE = Path(__file__).parent
 KEPT = ("id", "answer", "letters", "messages")
+CHOICES, OPEN = ("accuracy", "not_readable", "request_failed"), ("answered", "request_failed")
+GOOD = ("accuracy", "answered")
 
 
 def export(benchmark: Benchmark, out: Path, media_root: Path | None = None, limit: int | None = None) -> int:
@@ -36,17 +38,15 @@ def export(benchmark: Benchmark, out: Path, media_root: Path | None = None, limi
     name, way = f"firsthand_{benchmark.name}", benchmark.ask
     if isinstance(way, Agent):
         raise UserError(f"{benchmark.name} is answered by an agent with tools, which lmms-eval does not run")
-    if not all(metric.needs_letters for metric in benchmark.metrics):
-        raise UserError(f"{benchmark.name} has open answers; only choices are scored in lmms-eval as they are here")
     folder, root = out / benchmark.name, _root(benchmark, media_root)
     rows = [row for row in _rows(benchmark, root, folder) if row.get("answer") is not None]
     if not rows:
         raise UserError(f"{benchmark.questions}: no question has a public answer, so lmms-eval can score none")
     rows = list(islice(rows, limit))
-    reader = "extract_letter" if isinstance(way, SingleTurn) else "extract_choice"
+    of_letters = all(row["letters"] for row in rows)
     files.write_jsonl(folder / "rows.jsonl", [{key: row[key] for key in KEPT} for row in rows])
-    write_text(folder / "utils.py", _utils(reader))
-    write_text(folder / f"{name}.yaml", _task(name, folder, way.max_tokens))
+    write_text(folder / "utils.py", _utils(reader_of(benchmark)))
+    write_text(folder / f"{name}.yaml", _task(name, folder, way.max_tokens, CHOICES if of_letters else OPEN))
     told = {"NAME": name, "OUT": str(out), "COUNT": str(len(rows)), "TOKENS": str(way.max_tokens)}
     write_text(folder / "README.md", _filled((HERE / "README.md").read_text(), told))
     return len(rows)
@@ -102,7 +102,12 @@ def _utils(reader: str) -> str:
     return _filled((HERE / "task_code.txt").read_text(), {"READER": reader}) + "\n\n" + inspect.getsource(answers)
 
 
-def _task(name: str, folder: Path, max_tokens: int) -> str:
+def reader_of(benchmark: Benchmark) -> str:
+    """The function of `answers.py` that reads the letter of an output."""
+    return "extract_letter" if isinstance(benchmark.ask, SingleTurn) else "extract_choice"
+
+
+def _task(name: str, folder: Path, max_tokens: int, metrics: tuple[str, ...]) -> str:
     functions = ("doc_to_visual", "doc_to_text", "doc_to_messages", "process_results")
     facts = {
         "task": name,
@@ -113,8 +118,7 @@ def _task(name: str, folder: Path, max_tokens: int) -> str:
         "doc_to_target": "answer",
         "generation_kwargs": {"max_new_tokens": max_tokens, "temperature": 0, "do_sample": False},
         "metric_list": [
-            {"metric": metric, "aggregation": "mean", "higher_is_better": metric == "accuracy"}
-            for metric in ("accuracy", "not_readable", "request_failed")
+            {"metric": metric, "aggregation": "mean", "higher_is_better": metric in GOOD} for metric in metrics
         ],
         "metadata": [{"version": 1.0}],
     }
