@@ -136,6 +136,13 @@ def test_mistakes_are_one_message(model, words: list[str], why: str) -> None:
     assert result.exit_code == 1 and why in result.output.replace("\n", " ")
 
 
+@pytest.mark.parametrize("content", ["[1]", '{"name": "x"}', '{"licence": "mit", "eval": {"rows": [1]}}'])
+def test_a_manifest_of_others_is_refused(content: str) -> None:
+    (rows_of("ego_qa") / "manifest.json").write_text(content)
+    result = publish("data", "ego_qa", "--repo", "me/x", "--dry-run")
+    assert result.exit_code == 1 and "not of `firsthand data build`" in result.output.replace("\n", " ")
+
+
 def test_a_model_without_weights_is_refused(model) -> None:
     (model / "model.safetensors").unlink()
     result = publish("model", model, "--repo", "me/x", "--dry-run")

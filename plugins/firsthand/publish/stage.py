@@ -13,10 +13,11 @@ from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import BaseModel, ValidationError
 
 from firsthand import files
 from firsthand.data.build.catalogue import RELEASES
-from firsthand.errors import UserError
+from firsthand.errors import UserError, first_problem
 from firsthand.evals import tables
 from firsthand.evals.results import Results, comparisons, results
 from firsthand.evals.run_folder import Folder
@@ -27,6 +28,26 @@ TEMPLATES = Path(__file__).parent / "templates"
 OF_MODEL = ("*.safetensors", "*.json", "*.jinja", "*.model", "merges.txt", "vocab.txt")
 NOT_OF_MODEL = ("trainer_state.json", "all_results.json", "train_results.json", "eval_results.json")
 OF_DATA = ("sft*.jsonl", "rl_*.parquet", "eval.jsonl", "manifest.json")
+
+
+class Source(BaseModel):
+    file: str
+    bytes: int
+    sha256: str
+
+
+class Part(BaseModel):
+    rows: dict[str, int]
+    sources: list[Source]
+
+
+class Manifest(BaseModel):
+    """What `firsthand data build` says of the rows that it made, as far as a card repeats it."""
+
+    licence: str
+    sft: Part | None = None
+    rl: Part | None = None
+    eval: Part | None = None
 
 
 @dataclass
@@ -56,15 +77,23 @@ def stage_data(name: str, repo: str, hub: HubName, out: Path, folder: Path) -> S
     release, manifest_file = RELEASES.get(name), folder / "manifest.json"
     if release and release.guarded:
         raise UserError(f"{name} is a test set whose owner keeps it apart; it is not published")
-    manifest = files.read_json(manifest_file)
-    parts = {purpose: part for purpose, part in manifest.items() if isinstance(part, dict) and "rows" in part}
-    rows = {file: count for part in parts.values() for file, count in part["rows"].items()}
+    try:
+        manifest = Manifest.model_validate(files.read_json(manifest_file))
+    except ValidationError as error:
+        raise UserError(f"{manifest_file}: not of `firsthand data build` ({first_problem(error)})") from None
+    parts = [part for part in (manifest.sft, manifest.rl, manifest.eval) if part]
+    rows = {file: count for part in parts for file, count in part.rows.items()}
     chosen = _matching(folder, OF_DATA)
     named = [path for path in chosen if path.suffix != ".json"]
-    head = front_matter.of_data(hub, manifest["licence"], named, sum(rows.values()))
+    head = front_matter.of_data(hub, manifest.licence, named, sum(rows.values()))
     about = folder / "README.md"
-    values = {"name": name, "licence": manifest["licence"], "terms": release.terms if release else "", "rows": rows}
-    values |= {"sources": [one for part in parts.values() for one in part["sources"]]}
+    values: dict[str, Any] = {
+        "name": name,
+        "licence": manifest.licence,
+        "terms": release.terms if release else "",
+        "rows": rows,
+    }
+    values |= {"sources": [one for part in parts for one in part.sources]}
     values |= {"about": about.read_text() if about.is_file() else "", "home": release.kept_at if release else ""}
     return _stage(out, folder, chosen, head, _card("data.md.jinja", values), _command(hub, repo, out, "dataset"))
 
