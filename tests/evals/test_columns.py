@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import Exit
 
 from firsthand.errors import UserError
 from firsthand.evals.benchmarks import SUITE, Benchmark
@@ -144,6 +145,15 @@ def test_a_run_whose_frames_changed_does_not_go_on(ask) -> None:
     (ask.media / "a.jpg").write_bytes((ask.media / "b.jpg").read_bytes())
     with pytest.raises(UserError, match="the media changed since the run was begun"):
         ask(way)
+
+
+def test_a_frame_that_was_missing_may_come_later(ask) -> None:
+    way, content = AsWritten(media_root=ask.media), (ask.media / "a.jpg").read_bytes()
+    (ask.media / "a.jpg").unlink()
+    with pytest.raises(Exit):
+        ask(way)
+    (ask.media / "a.jpg").write_bytes(content)
+    assert ask(way)["seen"]["media"].endswith(", 2 files")
 
 
 def test_interruptions_stand_beside_what_the_labels_alone_give(chat_server, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from firsthand.files import read_json, read_jsonl, write_json, write_jsonl
         (protocols.EGOTHINK, "[1]", {"mark": 1.0}),
         (protocols.EGOTHINK, "[[3]]", None),
         (protocols.EGOTHINK, "it is right", None),
+        (protocols.EGOTHINK, "<think>perhaps [[1]], or", None),
         (protocols.EGOCROSS, '{"mark": 4, "reason": "near"}', {"mark of 4 or 5": 1.0, "mark of 5": 0.8}),
         (protocols.EGOCROSS, '{"mark": 3}', {"mark of 4 or 5": 0.0, "mark of 5": 0.6}),
         (protocols.EGOCONV, "0.75", {"mark": 1.0}),

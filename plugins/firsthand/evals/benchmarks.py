@@ -1,8 +1,8 @@
 """The benchmarks by name: where their rows are, how they are asked and scored, and what scores are grouped by.
 
 A release of `data/build` that names its metrics is a benchmark by that; one that agents answer, or with metrics of its
-own, is a record here. The turns of agents are those that Ego-R1's scripts
-allow: twelve in a week, seven in a single video. `--turns` changes them, and every result says what was allowed.
+own, is a record here. The turns of agents are those that Ego-R1's scripts allow: twelve in a week, seven in a single
+video. `--turns` changes them, and every result says what was allowed.
 """
 
 from dataclasses import dataclass, field, replace

@@ -23,7 +23,7 @@ from firsthand import files
 from firsthand.errors import UserError, first_problem
 from firsthand.evals.benchmarks import SUITE, Benchmark
 from firsthand.evals.rows import Gold
-from firsthand.evals.seen import Seen
+from firsthand.evals.seen import MISSING, Seen
 from firsthand.evals.ways import ANSWER, AsWritten
 from firsthand.llm.price import Price
 
@@ -113,8 +113,9 @@ class Folder:
 
 
 def _same(before: Seen, now: Seen, path: Path) -> None:
+    """What was missing may come; what was there may not change."""
     for name in before.keys() & now.keys():
-        if before[name] != now[name]:
+        if before[name] != now[name] and MISSING not in before[name]:
             raise UserError(
                 f"{path}: the {name} changed since the run was begun ({before[name]}, now {now[name]}); "
                 "use another --out, or put back what it saw"

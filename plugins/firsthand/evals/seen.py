@@ -16,6 +16,7 @@ from firsthand.media.paths import inside
 from firsthand.tools.catalogue import read
 
 Seen = dict[str, str]
+MISSING = "missing"
 _ENDS = 65_536  # bytes at either end of a medium: a hundred hours of video are not read for a hash
 _SHOWN = 16  # digits
 
@@ -29,8 +30,8 @@ def of_media(rows: Iterable[Mapping[str, Any]], root: Path) -> Seen:
             digest.update(f"{path}\0".encode() + _ends(inside(root, path)))
         except UserError:  # whoever asks about it is told, with the question's name
             missing += 1
-    found = f"{digest.hexdigest()[:_SHOWN]}, {len(paths) - missing} files" + (f", {missing} missing" if missing else "")
-    return {"media": found} if paths else {}
+    found = f"{digest.hexdigest()[:_SHOWN]}, {len(paths) - missing} files"
+    return {"media": f"{found}, {missing} {MISSING}" if missing else found} if paths else {}
 
 
 def of_tools(path: Path | None) -> Seen:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from firsthand.evals.lenient import after_thought
 from firsthand.evals.rows import Gold, Prediction
 from firsthand.llm.messages import Message
 from firsthand.reward_fns.judge import PROMPT, WORTH
@@ -28,9 +29,13 @@ _NUMBER = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?|\.\d+)")
 class Protocol:
     name: str
     marks: tuple[str, ...]  # names of what a verdict says, the one that counts first
-    read: Callable[[str], Verdict | None]
+    reader: Callable[[str], Verdict | None]  # of a reply without its thought
     right_if_contained: bool = False  # an answer with the gold text in it is right, and no judge is asked
     published: bool = True  # or ours
+
+    def read(self, output: str) -> Verdict | None:
+        """A mark in a thought is none, also in one that was cut off."""
+        return self.reader(after_thought(output))
 
     def messages(self, question: str, gold: str, said: str) -> list[Message]:
         asked = {"question": question, "right answer": gold, "answer to grade": said}
@@ -60,39 +65,33 @@ class Judged:
         return (answer.verdict or {}).get(self.protocol.marks[0])
 
 
-def _after_thought(output: str) -> str:
-    return output.rpartition("</think>")[2]
-
-
-def _of_egotextvqa(output: str) -> Verdict | None:
-    said = _after_thought(output)
+def _of_egotextvqa(said: str) -> Verdict | None:
     yes, score = _YES.findall(said), _OF_FIVE.findall(said)
     return {"yes": float(yes[-1].lower() == "yes"), "score of 5": int(score[-1]) / 5} if yes and score else None
 
 
-def _of_egothink(output: str) -> Verdict | None:
-    found = _BRACKETS.findall(_after_thought(output))
+def _of_egothink(said: str) -> Verdict | None:
+    found = _BRACKETS.findall(said)
     double = [mark for mark, _ in found if mark] or [mark for _, mark in found]
     return {"mark": float(double[-1])} if double and float(double[-1]) in (0, 0.5, 1) else None
 
 
-def _of_egocross(output: str) -> Verdict | None:
-    found = _OF_FIVE.findall(_after_thought(output))
+def _of_egocross(said: str) -> Verdict | None:
+    found = _OF_FIVE.findall(said)
     return {"mark of 4 or 5": float(int(found[-1]) >= 4), "mark of 5": int(found[-1]) / 5} if found else None
 
 
-def _of_egoconv(output: str) -> Verdict | None:
+def _of_egoconv(said: str) -> Verdict | None:
     """The first number, as its starter kit reads it: from 0.75 on right, from 0.25 on half right."""
-    found = _NUMBER.search(_after_thought(output))
-    if not found:
+    if not (found := _NUMBER.search(said)):
         return None
     mark = float(found[1])
     return {"mark": 1.0 if mark >= 0.75 else 0.5 if mark >= 0.25 else 0.0}
 
 
-def _of_words(output: str) -> Verdict | None:
-    said = _after_thought(output).strip().strip('".*').casefold()
-    return {"mark": WORTH[said]} if said in WORTH else None
+def _of_words(said: str) -> Verdict | None:
+    word = said.strip().strip('".*').casefold()
+    return {"mark": WORTH[word]} if word in WORTH else None
 
 
 def _house_prompt() -> str:
@@ -104,7 +103,5 @@ EGOTEXTVQA = Judged(Protocol("egotextvqa", ("yes", "score of 5"), _of_egotextvqa
 EGOTHINK = Judged(Protocol("egothink", ("mark",), _of_egothink))
 EGOCROSS = Judged(Protocol("egocross", ("mark of 4 or 5", "mark of 5"), _of_egocross, right_if_contained=True))
 EGOCONV = Judged(Protocol("egoconv", ("mark",), _of_egoconv))
-JUDGE = Judged(
-    Protocol("firsthand", ("mark",), _of_words, published=False)
-)  # that of our judge reward, where nothing is published
+JUDGE = Judged(Protocol("firsthand", ("mark",), _of_words, published=False))  # asks as our judge reward does
 ALL = (EGOTEXTVQA, EGOTHINK, EGOCROSS, EGOCONV, JUDGE)

@@ -85,15 +85,14 @@ def ask_judge(
         if verdict := one.protocol.by_rule(one.gold.answer, one.said):
             return _row(one, settings, "rule", verdict, "")
         body = {"messages": [message.model_dump() for message in one.messages]}
-        key = key_of(settings.model_dump() | body)
-        if kept and (reply := kept.get(key)):
-            return _row(one, settings, "cache", one.protocol.read(reply["output"]), reply["output"])
-        output = (await complete(client, body, settings)).output
+        key = key_of(settings.model_dump(exclude={"sample"}) | body)
+        reply = kept.get(key) if kept else None
+        output = reply["output"] if reply else (await complete(client, body, settings)).output
         if (verdict := one.protocol.read(output)) is None:
             raise BadAnswer(f"no verdict in {output[:80]!r}")
-        if kept:
+        if kept and not reply:
             kept.put(key, {"output": output})
-        return _row(one, settings, "judge", verdict, output)
+        return _row(one, settings, "cache" if reply else "judge", verdict, output)
 
     try:
         return asyncio.run(ask_all(answers, answer, out, served.url, settings, served.pace, served.key))
@@ -115,7 +114,7 @@ def judge_by_rules(answers: Mapping[str, Answer], out: Path, protocol: Protocol,
     return summary
 
 
-def _row(one: Answer, settings: JudgeSettings, by: str, verdict: Verdict | None, output: str) -> dict[str, Any]:
+def _row(one: Answer, settings: JudgeSettings, by: str, verdict: Verdict, output: str) -> dict[str, Any]:
     same = {"id": one.id, "messages_sha256": one.messages_sha256, "settings": settings.model_dump()}
     return {**same, "column": one.column, "question": one.gold.id, "by": by, "verdict": verdict, "output": output}
 
