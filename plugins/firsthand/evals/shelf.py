@@ -74,6 +74,8 @@ def prepare(benchmark: Benchmark, source: Path, tick: Tick) -> tuple[Release, Bu
     if release.rows is not None and read != release.rows:
         what = f"{source} holds {read} rows, and {release.name} has {release.rows} as published"
         raise UserError(f"{what}; get it whole from {release.kept_at}. What was read is in {benchmark.questions}")
+    if other := [f"{count} {what}" for what, count in built.notes.items() if what.startswith("questions (")]:
+        raise UserError(f"{source} holds {'; '.join(other)}. What was read is in {benchmark.questions}")
     return release, built
 
 
