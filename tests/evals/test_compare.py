@@ -157,3 +157,30 @@ def test_what_was_never_answered_is_said(write_run) -> None:
     (part / "answers.jsonl").write_text("\n".join(lines[:3]) + "\n")
     result = command(whole, part)
     assert result.exit_code == 0 and "1 questions were never answered" in " ".join(result.output.split())
+
+
+class AsPool:
+    """The mean again, as a score of pooled counts."""
+
+    name = "pool"
+    needs_letters = False
+
+    def value(self, answer: Prediction, gold: Gold) -> float:
+        return float(answer.output)
+
+    def counts(self, answer: Prediction | None, gold: Gold) -> tuple[float, ...]:
+        return (float(answer.output) if answer else 0.0, 1)
+
+    def of(self, sums: Any) -> Any:
+        return sums[..., 0] / sums[..., 1]
+
+
+def test_a_pooled_score_that_is_a_mean_is_compared_as_one() -> None:
+    random = np.random.default_rng(5)
+    a, b = said(random.random(60).round(2), "{}"), said((0.1 + random.random(60)).round(2), "{}")
+    answers = gold(60, video=[i // 3 for i in range(60)])
+    mean, pool = (compare(("a", a), ("b", b), answers, metric=how, cluster="video") for how in (Worth(), AsPool()))
+    assert pool.difference == pytest.approx(mean.difference) and pool.test == "exchanges"
+    assert pool.interval == pytest.approx(mean.interval, abs=0.01)
+    assert pool.p_value == pytest.approx(mean.p_value, abs=0.02)
+    assert pool.needed and mean.needed and 0.6 < pool.needed / mean.needed < 1.6

@@ -9,17 +9,17 @@ right or wrong together. A paired bootstrap of whole clusters gives the interval
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from math import ceil, comb, sqrt
-from statistics import NormalDist
 
 import numpy as np
 from pydantic import BaseModel
 
 from firsthand.errors import UserError
+from firsthand.evals.compare_pooled import Z80, pooled
 from firsthand.evals.metrics import CHOICE, Metric
+from firsthand.evals.metrics.metric import Pooled
 from firsthand.evals.rows import Gold, Prediction
 from firsthand.evals.score import Z95, bootstrap_of_mean, scorable
 
-Z80 = NormalDist().inv_cdf(0.8)  # a difference is seen in four of five tries
 MCNEMAR, FLIPS = "exact McNemar", "sign flips"
 EXACT = 14  # so many clusters have few enough sign flips to try them all
 Run = tuple[str, dict[str, Prediction]]
@@ -81,8 +81,19 @@ def compare(
     graded = any(value not in (0, 1) for values in worth for value in values.values())
     of_cluster = {key: gold.group(cluster) if cluster else key for key, gold in answers.items()}
     table = _sums([(of_cluster[key], lead) for key, lead in leads.items()])
-    single = not graded and len(table) == len(leads)
-    needed, visible = _power(table)
+    if isinstance(metric, Pooled):
+        found = pooled(a[1], b[1], answers, of_cluster, metric, resamples, seed)
+    else:
+        single = not graded and len(table) == len(leads)
+        needed, visible = _power(table)
+        found = {
+            "difference": sum(leads.values()) / len(leads),
+            "interval": bootstrap_of_mean([(of_cluster[key], lead) for key, lead in leads.items()], resamples, seed),
+            "test": MCNEMAR if single else FLIPS,
+            "p_value": mcnemar(only_a, only_b) if single else sign_flips(table[:, 0], resamples, seed),
+            "needed": needed,
+            "visible": visible,
+        }
     return Comparison(
         a=a[0],
         b=b[0],
@@ -94,12 +105,7 @@ def compare(
         missing=(len(answers.keys() - a[1].keys()), len(answers.keys() - b[1].keys())),
         clusters=len(table) if cluster else None,
         graded=graded,
-        difference=sum(leads.values()) / len(leads),
-        interval=bootstrap_of_mean([(of_cluster[key], lead) for key, lead in leads.items()], resamples, seed),
-        test=MCNEMAR if single else FLIPS,
-        p_value=mcnemar(only_a, only_b) if single else sign_flips(table[:, 0], resamples, seed),
-        needed=needed,
-        visible=visible,
+        **found,
         resamples=resamples,
         seed=seed,
     )

@@ -6,12 +6,13 @@ One comparison in twenty looks real by luck alone. So the p-values of all compar
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from firsthand.errors import UserError
 from firsthand.evals.compare import Comparison, compare, holm
 from firsthand.evals.metrics import Metric
-from firsthand.evals.metrics.metric import Pooled
-from firsthand.evals.results import predictions, same_questions
+from firsthand.evals.results import measured, predictions, same_questions
+from firsthand.evals.rows import Gold, Prediction
 from firsthand.evals.run_folder import Folder
 from firsthand.evals.tables import Grid
 
@@ -41,30 +42,33 @@ def compare_runs(runs: Sequence[Folder], metric: str | None = None, seed: int = 
 def _against_first(name: str, runs: list[Folder], wanted: str | None, seed: int) -> Iterator[Compared]:
     if len(runs) == 1:
         raise UserError(f"{runs[0].path} is the only run of {name}: name another one to compare it with")
-    gold, metric, cluster = same_questions(runs), _metric(runs[0], wanted), runs[0].benchmark.cluster
-    if not gold:
+    if not same_questions(runs):
         raise UserError(f"{runs[0].path}: the answers of its questions are not public, so no run can be compared")
     unique = len({run.name for run in runs}) == len(runs)
-    base, *others = ((run.name if unique else str(run.path), _answers(run)) for run in runs)
-    for other in others:
-        one = compare(base, other, gold, metric=metric, cluster=cluster, seed=seed)
-        said = f"{metric.name}, answer by answer" if isinstance(metric, Pooled) else metric.name
-        yield Compared(**one.model_dump(), benchmark=name, metric=said)
+    base, *others = ((run.name if unique else str(run.path), _measured(run, wanted)) for run in runs)
+    cluster = runs[0].benchmark.cluster
+    for title, (metric, answers, golds) in others:
+        asked = {key: gold for key, gold in base[1].golds.items() if key in golds}
+        one = compare((base[0], base[1].answers), (title, answers), asked, metric=metric, cluster=cluster, seed=seed)
+        yield Compared(**one.model_dump(), benchmark=name, metric=metric.name)
 
 
-def _metric(run: Folder, wanted: str | None) -> Metric:
-    known = {metric.name: metric for metric in run.benchmark.metrics}
-    if wanted and wanted not in known:
-        raise UserError(f"{run.manifest.benchmark} has no metric {wanted!r}; it has {', '.join(known)}")
-    return known[wanted] if wanted else run.benchmark.metrics[0]
+class _Measured(NamedTuple):
+    metric: Metric
+    answers: dict[str, Prediction]
+    golds: dict[str, Gold]  # of a judge: what it has a verdict of
 
 
-def _answers(run: Folder) -> dict:
-    """The run's own answers; of an agent those with its tools, where it has any."""
+def _measured(run: Folder, wanted: str | None) -> _Measured:
+    """The run's own answers, of an agent those with its tools where it has any, by one metric or one judge's mark."""
     columns = predictions(run)
     if not columns:
         raise UserError(f"{run.path}: no answers yet; go on with `firsthand eval run {run.manifest.benchmark}`")
-    return next(iter(columns.values()))
+    column, answers = next(iter(columns.items()))
+    known = {one[0].name: _Measured(*one) for one in measured(run, column, answers)}
+    if wanted and wanted not in known:
+        raise UserError(f"{run.path} has no metric {wanted!r}; it has {', '.join(known)}")
+    return known[wanted] if wanted else next(iter(known.values()))
 
 
 def grids(found: Sequence[Compared]) -> list[Grid]:

@@ -128,20 +128,25 @@ def results(run: Folder) -> Results:
 
 def _scores(run: Folder, columns: dict[str, Predictions]) -> dict[str, Score]:
     """Every metric of every column; the first metric has the column's own name."""
-    benchmark, gold = run.benchmark, run.golds
-    by, unscored = groups(benchmark.by, gold), run.questions.keys() - gold.keys()
-    found = {}
+    benchmark, by, found = run.benchmark, groups(run.benchmark.by, run.golds), {}
     for column, answers in columns.items():
-        known = {key: row for key, row in answers.items() if key not in unscored}
-        asked: list[Any] = [(metric, known, gold) for metric in benchmark.metrics if not isinstance(metric, Judged)]
-        if any(len(row.outputs) > 1 and row.settings.get("method") != "pairwise" for row in known.values()):
-            asked += [(metric, known, gold) for metric in IN_ORDERS]
-        if judges := _judges(run):
-            asked += judges.metrics_of(column, known, gold)
-        for number, (metric, rows, golds) in enumerate(asked):
+        for number, (metric, rows, golds) in enumerate(measured(run, column, answers)):
             name = f"{column}: {metric.name}" if number or not metric.needs_letters else column
             found[name] = score(name, rows, golds, by, benchmark.cluster, metric, benchmark.decimals)
     return found
+
+
+def measured(run: Folder, column: str, answers: Predictions) -> list[tuple[Any, Predictions, dict[str, Gold]]]:
+    """The metrics of a column, each with the answers and questions that it is about; those of judges, too."""
+    gold = run.golds
+    unscored = run.questions.keys() - gold.keys()
+    known = {key: row for key, row in answers.items() if key not in unscored}
+    asked: list[Any] = [(metric, known, gold) for metric in run.benchmark.metrics if not isinstance(metric, Judged)]
+    if any(len(row.outputs) > 1 and row.settings.get("method") != "pairwise" for row in known.values()):
+        asked += [(metric, known, gold) for metric in IN_ORDERS]
+    if judges := _judges(run):
+        asked += judges.metrics_of(column, known, gold)
+    return asked
 
 
 def _baselines(run: Folder) -> dict[str, float]:

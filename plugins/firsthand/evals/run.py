@@ -47,11 +47,8 @@ def _as_written(job: Job, way: AsWritten) -> Summary:
     job.begin(rows[: run.limit], seen=seen.of_media(rows[: run.limit], root))
     with job.server() as (url, model, pace, key):
         settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=run.seed)
-        asking = as_written.ask(
-            questions, out, url, settings, media_root=root, recipe=way.recipe, pace=pace, key=key, orders=orders,
-            note=SoFar(job).note,
-        )  # fmt: skip
-        return asyncio.run(asking)
+        ask = partial(as_written.ask, media_root=root, recipe=way.recipe, orders=orders, note=SoFar(job).note)
+        return asyncio.run(ask(questions, out, url, settings, pace=pace, key=key))
 
 
 def _single_turn(job: Job, way: SingleTurn) -> Summary:

@@ -145,6 +145,7 @@ def scorable(answers: dict[str, Gold], metric: Metric) -> dict[str, Gold]:
 
 
 def mean(sums: np.ndarray) -> np.ndarray:
+    """Of sums of worths and of ones, which are the last axis."""
     return sums[..., 0] / sums[..., 1]
 
 

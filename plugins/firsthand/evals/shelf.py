@@ -54,7 +54,7 @@ def missing(benchmark: Benchmark) -> str:
 
 
 def _media(row: dict[str, Any]) -> list[str]:
-    return [*row.get("images", []), *row.get("video", []), *filter(None, [row.get("video_file")])]
+    return [*(row.get("images") or []), *(row.get("video") or []), *filter(None, [row.get("video_file")])]
 
 
 def _lines(path: Path) -> int:
@@ -68,8 +68,10 @@ def prepare(benchmark: Benchmark, source: Path, tick: Tick) -> tuple[Release, Bu
     if release is None:
         raise UserError(f"{benchmark.name} has no release to be built from; it is made by `firsthand toy`")
     built = build(release, source, benchmark.questions.parent, ("eval",), Options(), tick)["eval"]
-    read = sum(built.rows.values()) + built.folded + built.dropped + built.left_aside.total()
+    read = next(iter(built.rows.values())) + built.folded + built.dropped + built.left_aside.total()
     if release.rows is not None and read != release.rows:
         what = f"{source} holds {read} rows, and {release.name} has {release.rows} as published"
         raise UserError(f"{what}; get it whole from {release.kept_at}. What was read is in {benchmark.questions}")
+    if other := [f"{count} {what}" for what, count in built.notes.items() if what.startswith("questions (")]:
+        raise UserError(f"{source} holds {'; '.join(other)}. What was read is in {benchmark.questions}")
     return release, built

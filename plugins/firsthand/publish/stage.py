@@ -87,14 +87,15 @@ def stage_data(name: str, repo: str, hub: HubName, out: Path, folder: Path) -> S
     named = [path for path in chosen if path.suffix != ".json"]
     head = front_matter.of_data(hub, manifest.licence, named, sum(rows.values()))
     about = folder / "README.md"
-    values: dict[str, Any] = {
+    values = {
         "name": name,
         "licence": manifest.licence,
         "terms": release.terms if release else "",
+        "home": release.kept_at if release else "",
         "rows": rows,
+        "sources": [one for part in parts for one in part.sources],
+        "about": about.read_text() if about.is_file() else "",
     }
-    values |= {"sources": [one for part in parts for one in part.sources]}
-    values |= {"about": about.read_text() if about.is_file() else "", "home": release.kept_at if release else ""}
     return _stage(out, folder, chosen, head, _card("data.md.jinja", values), _command(hub, repo, out, "dataset"))
 
 

@@ -15,6 +15,8 @@ from firsthand.cli import app
 from firsthand.evals.rows import Gold
 from firsthand.evals.score import Score
 from firsthand.pages.results.charts import LEFT, RIGHT, WIDTH, draw
+from firsthand.rollout.episodes import Episode
+from firsthand.rollout.trace import Trace, Turn
 
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
 
@@ -103,3 +105,28 @@ def test_in_a_browser(runs, chromium: list[str]) -> None:
     assert "3 of 12" in dom and dom.count("<li data-id=") == 3 and "<title>file: a, b</title>" in dom
     assert dom.count('<img src="data:image/jpeg') == 1 and "The prompt, as asked" in dom
     assert not [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+
+
+def test_an_agents_turns_and_what_its_tools_said(tmp_path: Path) -> None:
+    folder = tmp_path / "agent"
+    folder.mkdir()
+    turns = [
+        Turn(text="look", action="call", tool="rag", status="ok", observation="a cup"),
+        Turn(text="<answer>A</answer>", action="answer"),
+    ]
+    episode = Episode(
+        id="q0", question="what ?", options={"A": "cup", "B": "pan"}, answer="A", letter="A", correct=True,
+        output="<answer>A</answer>", data_source="toy", split="test", trace=Trace(turns=turns, stop="answer"),
+        prompt_tokens=9, completion_tokens=3, cost=None, seconds=1.0, settings={"dialect": "native"},
+        messages_sha256="",
+    )  # fmt: skip
+    row = {"id": "q0", "question": "what ?", "answer": "A", "letters": "AB", "options": episode.options}
+    (folder / "questions.jsonl").write_text(json.dumps(row) + "\n")
+    (folder / "episodes.jsonl").write_text(episode.model_dump_json() + "\n")
+    (folder / "run.json").write_text(json.dumps({"benchmark": "toy_memory"}))
+    result, out = page([folder])
+    assert result.exit_code == 0, result.output
+    [item] = json.loads(out.read_text().split('id="items">')[1].split("</script>")[0])["items"]
+    assert item["worth"] == [1]
+    told = [(part["who"], part["text"]) for part in item["said"][0]]
+    assert told == [("model", "look"), ("tool", "a cup"), ("model", "<answer>A</answer>")]
