@@ -16,7 +16,7 @@ class StateHead(nn.Module):
         self.prototypes = nn.Linear(bottleneck, prototypes, bias=False)
 
     def forward(self, states: Tensor) -> Tensor:
-        """Logits in float32 whatever the rest computes in: divided by 0.02, a cosine in bfloat16 is a fifth of a nat off."""
+        """Logits in float32 whatever the rest computes in: over 0.02, a cosine in bfloat16 is a fifth of a nat off."""
         found = self.mlp(states).float()
         with torch.autocast(found.device.type, enabled=False):
             vectors = functional.normalize(found, dim=-1)
