@@ -22,6 +22,12 @@ def test_a_world_becomes_shards_of_clips_and_of_images(tmp_path) -> None:
     assert open_images(str(shards / "images")).read(0, 0).shape == (3, 32, 32)
 
 
+def test_images_of_several_sources_are_mixed(world, tmp_path) -> None:
+    sources = (world / "walking", world / "egoexo/processed_data")
+    assert typed("egoagent", "shards", *sources, "--out", tmp_path / "out").exit_code == 0
+    assert open_images(str(tmp_path / "out")).counts == [4 * 13 + 5 * 13]
+
+
 def test_what_was_left_aside_is_said(egoexo, tmp_path) -> None:
     next((egoexo / "annotations/ego_pose/train/camera_pose").glob("*.json")).unlink()
     done = typed("egoagent", "shards", egoexo, "--out", tmp_path / "out")
@@ -33,6 +39,7 @@ def test_wrong_words_are_messages(world, tmp_path) -> None:
         (("shards", world / "egoexo", "--out", tmp_path / "a", "--per-step", 3), "--per-step 3: does not divide the 5"),
         (("shards", tmp_path, "--out", tmp_path / "b"), "or other image below this folder"),
         (("shards", world / "egoexo", "--out", tmp_path / "c", "--split", "test"), "no such folder"),
+        (("shards", world / "egoexo", world / "walking", "--out", tmp_path / "d"), "becomes clips; give it alone"),
         (("straighten", world), "no take"),
     ):
         done = typed("egoagent", *words)

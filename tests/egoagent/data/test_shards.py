@@ -151,6 +151,14 @@ def test_images_of_two_sizes_need_a_size(tmp_path) -> None:
     assert open_images(str(tmp_path / "out")).read(0, 0).shape == (3, 16, 16)
 
 
+def test_a_long_name_is_stored_and_found(tmp_path) -> None:
+    Image.new("RGB", (16, 16), (200, 10, 10)).save(tmp_path / "a.png")
+    images = [ImageFile("é" * 150 + str(number), tmp_path / "a.png") for number in range(2)]
+    build_shards.build_images(tmp_path / "out", images, None, nothing)
+    shards = open_images(str(tmp_path / "out"))
+    assert [shards.read(0, sample)[:, 0, 0].tolist() for sample in range(2)] == [[200, 10, 10]] * 2
+
+
 def test_a_shard_that_is_not_whole_is_named(clip_shards, tmp_path) -> None:
     copy = Path(shutil.copytree(clip_shards, tmp_path / "clips"))
     shard = copy / "shard-000000.tar"

@@ -1,6 +1,7 @@
 """Videos of takes become straight images, every fifth frame, each take whole or not at all."""
 
 import json
+import sys
 from pathlib import Path
 
 import av
@@ -10,8 +11,9 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from firsthand.cli import app
+from firsthand.egoagent.data.egoexo import Dropped
 from firsthand.egoagent.data.fisheye import Fisheye
-from firsthand.egoagent.data.undistort import find_videos, for_video, straighten
+from firsthand.egoagent.data.undistort import find_videos, for_video, read_calibration, straighten
 from firsthand.errors import UserError
 
 SIZE = 64
@@ -74,10 +76,10 @@ def test_a_take_that_was_killed_is_done_again_and_a_finished_one_kept(tmp_path) 
     half = tmp_path / "out/cmu_bike01_1/.aria01_214-1.part"
     half.mkdir(parents=True)
     (half / "frame_0.jpg").write_bytes(b"half")
-    assert straighten(take, tmp_path / "out", as_released=False) == 2
+    assert straighten(tmp_path / "out", False, take) == 2
     assert [path.name for path in (tmp_path / "out/cmu_bike01_1").iterdir()] == ["aria01_214-1"]
     take.video.unlink()
-    assert straighten(take, tmp_path / "out", as_released=False) == 2
+    assert straighten(tmp_path / "out", False, take) == 2
 
 
 def test_the_sensor_lies_on_its_side(tmp_path) -> None:
@@ -92,7 +94,7 @@ def test_the_sensor_lies_on_its_side(tmp_path) -> None:
     places = {}
     for as_released in (False, True):
         out = tmp_path / f"out_{as_released}"
-        straighten(take, out, as_released)
+        straighten(out, as_released, take)
         bright = np.asarray(Image.open(out / "cmu_bike01_1/aria01_214-1/frame_0.jpg").convert("L")).astype(float)
         bright[bright < 60] = 0
         places[as_released] = [round(float((grid * bright).sum() / bright.sum()), 1) for grid in np.mgrid[:SIZE, :SIZE]]
@@ -110,11 +112,20 @@ def test_a_full_calibration_is_cropped_and_halved_but_not_as_released() -> None:
 def test_wrong_videos_and_calibrations_are_named(tmp_path) -> None:
     add_take(tmp_path, "cmu_bike01_1", greys(2, height=32))
     [take], _ = find_videos(tmp_path, tmp_path / "calibrations")
-    with pytest.raises(UserError, match="64 x 32 pixels; the head camera's video is square"):
-        straighten(take, tmp_path / "out", as_released=False)
+    made = straighten(tmp_path / "out", False, take)
+    assert isinstance(made, Dropped) and "64 x 32 pixels; the head camera's video is square" in made.why
     (tmp_path / "calibrations/cmu_bike01_1.json").write_text(json.dumps(CAMERA | {"parameters": [1.0]}))
     with pytest.raises(UserError, match="1 parameters; Fisheye624 has 15"):
-        find_videos(tmp_path, tmp_path / "calibrations")
+        read_calibration(take.calibration)
+
+
+def test_a_recording_needs_the_library_that_reads_it(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "projectaria_tools", None)
+    add_take(tmp_path, "cmu_bike01_1", greys(2), calibrated=False)
+    (tmp_path / "takes/cmu_bike01_1/aria01_noimagestreams.vrs").touch()
+    [take], _ = find_videos(tmp_path, None)
+    made = straighten(tmp_path / "out", False, take)
+    assert isinstance(made, Dropped) and "pip install --no-deps projectaria-tools" in made.why
 
 
 def test_a_broken_take_fails_the_command_and_leaves_the_others(tmp_path) -> None:

@@ -6,6 +6,7 @@ hashes: any shard is a fair sample of all.
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -171,8 +172,6 @@ def _clip(one: TakePiece, step: Step, picture: Callable[[Path], bytes]) -> Sampl
 
 
 def _npy(array: np.ndarray) -> bytes:
-    import io
-
     target = io.BytesIO()
     np.save(target, array)
     return target.getvalue()

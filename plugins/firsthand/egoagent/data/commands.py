@@ -28,6 +28,7 @@ def straighten(
     Example: firsthand egoagent straighten datasets/egoexo4d
     """
     from dataclasses import asdict
+    from functools import partial
 
     from firsthand import files
     from firsthand.egoagent.data.egoexo import Dropped
@@ -35,29 +36,31 @@ def straighten(
     from firsthand.egoagent.data.undistort import straighten as straighten_take
     from firsthand.errors import UserError
     from firsthand.progress import progress_bar
+    from firsthand.workers import default_workers, mapped
 
     out = root / "processed_data"
     takes, dropped = find_videos(root, calibrations)
-    images = 0
+    images, total = 0, len(takes) + len(dropped)
     with files.alone(out, "straightening"), progress_bar() as bar:
-        for take in bar.track(takes, description="takes"):
-            try:
-                images += straighten_take(take, out, as_released)
-            except UserError as error:
-                dropped.append(Dropped(take.name, str(error)))
+        done = mapped(partial(straighten_take, out, as_released), takes, default_workers())
+        for made in bar.track(done, total=len(takes), description="takes"):
+            if isinstance(made, Dropped):
+                dropped.append(made)
+            else:
+                images += made
         borrowed = [{"take": take.name, "from": take.borrowed} for take in takes if take.borrowed]
         files.write_jsonl(out / "borrowed.jsonl", borrowed)
         files.write_jsonl(out / "dropped.jsonl", map(asdict, dropped))
     typer.echo(f"{images} images of {len(takes)} takes in {out}; {len(borrowed)} with a borrowed calibration")
     _say_dropped(len(dropped), out)
-    if len(dropped) > max_bad * (len(takes) + len(dropped)):
+    if len(dropped) > max_bad * total:
         raise UserError(f"{len(dropped)} takes are bad, more than --max-bad {max_bad:g}; see {out}/dropped.jsonl")
 
 
 @app.command()
 def shards(
-    source: Annotated[
-        Path, typer.Argument(help="Clips: a folder of Ego-Exo4D. Images: a frame store, or folders of frames.")
+    sources: Annotated[
+        list[Path], typer.Argument(help="Clips: a folder of Ego-Exo4D. Images: frame stores, or folders of frames.")
     ],
     out: Annotated[Path, typer.Option(help="Folder of the shards; a stopped build goes on where it was.")],
     split: Annotated[str, typer.Option(help="Of Ego-Exo4D: train or val.")] = "train",
@@ -72,8 +75,8 @@ def shards(
 ) -> None:
     """Write WebDataset tars of about 1,000 images, each with an index, and shards.json with what is in them.
 
-    A source with annotations/ego_pose becomes clips; any other becomes single images. What is left aside is counted
-    and listed in OUT/dropped.jsonl.
+    A source with annotations/ego_pose becomes clips; all others become single images, mixed. What is left aside is
+    counted and listed in OUT/dropped.jsonl.
 
     Example: firsthand egoagent shards datasets/rounds/egoexo --out datasets/rounds/shards/train
     """
@@ -83,6 +86,9 @@ def shards(
     from firsthand.errors import UserError
     from firsthand.progress import progress_bar
 
+    clips = [source for source in sources if (source / "annotations/ego_pose").is_dir()]
+    if clips and len(sources) > 1:
+        raise UserError(f"{clips[0]} becomes clips; give it alone, and its processed_data beside other images")
     if every % per_step:
         raise UserError(f"--per-step {per_step}: does not divide the {every} frames between two images")
     with progress_bar() as bar:
@@ -91,10 +97,11 @@ def shards(
         def progress(name: str, done: int, total: int) -> None:
             bar.update(tasks[name], completed=done, total=total, visible=True)
 
-        if (source / "annotations/ego_pose").is_dir():
-            made = build_shards.build_clips(out, source, split, poses, Step(every, per_step), size, progress)
+        if clips:
+            made = build_shards.build_clips(out, sources[0], split, poses, Step(every, per_step), size, progress)
         else:
-            made = build_shards.build_images(out, frames_below(source), size, progress)
+            images = [image for source in sources for image in frames_below(source)]
+            made = build_shards.build_images(out, images, size, progress)
     samples = sum(shard.samples for shard in made.shards)
     what = "images" if made.kind == "images" else "pieces of takes"
     typer.echo(f"{samples} {what} of {made.width} x {made.height} pixels in {len(made.shards)} shards in {out}")

@@ -22,7 +22,7 @@ def frames_below(root: Path) -> list[ImageFile]:
     found = sorted(path for path in root.rglob("*") if path.suffix.lower() in ENDINGS)
     if not found:
         raise UserError(f"{root}: no frame_0000001.jpg or other image below this folder")
-    return [ImageFile(_key(str(path.relative_to(root).with_suffix(""))), path) for path in found]
+    return [ImageFile(_key(f"{root.name}/{path.relative_to(root).with_suffix('')}"), path) for path in found]
 
 
 def _of_store(root: Path) -> list[ImageFile]:

@@ -63,13 +63,18 @@ def index_path(shard: Path) -> Path:
 def write_shard(path: Path, samples: Iterable[Sample]) -> Index:
     """The tar replaces what was there when it is whole; the caller writes the index, which makes it count."""
     index = Index(bytes=0, first=[0], members=[])
-    with files.replacing(path) as tmp, tarfile.open(tmp, "w", format=tarfile.USTAR_FORMAT) as tar:
+    with files.replacing(path) as tmp, tarfile.open(tmp, "w") as tar:
         for key, members in samples:
             for ending, content in members.items():
                 entry = tarfile.TarInfo(f"{key}.{ending}")  # no time and no owner: equal samples are equal bytes
                 entry.size = len(content)
-                index.members.append((tar.offset + tarfile.BLOCKSIZE, len(content)))
                 tar.addfile(entry, io.BytesIO(content))
+                index.members.append((tar.offset - _padded(len(content)), len(content)))
             index.first.append(len(index.members))
     index.bytes = path.stat().st_size
     return index
+
+
+def _padded(size: int) -> int:
+    """Bytes that a content takes in a tar; what is before it may be more than one header, for a long name."""
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE

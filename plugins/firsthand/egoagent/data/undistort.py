@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from firsthand import files
-from firsthand.egoagent.data.egoexo import Dropped
+from firsthand.egoagent.data.egoexo import Dropped, image_frames
 from firsthand.egoagent.data.fisheye import PARAMETERS, Fisheye, undistort
 from firsthand.errors import UserError
 
@@ -28,7 +27,7 @@ FOLDER = "aria01_214-1"
 class TakeVideo:
     name: str
     video: Path
-    camera: Fisheye
+    calibration: Path
     borrowed: str | None  # the take whose calibration this is, if it has none of its own
 
 
@@ -37,45 +36,55 @@ def find_videos(root: Path, calibrations: Path | None) -> tuple[list[TakeVideo],
     folders = sorted(path for path in (root / "takes").glob("*") if path.is_dir())
     if not folders:
         raise UserError(f"{root}/takes: no take; {root} should be a folder of Ego-Exo4D")
-    cameras = {path.name: camera for path in folders if (camera := _camera(path, calibrations))}
+    calibrated = {path.name: own for path in folders if (own := _calibration(path, calibrations))}
+    lenders: dict[str, str] = {}
+    for name in calibrated:
+        lenders.setdefault(_task(name), name)
     found, dropped = [], []
     for folder in folders:
         videos = sorted(folder.glob("frame_aligned_videos/downscaled/448/*214-1.mp4"))
-        lender = (
-            folder.name if folder.name in cameras else next((n for n in cameras if _same_task(n, folder.name)), None)
-        )
+        lender = folder.name if folder.name in calibrated else lenders.get(_task(folder.name))
         if len(videos) != 1:
             dropped.append(Dropped(folder.name, f"{len(videos)} videos *214-1.mp4 of 448 pixels, not one"))
         elif lender is None:
             dropped.append(Dropped(folder.name, "no calibration, and none of the same place and task to borrow"))
         else:
             borrowed = lender if lender != folder.name else None
-            found.append(TakeVideo(folder.name, videos[0], cameras[lender], borrowed))
+            found.append(TakeVideo(folder.name, videos[0], calibrated[lender], borrowed))
     return found, dropped
 
 
-def straighten(take: TakeVideo, out: Path, as_released: bool) -> int:
+def straighten(out: Path, as_released: bool, take: TakeVideo) -> int | Dropped:
     """Writes the take's folder of images, whole or not at all; the number of images. A finished folder is kept."""
     folder = out / take.name / FOLDER
     if folder.is_dir():
-        return sum(1 for _ in folder.glob("frame_*.jpg"))
+        return len(image_frames(folder))
     part = folder.with_name(f".{FOLDER}.part")
     shutil.rmtree(part, ignore_errors=True)
     with files.writing(part):
         part.mkdir(parents=True)
+    try:
+        _write(take, part, as_released)
+    except UserError as error:
+        shutil.rmtree(part)
+        return Dropped(take.name, str(error))
+    part.rename(folder)
+    return len(image_frames(folder))
+
+
+def _write(take: TakeVideo, folder: Path, as_released: bool) -> None:
+    import torch
     from PIL import Image
 
-    count = 0
+    torch.set_num_threads(1)  # takes are spread over processes
+    camera, lens, turns = read_calibration(take.calibration), None, 0 if as_released else 1
     for number, frame in _frames(take.video):
-        if not count:
-            straight = undistort(for_video(take.camera, frame.shape[0], as_released), frame.shape[0])
-        turned = frame if as_released else np.rot90(frame)
-        image = straight(torch.from_numpy(np.ascontiguousarray(turned.transpose(2, 0, 1)))).numpy().transpose(1, 2, 0)
-        upright = image if as_released else np.rot90(image, -1)
-        Image.fromarray(np.ascontiguousarray(upright)).save(part / f"frame_{number}.jpg", quality=95)
-        count += 1
-    part.rename(folder)
-    return count
+        size = len(frame)
+        lens = lens or undistort(for_video(camera, size, as_released), size)
+        lying = np.ascontiguousarray(np.rot90(frame, turns).transpose(2, 0, 1))
+        straight = lens(torch.from_numpy(lying)).numpy().transpose(1, 2, 0)
+        upright = np.ascontiguousarray(np.rot90(straight, -turns))
+        Image.fromarray(upright).save(folder / f"frame_{number}.jpg", quality=95)
 
 
 def for_video(camera: Fisheye, size: int, as_released: bool) -> Fisheye:
@@ -101,16 +110,18 @@ def _frames(video: Path) -> Iterator[tuple[int, np.ndarray]]:
             yield number, frame
 
 
-def _camera(take: Path, calibrations: Path | None) -> Fisheye | None:
-    """A calibration in JSON, or out of the take's VRS file."""
-    written = calibrations / f"{take.name}.json" if calibrations else None
-    if written and written.exists():
-        return _read(written)
-    recordings = sorted(take.glob("*noimagestreams.vrs"))
-    return _of_vrs(recordings[0]) if recordings else None
+def _calibration(take: Path, calibrations: Path | None) -> Path | None:
+    """The file that knows this take's camera: a calibration in JSON, or the take's recording."""
+    written = [calibrations / f"{take.name}.json"] if calibrations else []
+    found = [path for path in (*written, *sorted(take.glob("*noimagestreams.vrs"))) if path.is_file()]
+    return found[0] if found else None
 
 
-def _read(path: Path) -> Fisheye:
+def read_calibration(path: Path) -> Fisheye:
+    return _of_vrs(path) if path.suffix == ".vrs" else _of_json(path)
+
+
+def _of_json(path: Path) -> Fisheye:
     content = files.read_json(path)
     try:
         camera = Fisheye(
@@ -139,10 +150,6 @@ def _of_vrs(path: Path) -> Fisheye:
     return Fisheye(tuple(camera.get_projection_params().tolist()), width, height, camera.get_valid_radius())
 
 
-def _same_task(one: str, other: str) -> bool:
-    """cmu_bike01_2 and cmu_bike02_5: the same university and task."""
-    return _task(one) == _task(other)
-
-
 def _task(name: str) -> str:
+    """cmu_bike of cmu_bike01_2: a university and a task."""
     return re.sub(r"\d+", "", "_".join(name.split("_")[:2]))

@@ -145,6 +145,12 @@ def _motion(
         n=f"{len(takes)} clips, {motion.judged.shape[1]} actions each (the first has no past), "
         f"{int(motion.known.sum())} visible joints",
         rows=rows,
-        columns=["of the best trivial", "by horizon", "by horizon, of the best trivial", "MPJVE cm/s"],
+        columns=[
+            "of the best trivial",
+            "by horizon",
+            "by horizon, of the best trivial",
+            "MPJVE cm/s",
+            "MPJVE by horizon",
+        ],
         note=f"Horizons: {ends} ms after the last image. Trivial: {', '.join(trivial)}.",
     )
