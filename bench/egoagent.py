@@ -36,11 +36,10 @@ RECIPES = Path(__file__).parents[1] / "recipes/egoagent"
 def recipe_of(stage: str, given: argparse.Namespace, out: str) -> Recipe:
     name = f"tiny_{stage}_300m" if given.size == "tiny" else f"{stage}_{given.size}"
     changes = [f"output_dir={out}/{stage}", "start=null", f"batch.images={given.images}", f"batch.clips={given.clips}"]
-    changes += ["batch.micro_batches=1", "keep.loggers=[]", f"machine.cpu={not torch.cuda.is_available()}"]
-    changes += [] if torch.cuda.is_available() else ["machine.precision='no'"]
-    return read_recipe(
-        RECIPES / f"{name}.yaml", [one.replace("False", "false").replace("True", "true") for one in changes]
-    )
+    changes += ["batch.micro_batches=1", "keep.loggers=[]"]
+    on_gpu = torch.cuda.is_available()
+    changes += ["machine.cpu=false"] if on_gpu else ["machine.cpu=true", "machine.precision='no'"]
+    return read_recipe(RECIPES / f"{name}.yaml", changes)
 
 
 def noise(recipe: Recipe) -> InMemory:

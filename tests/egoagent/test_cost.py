@@ -1,5 +1,8 @@
 """The cost model against torch's own counter and against the sums of a real model."""
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -7,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from firsthand.egoagent.cost import GB, Shape, clip_cost, image_cost, memory
 from firsthand.egoagent.model.config import EgoAgentConfig
 from firsthand.egoagent.model.model import EgoAgentModel
-from firsthand.egoagent.training.settings import checked
+from firsthand.egoagent.training.settings import checked, read_recipe
 from firsthand.files import read_yaml
 
 from .worlds import MODEL
@@ -46,8 +49,8 @@ def test_flops_of_an_image_are_those_that_torch_counts(name: str) -> None:
     assert counted(lambda: model.encoder.stem(image)) == shape.stem_flops(pixels)
     more = unused(shape, 197, SIZES[name]["num_attention_heads"])
     assert counted(lambda: model.encode(image)) == shape.stem_flops(pixels) + shape.sequence_flops(197) + more
-    state = torch.zeros(1, shape.hidden, device="meta")
-    assert counted(lambda: model.state_head(state)) == shape.head_flops
+    head, state = model.state_head.to_empty(device="cpu"), torch.zeros(1, shape.hidden)  # autocast knows no meta device
+    assert counted(lambda: head(state)) == shape.head_flops
 
 
 def test_flops_of_a_clip_are_those_that_torch_counts_but_for_its_actions() -> None:
@@ -77,6 +80,18 @@ def test_one_image_and_one_clip_by_hand(size: str, image: float, clip: float) ->
     shape = Shape.of(SIZES[size])
     assert image_cost(shape, recipe(size)).useful() / 1e12 == pytest.approx(image, abs=0.001)
     assert clip_cost(shape, 4, 224).useful() / 1e12 == pytest.approx(clip, abs=0.002)
+
+
+@pytest.mark.parametrize("name", ["stage1_300m", "stage1_1b", "stage2_300m", "stage2_1b"])
+def test_a_recipe_fits_the_machine_and_the_single_gpu_of_its_header(name: str) -> None:
+    """Beside the sums, CUDA and its allocator take 1.2 GB and 6 %, as everywhere in the doctor: guesses."""
+    path = Path(f"recipes/egoagent/{name}.yaml")
+    header = path.read_text().splitlines()[1]
+    gpus, size, alone = map(int, re.findall(r"(\d+) x (\d+) GB.*one of (\d+) GB", header)[0])
+    given = read_recipe(path)
+    for number, room in ((gpus, size), (1, alone)):
+        total = sum(memory(Shape.of(given.model), given, number).values()) / GB
+        assert 1.06 * total + 1.2 < room, f"{number} GPUs of {room} GB: {total:.1f}"
 
 
 def test_memory_of_the_states_by_sharding() -> None:

@@ -15,6 +15,8 @@ from .worlds import recipe_of
 def test_fsdp2_shards_the_layers_of_the_trunk_and_nothing_older_is_offered(tmp_path: Path) -> None:
     plugin = machinery.sharding(recipe_of("stage2", tmp_path, machine__sharding="fsdp2"))["fsdp_plugin"]
     assert plugin.fsdp_version == 2 and plugin.transformer_cls_names_to_wrap == ["LlamaDecoderLayer"]
+    policy = plugin.mixed_precision_policy
+    assert (policy.param_dtype, policy.reduce_dtype, policy.output_dtype) == (None, None, None)
     assert not plugin.cpu_ram_efficient_loading and str(plugin.state_dict_type).endswith("SHARDED_STATE_DICT")
     with pytest.raises(UserError, match=r"machine\.sharding"):
         recipe_of("stage2", tmp_path, machine__sharding="fsdp")
@@ -24,6 +26,9 @@ def test_zero_without_deepspeed_is_a_message(tmp_path: Path, monkeypatch) -> Non
     monkeypatch.setattr("accelerate.utils.is_deepspeed_available", lambda: False)
     with pytest.raises(UserError, match="zero1 needs DeepSpeed"):
         machinery.sharding(recipe_of("stage2", tmp_path, machine__sharding="zero1"))
+    monkeypatch.setattr("accelerate.utils.is_deepspeed_available", lambda: True)
+    with pytest.raises(UserError, match="fp16 with zero2 would keep the teacher in it"):
+        machinery.sharding(recipe_of("stage2", tmp_path, machine__sharding="zero2", machine__precision="fp16"))
 
 
 def test_a_logger_that_is_not_installed_is_a_message_and_tensorboard_gets_every_number(train, monkeypatch) -> None:

@@ -105,6 +105,12 @@ def test_saved_and_loaded_by_auto_model(model, given, tmp_path: Path) -> None:
     assert not any(any(steps) for steps in moved(model.predict(*given), again.eval().predict(*given)).values())
 
 
+def test_logits_are_not_rounded_to_bfloat16_under_autocast(model) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model.state_head(torch.randn(4, MODEL["hidden_size"]))
+    assert logits.dtype == torch.float32 and not torch.equal(logits, logits.bfloat16().float())
+
+
 def test_crops_of_another_size_are_read_by_the_same_stem(model) -> None:
     assert model.encode(torch.zeros(2, 3, 16, 48, dtype=torch.uint8)).shape == (2, MODEL["hidden_size"])
 

@@ -43,7 +43,7 @@ _LIKE_OPTION = re.compile(
     )
     + r"""|([a-z])[.)])["'_)\]}]{0,4}(?!\s?[A-Za-z]\.)"""
 )
-_INLINE = re.compile(r"(?:^|[\s(])([A-Z])[.:)]\s")
+_INLINE = re.compile(r"""(?:^|[\s("'、])([A-Z])(?:["']?[.:)]\s|、)""")
 
 # Phrases after which the answer stands; after the second kind the letter must end its clause.
 _NOUN = _any("answer", "ans", "option", "choice", "prediction", "solution", "response")
@@ -94,7 +94,9 @@ _DENIED_IN_LINE = re.compile(
 _CLAUSE = re.compile(r"[.,;:!?\n]|\b(?:but|so|thus|hence|therefore|then)\b", re.IGNORECASE)
 _NO = ("not", "never", "no", "neither", "nor", "nobody", "cannot")
 _PERHAPS = ("could", "might", "may", "whether", "if", "unless", "some", "people", "doubt")
-_DOUBT = re.compile(rf"\b{_any(*_NO, *_PERHAPS, *_WRONG)}\b|n't\b|[不没非别]", re.IGNORECASE)
+_BEFORE = ("initial", "initially", "originally", "previous", "earlier", "my first")
+_DOUBT = re.compile(rf"\b{_any(*_NO, *_PERHAPS, *_BEFORE, *_WRONG)}\b|n't\b|[不没非别]", re.IGNORECASE)
+_UNDECIDED = re.compile(r"\b(?:can't|cannot|can not|unable to) (?:\w{1,12} )?(?:choose|decide)\b", re.IGNORECASE)
 _WORD = re.compile(r"[\w.+%°:/-]+")
 
 
@@ -128,10 +130,10 @@ class Claims:
 
     def by_text(self, text: str) -> str | None:
         """The one option whose text this is, as a whole or up to the end of its first line, sentence or clause."""
-        near = text[: self._longest + 1].lstrip(" \n.:,;)]}\"'-")
+        near = text[: 4 * self._longest].lstrip(" \n.:,;)]}\"'-")
         for end in ("\n", ". ", ", "):
             part, cut, rest = near.partition(end)
-            said = words(part)
+            said = words(part[: self._longest + 1])
             found = [letter for letter, option in self._texts.items() if option == said]
             if len(found) == 1 and (cut or len(near) <= self._longest):
                 rest = f" {words(rest)} "
@@ -158,7 +160,11 @@ class Claims:
     def _after(self, phrase: re.Pattern[str], text: str, by_text: bool) -> Iterator[str]:
         """The letters, or the texts of options, that come after a phrase such as "The answer is"."""
         for said in phrase.finditer(text):
-            if _doubted(text, said.start()) or ("\n" in said[0] and self._heads_a_list(text, said.end())):
+            if (
+                _doubted(text, said.start())
+                or _UNDECIDED.search(text, said.end(), said.end() + NEAR)
+                or ("\n" in said[0] and self._heads_a_list(text, said.end()))
+            ):
                 continue
             found = _LETTER.match(text, said.end())
             letter = self._meant(found, text, surely=not by_text) if found else None
@@ -196,6 +202,11 @@ class Claims:
         named = {other for other, option in self._texts.items() if f" {option} " in near}
         return bool(named) and letter not in named
 
+    def _about_something_else(self, letter: str, rest: str) -> bool:
+        """Whether a sentence follows that has no word of the letter's option: "A. Smith wrote the label"."""
+        said, own = words(rest[: self._longest + NEAR]).split(), self._texts.get(letter, "").split()
+        return len(said) > 2 and bool(own) and said[0] not in _REASON and not set(said) & set(own)
+
     def weak(self, text: str) -> set[str]:
         """The letters of the lines that begin like an option, and do not deny it."""
         found = [one for line in text.split("\n") if (one := self._like_option(line))]
@@ -214,7 +225,7 @@ class Claims:
             raise TwoLetters
         if own is None and self._another_alone(letter, rest):
             raise TwoLetters
-        if own is None and match["space"]:
+        if own is None and (match["space"] or self._about_something_else(letter, rest)):
             return None
         return letter, own is None and bool(_DENIED_IN_LINE.match(rest))
 

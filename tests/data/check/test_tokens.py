@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,20 @@ def test_rows_of_llamafactory(find: Find, counter: Counter, model: Path, name: s
         assert run.check(source, counter).kinds.keys() == {"refused"}
         return
     agree(source, counter, model)
+
+
+def test_a_template_that_leaves_tools_out_is_refused(find: Find, model: Path, tmp_path: Path) -> None:
+    """As the released one of Qwen2.5-VL does, without a word; LLaMA-Factory writes them for the same model."""
+    shutil.copytree(model, tmp_path / "model")
+    plain = "{% for turn in messages %}<|im_start|>{{ turn.role }}\n{{ turn.content }}<|im_end|>\n{% endfor %}"
+    (tmp_path / "model/chat_template.jinja").write_text(plain)
+    talked = TRAINED["a call"] | {"images": [], "messages": [
+        turn | {"content": turn["content"].replace("<image>", "")} for turn in TRAINED["a call"]["messages"]
+    ]}  # fmt: skip
+    counter = Counter(str(tmp_path / "model"))
+    [(row, why)] = run.check(find([talked]), counter).kinds["refused"].first
+    assert row == 1 and "describes no tools" in why
+    assert not run.check(find([talked | {"tools": ""}]), counter).kinds
 
 
 @pytest.mark.parametrize("name", PROMPTED)

@@ -206,7 +206,7 @@ def test_every_recipe_fits_the_machine_of_its_header():
     assert len(names) > 12
     for path in names:
         name = str(path.relative_to(RECIPES).with_suffix(""))
-        if "qwen3_5" in name:
-            continue  # its shape is not known
+        if "qwen3_5" in name or name.startswith("egoagent/"):
+            continue  # its shape is not known; EgoAgent's own sums are tested in tests/egoagent/test_cost.py
         found = fit(path, Asked(page.named(path), page.ROWS.get(name, Said(unseen=True))))
         assert found and found.fits, f"{name}: {found and found.need.worst}"

@@ -11,6 +11,7 @@ import math
 import re
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,7 @@ from firsthand.media.budget import within
 from firsthand.media.limits import Limits
 from firsthand.media.reading import spread
 from firsthand.recipe import named_files
+from firsthand.recipe.chat_templates import Template
 
 PLACEHOLDER = re.compile("(<image>|<video>)")
 FILLED = re.compile(r"(?:<\|vision_start\|>)?<\|(image|video)_pad\|>(?:<\|vision_end\|>)?")
@@ -60,6 +62,8 @@ class Counter:
         if not self.processor.chat_template:
             raise UserError(f"--model {model}: no chat template; copy chat_template.jinja from the base model")
         self.context = _context(model)
+        template = Template(model, self.processor.chat_template)
+        self._describes = cache(lambda tools: template.describes_tools(json.loads(tools)))
 
     def lengths(self, prompts: Sequence[Prompt]) -> list[int]:
         if not prompts:
@@ -85,6 +89,8 @@ class Counter:
     def render(self, sample: Sample) -> str:
         from jinja2 import TemplateError
 
+        if sample.tools and not self._describes(json.dumps(sample.tools)):
+            raise ValueError("the chat template describes no tools: a server would not show the model those of the row")
         try:
             return self.processor.apply_chat_template(
                 conversation(sample.turns),

@@ -197,7 +197,7 @@ def _engine_weights(given: Settings) -> float:
 def cached_rollouts(given: Settings, machine: Machine) -> float:
     """How many rollouts of the full length the engine's cache holds, on one GPU."""
     shape = given.shape
-    token = 2 * 2 * shape.layers * shape.kv_heads * shape.head / given.parallel
+    token = 2 * 2 * shape.attending * shape.kv_heads * shape.head / given.parallel
     return _engine(given, machine)["the engine's cache"] / token / given.longest
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from firsthand.doctor.fit.shapes import MERGE, Shape
 
 CHUNK = 512  # tokens whose logits a fused loss has at once
+TRIANGLE = 64  # tokens of a chunk of the gated delta rule
 Parts = dict[str, float]  # part -> bytes
 
 
@@ -55,7 +56,8 @@ def in_the_loss(shape: Shape, batch: Batch, way: Way) -> Parts:
 
 def in_a_layer(shape: Shape, batch: Batch, way: Way) -> Parts:
     going_back = 2 * way.wide * (shape.inner + shape.width)
-    again = saved(shape, way) - way.wide * shape.width if way.checkpointed else 0
+    largest = max(saved(shape, way), saved_by_delta(shape, way) + _delta_going_back(shape, way))
+    again = largest - way.wide * shape.width if way.checkpointed else 0
     parts = _common(shape, batch, way) | {"one layer": batch.all * (again + going_back)}
     if way.padded:
         mask = (1 + way.wide) * batch.rows * batch.tokens**2
@@ -77,9 +79,31 @@ def saved(shape: Shape, way: Way) -> float:
     return kept
 
 
+def saved_by_delta(shape: Shape, way: Way) -> float:
+    """The same of a layer with a gated delta rule, by fused kernels: the input and the output of the convolution, whose
+    queries and keys are repeated for every head of values, the gate, what the rule makes, and a triangle a chunk."""
+    if not (delta := shape.delta):
+        return 0.0
+    wide, spread = way.wide, 2 * delta.value_heads * delta.head
+    rule = delta.mixed + spread + 4 * delta.values + TRIANGLE * delta.value_heads
+    kept = 2 * 8 * shape.width + 2 * wide * shape.width + wide * rule + 8 * delta.value_heads + 4 * wide * shape.inner
+    if way.adapters and wide == 2:
+        kept += wide * sum(one for one, _ in shape.delta_matrices)
+    return kept
+
+
+def _delta_going_back(shape: Shape, way: Way) -> float:
+    """What the kernels make again: the state at the end of each chunk, and three arrays like the values."""
+    if not (delta := shape.delta):
+        return 0.0
+    return way.wide * (delta.values * delta.head / TRIANGLE + 3 * delta.values)
+
+
 def _common(shape: Shape, batch: Batch, way: Way) -> Parts:
-    of_a_layer = way.wide * shape.width if way.checkpointed else saved(shape, way)
-    parts = {"activations": float(batch.all * (of_a_layer * shape.layers + way.wide * shape.width))}
+    checkpoints = way.wide * shape.width * shape.layers
+    whole = saved(shape, way) * shape.attending + saved_by_delta(shape, way) * (shape.layers - shape.attending)
+    layers = checkpoints if way.checkpointed else whole
+    parts = {"activations": float(batch.all * (layers + way.wide * shape.width))}
     if shape.vision and batch.seen:
         parts["pictures"] = _pictures(shape, batch, way)
     return parts

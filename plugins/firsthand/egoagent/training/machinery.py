@@ -1,4 +1,9 @@
-"""Accelerate, opened as a recipe says: plain copies, FSDP2 or DeepSpeed's ZeRO, each by Accelerate's own settings."""
+"""Accelerate, opened as a recipe says: plain copies, FSDP2 or DeepSpeed's ZeRO, each by Accelerate's own settings.
+
+Weights, poses and what a step returns stay in float32 in all of them, and autocast alone computes in less. Left to
+itself, FSDP2 would round poses to a centimetre and counts of rows to 8 bits, and DeepSpeed would keep the teacher in
+bfloat16, where an average stops to move.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -15,7 +20,7 @@ from firsthand.errors import UserError
 def open_accelerator(recipe: Recipe) -> Accelerator:
     machine = recipe.machine
     return Accelerator(
-        mixed_precision=machine.precision,
+        mixed_precision="no" if machine.sharding.startswith("zero") else machine.precision,
         gradient_accumulation_steps=recipe.batch.micro_batches,
         cpu=machine.cpu,
         log_with=list(recipe.keep.loggers) or None,
@@ -29,9 +34,11 @@ def sharding(recipe: Recipe) -> dict[str, Any]:
     kind = recipe.machine.sharding
     if kind == "fsdp2":
         from accelerate import FullyShardedDataParallelPlugin
+        from torch.distributed.fsdp import MixedPrecisionPolicy
 
         plugin = FullyShardedDataParallelPlugin(
             fsdp_version=2,
+            mixed_precision_policy=MixedPrecisionPolicy(),
             auto_wrap_policy="transformer_based_wrap",
             transformer_cls_names_to_wrap=["LlamaDecoderLayer"],
             cpu_ram_efficient_loading=False,  # every rank makes the same weights from the seed
@@ -45,6 +52,8 @@ def sharding(recipe: Recipe) -> dict[str, Any]:
 
     if not is_deepspeed_available():
         raise UserError(f"machine.sharding: {kind} needs DeepSpeed: pip install 'firsthand[cuda]', or say ddp or fsdp2")
+    if recipe.machine.precision == "fp16":
+        raise UserError(f"machine.precision: fp16 with {kind} would keep the teacher in it; say bf16, or ddp or fsdp2")
     batch = recipe.batch
     plugin = DeepSpeedPlugin(
         zero_stage=int(kind[-1]),
@@ -52,6 +61,7 @@ def sharding(recipe: Recipe) -> dict[str, Any]:
         gradient_clipping=recipe.schedule.clip,
     )
     plugin.deepspeed_config["train_micro_batch_size_per_gpu"] = batch.images  # nothing is prepared that would tell it
+    plugin.deepspeed_config["torch_autocast"] = {"enabled": recipe.machine.precision == "bf16", "dtype": "bfloat16"}
     return {"deepspeed_plugin": plugin}
 
 

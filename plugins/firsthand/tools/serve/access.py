@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+UNWATCHED = 0.05  # seconds of a call in which nobody looks whether its client is still there
 OPEN_PATHS = ("/health",)  # for a supervisor that holds no token
 
 
@@ -75,12 +76,20 @@ async def _read(receive: Receive, most: int) -> bytes | None:
 
 
 async def _answer(app: ASGIApp, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
-    """Until the answer is sent, or the client is gone."""
+    """Until the answer is sent, or the client is gone. Most calls have ended before anybody looks whether it is."""
     first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-    gone, work, answered = asyncio.ensure_future(_gone(receive)), asyncio.current_task(), False
+    gone: asyncio.Future[Message] | None = None
+    work, answered = asyncio.current_task(), False
+
+    def watch() -> asyncio.Future[Message]:
+        nonlocal gone
+        if gone is None:
+            gone = asyncio.ensure_future(_gone(receive))
+            gone.add_done_callback(stop)
+        return gone
 
     async def replay() -> Message:
-        return first.pop() if first else await asyncio.shield(gone)
+        return first.pop() if first else await asyncio.shield(watch())
 
     async def noticed(message: Message) -> None:
         nonlocal answered
@@ -88,18 +97,20 @@ async def _answer(app: ASGIApp, scope: Scope, body: bytes, receive: Receive, sen
         await send(message)
 
     def stop(_: asyncio.Future[Message]) -> None:
-        if work and not answered and not gone.cancelled():
+        if work and not answered and not (gone and gone.cancelled()):
             work.cancel()
 
-    gone.add_done_callback(stop)
+    timer = asyncio.get_running_loop().call_later(UNWATCHED, watch)
     try:
         await app(scope, replay, noticed)
     except asyncio.CancelledError:
-        if not gone.done() or not work or work.uncancel():
+        if not (gone and gone.done()) or not work or work.uncancel():
             raise
     finally:
-        gone.remove_done_callback(stop)
-        gone.cancel()
+        timer.cancel()
+        if gone:
+            gone.remove_done_callback(stop)
+            gone.cancel()
 
 
 async def _gone(receive: Receive) -> Message:

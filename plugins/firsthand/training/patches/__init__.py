@@ -37,6 +37,8 @@ VERL = {  # needed on every machine
     "verl_file_logger": "verl.utils.tracking",
     "verl_load_valuehead_model": "verl.utils.model",
     "transformers_merge_kwargs": "transformers.processing_utils",
+    "verl_qwen2_vl_attn_forward": "verl.models.transformers.qwen2_vl",
+    "verl_qwen2_vl_get_input_embeds": "verl.models.transformers.qwen2_vl",
 }
 VERL_ON_CPU = {  # on a GPU they are not needed, or wrong
     "verl_initialize_global_process_group_ray": "verl.utils.distributed",
