@@ -90,13 +90,13 @@ def test_who_knows_the_next_room_finds_four_of_five_frames_within_a_clip(val) ->
 def test_the_guests_hand_alone_leaves_six_tenths_of_the_error(train, val) -> None:
     poses, announced, actions, _ = val
     truth = poses[:, 1:]
-    mean = cm(truth - train[0].mean((0, 1)))
+    mean = cm(truth - train[0].mean((0, 1, 2)))
     last = poses[:, :-1, -1:]
     copied, moving = cm(truth - last), cm(truth - last - (last - poses[:, :-1, -2:-1]) * np.arange(1, 6)[:, None, None])
     of_action = np.stack([np.median(train[0][train[2] == action], 0) for action in range(len(ACTIONS))])
     reader, knower = cm(truth - of_action[announced[:, 1:]]), cm(truth - of_action[actions[:, 1:]])
     assert reader / min(mean, copied) == pytest.approx(0.61, abs=0.03)
-    assert knower < 0.75 * reader
+    assert knower < 0.8 * reader
     assert moving > 2 * copied
 
 

@@ -36,7 +36,7 @@ def image(take: Take, at: int) -> Image.Image:
     seen = window.transform((SIZE, SIZE), Image.Transform.AFFINE, _affine(roll, view.lean), Image.Resampling.BILINEAR)
     frame = np.dstack([np.asarray(seen), np.full((SIZE, SIZE), 255, np.uint8)]).view(np.uint32)[..., 0]
     _hands(frame, view.hands, take.held[at])
-    lit = frame.view(np.uint8).reshape(SIZE, SIZE, 4)[..., :3] * take.gain + take.offset
+    lit = frame.view(np.uint8).reshape(SIZE, SIZE, 4)[..., :3] * view.gain + view.offset
     return Image.fromarray(np.clip(lit, 0, 255).astype(np.uint8))
 
 

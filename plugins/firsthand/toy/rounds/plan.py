@@ -21,9 +21,9 @@ CHANCES = (0.22, 0.22, 0.12, 0.22, 0.22)
 REACH = ACTIONS.index("reach")
 FOLLOWED = 0.8  # of the announcements
 WEARERS = {"train": PEOPLE[:4], "val": PEOPLE[4:]}  # nobody is in both
-ROLL_OF_TAKE, ROLL_OF_IMAGE = 0.04, 0.07  # radians, standard deviations
+ROLL_OF_TAKE, ROLL_OF_IMAGE = 0.05, 0.08  # radians, standard deviations
 ASIDE, NEAR, FAR = 0.28, 1.25, 0.85  # in rooms, how far beside its middle one stands; scales of leaning in and back
-DARK, BRIGHT, OFFSET = 0.6, 1.3, 25.0  # light of a take: gain and what is added
+DARK, BRIGHT, OFFSET = 0.85, 1.15, 10.0  # light of an image: gain and what is added
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,8 @@ class View:
     aside: float
     lean: float
     hands: tuple[tuple[float, float], tuple[float, float]]  # pixels beside where the hands rest, left and right
+    gain: float
+    offset: float
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,6 @@ class Take:
     actions: tuple[int, ...]  # one for each step
     roll: tuple[float, ...]  # one for each image
     views: tuple[View, ...]  # one for each image
-    gain: float
-    offset: float
     motion_seed: int  # of gait, noise and hidden joints
 
     @property
@@ -84,8 +84,6 @@ def plan_take(split: str, number: int, steps: int, seed: int) -> Take:
         tuple(actions),
         tuple((rng.normal(0, ROLL_OF_TAKE) + rng.normal(0, ROLL_OF_IMAGE, images)).tolist()),
         tuple(_view(rng) for _ in range(images)),
-        float(rng.uniform(DARK, BRIGHT)),
-        float(rng.uniform(-OFFSET, OFFSET)),
         int(rng.integers(2**32)),
     )
 
@@ -103,4 +101,5 @@ def _announce(rng: np.random.Generator, action: int) -> int:
 def _view(rng: np.random.Generator) -> View:
     left_x, left_y, right_x, right_y = rng.uniform(-4, 4, 4).tolist()
     aside, lean = float(rng.uniform(-ASIDE, ASIDE)), float(rng.uniform(FAR, NEAR))
-    return View(aside, lean, ((left_x, left_y), (right_x, right_y)))
+    gain, offset = float(rng.uniform(DARK, BRIGHT)), float(rng.uniform(-OFFSET, OFFSET))
+    return View(aside, lean, ((left_x, left_y), (right_x, right_y)), gain, offset)
