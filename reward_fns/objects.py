@@ -1,7 +1,7 @@
 """The object block: what a response names as the things that its answer rests on (Ego3S).
 
 The first `<object>...</object>` counts, split at commas. How it is read on is a matter of flags, since the published
-code reads it naively: `unique` drops a name that came before, whatever its case, and `cut` shortens a name that is longer
+code reads it naively: `unique` drops a name that came before, whatever its case, `cut` shortens a name that is longer
 than CLIP can read. Without `cut` one such name leaves the whole list unread, as in the published code.
 """
 

@@ -35,6 +35,8 @@ class Texts:
         if lacking:  # else another caller has read them by now
             self._learn(lacking)
         vectors, long = zip(*(self.known[text] for text in texts), strict=True)
+        while len(self.known) > MOST:
+            self.known.pop(next(iter(self.known)))
         return np.stack(vectors), list(long)
 
     def _learn(self, texts: list[str]) -> None:
@@ -42,8 +44,6 @@ class Texts:
         long = [self.similarity.tokens(text) > longest for text in texts]
         self.known |= dict(zip(texts, zip(self.similarity.texts(texts), long, strict=True), strict=True))
         self.batches += 1
-        while len(self.known) > max(MOST, len(texts)):
-            self.known.pop(next(iter(self.known)))
 
 
 async def read(model: str, texts: list[str]) -> Read:

@@ -32,6 +32,7 @@ HEADERS = sorted((ROOT / "recipes").rglob("*.yaml"))
 PROGRAMS = ("firsthand ", "llamafactory-cli ", "python -m verl.", "launch/", "make ", "sbatch ")
 OUTPUTS = {"out", "sft", "html"}  # parameters of firsthand that are written, not read
 CHOICE_ROWS = ("sft.json", "grpo_train.parquet", "grpo_dev.parquet", "test.jsonl")
+EGO3S_ROWS = ("sft.json", "grpo_train.parquet", "grpo_dev.parquet", "test.jsonl", "regions.jsonl")
 AGENT_ROWS = ("train.jsonl", "dev.jsonl", "test.jsonl", "grpo_train.parquet", "grpo_dev.parquet")
 LOCAL = re.compile(r"(datasets|runs|outputs|models|recipes|launch|docs)/[\w./-]*\w")
 
@@ -211,6 +212,8 @@ def makes(command: str, values: dict[str, Any]) -> Paths:
         return {f"{values['week']}/choice_{part}" for part in CHOICE_ROWS}
     if command == "toy agent-rows":
         return {f"{values['week']}/agent_{part}" for part in AGENT_ROWS}
+    if command == "toy ego3s-rows":
+        return {f"{values['week']}/ego3s_{part}" for part in EGO3S_ROWS}
     if command == "toy model":
         return {"runs/tiny_base", "datasets/toy_base"}
     if command == "data fetch" and not values["out"]:

@@ -76,6 +76,7 @@ AGENT_PATHS = LOGS | {
     "data.train_files", "data.val_files", "actor_rollout_ref.rollout.agent.agent_loop_config_path",
 }  # fmt: skip
 TOY_MEDIA = {"data.train_files", "data.val_files", "data.media.root"}
+GROUNDING = {f"reward.custom_reward_function.reward_kwargs.grounding.{key}" for key in ("regions", "threshold")}
 VERL_SIZES = {
     "data.train_batch_size", "data.max_prompt_length", "data.max_response_length", "actor_rollout_ref.actor.optim.lr",
     "actor_rollout_ref.actor.ppo_mini_batch_size", "actor_rollout_ref.actor.ppo_max_token_len_per_gpu",
@@ -204,7 +205,8 @@ def test_a_tiny_verl_recipe_changes_sizes_paths_and_cpu_settings_only(compose) -
     for tiny in filter(is_tiny, VERL):
         small, large = compose(tiny), compose(renamed(tiny, lambda stem: stem.removeprefix("tiny_")))
         changed, paths = differing(small, large), VERL_PATHS | (AGENT_PATHS if tiny in AGENTS else set())
-        paths |= TOY_MEDIA if tiny.startswith(("video_r1/", "open_r1_video/")) else set()
+        paths |= TOY_MEDIA if tiny.startswith(("video_r1/", "open_r1_video/", "ego3s/")) else set()
+        paths |= GROUNDING if tiny.startswith("ego3s/") else set()
         assert changed <= paths | VERL_SIZES | on_cpu.keys(), tiny
         assert changed >= paths, f"{tiny}: both would write to the same place"
         own = {"trainer.logger"} | ({"actor_rollout_ref.rollout.dtype"} if "qwen3_5" in tiny else set())

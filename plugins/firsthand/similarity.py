@@ -29,6 +29,10 @@ class Similarity:
     model: str
     device: str = "cpu"
 
+    def load(self) -> None:
+        """Now, and not with the first row: a model that is not there is no fault of a row."""
+        _ = self._net, self._image_tower, self._tokenizer
+
     def images(self, pictures: Sequence["Image.Image"]) -> np.ndarray:
         """float32 [n, d]."""
         return self._embedded(pictures, lambda batch: self._image_tower(images=batch, return_tensors="pt"), "image")
@@ -44,7 +48,7 @@ class Similarity:
     @property
     def longest(self) -> int:
         """Tokens that the model can read."""
-        return self._net.config.text_config.max_position_embeddings
+        return int(self._net.config.text_config.max_position_embeddings)
 
     def _tokenized(self, texts: Sequence[str]) -> Any:
         padding = "max_length" if self._net.config.model_type.startswith("siglip") else True  # as each was trained
@@ -60,13 +64,15 @@ class Similarity:
                 made = getattr(self._net, f"get_{tower}_features")(**inputs)
                 vectors = getattr(made, "pooler_output", made)  # transformers 5 returns an object
                 found.append(torch.nn.functional.normalize(vectors.float(), dim=-1).cpu().numpy())
-        return np.concatenate(found) if found else np.zeros((0, self._net.config.projection_dim), np.float32)
+        return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
 
     @cached_property
     def _net(self) -> Any:
-        from transformers import AutoModel
-
         with loading(self.model):
+            from transformers import AutoModel
+            from transformers.utils import logging
+
+            logging.disable_progress_bar()
             net = AutoModel.from_pretrained(self.model).eval().to(self.device)
         if not hasattr(net, "get_text_features"):
             raise UserError(
@@ -76,16 +82,16 @@ class Similarity:
 
     @cached_property
     def _image_tower(self) -> Any:
-        from transformers import AutoImageProcessor
-
         with loading(self.model):
+            from transformers import AutoImageProcessor
+
             return AutoImageProcessor.from_pretrained(self.model)
 
     @cached_property
     def _tokenizer(self) -> Any:
-        from transformers import AutoTokenizer
-
         with loading(self.model):
+            from transformers import AutoTokenizer
+
             return AutoTokenizer.from_pretrained(self.model)
 
 
@@ -93,6 +99,8 @@ class Similarity:
 def loading(model: str, kind: str = "CLIP or SigLIP") -> Iterator[None]:
     try:
         yield
+    except ImportError as error:
+        raise UserError(f"{error}; models need: pip install 'firsthand[cuda]', or 'firsthand[cpu]'") from None
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"{model}: cannot be loaded as {kind} ({str(error).splitlines()[0]})") from None
 

@@ -90,6 +90,11 @@ def test_who_names_a_preset_wants_what_was_published(look):
     assert "VR071" not in look(TEMPORAL, "temporal: {preset: paper}", NOT_DIVIDED, DIVIDED)
 
 
+def test_what_is_made_to_stand_apart_is_not_divided_afterwards(look):
+    assert "VR071" in look(TEMPORAL, "scarcity: {preset: apart}", NOT_DIVIDED, DIVIDED)
+    assert "VR071" not in look(TEMPORAL, "scarcity: {preset: apart}")
+
+
 def test_the_bonus_for_order_needs_answers_on_another_order(look, workshop):
     assert "orders: [reversed]" in look(TEMPORAL, "temporal: {against: reversed}")["VR073"][1]
     (workshop / "reward.py").write_text(PAYS)

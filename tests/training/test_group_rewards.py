@@ -84,6 +84,19 @@ def test_scarcity(accuracy, grounded, divided, not_divided):
         assert advantages([float(one) for one in grounded], "grpo") == plain
 
 
+@pytest.mark.parametrize(("accuracy", "grounded", "expected"), [
+    ([1, 1, 1, 1, 1], [1, 0, 0, 0, 0], [0.72, *4 * [-0.18]]),  # one of five earns 0.9, the mean is 0.18
+    ([1, 1, 1, 1, 1], [1, 1, 1, 1, 0], [*4 * [0.06], -0.24]),  # four of five earn 0.3, the mean is 0.24
+    # accuracy: mean 0.4, spread 0.5477, so 1.0954 and -0.7303; two of five earn 0.7, the mean is 0.28
+    ([1, 1, 0, 0, 0], [1, 0, 1, 0, 0], [1.5154, 0.8154, -0.3103, -1.0103, -1.0103]),
+])  # fmt: skip
+def test_scarcity_apart_from_the_rest_keeps_its_height(accuracy, grounded, expected):
+    pairs = zip(accuracy, grounded, strict=True)
+    group = rollouts(*({"accuracy": float(a), "grounded": float(g), "objects": 1.0} for a, g in pairs))
+    groups.scarcity(group, preset="apart")
+    assert advantages([rollout.score for rollout in group], "grpo", False) == pytest.approx(expected, abs=2e-4)
+
+
 MINE = """
 def pay(group, *, amount, score_only=False):
     for rollout in group:

@@ -17,6 +17,7 @@ BUILT = {  # the first beginning that fits
     "datasets/toy_agent": "recipes/toy/tools_agent.yaml says how to make it",
     "datasets/toy_native": "recipes/ego_r1/tiny_grpo_qwen3vl.yaml says how to make it",
     "datasets/toy_base": "firsthand toy model models --train makes it",
+    "datasets/toy_ego3s": "firsthand toy build datasets/toy_ego3s, then firsthand toy ego3s-rows datasets/toy_ego3s",
     "datasets/toy": "firsthand toy build datasets/toy, then firsthand toy rows datasets/toy",
     "models/Qwen3.5": "docs/recipes.md has the two commands that make this copy of the released model",
     "models/tiny_": "make demo makes it; by hand: firsthand toy model models --train",

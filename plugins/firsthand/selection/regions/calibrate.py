@@ -4,7 +4,7 @@ Each crop is compared with its own name and with the names of the others. The th
 right names above it exceeds that of wrong names by most, in the middle between the two cosines around it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -31,6 +31,16 @@ class Calibration:
     at_published: tuple[float, float]  # right and wrong names above 0.21
     generic: dict[str, float]  # share of crops that a generic word passes for
     lists: dict[int, float]  # share of crops that a list of so many random names passes for
+
+    def lines(self) -> Iterator[str]:
+        yield f"{self.model}: threshold {self.threshold} on {self.crops} crops of {self.names} things"
+        yield f"  above it: right names {self.right_above:.3f}, wrong names {self.wrong_above:.3f}; AUC {self.auc:.4f}"
+        yield f"  nearest to their own name: {self.best_is_right:.3f} of the crops"
+        right, wrong = self.at_published
+        yield f"  at {PUBLISHED}, Ego3S's for its own CLIP: right names {right:.3f}, wrong names {wrong:.3f}"
+        lists = {f"{count} random names": share for count, share in self.lists.items()}
+        for what, share in {**self.generic, **lists}.items():
+            yield f"  passes for the thing: {what:16} {share:.2f}"
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,8 +1,8 @@
 """Windows over the frame, and the one that CLIP finds most like a text.
 
 The thing that is asked for often lies on the table too, so a text alone cannot tell it from the one in the hand. Hence
-a term for where hands are: in video from a head they come from below, and a window whose centre lies in the lower part
-of the frame scores `prior` more.
+a term for where hands are: in video from a head they come from below, so a window scores up to `prior` more the lower
+its centre lies.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,6 @@ from firsthand.selection.regions.finders import Found
 from firsthand.selection.regions.shown import Pictures, Shown
 from firsthand.similarity import Similarity
 
-BELOW = 0.6  # the hands' part of a frame, from here down
 APART = 0.1  # windows that overlap less show something else
 
 
@@ -35,7 +34,7 @@ class ClipGrid:
         [wanted] = self.similarity.texts([text_of(row, self.text)])
         crops = [frame.crop(tuple(box)) for frame in pictures.frames for box in np.rint(tried).astype(int)]
         alike = (self.similarity.images(crops) @ wanted).reshape(len(pictures.frames), len(tried))
-        scores = alike + self.prior * ((tried[:, 1] + tried[:, 3]) / 2 >= BELOW * pictures.size[1])
+        scores = alike + self.prior * (tried[:, 1] + tried[:, 3]) / 2 / pictures.size[1]
         best = scores.argmax(1)
         frame = int(scores.max(1).argmax())
         chosen = tried[best[frame]]

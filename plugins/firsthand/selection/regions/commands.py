@@ -14,6 +14,7 @@ Root = Annotated[Path | None, typer.Option(help="Folder of the media; by default
 Frames = Annotated[int, typer.Option(min=1, help="Frames that are looked at, evenly over those of a row.")]
 Fps = Annotated[float, typer.Option(min=0.01, help="Rate at which a video file is sampled first.")]
 Regions = Annotated[Path, typer.Option(help="The file of regions.")]
+Label = Annotated[str, typer.Option(help="Only rows with this label.")]
 Device = Annotated[str, typer.Option(help="Where the model runs: cpu, cuda, cuda:1.")]
 
 
@@ -22,13 +23,14 @@ def regions(
     finder: Annotated[FinderName, typer.Option(help="What finds them; centre and random are to compare with.")],
     out: Annotated[Path, typer.Option(help="File of the regions; OUT.log beside it lets a killed run go on.")],
     root: Root = None,
+    label: Label = "",
     model: Annotated[str | None, typer.Option(help="CLIP or SigLIP for clip_grid, OWLv2 or GroundingDINO.")] = None,
     text: Annotated[
         str, typer.Option(help="What is looked for: {question}, {answer} and the row's labels are filled in.")
     ] = "{question}",
     prior: Annotated[
-        float, typer.Option(help="clip_grid: what a window in the lower part, where hands are, adds.")
-    ] = 0.2,
+        float, typer.Option(help="clip_grid: what a window at the lower edge, where hands are, scores more.")
+    ] = 0.5,
     threshold: Annotated[float, typer.Option(help="detector: the least score of a box.")] = 0.1,
     given: Annotated[Path | None, typer.Option("--from", help="precomputed: the file of regions to take.")] = None,
     frames: Frames = 16,
@@ -48,7 +50,7 @@ def regions(
 
     files.spare([data, *([given] if given else [])], out)
     found_by, settings = _finder(finder, model, text, prior, threshold, given, device)
-    rows, media = read_shown(data), root or data.parent
+    rows, media = read_shown(data, label), root or data.parent
     settings |= {"frames": frames, "fps": fps}
 
     def pictures(row: Shown):
@@ -69,16 +71,16 @@ def _finder(name: str, model: str | None, text: str, prior: float, threshold: fl
     from firsthand.selection.regions import finders
     from firsthand.selection.regions.clip_grid import ClipGrid
     from firsthand.selection.regions.detector import Detector
-    from firsthand.similarity import Similarity
 
     if name in ("clip_grid", "detector") and not model:
         raise UserError(f"--finder {name} needs --model: a folder, or a name on the hub of Hugging Face")
     settings = {"finder": name, "model": model}
     if name == "clip_grid":
-        return ClipGrid(Similarity(str(model), device), text, prior), settings | {"text": text, "prior": prior}
+        return ClipGrid(_similarity(str(model), device), text, prior), settings | {"text": text, "prior": prior}
     if name == "detector":
-        found = Detector(str(model), text, threshold, device)
-        return found, settings | {"text": text, "threshold": threshold}
+        detector = Detector(_there(str(model)), text, threshold, device)
+        detector.load()
+        return detector, settings | {"text": text, "threshold": threshold}
     if name == "precomputed":
         if given is None:
             raise UserError("--finder precomputed needs --from: a file of regions")
@@ -86,11 +88,26 @@ def _finder(name: str, model: str | None, text: str, prior: float, threshold: fl
     return (finders.Centre() if name == "centre" else finders.Random()), settings
 
 
+def _similarity(model: str, device: str):
+    from firsthand.similarity import Similarity
+
+    found = Similarity(_there(model), device)
+    found.load()
+    return found
+
+
+def _there(model: str) -> str:
+    """A folder that is not there would be looked for on the hub, for minutes where there is no network."""
+    from firsthand.recipe.named_files import exists, is_local
+
+    if is_local(model) and not exists(model):
+        raise UserError(f"{model}: no such folder")
+    return model
+
+
 def region_table(
     found: Annotated[list[Path], typer.Argument(help="Files of regions.")],
     truth: Annotated[Path, typer.Option(help="The file of true regions.")],
-    data: Annotated[Path | None, typer.Option(help="The rows, for --label.")] = None,
-    label: Annotated[str, typer.Option(help="Only rows with this label of --data.")] = "",
     out: Annotated[Path | None, typer.Option(help="The same as JSON.")] = None,
 ) -> None:
     """How good finders are where the truth is known: centre in the true box, IoU, with 95 % intervals over rows.
@@ -105,12 +122,8 @@ def region_table(
     from firsthand import files
     from firsthand.selection import region_file
     from firsthand.selection.regions.measure import MEASURES, measured
-    from firsthand.selection.regions.shown import read_shown
 
-    if label and data is None:
-        raise UserError("--label needs --data: the rows that have labels")
-    kept = {name for name, row in read_shown(data).items() if row.question.label == label} if label and data else None
-    true = {name: one for name, one in region_file.read(truth).items() if kept is None or name in kept}
+    true = region_file.read(truth)
     table, values = Table("regions", "n", *MEASURES), {}
     for path in found:
         done = measured(region_file.read(path), true)
@@ -142,11 +155,9 @@ def calibrate(
     --regions datasets/toy_ego3s/ego3s_regions.jsonl --model models/tiny_clip
     """
     from firsthand import files
-    from firsthand.selection.regions.calibrate import PUBLISHED
     from firsthand.selection.regions.calibrate import calibrate as calibrated
     from firsthand.selection.regions.clip_grid import text_of
     from firsthand.selection.regions.shown import read_shown
-    from firsthand.similarity import Similarity
 
     names: dict[str, str] = {}
     for name, row in read_shown(data).items():
@@ -154,20 +165,10 @@ def calibrate(
             names[name] = text_of(row, text)
         except UserError:
             continue  # a row without a name is no labelled crop
-    similarity = Similarity(model, device)
+    similarity = _similarity(model, device)
     vectors, missing = _vectors(data, regions, similarity, root, frames, fps, only=set(names))
     found = calibrated(vectors, names, similarity, [word.strip() for word in generic.split(",") if word.strip()])
-    typer.echo(
-        f"{model}: threshold {found.threshold} on {found.crops} crops of {found.names} things; {len(missing)} missing"
-    )
-    typer.echo(
-        f"  above it: right names {found.right_above:.3f}, wrong names {found.wrong_above:.3f}; AUC {found.auc:.4f}"
-    )
-    typer.echo(f"  nearest to their own name: {found.best_is_right:.3f} of the crops")
-    right, wrong = found.at_published
-    typer.echo(f"  at {PUBLISHED}, Ego3S's for its own CLIP: right names {right:.3f}, wrong names {wrong:.3f}")
-    for what, share in [*found.generic.items(), *((f"{n} random names", share) for n, share in found.lists.items())]:
-        typer.echo(f"  passes for the thing: {what:16} {share:.2f}")
+    typer.echo("\n".join([*found.lines(), f"{len(missing)} rows have a name and no region"]))
     if out:
         files.write_json(out, found.as_json())
 
@@ -187,9 +188,7 @@ def embed(
     Example: firsthand select embed datasets/toy_ego3s/ego3s_grpo_train.parquet
     --regions datasets/toy_ego3s/ego3s_regions.jsonl --model models/tiny_clip --out runs/regions.npz
     """
-    from firsthand.similarity import Similarity
-
-    vectors, missing = _vectors(data, regions, Similarity(model, device), root, frames, fps)
+    vectors, missing = _vectors(data, regions, _similarity(model, device), root, frames, fps)
     if not vectors.of:
         raise UserError(f"{regions}: no row of {data} has a region there with a picture that can be read")
     vectors.write(out)

@@ -34,6 +34,10 @@ class Detector:
     device: str = "cpu"
     name: str = "detector"
 
+    def load(self) -> None:
+        """Now, and not with the first row: a model that is not there is no fault of a row."""
+        _ = self._net, self._processor
+
     def find(self, row: Shown, pictures: Pictures) -> Found:
         per_frame = [chosen(seen) for seen in self._seen(pictures, text_of(row, self.text))]
         scored = [(seen[0].score, -number) for number, seen in enumerate(per_frame) if seen]
@@ -53,28 +57,30 @@ class Detector:
             inputs = self._processor(images=frame, text=[labels], return_tensors="pt").to(self.device)
             with torch.inference_mode():
                 outputs = self._net(**inputs)
-            given: dict[str, Any] = {"text_labels": [labels]} if "owl" in self._net.config.model_type else {}
-            if "input_ids" in inputs and not given:
-                given = {"input_ids": inputs["input_ids"]}
+            if "owl" in self._net.config.model_type:
+                given: dict[str, Any] = {"text_labels": [labels]}
+            else:  # GroundingDINO: a box gets the words whose own score is above a threshold
+                given = {"input_ids": inputs["input_ids"], "text_threshold": self.threshold}
             [made] = self._processor.post_process_grounded_object_detection(
                 outputs, threshold=self.threshold, target_sizes=[frame.size[::-1]], **given
             )
-            pairs = zip(made["scores"].tolist(), made["boxes"].cpu().numpy(), made["text_labels"], strict=True)
+            labelled = made["text_labels"][: len(made["scores"])]  # without a box there is one empty label all the same
+            pairs = zip(made["scores"].tolist(), made["boxes"].cpu().numpy(), labelled, strict=True)
             found.append([Seen(score, _within(box, frame.size), "hand" in str(label)) for score, box, label in pairs])
         return found
 
     @cached_property
     def _net(self) -> Any:
-        from transformers import AutoModelForZeroShotObjectDetection
-
         with loading(self.model, "a detector with an open vocabulary"):
+            from transformers import AutoModelForZeroShotObjectDetection
+
             return AutoModelForZeroShotObjectDetection.from_pretrained(self.model).eval().to(self.device)
 
     @cached_property
     def _processor(self) -> Any:
-        from transformers import AutoProcessor
-
         with loading(self.model, "a detector with an open vocabulary"):
+            from transformers import AutoProcessor
+
             return AutoProcessor.from_pretrained(self.model)
 
 

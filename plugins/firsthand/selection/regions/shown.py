@@ -57,11 +57,13 @@ class Shown:
         return Pictures(numbers, frames)
 
 
-def read_shown(path: Path) -> dict[str, Shown]:
-    """The rows of an eval.jsonl or of a parquet file of veRL, by their ids."""
-    if path.suffix == ".parquet":
-        return {question.id: Shown(question) for question in _unique(path)}
-    return {name: Shown(question) for name, question in read_any_questions(path).items()}
+def read_shown(path: Path, label: str = "") -> dict[str, Shown]:
+    """The rows of an eval.jsonl or of a parquet file of veRL, by their ids: all, or those with a label."""
+    questions = _unique(path) if path.suffix == ".parquet" else read_any_questions(path).values()
+    found = {question.id: Shown(question) for question in questions if label in ("", question.label)}
+    if not found:
+        raise UserError(f"{path}: no row{f' with the label {label}' if label else ''}")
+    return found
 
 
 def _unique(path: Path) -> Iterator[Question]:

@@ -7,6 +7,7 @@ if there is one, and nothing in them answers the question.
 
 import random
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from firsthand import clock
@@ -52,6 +53,10 @@ class Asked:
     def held(self) -> str | None:
         return self.state.thing if self.label in ("interaction", "order") else None
 
+    def name(self, medium: Medium) -> str:
+        """The id of its row."""
+        return f"{self.row['ID']}_{medium}"
+
     def numbers(self, medium: Medium) -> list[int]:
         return numbers_at(self.moment, SPAN if medium == "video" else (0.0,))
 
@@ -61,7 +66,7 @@ class Asked:
         media: dict[str, Any] = {"video": paths, "fps": FPS} if medium == "video" else {"images": paths}
         return question_of(
             self.row,
-            id=f"{self.row['ID']}_{medium}",
+            id=self.name(medium),
             data_source="toy_ego3s",
             style="ego3s_brief",
             split=self.split,
@@ -109,7 +114,7 @@ def _rest(clip: Clip, rng: random.Random) -> float:
 def _drawn(own: list[Clip], identity: str, split: Split, wanted: int, rng: random.Random) -> list[Asked]:
     clips, asked = {clip.video: clip for clip in own}, []
     for sign, drafts in (("o", order_drafts(own, rng)), ("h", held_drafts(own, rng))):
-        drawn = [draft for draft, _ in zip(drafts, range(wanted), strict=False)]
+        drawn = list(islice(drafts, wanted // 2 * 2))  # they come in pairs, of which both are equally common
         for number, (draft, letter, others) in enumerate(with_letters(drawn, rng), 1):
             row = draft.row(f"{identity}_{split}_{sign}{number:04d}", identity, letter, others)
             asked.append(Asked(row, draft.kind, split, clips[row["clip"]], row["moment"]))

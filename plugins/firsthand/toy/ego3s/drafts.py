@@ -43,7 +43,7 @@ def held_drafts(clips: list[Clip], rng: random.Random) -> Iterator[Draft]:
     moments = [(clip, frame) for clip in clips for frame in moments_of(clip)]
     rng.shuffle(moments)
     half = len(moments) // 2
-    homes = (draft for clip, frame in _mates_in_turn(moments[:half]) if (draft := _home(clip, frame, rng)))
+    homes = (_home(clip, frame, rng) for clip, frame in _mates_in_turn(moments[:half]))
     colours = (_colour(clip, frame) for clip, frame in moments[half:])
     return chain.from_iterable(zip(homes, colours, strict=False))
 
@@ -57,7 +57,7 @@ def _mates_in_turn(moments: list[tuple[Clip, int]]) -> Iterable[tuple[Clip, int]
     return filter(None, chain.from_iterable(zip_longest(*mated.values())))
 
 
-def _home(clip: Clip, frame: int, rng: random.Random) -> Draft | None:
+def _home(clip: Clip, frame: int, rng: random.Random) -> Draft:
     thing = str(clip.state(frame).thing)
     home = world.THINGS[thing].home
     seen = list(dict.fromkeys(world.THINGS[name].home for name in clip.table if world.THINGS[name].home != home))

@@ -38,20 +38,20 @@ def build_rows(week: Path, away: float, pool: int, seed: int, tick: Callable[[in
         "grpo_dev": _in_turn(by_split.get("dev", [])),
         "test": _in_turn(_equally_many(by_split.get("test", []), rng)),
     }
-    every = {f"{asked.row['ID']}_{medium}": (asked, medium) for shown in chosen.values() for asked, medium in shown}
+    every = {asked.name(medium): (asked, medium) for shown in chosen.values() for asked, medium in shown}
     questions: dict[str, Question] = {}
     for number, (name, (asked, medium)) in enumerate(every.items(), 1):
         questions[name] = asked.question(built, medium)
         tick(number, len(every))
-    asked_in = {part: [questions[f"{a.row['ID']}_{m}"] for a, m in shown] for part, shown in chosen.items()}
-    traces = [trace(q, a, away, rng) for q, (a, _) in zip(asked_in["sft"], taught, strict=True)]
-    sft = [prompt.sharegpt_row(question, said) for question, said in zip(asked_in["sft"], traces, strict=True)]
+    asked_in = {part: [questions[asked.name(medium)] for asked, medium in shown] for part, shown in chosen.items()}
+    pairs = zip(asked_in["sft"], taught, strict=True)
+    sft = [prompt.sharegpt_row(question, trace(question, asked, away, rng)) for question, (asked, _) in pairs]
     rng.shuffle(sft)
     files.write_json(week / "ego3s_sft.json", sft)
     for part in ("grpo_train", "grpo_dev"):
         write_verl_rows(week / f"ego3s_{part}.parquet", asked_in[part])
     files.write_jsonl(week / "ego3s_test.jsonl", map(prompt.eval_row, asked_in["test"]))
-    found = regions(week, ((name, asked, medium) for name, (asked, medium) in every.items()))
+    found = regions(week, every.values())
     region_file.write(week / "ego3s_regions.jsonl", sorted(found, key=lambda region: region.id))
     return Written(_counts(chosen))
 

@@ -17,20 +17,19 @@ from firsthand.toy.week.world import HEIGHT, WIDTH
 MIDDLE = 2  # the frame of a video at the moment that is asked about
 
 
-def regions(week: Path, shown: Iterable[tuple[str, Asked, Medium]]) -> Iterator[Region]:
-    """`shown`: the id of a row, what it asks, and how it is shown."""
-    by_clip: dict[str, list[tuple[str, Asked, Medium]]] = defaultdict(list)
-    for name, asked, medium in shown:
-        by_clip[asked.clip.path].append((name, asked, medium))
+def regions(week: Path, shown: Iterable[tuple[Asked, Medium]]) -> Iterator[Region]:
+    by_clip: dict[str, list[tuple[Asked, Medium]]] = defaultdict(list)
+    for asked, medium in shown:
+        by_clip[asked.clip.path].append((asked, medium))
     for path, rows in by_clip.items():
         with np.load(week / f"boxes/{path}.npz") as arrays:
             places = {side: arrays[side] for side in ("left", "right", "interaction")}
-        for name, asked, medium in rows:
+        for asked, medium in rows:
             boxes = tuple(_box(places, number) for number in asked.numbers(medium))
             best = MIDDLE if medium == "video" else 0
             yield Region(
-                id=name, finder="truth", size=(WIDTH, HEIGHT), frames=tuple(range(len(boxes))), boxes=boxes,
-                crop=(best, boxes[best]),
+                id=asked.name(medium), finder="truth", size=(WIDTH, HEIGHT), frames=tuple(range(len(boxes))),
+                boxes=boxes, crop=(best, boxes[best]),
             )  # fmt: skip
 
 

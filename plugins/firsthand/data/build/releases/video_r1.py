@@ -9,11 +9,11 @@ LongViTU, from which that pool is drawn, also has files of its own: the conversa
 """
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from firsthand.data.build.options import lettered, split_text
 from firsthand.data.build.release import Converter, Place
-from firsthand.question import Question, Solved
+from firsthand.question import Question, Solved, StyleName
 from firsthand.rollout.prompt import TYPED_ASKS
 
 _ANSWER = re.compile(r"\s*<answer>(.*?)</answer>\s*", re.DOTALL)
@@ -25,7 +25,8 @@ _MEDIA_TAGS = re.compile(r"(?<!\s)\s*<(?:image|video)>\s*")
 class AboutVideo(Converter):
     """Questions about a video file, with options or without."""
 
-    style, video_files = "video_r1", True
+    style: ClassVar[StyleName] = "video_r1"
+    video_files = True
 
     def about(
         self, id: Any, question: str, options: dict[str, str], answer: str, video: str, **labels: str | None
@@ -73,7 +74,7 @@ class VideoR1(AboutVideo):
 class LongViTU(VideoR1):
     """Questions about Ego4D: as rows of Ego3S's pool, or as LongViTU's conversations."""
 
-    data_source = "longvitu"
+    data_source, style = "longvitu", "ego3s"
 
     def convert(self, row: dict[str, Any], place: Place) -> Question | Solved:
         if "conversations" not in row:
