@@ -72,6 +72,12 @@ class Preset:
 PRESETS = {"strict": Preset(STRICT, forms.think_answer, {"accuracy": 1.0, "format": 0.1})}
 
 
+def chosen(presets: Mapping[str, Preset], name: str) -> Preset:
+    if name not in presets:
+        raise ValueError(f"preset {name!r} is not one of {', '.join(presets)}")
+    return presets[name]
+
+
 def function_of(presets: Mapping[str, Preset]) -> Callable[..., dict[str, float]]:
     """The reward function of a file with these presets, as veRL calls it."""
 
@@ -84,9 +90,7 @@ def function_of(presets: Mapping[str, Preset]) -> Callable[..., dict[str, float]
         preset: str = "strict",
         parts: Mapping[str, float] | None = None,
     ) -> dict[str, float]:
-        if preset not in presets:
-            raise ValueError(f"preset {preset!r} is not one of {', '.join(presets)}")
-        return presets[preset].score(Sample(solution_str, ground_truth, extra_info), parts)
+        return chosen(presets, preset).score(Sample(solution_str, ground_truth, extra_info), parts)
 
     return compute_score
 
