@@ -81,9 +81,11 @@ async def compute_score(
 
 
 async def _measured(asked: Grounding, info: Mapping[str, Any], names: list[str], cut: bool) -> Grounded:
+    if info.get("without_model"):
+        return UNMEASURED
     vectors = _regions(asked.regions)
     region = vectors.of.get(str(info.get("id")))
-    if region is None or info.get("without_model"):
+    if region is None:
         return UNMEASURED
     if not names:
         return Grounded(0.0, 0.0)

@@ -14,6 +14,7 @@ from firsthand.rewards.validate import validate
 from firsthand.rollout.prompt import verl_row
 from firsthand.toy import order_rows
 from firsthand.toy.agent_rows import agent_questions
+from firsthand.toy.ego3s.asked import Asked, all_asked
 from firsthand.toy.week.folder import Folder
 from firsthand.toy.week.plan import Size
 
@@ -27,17 +28,24 @@ def rows(in_memory, tmp_path_factory) -> dict[str, Path]:
     week: Folder = in_memory(SIZE)
     seen = [row for row in week.all_questions() if row["answerable_from"] != "memory"]
     order = order_rows._rows(week, 0)["train"]
+    asked = all_asked(week, 0)["train"]
     agents = [question for questions in agent_questions(week)[0].values() for question in questions]
     out = tmp_path_factory.mktemp("rows")
     return {
         "datasets/toy/choice_grpo_train.parquet": write(out / "choice.jsonl", map(of_row, seen)),
         "datasets/toy_order/order_grpo_train.parquet": write(out / "order.jsonl", map(of_row, order)),
+        "datasets/toy_ego3s/ego3s_grpo_train.parquet": write(out / "ego3s.jsonl", map(of_asked, asked)),
         "datasets/toy_agent/agent_grpo_train.parquet": write(out / "agent.jsonl", agents),
     }
 
 
 def of_row(row: dict) -> Question:
     return question_of(row, id=row["ID"], data_source="toy", split="train")
+
+
+def of_asked(one: Asked) -> Question:
+    own = {"id": one.name("video"), "data_source": "toy_ego3s", "style": "ego3s_brief", "split": "train"}
+    return question_of(one.row, **own, labels={"kind": one.kind, "held": one.held})
 
 
 def write(path: Path, questions: Iterable[Question]) -> Path:
@@ -66,7 +74,10 @@ def test_every_tiny_recipe_pays_the_rows_of_its_week(rows: dict[str, Path], monk
 
 
 def test_every_registered_data_set_of_the_toy_week_that_reinforcement_knows_is_tried(rows: dict[str, Path]) -> None:
-    """Those without questions (drills of base models), and chains, are for fine-tuning alone."""
+    """Drills of base models are no questions. What Ego3S pays needs a text tower, and is tried beside it."""
     registered = {Path(entry["file_name"]).parent for entry in read_json(ROOT / "dataset_info.json").values()}
-    toy = {folder for folder in registered if folder.name.startswith("toy") and folder.name != "toy_base"}
+    toy = {folder for folder in registered if folder.name.startswith("toy")} - {
+        Path("datasets/toy_base"),
+        Path("datasets/toy_ego3s"),
+    }
     assert toy <= {Path(name).parent for name in rows}

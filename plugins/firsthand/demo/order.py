@@ -17,6 +17,7 @@ from firsthand.errors import UserError
 from firsthand.media.orders import Order
 from firsthand.serving.vllm_server import vllm_server
 from firsthand.stages import Stage
+from firsthand.toy import order_rows
 
 WEEK = Path("datasets/toy_order")
 TEST = WEEK / "order_test.jsonl"
@@ -50,7 +51,8 @@ def stages(folder: Path, seed: int) -> list[Stage]:
         shared.own(
             "rows", "pick-ups and put-downs, which only their order tells apart, and rooms and tables",
             "toy", "order-rows", WEEK, "--seed", str(seed),
-            makes=[taught, trained, TEST], watch=partial(files_made, WEEK, "frames/*.jpg", "frames"),
+            reads=[Path(order_rows.__file__)], makes=[taught, trained, TEST],
+            watch=partial(files_made, WEEK, "frames/*.jpg", "frames"),
         ),
         shared.sft(
             run, SFT, taught, "LLaMA-Factory: LoRA on a teacher who mostly says one verb without looking",
