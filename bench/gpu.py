@@ -1,196 +1,90 @@
-"""What fine-tuning takes and how fast it is, against the sums of `firsthand doctor --memory`: for one GPU.
+"""What a GPU takes and gives: fine-tuning, rollouts, a step of GRPO, against what firsthand predicts.
 
-    python bench/gpu.py [--model Qwen3-VL-4B] [--tokens 8192] [--answer 64] [--steps 4]
+    python bench/gpu.py [--model Qwen3-VL-4B] [--parts fine_tuning,rollout,grpo_step] [--out docs/gpu.md]
     python bench/gpu.py --tiny
 
-Nothing is downloaded: weights are random in the real shape, and a row is noise in pictures and words, of which the last
-ones are the answer. LoRA and all weights are each trained as LLaMA-Factory does it (transformers' Trainer, bfloat16,
-trained weights in float32, reentrant checkpoints, the tower frozen), once as it is and once with logits only where
-labels are. Tokens a second are those of the steps after the first. Memory is torch's own count at its peak, without
-CUDA's context. A way that cannot fit by the sums is skipped, and says so. `--tiny`, and a machine without a GPU, takes
-models/tiny_qwen3_vl in float32 and the profiler's count, whose time says nothing.
-
-Needs torch, transformers and peft; not veRL, vLLM, DeepSpeed or flash-attention.
+For one GPU without a network. Nothing is downloaded: weights are random in the real shape, and rows are noise in
+pictures and words. Each part is a process of its own and needs its own packages only; a part that lacks one is
+skipped, and so is a way to train that cannot fit by the sums: both say so. `--tiny`, and a machine without a GPU, takes
+models/tiny_qwen3_vl in float32, whose times say nothing. `--out` also writes what is printed, with machine and
+versions.
 """
 
 import argparse
-import tempfile
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import importlib
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-from firsthand.doctor.fit import sft
-from firsthand.doctor.fit.machine import GB, Machine
-from firsthand.doctor.fit.peak import peak
-from firsthand.doctor.fit.shapes import RELEASED, Shape, shape
-from firsthand.doctor.fit.step import MERGE, Batch
+from firsthand.doctor.fit.shapes import RELEASED
 
 TINY = str(Path(__file__).parents[1] / "models/tiny_qwen3_vl")
-RECIPES: dict[str, dict[str, Any]] = {
-    "LoRA": {"finetuning_type": "lora", "lora_rank": 64},
-    "all weights": {"finetuning_type": "full"},
-}
+PARTS = ("fine_tuning", "rollout", "grpo_step")
+VERSIONS = ("torch", "transformers", "peft", "vllm", "verl", "flash-attn")
 
 
-@dataclass(frozen=True)
-class Work:
-    model: str
-    batch: Batch
-    steps: int
-    wide: bool  # float32, on a CPU
-
-
-def config(name: str) -> Any:
-    """A configuration of transformers with the shape of a released model, or that of a folder."""
-    from transformers import AutoConfig
-
-    if Path(name).is_dir():
-        return AutoConfig.from_pretrained(name)
-    one = RELEASED[name]
-    text = {
-        "hidden_size": one.width, "num_hidden_layers": one.layers, "num_attention_heads": one.heads,
-        "num_key_value_heads": one.kv_heads, "head_dim": one.head, "intermediate_size": one.inner,
-        "vocab_size": one.vocabulary, "tie_word_embeddings": one.tied,
-    }  # fmt: skip
-    if one.vision is None:
-        return AutoConfig.for_model(one.family, **text)
-    if one.family != "qwen3_vl":
-        raise SystemExit(f"--model {name}: pictures are made for Qwen3-VL only")
-    seeing = {
-        "depth": one.vision.depth, "hidden_size": one.vision.width, "intermediate_size": one.vision.inner,
-        "out_hidden_size": one.vision.out, "patch_size": one.vision.patch,
-    }  # fmt: skip
-    return AutoConfig.for_model(one.family, text_config=text, vision_config=seeing, tie_word_embeddings=one.tied)
-
-
-def made(work: Work, recipe: dict[str, Any]) -> Any:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
-
-    wanted = config(work.model)
-    auto = AutoModelForImageTextToText if hasattr(wanted, "vision_config") else AutoModelForCausalLM
-    with torch.device("cpu" if work.wide else "cuda"):
-        model = auto.from_config(wanted, dtype=torch.float32 if work.wide else torch.bfloat16)
-    for name, weight in model.named_parameters():
-        weight.requires_grad_("visual" not in name)
-    if recipe["finetuning_type"] == "lora":
-        from peft import LoraConfig, get_peft_model
-
-        layers = r".*language_model\.layers.*_proj" if hasattr(wanted, "vision_config") else r".*layers.*_proj"
-        model = get_peft_model(model, LoraConfig(r=recipe["lora_rank"], target_modules=layers, task_type="CAUSAL_LM"))
-    for weight in model.parameters():
-        if weight.requires_grad:
-            weight.data = weight.data.float()
-    model.enable_input_require_grads()
-    return model
-
-
-def row(work: Work, of: Shape, wanted: Any) -> dict[str, Any]:
-    """A picture as wide as high as it can be, words around it, and an answer at the end."""
-    import torch
-
-    ids = torch.randint(1, 700, (1, work.batch.tokens))
-    labels = torch.full_like(ids, -100)
-    labels[:, -work.batch.labels :] = ids[:, -work.batch.labels :]
-    made = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
-    made["attention_mask"][:, -1] = 0  # LLaMA-Factory pads rows to eights
-    if of.vision:
-        ids[:, 2 : 2 + work.batch.seen] = wanted.image_token_id
-        made["mm_token_type_ids"] = (ids == wanted.image_token_id).int()
-        made["image_grid_thw"] = torch.tensor([[1, MERGE, MERGE * work.batch.seen]])
-        made["pixel_values"] = torch.randn(MERGE**2 * work.batch.seen, of.vision.pixels)
-    return made
-
-
-def train(work: Work, recipe: dict[str, Any], few: bool, took: list[float]) -> None:
-    """Some updates through the Trainer; `took` gets the moment at the end of each."""
-    from transformers import Trainer, TrainerCallback, TrainingArguments, trainer
-
-    from firsthand.training import patches
-
-    patches.install(patches.SFT)
-    ours = trainer.Trainer.compute_loss
-
-    class Ways(Trainer):
-        compute_loss = ours if few or not hasattr(ours, "__wrapped__") else ours.__wrapped__
-
-    class Watch(TrainerCallback):
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            took.append(time.perf_counter())
-
-    one = row(work, shape(work.model), config(work.model))
-    with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(
-            folder, max_steps=work.steps, per_device_train_batch_size=1, bf16=not work.wide, use_cpu=work.wide,
-            gradient_checkpointing=True, gradient_checkpointing_kwargs={"use_reentrant": True}, report_to="none",
-            save_strategy="no", logging_strategy="no", remove_unused_columns=False, disable_tqdm=True,
-        )  # fmt: skip
-        model = made(work, recipe)
-        Ways(model, arguments, train_dataset=[one] * work.steps, data_collator=lambda rows: rows[0],
-             callbacks=[Watch()]).train()  # fmt: skip
-
-
-def predicted(work: Work, recipe: dict[str, Any], few: bool) -> float:
-    """Bytes of tensors: the sum without what no count of tensors sees."""
-    told = work.batch.labels if few else work.batch.tokens
-    batch = Batch(1, work.batch.tokens, told, work.batch.seen)
-    values = recipe | {"model_name_or_path": work.model, "bf16": not work.wide}
-    need = sft.need(sft.settings(values, batch, ""), Machine(1, 80 * GB))
-    return max(phase.total - phase.parts["allowance"] for phase in need.phases)
-
-
-def measured(work: Callable[[], None]) -> float:
-    import gc
-
-    import torch
-
-    found = peak(work)
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return found
-
-
-def fine_tuning(work: Work, memory: float) -> None:
-    print(
-        f"{work.model}: {work.batch.tokens:,} tokens, {work.batch.seen:,} of pictures, {work.batch.labels} of answers"
-    )
-    print(f"{'':12} {'logits':14} {'GB, predicted':>14} {'measured':>9} {'ratio':>6} {'tokens/s':>9}")
-    for name, recipe in RECIPES.items():
-        for few in (False, True):
-            sum_, head = predicted(work, recipe, few), f"{name:12} {'of labels' if few else 'of every token':14}"
-            if sum_ > memory:
-                print(f"{head} {sum_ / GB:14.3f}   skipped: more than the {memory / GB:.0f} GB that are here")
-                continue
-            took: list[float] = []
-            found = measured(lambda recipe=recipe, few=few, took=took: train(work, recipe, few, took))  # type: ignore[misc]
-            speed = work.batch.tokens * (len(took) - 1) / (took[-1] - took[0])
-            print(f"{head} {sum_ / GB:14.3f} {found / GB:9.3f} {sum_ / found:6.2f} {speed:9.0f}", flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="Qwen3-VL-4B", choices=RELEASED)
-    parser.add_argument("--tokens", type=int, default=8192)
-    parser.add_argument("--answer", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=4)
-    parser.add_argument("--tiny", action="store_true")
-    given = parser.parse_args()
-    if missing := [name for name in ("torch", "transformers", "peft") if find_spec(name) is None]:
-        print(f"fine-tuning: skipped, without {', '.join(missing)}")
+def part(name: str, model: str, tiny: bool) -> None:
+    module = importlib.import_module(f"on_gpu.{name}")
+    if missing := [package for package in module.PACKAGES if find_spec(package) is None]:
+        print(f"skipped, without {', '.join(missing)}")
         return
+    module.run(model, tiny)
+
+
+def parted(name: str, model: str, tiny: bool) -> tuple[list[str], int]:
+    """What a part prints, shown as it comes; other programs' lines on standard error stay there."""
+    command = [sys.executable, __file__, "--only", name, "--model", model, *["--tiny"] * tiny]
+    lines = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        for line in child.stdout or ():
+            print(line, end="", flush=True)
+            lines.append(line.rstrip())
+    return lines, child.returncode
+
+
+def machine() -> list[str]:
+    import torch
+
+    gpus = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
+    names = [f"{one.name}, {one.total_memory / 1e9:.0f} GB" for one in gpus] or [platform.machine() + ", no GPU"]
+    return [*names, ", ".join(f"{name} {_version(name)}" for name in VERSIONS)]
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="Qwen3-VL-4B", help=f"one of {', '.join(RELEASED)}, or a folder")
+    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--only", choices=PARTS, help=argparse.SUPPRESS)
+    given = parser.parse_args()
     import torch
 
     tiny = given.tiny or not torch.cuda.is_available()
-    tokens, answer = (400, 16) if tiny else (given.tokens, given.answer)
     model = TINY if tiny else given.model
-    seen = (tokens - answer) * 3 // 4 if shape(model).vision else 0
-    memory = 4 * GB if tiny else float(torch.cuda.mem_get_info()[0])
-    fine_tuning(Work(model, Batch(1, tokens, answer, seen), 3 if tiny else given.steps, tiny), memory)
+    if given.only:
+        part(given.only, model, tiny)
+        return 0
+    page, worst = ["# Measured on a GPU", "", "Written by `python bench/gpu.py --out docs/gpu.md`.", "", *machine()], 0
+    for name in given.parts.split(","):
+        print(f"-- {name}", flush=True)
+        lines, code = parted(name, model, tiny)
+        page += ["", f"## {name}", "```", *lines, "```"]
+        worst = max(worst, code)
+    if given.out:
+        given.out.write_text("\n".join(page) + "\n")
+    return worst
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

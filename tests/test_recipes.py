@@ -182,21 +182,22 @@ def test_one_domain_of_egocross_is_three_values_behind_the_recipe(kind: str, mon
         assert training.output_dir == changed["output_dir"]
 
 
-@pytest.fixture(scope="module")
+@cache  # half a second each, for all modules that ask
+def composed(name: str) -> dict[str, Any]:
+    from omegaconf import OmegaConf
+
+    with contextlib.chdir(ROOT):
+        config = hydra_search.compose(RECIPES / f"{name}.yaml")
+    return leaves(OmegaConf.to_container(config, resolve=False))
+
+
+@pytest.fixture
 def compose():
     """The whole configuration that veRL gets from a recipe, interpolations as they are written."""
     pytest.importorskip("hydra")
     if hydra_search.config_folder() is None:
         pytest.skip("verl is not installed")
-    from omegaconf import OmegaConf
-
-    @cache
-    def made(name: str) -> dict[str, Any]:
-        with contextlib.chdir(ROOT):
-            config = hydra_search.compose(RECIPES / f"{name}.yaml")
-        return leaves(OmegaConf.to_container(config, resolve=False))
-
-    return made
+    return composed
 
 
 def test_a_tiny_verl_recipe_changes_sizes_paths_and_cpu_settings_only(compose) -> None:

@@ -1,0 +1,1 @@
+"""The parts of bench/gpu.py: each has `PACKAGES`, which it needs, and `run`."""

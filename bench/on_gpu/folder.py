@@ -1,0 +1,33 @@
+"""A model folder with random weights in a released shape, and the tokenizer and processor of a tiny model."""
+
+import json
+import shutil
+from pathlib import Path
+
+from on_gpu.fine_tuning import config
+
+TINY = Path(__file__).parents[2] / "models/tiny_qwen3_vl"
+
+
+def make(model: str, out: Path, weights: bool) -> Path:
+    """Without weights it is for an engine that invents them. A model that is a folder already is taken as it is."""
+    if Path(model).is_dir():
+        return Path(model)
+    wanted = config(model)
+    if weights:
+        import torch
+        from transformers import AutoModelForImageTextToText
+
+        with torch.device("cuda"):
+            made = AutoModelForImageTextToText.from_config(wanted, dtype=torch.bfloat16)
+        made.save_pretrained(out)
+    out.mkdir(exist_ok=True)
+    for file in TINY.iterdir():
+        if file.suffix != ".safetensors" and file.name != "config.json":
+            shutil.copy(file, out)
+    tokens = json.loads((TINY / "config.json").read_text())  # of pictures; the tiny tokenizer's own numbers
+    own = {key: value for key, value in tokens.items() if key.endswith("_token_id")}
+    text = wanted.to_dict()
+    text["architectures"] = tokens["architectures"]
+    (out / "config.json").write_text(json.dumps(text | own | {"dtype": "bfloat16"}, default=str))
+    return out
