@@ -5,10 +5,9 @@ import yaml
 
 from firsthand.files import read_yaml
 
-from .test_recipes import AGENTS, LLAMA_FACTORY, PRESETS, ROOT, VERL, compose, is_tiny, leaves, read, text
+from .test_recipes import AGENTS, LLAMA_FACTORY, PRESETS, ROOT, VERL, compose, is_tiny, leaves, read
 
 __all__ = ["compose"]  # a fixture
-NEED_FLASH_ATTENTION = ("open_r1_video/grpo", "video_r1/grpo", "video_r1/tgrpo")  # of Qwen2-VL and Qwen2.5-VL
 
 
 def test_a_full_verl_recipe_starts_on_a_machine_without_flash_attention_and_with_few_cores(compose) -> None:
@@ -19,12 +18,9 @@ def test_a_full_verl_recipe_starts_on_a_machine_without_flash_attention_and_with
         assert config["transfer_queue.backend.SimpleStorage.num_data_storage_units"] <= 2, name
         assert config[f"{variables}.VLLM_USE_V2_MODEL_RUNNER"] == "0", name
         assert config[f"{variables}.VERL_USE_EXTERNAL_MODULES"] == "firsthand.training.video_prompts", name
-        if name in NEED_FLASH_ATTENTION:
-            assert "# It needs flash-attn" in text(name), name
-        else:
-            assert config[f"{model}.override_config.attn_implementation"] == "sdpa", name
-            assert config[f"{model}.use_remove_padding"], name
-            assert is_tiny(name) or config[f"{model}.use_fused_kernels"], name
+        assert config[f"{model}.override_config.attn_implementation"] == "sdpa", name
+        assert config[f"{model}.use_remove_padding"], name
+        assert is_tiny(name) or config[f"{model}.use_fused_kernels"], name
         if config["algorithm.adv_estimator"] == "gae":
             assert config["critic.model.override_config.attn_implementation"] == "sdpa", name
             assert config["critic.model.use_remove_padding"], name

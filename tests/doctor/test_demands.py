@@ -17,6 +17,10 @@ SDPA = "override_config: {attn_implementation: sdpa}"
 MODEL = "    path: Qwen/Qwen3-VL-4B-Instruct"
 SET_UP = f"{MODEL}\n    use_fused_kernels: true\n    {SDPA}"
 
+OUR_PATCHES = (
+    "ray_kwargs: {ray_init: {runtime_env: {env_vars: {VERL_USE_EXTERNAL_MODULES: firsthand.training.video_prompts}}}}"
+)
+
 
 @pytest.fixture
 def demands(workshop: Path, monkeypatch):
@@ -59,12 +63,13 @@ def test_the_loop_over_tokens_is_a_warning(demands) -> None:
     assert (rule, level) == ("VR051", "warning") and "use_fused_kernels: true" in said
 
 
-def test_qwen2_5_vl_is_packed_with_flash_attention_only(demands) -> None:
+def test_qwen2_5_vl_is_packed_without_flash_attention_by_our_patch_only(demands) -> None:
     model = SET_UP.replace("Qwen3-VL-4B", "Qwen2.5-VL-7B")
     patch = [("max_prompt_length: 1024", "max_prompt_length: 1024\n  image_patch_size: 14")]
     [(rule, level, said)] = demands("verl", (MODEL, f"{model}\n    use_remove_padding: true"), *patch)
-    assert (rule, level) == ("VR051", "error") and "use_remove_padding: false" in said
-    assert demands("verl", (MODEL, f"{model}\n    use_remove_padding: false"), *patch) == []
+    assert (rule, level) == ("VR051", "error") and "firsthand.training.video_prompts" in said
+    patched = ("algorithm:\n", f"{OUR_PATCHES}\nalgorithm:\n")
+    assert demands("verl", (MODEL, f"{model}\n    use_remove_padding: true"), *patch, patched) == []
 
 
 def test_the_critic_needs_its_own_line_and_our_patch(demands) -> None:
@@ -73,8 +78,7 @@ def test_the_critic_needs_its_own_line_and_our_patch(demands) -> None:
     own = ("algorithm:\n", f"critic: {{model: {{{SDPA}}}}}\nalgorithm:\n")
     [(rule, level, said)] = demands("verl", *ppo, own)
     assert (rule, level) == ("VR051", "error") and "firsthand.training.video_prompts" in said
-    patch = "ray_kwargs: {ray_init: {runtime_env: {env_vars: {VERL_USE_EXTERNAL_MODULES: %s}}}}\nalgorithm:\n"
-    assert demands("verl", *ppo, own, ("algorithm:\n", patch % "firsthand.training.video_prompts")) == []
+    assert demands("verl", *ppo, own, ("algorithm:\n", f"{OUR_PATCHES}\nalgorithm:\n")) == []
 
 
 @pytest.mark.parametrize(("gpus", "cores"), [(1, 12), (4, 21), (8, 33)])

@@ -48,23 +48,23 @@ def of_verl(chain: Chain, here: Facts) -> Iterator[Finding]:
 
 def _flash_attention(chain: Chain, on_cpu: bool, level: Level) -> Iterator[Finding]:
     """veRL's default is flash_attention_2. Where it is missing, the run stops after Ray and the models are up."""
+    patched = on_cpu or "firsthand.training.video_prompts" in str(chain.get(EXTERNAL))
+    fix = f"write `{EXTERNAL}: firsthand.training.video_prompts`, or {INSTALL}"
     for model in (ACTOR_MODEL, *([CRITIC_MODEL] if _has_critic(chain) else [])):
         path = f"{model}.override_config.attn_implementation"
         attention, place = chain.get(path) or "flash_attention_2", chain.place(path)
-        patched = on_cpu or "firsthand.training.video_prompts" in str(chain.get(EXTERNAL))
         if attention == "flash_attention_2":
             message = f"`{path}` is flash_attention_2, and flash-attn is not installed"
             yield FLASH.at(place, message, f"{WITHOUT_FLASH}, or {INSTALL}", level=level)
         elif model == CRITIC_MODEL and not patched:
             message = "veRL's critic asks for flash-attn whatever the recipe says, and it is not installed"
-            fix = f"write `{EXTERNAL}: firsthand.training.video_prompts`, or {INSTALL}"
             yield FLASH.at(place, message, fix, level=level)
     family = model_names.family(chain.get(f"{ACTOR_MODEL}.path"))
     packs, fuses = (chain.get(f"{ACTOR_MODEL}.{key}") is True for key in ("use_remove_padding", "use_fused_kernels"))
-    if packs and family and family[0] in ("Qwen2-VL", "Qwen2.5-VL"):
+    if packs and not patched and family and family[0] in ("Qwen2-VL", "Qwen2.5-VL"):
         message = f"veRL packs {family[0]} with flash-attn only, and it is not installed"
         place = chain.place(f"{ACTOR_MODEL}.use_remove_padding")
-        yield FLASH.at(place, message, f"write `use_remove_padding: false`, or {INSTALL}", level=level)
+        yield FLASH.at(place, message, fix, level=level)
     if not fuses and not on_cpu:
         message = "without flash-attn log-probabilities are bfloat16 and take one step of Python for each token"
         low: Level = "info" if level == "info" else "warning"
