@@ -152,6 +152,7 @@ def test_ray_chooses_the_same_rows(model, make_recipe) -> None:
         run(recipe, on_ray)
     finally:
         ray.shutdown()
-    assert here.lines == there.lines and two.requests and three.requests
+    assert here.lines == there.lines
     assert asked_for(two) + asked_for(three) == asked == asked_for(one)
-    assert sorted(path.name for path in Path(recipe.generations).iterdir()) == ["0.jsonl", "1.jsonl"]
+    logs = {path.name for path in Path(recipe.generations).iterdir()}
+    assert logs and logs <= {"0.jsonl", "1.jsonl"}  # an actor that is there late finds no rows left
