@@ -9,6 +9,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -213,3 +214,18 @@ def test_the_command_vllm_still_needs_the_name_of_its_wheel():
     assert patched.returncode == 0, patched.stderr
     failed = subprocess.run(vllm, capture_output=True, text=True, env=_without_patches())
     assert failed.returncode != 0, "upstream no longer needs it: delete patches/vllm_cli_main.py and its line in WHEELS"
+
+
+def test_runs_of_one_machine_have_sockets_of_their_own(monkeypatch):
+    """Each starts a Ray, and the first job of every Ray has the same id."""
+    import ray
+
+    from firsthand.training.patches.verl_vllm_sockets import run_id
+
+    def of(address):
+        context = SimpleNamespace(get_job_id=lambda: "01000000", gcs_address=address)
+        monkeypatch.setattr(ray, "get_runtime_context", lambda: context)
+        return run_id()
+
+    assert of("10.0.0.1:6379") != of("10.0.0.1:6380")
+    assert of("10.0.0.1:6379") == of("10.0.0.1:6379") and not {":", "/"} & set(of("10.0.0.1:6379"))

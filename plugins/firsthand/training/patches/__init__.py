@@ -34,6 +34,8 @@ SFT = {  # needed wherever the Trainer of transformers trains
 VERL = {  # needed on every machine
     "verl_vllm_generate": "verl.workers.rollout.vllm_rollout.vllm_async_server",
     "verl_vllm_sampled_media": "verl.workers.rollout.vllm_rollout.vllm_async_server",
+    "verl_vllm_sockets": "verl.workers.rollout.vllm_rollout.vllm_async_server",
+    "verl_vllm_sockets_of_actor": "verl.workers.rollout.vllm_rollout.vllm_rollout",
     "verl_file_logger": "verl.utils.tracking",
     "verl_get_trainer_cls": "verl.trainer.ppo.v1.trainer_base",
     "verl_load_valuehead_model": "verl.utils.model",
