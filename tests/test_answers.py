@@ -187,6 +187,8 @@ def test_a_hostile_megabyte_is_read_in_linear_time(unit: str) -> None:
         ("A. yes\nB. no", None),
         ("I think B", None),
         ("The answer is B.", None),
+        ("A. B.", None),
+        ("A: no. C: no.", None),
     ],
 )
 def test_a_bare_letter_where_the_prompt_asks_for_one(text: str, letter: str | None) -> None:

@@ -22,6 +22,7 @@ _ANSWER_TAG = re.compile(r"(</?answer>)")
 _LETTER = re.compile(r"\((\S)\)|(\S)\.?")
 _PREDICTION = re.compile(r'"prediction"\s*:\s*"([^"]*)"')
 _WHOLE_OPTION = re.compile(r"(?:\((\S)\)|(\S)[.:)])\s[^\n]+|(\S)[.:)]?")
+_ANOTHER = re.compile(r"\s\(?([A-Z])[.:)](?=\s|$)")  # a further option in the line
 TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord("。"): "."}
 
 
@@ -47,8 +48,10 @@ def extract_letter(text: str, letters: str = "ABCD") -> str | None:
         return extract_choice(text, letters)
     if predictions := _PREDICTION.findall(text):
         return _letter(predictions[-1].strip(), letters)
-    match = _WHOLE_OPTION.fullmatch(text.strip().translate(TO_ASCII))
-    return _letter(next(filter(None, match.groups())), letters) if match else _letter(text.strip(), letters)
+    line = text.strip().translate(TO_ASCII)
+    if not (match := _WHOLE_OPTION.fullmatch(line)) or any(one in letters for one in _ANOTHER.findall(line)):
+        return _letter(line, letters)
+    return _letter(next(filter(None, match.groups())), letters)
 
 
 def _letter(content: str, letters: str) -> str | None:
