@@ -43,7 +43,7 @@ def _engine(where: Path, longest: int, tiny: bool) -> Any:
     return LLM(
         model=str(where), skip_tokenizer_init=False, load_format="dummy", max_model_len=longest, block_size=32,
         dtype="float32" if tiny else "bfloat16", limit_mm_per_prompt={"image": 0, "video": 0},
-        enable_prefix_caching=True, gpu_memory_utilization=0.2 if tiny else 0.6,
+        enable_prefix_caching=True, gpu_memory_utilization=0.2 if tiny else 0.6, enforce_eager=tiny,
     )  # fmt: skip
 
 
