@@ -25,9 +25,9 @@ def make(model: str, out: Path, weights: bool) -> Path:
     for file in TINY.iterdir():
         if file.suffix != ".safetensors" and file.name != "config.json":
             shutil.copy(file, out)
-    tokens = json.loads((TINY / "config.json").read_text())  # of pictures; the tiny tokenizer's own numbers
-    own = {key: value for key, value in tokens.items() if key.endswith("_token_id")}
+    tiny = json.loads((TINY / "config.json").read_text())
+    own = {key: value for key, value in tiny.items() if key.endswith("_token_id")}  # the tiny tokenizer's numbers
     text = wanted.to_dict()
-    text["architectures"] = tokens["architectures"]
+    text["architectures"] = tiny["architectures"]
     (out / "config.json").write_text(json.dumps(text | own | {"dtype": "bfloat16"}, default=str))
     return out

@@ -1,8 +1,7 @@
 """vLLM's engine as GRPO uses it: several answers to each of many prompts of words, by weights that it invents.
 
-Two things are compared with what we say of them: how many rollouts of the full length its cache holds (the doctor's
-sum), and how much faster it is to ask for all answers to a prompt at once than for each apart without a cache of
-prefixes.
+It prints how much faster it is to ask for all answers to a prompt at once than for each apart without a cache of
+prefixes, and how many rollouts of the full length the cache holds, with the bytes that the doctor counts for a token.
 """
 
 import os
@@ -34,7 +33,7 @@ def run(model: str, tiny: bool) -> None:
         print(f"{model}: {prompts} prompts of {length:,} tokens, {ANSWERS} answers of {written} to each")
         print(f"together  {tokens / together:9.0f} tokens/s written")
         print(f"apart     {tokens / apart:9.0f} tokens/s written, ratio {apart / together:.2f}")
-        _cache(engine, model, where, length + written, tiny)
+        _cache(engine, where, length + written, tiny)
 
 
 def _engine(where: Path, longest: int, tiny: bool) -> Any:
@@ -66,8 +65,8 @@ def _seconds(engine: Any, prompts: list[Any], answers: int, written: int) -> flo
     return time.perf_counter() - begun
 
 
-def _cache(engine: Any, model: str, where: Path, longest: int, tiny: bool) -> None:
-    """What the engine set aside, against what the doctor counts for a token."""
+def _cache(engine: Any, where: Path, longest: int, tiny: bool) -> None:
+    """What the engine set aside, and what the doctor counts for a token."""
     from firsthand.doctor.fit.shapes import shape
 
     one, cache = shape(str(where)), engine.llm_engine.vllm_config.cache_config

@@ -10,7 +10,7 @@ import pytest
 
 from firsthand import files
 
-TEXTVQA = {"video_id": 12, "question": "what does it say?", "question_type": "others", "correct_answer": "stop"}
+from .benchmark_rows import PLAN, TEXTVQA
 
 
 def egotextvqa(*rows: dict[str, Any]) -> list[dict[str, Any]]:
@@ -56,23 +56,6 @@ def test_egothink_is_named_by_task_and_place(built) -> None:
     assert list(questions) == ["Activity/1", "Activity/2", "Object/existence/1"]
     assert questions["Object/existence/1"].images == ["data/Object/existence/images/1.jpg"]
     assert questions["Object/existence/1"].labels["task"] == "Object/existence"
-
-
-PLAN = {
-    "sample_id": "uid-1_2",
-    "domain": "Hobbies",
-    "scenario": "baking",
-    "task_goal": "bake bread",
-    "answer": "mix",
-    "choice_a": "mix",
-    "choice_b": "cut",
-    "choice_c": "bake",
-    "choice_d": "eat",
-    "golden_choice_idx": "A",
-    "task_start_frame": 30,
-    "current_observation_frame": 89,
-    "task_progress_metadata": [{"narration_text": "SECRET", "start_frame": 30, "stop_frame": 60}],
-}
 
 
 def test_egoplan2_ends_with_the_current_frame_and_hides_the_progress(built, asked) -> None:

@@ -3,24 +3,8 @@
 import copy
 from pathlib import Path
 
-SESSION = {
-    "video_path": "s.mp4",
-    "duration_in_sec": 24.0,
-    "video_intervals": [[0.0, 8.0], [8.0, 16.0], [17.0, 24.0]],
-    "query": "help me cook",
-    "domain": "cooking",
-    "task": "guide",
-    "answers": ["$silent$", "$interrupt$ stir it", "$silent$"],
-    "dialog": [
-        [{"role": "user", "text": "help me cook"}],
-        [{"role": "user", "text": "help me cook"}, {"role": "assistant", "text": "$silent$"}],
-        [
-            {"role": "user", "text": "help me cook"},
-            {"role": "assistant", "text": "$silent$"},
-            {"role": "assistant", "text": "$interrupt$ stir it"},
-        ],
-    ],
-}
+from .benchmark_rows import SESSION
+
 PROACTIVE = "egoproactive__wearable_ai_2026_egoproactive_val_700_dot_jsonl"
 
 

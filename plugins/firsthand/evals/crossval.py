@@ -91,9 +91,7 @@ def video(question: Question) -> str:
 
 def _baseline(one: Candidate, setting: Setting) -> Answers:
     setting.console.rule(f"{one.baseline}, not trained")
-    return _answers(
-        one, [], Path(one.start), "all", setting.out / one.baseline.replace(", ", "_").replace(" ", "_"), setting
-    )
+    return _answers(one, [], Path(one.start), "all", setting.out / one.baseline, setting)
 
 
 def _fold(one: Candidate, fold: int, setting: Setting) -> Answers:

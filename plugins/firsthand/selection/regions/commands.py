@@ -1,5 +1,6 @@
 """The verbs of `firsthand select` that are about regions."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -160,15 +161,15 @@ def calibrate(
     from firsthand.selection.regions.shown import read_shown
 
     names: dict[str, str] = {}
-    for name, row in read_shown(data).items():
-        try:
+    rows = read_shown(data)
+    for name, row in rows.items():
+        with suppress(UserError):  # a row without a name is no labelled crop
             names[name] = text_of(row, text)
-        except UserError:
-            continue  # a row without a name is no labelled crop
     similarity = _similarity(model, device)
     vectors, missing = _vectors(data, regions, similarity, root, frames, fps, only=set(names))
     found = calibrated(vectors, names, similarity, [word.strip() for word in generic.split(",") if word.strip()])
-    typer.echo("\n".join([*found.lines(), f"{len(missing)} rows have a name and no region"]))
+    left_out = [f"{len(missing)} rows have a name and no region", f"{len(rows) - len(names)} rows have no name"]
+    typer.echo("\n".join([*found.lines(), *left_out]))
     if out:
         files.write_json(out, found.as_json())
 
