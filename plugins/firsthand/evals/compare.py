@@ -6,7 +6,7 @@ answers this is the exact McNemar test. Questions of one cluster (of one video) 
 right or wrong together. A paired bootstrap of whole clusters gives the interval of the difference.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from math import ceil, comb, sqrt
 
@@ -18,7 +18,7 @@ from firsthand.evals.compare_pooled import Z80, pooled
 from firsthand.evals.metrics import CHOICE, Metric
 from firsthand.evals.metrics.metric import Pooled
 from firsthand.evals.rows import Gold, Prediction
-from firsthand.evals.score import Z95, bootstrap_of_mean, scorable
+from firsthand.evals.score import Z95, bootstrap_of_mean, of_clusters, scorable
 
 MCNEMAR, FLIPS = "exact McNemar", "sign flips"
 EXACT = 14  # so many clusters have few enough sign flips to try them all
@@ -80,7 +80,7 @@ def compare(
     only_a, only_b = (sum(sign * lead > 0 for lead in leads.values()) for sign in (-1, 1))
     graded = any(value not in (0, 1) for values in worth for value in values.values())
     of_cluster = {key: gold.group(cluster) if cluster else key for key, gold in answers.items()}
-    table = _sums([(of_cluster[key], lead) for key, lead in leads.items()])
+    table = of_clusters([(of_cluster[key], (lead, 1)) for key, lead in leads.items()])
     if isinstance(metric, Pooled):
         found = pooled(a[1], b[1], answers, of_cluster, metric, resamples, seed)
     else:
@@ -153,14 +153,6 @@ def _power(table: np.ndarray) -> tuple[int | None, float]:
     if_none, if_some = sqrt((sums**2).sum()) / n, sqrt(((sums - difference * sizes) ** 2).sum()) / n
     needed = ceil(n * ((Z95 * if_none + Z80 * if_some) / difference) ** 2 - 1e-6) if difference else None
     return needed, float((Z95 + Z80) * if_none)
-
-
-def _sums(values: list[tuple[str, float]]) -> np.ndarray:
-    """The sum and the size of every cluster."""
-    clusters = defaultdict[str, list[float]](list)
-    for name, value in values:
-        clusters[name].append(value)
-    return np.array([[sum(found), len(found)] for found in clusters.values()], dtype=float)
 
 
 def _worth(said: Prediction | None, gold: Gold, metric: Metric) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 
 from firsthand.evals.metrics.metric import Pooled
 from firsthand.evals.rows import Gold, Prediction
-from firsthand.evals.score import Z95, bootstrap
+from firsthand.evals.score import Z95, bootstrap, of_clusters
 
 Z80 = NormalDist().inv_cdf(0.8)  # a difference is seen in four of five tries
 EXCHANGES = "exchanges"
@@ -53,10 +53,7 @@ def pooled(
 def _exchanges(
     values: list[tuple[str, tuple[float, ...]]], size: int, metric: Pooled, seen: float, resamples: int, seed: int
 ) -> float:
-    clusters: dict[str, np.ndarray] = {}
-    for name, counts in values:
-        clusters[name] = clusters.get(name, np.zeros(2 * size)) + counts
-    table = np.array(list(clusters.values()))
+    table = of_clusters(values)
     a, b = table[:, :size], table[:, size:]
     random, as_far = np.random.default_rng(seed), 0
     for done in range(0, resamples, 1000):

@@ -166,17 +166,23 @@ def bootstrap(
     """
     if not values:
         return 0.0, 1.0
-    clusters: dict[str, np.ndarray] = {}
-    for name, counts in values:
-        clusters[name] = clusters[name] + counts if name in clusters else np.array(counts, float)
-    table, alike = np.unique(list(clusters.values()), axis=0, return_counts=True)
-    random, share = np.random.default_rng(seed), alike / len(clusters)
+    sums = of_clusters(values)
+    table, alike = np.unique(sums, axis=0, return_counts=True)
+    random, share = np.random.default_rng(seed), alike / len(sums)
     drawn = [
-        of(random.multinomial(len(clusters), share, size=min(1000, resamples - done)) @ table)
+        of(random.multinomial(len(sums), share, size=min(1000, resamples - done)) @ table)
         for done in range(0, resamples, 1000)  # a thousand at a time, so that memory does not grow
     ]
     low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
     return float(low), float(high)
+
+
+def of_clusters(values: Iterable[tuple[str, Counts]]) -> np.ndarray:
+    """The summed counts of every cluster, one row each, in the order of their first answers."""
+    clusters: dict[str, np.ndarray] = {}
+    for name, counts in values:
+        clusters[name] = clusters[name] + counts if name in clusters else np.array(counts, float)
+    return np.array(list(clusters.values()))
 
 
 def as_json(scores: Sequence[Score], comparisons: Sequence["Comparison"]) -> dict[str, Any]:

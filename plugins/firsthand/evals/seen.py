@@ -13,6 +13,7 @@ from typing import Any
 from firsthand.errors import UserError
 from firsthand.media.index import reading
 from firsthand.media.paths import inside
+from firsthand.rollout.prompt import media_of
 from firsthand.tools.catalogue import read
 
 Seen = dict[str, str]
@@ -23,7 +24,7 @@ _SHOWN = 16  # digits
 
 def of_media(rows: Iterable[Mapping[str, Any]], root: Path) -> Seen:
     """Of the files that the questions show, by path, size and both ends."""
-    paths = sorted({path for row in rows for path in _paths(row)})
+    paths = sorted({path for row in rows for path in media_of(row)})
     digest, missing = hashlib.sha256(), 0
     for path in paths:
         try:
@@ -44,11 +45,6 @@ def of_tools(path: Path | None) -> Seen:
     if config and config.video and (frames := _of_stores(config.video)):
         found["frames"] = frames
     return found
-
-
-def _paths(row: Mapping[str, Any]) -> list[str]:
-    file = row.get("video_file")
-    return [*row.get("images", ()), *row.get("video", ()), *([file] if file else ())]
 
 
 def _ends(path: Path) -> bytes:

@@ -2,7 +2,6 @@
 
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from firsthand.data.build.build import Built, Options, Tick, build
 from firsthand.data.build.catalogue import RELEASES
@@ -11,6 +10,7 @@ from firsthand.errors import UserError
 from firsthand.evals.benchmarks import SUITE, Benchmark
 from firsthand.evals.ways import Agent
 from firsthand.files import read_jsonl
+from firsthand.rollout.prompt import media_of
 
 FIRST = 20  # questions whose media are looked for
 
@@ -45,16 +45,12 @@ def missing(benchmark: Benchmark) -> str:
         if release is None:
             return f"its rows; see `firsthand toy --help` or {folder}"
         return f"its rows; from {release.kept_at}, then firsthand eval prepare {benchmark.name} --from FOLDER"
-    named = [path for row in islice(read_jsonl(benchmark.questions), FIRST) for path in _media(row)]
+    named = [path for row in islice(read_jsonl(benchmark.questions), FIRST) for path in media_of(row)]
     lacking = [path for path in named if not (folder / "media" / path).exists()]
     if lacking:
         what = f"{len(lacking)} of the {len(named)} frames and videos of its first {FIRST} questions"
         return f"{what}, such as {folder}/media/{lacking[0]}"
     return "nothing that its questions name" if named else "nothing; what its tools need is in their YAML"
-
-
-def _media(row: dict[str, Any]) -> list[str]:
-    return [*(row.get("images") or []), *(row.get("video") or []), *filter(None, [row.get("video_file")])]
 
 
 def _lines(path: Path) -> int:

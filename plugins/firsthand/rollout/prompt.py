@@ -7,6 +7,7 @@ How a question is asked and answered is its style: one entry of `STYLES`, with i
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -209,6 +210,11 @@ def _whole_video(row: Question) -> None:
     """Neither framework can be told to look at a part of a file: it would see what comes after the question."""
     if row.span:
         raise ValueError(f"{row.id}: only a part of {row.video_file} may be seen, and training shows whole files")
+
+
+def media_of(row: Mapping[str, Any]) -> list[str]:
+    """The files that a row of `eval_row` names."""
+    return [*(row.get("images") or []), *(row.get("video") or []), *filter(None, [row.get("video_file")])]
 
 
 def eval_row(row: Question) -> Message:

@@ -14,6 +14,7 @@ from firsthand.evals.run_folder import Folder
 from firsthand.llm.messages import data_url
 from firsthand.media.paths import inside
 from firsthand.rollout.episodes import Episode
+from firsthand.rollout.prompt import media_of
 
 EDGE = 200  # pixels
 
@@ -90,14 +91,13 @@ def _worth(metric: Metric, answer: Prediction | None, gold: Any) -> float | str:
 
 
 def _asked(row: dict[str, Any], keys: Iterable[str]) -> dict[str, Any]:
-    named = [*row.get("images", []), *row.get("video", []), *filter(None, [row.get("video_file")])]
     return {
         "id": row["id"],
         "question": row.get("question") or "",
         "options": row.get("options") or {},
         "answer": row.get("answer"),
         "groups": {key: str(row[key]) for key in keys if row.get(key) is not None},
-        "media": named,
+        "media": media_of(row),
         "prompt": [{"role": one["role"], "text": _text(one["content"])} for one in row.get("messages", [])],
     }
 
