@@ -5,7 +5,8 @@ Everything that asks questions uses this: one or a few requests each (`ask_all`)
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -28,7 +29,8 @@ class Asked(Protocol):
     def messages_sha256(self) -> str: ...
 
 
-Item = TypeVar("Item", bound=Asked)
+Item = TypeVar("Item")
+Question = TypeVar("Question", bound=Asked)
 Row = dict[str, Any]
 
 
@@ -49,14 +51,41 @@ class Pace(NamedTuple):
         return Throttle(self.concurrency, self.patience)
 
 
+async def share(
+    items: Iterable[Item],
+    work: Callable[[Item, int], Awaitable[None]],
+    workers: int,
+    slots: AbstractAsyncContextManager[None] = nullcontext(),
+) -> None:
+    """Each worker takes the next item. After a failure none takes another one, and what is open comes to its end: its
+    answers are paid for, and belong into the log."""
+    waiting, failed = iter(items), False
+
+    async def worker(number: int) -> None:
+        nonlocal failed
+        while True:
+            async with slots:
+                if failed or (item := next(waiting, None)) is None:
+                    return
+                try:
+                    await work(item, number)
+                except Exception:
+                    failed = True
+                    raise
+
+    ends = await asyncio.gather(*map(worker, range(workers)), return_exceptions=True)
+    for fault in filter(None, ends):
+        raise fault
+
+
 async def work_off(
-    items: Collection[Item],
-    answer: Callable[[Item], Awaitable[Row]],
+    items: Collection[Question],
+    answer: Callable[[Question], Awaitable[Row]],
     log: RowLog,
     faults: tuple[type[Exception], ...],
     *,
     throttle: Throttle,
-    done: Callable[[Item, Row | Exception], str | None],
+    done: Callable[[Question, Row | Exception], str | None],
 ) -> None:
     """Logs the row of every item that has none. `done` gets each row, or the fault of an item without one, and what it
     returns stands beside the bar.
@@ -65,17 +94,10 @@ async def work_off(
     instead of filling our memory and its queue.
     """
     left = [item for item in items if item.id not in log.rows]
-    waiting, asking = iter(left), progress_bar()
+    asking = progress_bar()
     task = asking.add_task("asking", total=len(items), completed=len(items) - len(left))
 
-    async def worker() -> None:
-        while True:
-            async with throttle.questions:
-                if (item := next(waiting, None)) is None:  # shared by the workers: each takes the next one
-                    return
-                await work(item)
-
-    async def work(item: Item) -> None:
+    async def work(item: Question, _: int) -> None:
         try:
             row = await answer(item)
         except faults as error:
@@ -86,7 +108,7 @@ async def work_off(
         asking.update(task, advance=1, description=f"asking, {throttle.limit} at once  {note or ''}")
 
     with asking:
-        await asyncio.gather(*(worker() for _ in range(throttle.most)))
+        await share(left, work, throttle.most, throttle.questions)
 
 
 def same_run(log: RowLog, items: Mapping[str, Asked], settings: Mapping[str, Any]) -> None:
@@ -102,8 +124,8 @@ def same_run(log: RowLog, items: Mapping[str, Asked], settings: Mapping[str, Any
 
 
 async def ask_all(
-    questions: Mapping[str, Item],
-    answer: Callable[[AsyncOpenAI, Item], Awaitable[Row]],
+    questions: Mapping[str, Question],
+    answer: Callable[[AsyncOpenAI, Question], Awaitable[Row]],
     out: Path | str,
     server: str,
     settings: Settings,
@@ -122,7 +144,7 @@ async def ask_all(
         async with connect(server, pace.retries, pace.timeout, key, throttle=throttle) as client:
             await check_server(client, settings.model)
 
-            def done(question: Item, result: Row | Exception) -> str:
+            def done(question: Question, result: Row | Exception) -> str:
                 nonlocal said
                 if isinstance(result, Exception):
                     summary.failed[question.id] = keys.redact(f"{type(result).__name__}: {result}")

@@ -37,8 +37,11 @@ class Actor:
         import asyncio
 
         tasks = [asyncio.create_task(self._entry(pickle.loads(packed))) for packed in batch["row"]]
-        for task in asyncio.as_completed(tasks):
-            yield {"entry": [(await task).model_dump_json()]}
+        try:
+            for task in asyncio.as_completed(tasks):
+                yield {"entry": [(await task).model_dump_json()]}
+        finally:  # also after a failure: the answers of the others are paid for
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _entry(self, packed: tuple[Any, Any, list[Line]]) -> Entry:
         row, region, known = packed

@@ -16,6 +16,7 @@ from typing import Any
 
 from firsthand.errors import UserError
 from firsthand.files import alone, write_json, write_jsonl
+from firsthand.llm.ask_many import share
 from firsthand.progress import progress_bar
 from firsthand.selection import region_file
 from firsthand.selection.generations import Generations, read_all
@@ -118,22 +119,16 @@ async def _in_this_process(inputs: Inputs, planner: Planner) -> list[Entry]:
 async def _work_off(
     pool: Pool, work: Callable[[Row, int], Awaitable[Entry]], workers: int, servers: Servers
 ) -> list[Entry]:
-    waiting, done, bar = iter(pool), list[Entry](), progress_bar()
+    done, bar = list[Entry](), progress_bar()
     task = bar.add_task("rows", total=len(pool))
 
-    async def worker(number: int) -> None:
-        for row in waiting:  # shared by the workers: each takes the next one
-            done.append(await work(row, number))
-            gone = f"  {len(servers.gone)} servers gone" if servers.gone else ""
-            bar.update(task, advance=1, description=f"rows{gone}")
+    async def answer(row: Row, worker: int) -> None:
+        done.append(await work(row, worker))
+        gone = f"  {len(servers.gone)} servers gone" if servers.gone else ""
+        bar.update(task, advance=1, description=f"rows{gone}")
 
     with bar:
-        running = [asyncio.create_task(worker(number)) for number in range(workers)]
-        try:
-            await asyncio.gather(*running)
-        finally:
-            for one in running:
-                one.cancel()
+        await share(pool, answer, workers)
     return sorted(done, key=lambda entry: entry.number)
 
 
