@@ -79,6 +79,7 @@ TOY_MEDIA = {"data.train_files", "data.val_files", "data.media.root"}
 GROUNDING = {f"reward.custom_reward_function.reward_kwargs.grounding.{key}" for key in ("regions", "threshold")}
 VERL_SIZES = {
     "data.train_batch_size", "data.max_prompt_length", "data.max_response_length", "actor_rollout_ref.actor.optim.lr",
+    "data.media.video.min_pixels", "data.media.video.min_frames",
     "actor_rollout_ref.actor.ppo_mini_batch_size", "actor_rollout_ref.actor.ppo_max_token_len_per_gpu",
     "actor_rollout_ref.rollout.max_model_len", "actor_rollout_ref.rollout.max_num_seqs",
     "actor_rollout_ref.actor.optim.lr_warmup_steps", "actor_rollout_ref.actor.optim.lr_scheduler_type",

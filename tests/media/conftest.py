@@ -19,7 +19,7 @@ class Videos:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
 
     def make(
         self,

@@ -116,6 +116,21 @@ def test_a_file_says_when_its_frames_were(videos) -> None:
     assert facts == {"fps": 20.0, "frames_indices": [0, 59, 119], "total_num_frames": 120}
 
 
+def test_a_short_file_shows_as_many_frames_as_are_asked_for(videos, number_of) -> None:
+    """More of its frames than `fps` would, and where it has no more, some twice, at their own times."""
+    path = videos.make("video.mp4", STEADY)
+    for fps, least, most, numbers in (
+        (0.5, 1, 16, [0, 59, 119]),
+        (0.5, 5, 16, [0, 29, 59, 89, 119]),
+        (20.0, 4, 4, [0, 39, 79, 119]),
+    ):
+        clip = read_clip(path, fps, most, max_pixels=10**6, min_frames=least)
+        assert clip.numbers == numbers == [number_of(np.asarray(frame)) for frame in clip.frames]
+    short = videos.make("short.mp4", STEADY[:3])
+    clip = read_clip(short, 2.0, 8, max_pixels=10**6, min_frames=8)
+    assert clip.numbers == [0, 0, 0, 0, 1, 1, 1, 2] == [number_of(np.asarray(frame)) for frame in clip.frames]
+
+
 def test_files_that_cannot_be_sampled_are_named(videos) -> None:
     cut = videos.cut(videos.make("cut.mp4", STEADY, header_first=True), 0.6)
     for path, why in (

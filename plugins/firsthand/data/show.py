@@ -132,7 +132,8 @@ def _clip(source: Source, video: Video) -> Clip:
         fps, times = video.fps or limits.video_fps, [float(index) for index in range(len(names))]
     else:
         fps, (fewest, most) = limits.video_fps, limits.video or NO_LIMIT
-        held = read_clip(inside(source.root, video.file or ""), fps, limits.video_maxlen, most, fewest)
+        path = inside(source.root, video.file or "")
+        held = read_clip(path, fps, limits.video_maxlen, most, fewest, min_frames=limits.video_minlen)
         names, pictures = [f"{video.file} frame {number}" for number in held.numbers], held.frames
         times = [number / held.rate * fps for number in held.numbers]
     if source.form == "llamafactory" and len(pictures) % 2:

@@ -22,3 +22,4 @@ class Limits:
     key: str = ""  # the recipe's key for the limit of tokens
     workers: int = 1  # processes of LLaMA-Factory's preprocessing
     batch: int = 1000
+    video_minlen: int = 1  # frames of a video file, at least; LLaMA-Factory knows no such limit

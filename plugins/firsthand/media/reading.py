@@ -84,14 +84,15 @@ def read_clip(
     max_pixels: int = VIDEO[1],
     min_pixels: int = VIDEO[0],
     span: tuple[float, float] | None = None,
+    min_frames: int = 1,
 ) -> Clip:
-    """`fps` frames of each second of a video file, or of a span of it, at most `max_frames` in all."""
+    """`fps` frames of each second of a video file, or of a span of it: from `min_frames` to `max_frames` in all."""
     with opened(path) as video:
         total, seconds, rate = video.header()
         first, end = _within(span, total, rate, path) if span else (0, total)
         if span:
             seconds = (end - first) / rate
-        numbers = [first + number for number in spread(end - first, seconds, fps, max_frames)]
+        numbers = [first + number for number in spread(end - first, seconds, fps, max_frames, min_frames)]
         frames = [read_image(shown.frame.to_image(), max_pixels, min_pixels) for shown in video.numbered(numbers)]
     return Clip(frames, numbers, rate, total)
 
@@ -110,11 +111,11 @@ def read_video_file(path: Path, **sampling: Any) -> tuple["torch.Tensor", dict[s
     return _stacked(clip.frames), clip.facts
 
 
-def spread(total: int, seconds: float, fps: float, max_frames: int) -> list[int]:
-    """Which of all frames of a file are shown."""
+def spread(total: int, seconds: float, fps: float, max_frames: int, min_frames: int = 1) -> list[int]:
+    """Which of all frames of a file are shown: some twice where it has fewer than `min_frames`."""
     import numpy as np
 
-    count = min(total, max_frames, max(1, math.floor(seconds * fps)))
+    count = max(min_frames, min(total, max_frames, max(1, math.floor(seconds * fps))))
     return np.linspace(0, total - 1, count).astype(int).tolist()
 
 

@@ -58,9 +58,13 @@ def of_verl(chain: hydra_chain.Chain) -> Recipe:
         video=at.budget("data.media.video.{}_pixels", video),
         video_fps=at("data.media.video.fps", FPS),
         video_maxlen=at("data.media.video.max_frames", MAX_FRAMES),
+        video_minlen=at("data.media.video.min_frames", 1),
         tokens=at("data.max_prompt_length", PROMPT),
         key="data.max_prompt_length",
     )
+    if limits.video_minlen > limits.video_maxlen:
+        least, most = limits.video_minlen, limits.video_maxlen
+        raise UserError(f"{chain.recipe.path}: data.media.video: min_frames {least} is more than max_frames {most}")
     return Recipe(limits, Path(root) if isinstance(root, str) else None, Path(), model)
 
 

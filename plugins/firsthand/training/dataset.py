@@ -7,7 +7,7 @@ A parquet then holds neither bytes nor absolute paths, and can move with its fol
 is an error. Media are read by firsthand.media.reading: a budget means what `image_max_pixels` or `video_max_pixels`
 means to LLaMA-Factory, per image or per frame, and the processor sees the same pixels and times as in fine-tuning. A
 video is a list of frames with its rate, or a file; for a file `fps` and `max_frames` mean `video_fps` and
-`video_maxlen`.
+`video_maxlen`. `min_frames` shows more frames of a short file than `fps` would, the same ones again where it has fewer.
 """
 
 from pathlib import Path
@@ -50,12 +50,13 @@ class MediaDataset(RLHFDataset):
 
 
 def _read(
-    part: dict[str, Any], fps: float = FPS, max_frames: int = MAX_FRAMES, **budget: int
+    part: dict[str, Any], fps: float = FPS, max_frames: int = MAX_FRAMES, min_frames: int = 1, **budget: int
 ) -> tuple[Any, dict[str, Any]]:
     """A list of frames has its own rate; a file is sampled at the rate of the recipe."""
     if not isinstance(part["video"], str):
         return read_video(part["video"], part["raw_fps"], **budget)
     try:
-        return read_video_file(Path(part["video"]), fps=fps, max_frames=max_frames, **budget)
+        count = {"max_frames": max_frames, "min_frames": min_frames}
+        return read_video_file(Path(part["video"]), fps=fps, **count, **budget)
     except UserError as error:
         raise UserError(f"row {part['row']}: {error}") from None

@@ -135,7 +135,7 @@ def sampled(video: Video, looks: Sequence[Look], limits: Limits) -> Frames:
         indices: list[float] = list(range(len(video.frames)))
         return Frames(first.width, first.height, indices, video.fps or limits.video_fps)
     total = first.frames or limits.video_maxlen
-    numbers = spread(total, first.seconds, limits.video_fps, limits.video_maxlen)
+    numbers = spread(total, first.seconds, limits.video_fps, limits.video_maxlen, limits.video_minlen)
     indices = [number / first.fps * limits.video_fps for number in numbers]
     return Frames(first.width, first.height, indices, limits.video_fps)
 

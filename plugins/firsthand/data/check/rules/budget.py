@@ -35,7 +35,7 @@ def check(
             yield MANY, f"{len(video.frames)} frames, video_maxlen is {limits.video_maxlen}"
         if video.frames is not None and video.fps is None and sample.form == "verl":
             yield RATE, f"{len(video.frames)} frames, no raw_fps"
-        if video.frames is None and len(frames.indices) >= limits.video_maxlen:
+        if video.frames is None and limits.video_minlen < limits.video_maxlen <= len(frames.indices):
             yield SPARSE, f"{video.file}: {limits.video_maxlen} frames stand for all of it"
     if stamps and sample.form == "llamafactory" and sample.videos:
         yield from _dated(sample, videos)
