@@ -29,7 +29,7 @@ def rows(tmp_path_factory) -> Path:
     ("open_r1_video/tiny_grpo", ()),
     ("open_r1_video/tiny_grpo_qwen3vl", ()),
     ("video_r1/tiny_grpo", RLOO),
-    ("egocross/tiny_grpo", ("data.media.video.min_pixels=4096",)),  # enlarged, they differ by 0.0013
+    ("egocross/tiny_grpo", ("data.media.video.min_pixels=4096",)),  # seeing more, it wants media tokens
 ])  # fmt: skip
 def test_two_steps(on_cpu, rows: Path, tmp_path: Path, recipe: str, overrides: tuple[str, ...]) -> None:
     folder, name = recipe.split("/")

@@ -3,9 +3,10 @@
 
 Such a token stands for pixels. The agent loop and the actor look for those of one more image or video, find none, and
 the rollout is lost. With the patch, tokens that stand for media or open a block of them are never sampled. The rollout
-engine's log-probabilities are then those of a policy without them, as large as the chance that it gave to them: nothing
-for a model that was trained to answer, up to 1e-3 for a tiny base model. `rollout.logprobs_mode: raw_logprobs` gives
-the actor's own, at temperature 1. vLLM takes no bias beside speculative decoding: there nothing is changed.
+engine's log-probabilities are then those of a policy without them, larger than the actor's by the chance that it gave
+to them: nothing for a model that was trained to answer, up to 2e-3 for a tiny base model (with these tokens left out,
+the actor agrees to 1e-5). veRL takes some of them out of the logits themselves, so `rollout.logprobs_mode` changes
+nothing. vLLM takes no bias beside speculative decoding: there nothing is changed.
 """
 
 import functools
