@@ -76,14 +76,14 @@ def test_the_same_outputs_have_the_same_scores(task: Path) -> None:
     utils = load(task)
     texts = [f"<answer>{text}</answer>" for forms in IN_TAGS.values() for text, _ in forms]
     for text in [*texts, "", "B", "the answer is B", "<answer>B</answer> and <answer>"]:
-        found = utils.process_results({"answer": "B", "letters": "ABCD"}, [text])
+        found = utils.process_results({"answer": "B", "letters": "ABCD", "options": [""] * 4}, [text])
         letter = extract_choice(text)
         assert (found["accuracy"], found["not_readable"]) == (letter == "B", letter is None), text
 
 
 def test_a_request_that_failed_is_no_answer(task: Path) -> None:
     said = "[LMMS_EVAL_REQUEST_FAILED after 5 retries] <answer>B</answer>"
-    found = load(task).process_results({"answer": "B", "letters": "ABCD"}, [said])
+    found = load(task).process_results({"answer": "B", "letters": "ABCD", "options": [""] * 4}, [said])
     assert found["request_failed"] == 1.0 and found["not_readable"] == 0.0 and found["accuracy"] == 0.0
 
 
@@ -100,7 +100,9 @@ def test_egocross_reads_bare_letters_and_sends_frames_within_the_budget(tmp_path
     utils, [doc] = load(Path("tasks/egocross")), [json.loads(Path("tasks/egocross/rows.jsonl").read_text())]
     [image] = utils.doc_to_visual(doc)
     assert image.width * image.height <= 360_000
-    assert utils.process_results(doc, ["B. y"])["accuracy"] == 1.0 and extract_letter("B. y", "AB") == "B"
+    assert (
+        utils.process_results(doc, ["B. y"])["accuracy"] == 1.0 and extract_letter("B. y", {"A": "x", "B": "y"}) == "B"
+    )
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_on_the_same_outputs() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     theirs, clean = json.loads(done.stdout.splitlines()[-1]), len(CLEAN) + len(WHOLE)
-    ours, persons = [extract_letter(text) for text in texts], [letter for _, _, letter in CORPUS]
+    ours, persons = [extract_letter(text, OPTIONS) for text in texts], [letter for _, _, letter in CORPUS]
     false = {"ours": _false(ours[clean:], persons)}
     for name, letters in theirs.items():
         assert letters[:clean] == ours[:clean], name
