@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from firsthand.cli import app
+from firsthand.evals.benchmarks import SUITE
 from firsthand.evals.published.tables import Published, published
 
 
@@ -40,6 +41,10 @@ def test_every_table_names_its_source_and_what_differs(name: str, tmp_path: Path
     assert result.exit_code == 0, result.output
     assert "PUBLISHED, not measured here" in result.output and "OURS" not in result.output
     assert f"source: {published()[name].source}"[:60] in result.output and "differs: " in result.output
+
+
+def test_the_benchmarks_of_the_columns_exist() -> None:
+    assert {name for facts in published().values() for name in facts.benchmarks} <= SUITE.keys()
 
 
 def test_how_sure_each_number_is() -> None:
