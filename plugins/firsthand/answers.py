@@ -67,7 +67,7 @@ def _is_about(letter: str, said: str, options: Mapping[str, str]) -> bool:
     if options[letter].casefold().startswith(said.casefold()):
         return True
     words, found = {key: _words(option) for key, option in options.items()}, _words(said)
-    told = found - set.intersection(*words.values())
+    told = {word for word in found if any(word not in own for own in words.values())}
     shared = {key: len(told & own) for key, own in words.items()}
     return shared[letter] > 0 and shared[letter] == max(shared.values())
 
