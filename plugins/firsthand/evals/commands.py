@@ -169,8 +169,8 @@ def table(
     from firsthand.evals.published import tables as published
     from firsthand.evals.run_folder import Folder
 
-    facts = published.published().get(str(runs[0]))
-    if facts is None or (runs[0] / "run.json").is_file():
+    facts = published.named(runs[0])
+    if facts is None:
         write([Folder(path) for path in runs], out)
         return
     ours = [Folder(path) for path in runs[1:]] or published.runs_below(Path("runs"), facts)

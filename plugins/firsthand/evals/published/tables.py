@@ -80,6 +80,15 @@ def published() -> dict[str, Published]:
     return {name: Published.model_validate(content) for name, content in read_yaml(FACTS).items()}
 
 
+def named(run: Path) -> Published | None:
+    """The published table of this name; None: it is the folder of a run."""
+    if (run / "run.json").is_file():
+        return None
+    if not run.exists() and str(run) not in published():
+        raise UserError(f"{run}: neither the folder of a run nor a published table, which are {', '.join(published())}")
+    return published().get(str(run))
+
+
 def grids(facts: Published, runs: Sequence[Folder]) -> list[Grid]:
     head = ["", "evidence", *facts.columns]
     rows = [
