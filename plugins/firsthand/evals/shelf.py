@@ -29,13 +29,8 @@ def release_of(benchmark: Benchmark) -> Release | None:
 def described(one: Benchmark) -> str:
     """Three lines of `firsthand eval list`."""
     release, here = release_of(one), _lines(one.questions) if one.questions.is_file() else None
-    count = (
-        f"{here} questions"
-        if here
-        else f"{release.rows} rows in its release"
-        if release and release.rows
-        else "? questions"
-    )
+    published = release.rows if release else None
+    count = f"{here} questions" if here else f"{published} rows in its release" if published else "? questions"
     way = "agent with tools" if isinstance(one.ask, Agent) else "one reply"
     metrics, groups = ", ".join(metric.name for metric in one.metrics), ", ".join(one.by) or "nothing"
     return (
