@@ -173,8 +173,12 @@ def test_a_hostile_megabyte_is_read_in_linear_time(unit: str) -> None:
         ("B:", "B"),
         ("(C)", "C"),
         ("B. the red cup", "B"),
-        ("D: the red cup", "D"),
-        ("(A) the red cup", "A"),
+        ("B. the re", "B"),
+        ("D: no cup, as far as I see", "D"),
+        ("(A) a green one", "A"),
+        ("C. the red cup", None),
+        ("C. Smith wrote the label", None),
+        ("A: Hello! How can I help you?", None),
         ('{"prediction": "C", "reason": "A and B are out"}', "C"),
         ('```json\n{"reason": "so", "prediction" : "d"}\n```', "D"),
         ("<think>B?</think><answer>C</answer>", "C"),
@@ -192,4 +196,10 @@ def test_a_hostile_megabyte_is_read_in_linear_time(unit: str) -> None:
     ],
 )
 def test_a_bare_letter_where_the_prompt_asks_for_one(text: str, letter: str | None) -> None:
-    assert extract_letter(text) == letter
+    options = {"A": "the green cup", "B": "the red cup", "C": "a pan", "D": "no cup"}
+    assert extract_letter(text, options) == letter
+
+
+def test_without_the_texts_of_options_a_bare_letter_alone_is_read() -> None:
+    options = dict.fromkeys("ABCD", "")
+    assert extract_letter("(B)", options) == "B" and extract_letter("B. the red cup", options) is None

@@ -12,16 +12,20 @@ capital, unless the question has both. The full-width forms of Chinese text (`ï¼
 ASCII twins. The time is linear in the length of any text.
 
 Some benchmarks ask for a bare letter and no tags. `extract_letter` reads those: the tag where there is one, else a JSON
-object with a `prediction`, else one line that is a letter or an option copied whole (`B. the cup`).
+object with a `prediction`, else one line that is a letter, or a letter and words of its option (`B. the cup`). What
+follows the letter must be about that option: "A. Smith wrote the label" and "A: I see no cup" begin with no answer.
 """
 
 import re
+from collections.abc import Mapping
 from functools import cache
 
 _ANSWER_TAG = re.compile(r"(</?answer>)")
 _LETTER = re.compile(r"\((\S)\)|(\S)\.?")
 _PREDICTION = re.compile(r'"prediction"\s*:\s*"([^"]*)"')
-_WHOLE_OPTION = re.compile(r"(?:\((\S)\)|(\S)[.:)])\s[^\n]+|(\S)[.:)]?")
+_OPTION = re.compile(r"(?:\((\S)\)|(\S)[.:)])\s(?P<said>[^\n]+)|(\S)[.:)]?")
+_WORD = re.compile(r"\w+")
+_ARTICLES = {"a", "an", "the"}
 _ANOTHER = re.compile(r"\s\(?([A-Z])[.:)](?=\s|$)")  # a further option in the line
 TO_ASCII = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {ord("ã€‚"): "."}
 
@@ -42,16 +46,34 @@ def answer_text(text: str) -> str | None:
     return None
 
 
-def extract_letter(text: str, letters: str = "ABCD") -> str | None:
-    """The answer to a prompt that asks for a bare letter, or None if it does not give exactly one."""
+def extract_letter(text: str, options: Mapping[str, str]) -> str | None:
+    """The answer to a prompt that asks for a bare letter, or None if it does not give exactly one; `options` are those
+    that were shown, by letter."""
+    letters = "".join(options)
     if "<answer>" in text:
         return extract_choice(text, letters)
     if predictions := _PREDICTION.findall(text):
         return _letter(predictions[-1].strip(), letters)
     line = text.strip().translate(TO_ASCII)
-    if not (match := _WHOLE_OPTION.fullmatch(line)) or any(one in letters for one in _ANOTHER.findall(line)):
+    if not (match := _OPTION.fullmatch(line)) or any(one in letters for one in _ANOTHER.findall(line)):
         return _letter(line, letters)
-    return _letter(next(filter(None, match.groups())), letters)
+    letter = _letter(next(filter(None, match.groups())), letters)
+    return letter if letter and (not match["said"] or _is_about(letter, match["said"], options)) else None
+
+
+def _is_about(letter: str, said: str, options: Mapping[str, str]) -> bool:
+    """Whether a text begins to copy the option of this letter, or shares at least as many words with it as with any
+    other one. Words that all options have tell nothing."""
+    if options[letter].casefold().startswith(said.casefold()):
+        return True
+    words, found = {key: _words(option) for key, option in options.items()}, _words(said)
+    told = {word for word in found if any(word not in own for own in words.values())}
+    shared = {key: len(told & own) for key, own in words.items()}
+    return shared[letter] > 0 and shared[letter] == max(shared.values())
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.translate(TO_ASCII).casefold())) - _ARTICLES
 
 
 def _letter(content: str, letters: str) -> str | None:

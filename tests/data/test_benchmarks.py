@@ -1,6 +1,7 @@
 """Releases of benchmarks in the forms that their owners publish: what is asked, and what is never shown."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from firsthand import files
+from firsthand.data.build import published
+from firsthand.data.build.catalogue import RELEASES
 
 from .benchmark_rows import PLAN, TEXTVQA
 
@@ -44,6 +47,16 @@ def test_what_is_missing_is_said_with_where_to_get_it(built) -> None:
     [kept] = [text for text in made.notes if "(question_type: others)" in text]
     assert "191 are published; get the whole release: GitHub zhousheng97/EgoTextVQA" in kept and made.notes[kept] == 1
     assert any("(all), and 4848 are published" in text for text in made.notes)
+
+
+def test_a_film_and_a_part_of_it_are_one_missing_file(tmp_path: Path) -> None:
+    rows = [{"video_file": "videos/12.mp4", "span": span} for span in (None, [0.0, 2.0])]
+    rows.append({"images": ["a.jpg", "here.jpg"], "video": ["b.jpg", "a.jpg"]})
+    files.write_jsonl(tmp_path / "eval.jsonl", rows)
+    (tmp_path / "here.jpg").touch()
+    release = replace(RELEASES["egotextvqa_outdoor"], counts={})
+    [(said, count)] = published.differences(release, tmp_path / "eval.jsonl", tmp_path).items()
+    assert count == 3 and said.startswith("of 4 media files are missing, the first is a.jpg")
 
 
 def test_egothink_is_named_by_task_and_place(built) -> None:

@@ -207,10 +207,15 @@ CASES: dict[str, Wrong] = {
     ),
     "unknown purpose": built("video_r1", "x", [], "--for dpo", "choose sft, rl, eval", purpose="--for dpo"),
     "no file of the release": built(
-        "video_r1", "x", [], "--src src", "holds no Video-R1-260k.json", "point it at", purpose="--for rl"
+        "video_r1",
+        "x",
+        [],
+        "src holds no Video-R1-260k.json",
+        "name the folder as its owner distributes it",
+        purpose="--for rl",
     ),
     "no folder": Wrong(
-        "data build video_r1 --src gone --out out", "x", [], ("--src gone: no such folder", "comes from Hugging Face")
+        "data build video_r1 --src gone --out out", "x", [], ("gone: no such folder", "comes from Hugging Face")
     ),
     "no bytes": built(
         "video_r1", "Video-R1-260k.json", b"", "Video-R1-260k.json", "0 bytes", "download it again", purpose="--for rl"

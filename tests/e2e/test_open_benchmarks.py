@@ -1,13 +1,14 @@
-"""EgoThink and EgoTextVQA end to end: owner's files, stubs of their media, the tiny model on vLLM, and two judges.
+"""EgoThink and EgoTextVQA end to end: owner's files, stubs of their media, the tiny model on vLLM, and judges.
 
-The rows are the owner's where FIRSTHAND_REAL_FILES names the folder with them, else made up in their form. One judge is
-the tiny model itself, on the same vLLM server, which cannot say a verdict: all its failures are counted, and none is a
-score. The other one is a small server that compares words.
+The rows are the owner's where FIRSTHAND_REAL_FILES names the folder with them, else made up in their form. The judge of
+all answers is a small server that compares words. A real model judges a few: the tiny one, on the same vLLM server,
+which cannot say a verdict. All its failures are counted, and none is a score.
 """
 
 import json
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ MODEL = ROOT / "models/tiny_qwen3_vl"
 RECIPE = ROOT / "recipes/tiny_sft_qwen3vl.yaml"
 REAL = os.environ.get("FIRSTHAND_REAL_FILES", "")
 MANY = int(os.environ.get("FIRSTHAND_QUESTIONS", "40"))  # of each benchmark; 10000 asks all
+FEW = 20  # answers that the tiny model judges
 
 
 def egothink(src: Path) -> None:
@@ -46,30 +48,35 @@ def egothink(src: Path) -> None:
             Image.new("RGB", (64, 48), "red").save(path)
 
 
-def egotextvqa(src: Path) -> None:
+def egotextvqa(src: Path, where: str) -> None:
+    """The owner's file, and one film of three seconds under the name of each video."""
     if REAL:
-        content = read_json(Path(REAL) / "egotextvqa/outdoor_total.json")
+        content = read_json(Path(REAL) / f"egotextvqa/{where}_total.json")
     else:
-        row = {
-            "video_id": 7,
-            "question": "what is on it?",
-            "question_type": "others",
-            "correct_answer": "stop",
-        }
+        row = {"video_id": 7, "question": "what is on it?", "question_type": "others", "correct_answer": "stop"}
         rows = [row | {"question_id": 1 + n / 10, "timestamp": float(n)} for n in (1, 2)]
-        content = [{"dataset": "egotextqa", "split": "outdoor", "task_setting": "open-ended", "data": rows}]
-    write_json(src / "outdoor_total.json", content)
+        content = [{"dataset": "egotextqa", "split": where, "task_setting": "open-ended", "data": rows}]
+    write_json(src / f"{where}_total.json", content)
     stub = src / "stub.mp4"
     with av.open(str(stub), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
+        stream = container.add_stream("libx264", rate=4)
         stream.width = stream.height = 64
-        for number in range(120):
-            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 2 * number, np.uint8), format="rgb24")
+        for number in range(12):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 20 * number, np.uint8), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     (src / "videos").mkdir()
     for video in {row["video_id"] for row in content[0]["data"]}:
         (src / f"videos/{video}.mp4").hardlink_to(stub)
+
+
+RELEASES = {
+    "egothink": egothink,
+    "egotextvqa_indoor": partial(egotextvqa, where="indoor"),
+    "egotextvqa_outdoor": partial(egotextvqa, where="outdoor"),
+    "egotextvqa_realtime": partial(egotextvqa, where="outdoor"),
+}
+MARKS = {"egothink": "mark"}
 
 
 @pytest.fixture(scope="module")
@@ -96,39 +103,57 @@ def firsthand(*words: Any) -> Any:
     return CliRunner(env={"COLUMNS": "200"}).invoke(app, list(map(str, words)))
 
 
-@pytest.mark.parametrize(
-    ("name", "release", "mark"),
-    [("egothink", egothink, "mark"), ("egotextvqa_realtime", egotextvqa, "yes")],
-)
-def test_from_the_owners_files_to_a_table(server, judge, tmp_path: Path, name: str, release: Any, mark: str) -> None:
-    src, rows, run = tmp_path / "src", tmp_path / name, tmp_path / "run"
+def answered(name: str, server: str, folder: Path, limit: int, *more: str) -> Path:
+    """The run of a benchmark whose rows were built of its owner's files."""
+    src, rows, run = folder / "src", folder / name, folder / "run"
     src.mkdir()
-    release(src)
+    RELEASES[name](src)
     built = firsthand("data", "build", name, "--src", src, "--out", rows)
     assert built.exit_code == 0, built.output
     assert "media files are missing" not in built.output
     assert REAL == "" or "are published" not in built.output
 
-    ask = ["eval", "run", name, "--rows", rows / "eval.jsonl", "--recipe", RECIPE, "--limit", MANY,
-           "--server", server, "--model", "tiny", "--max-tokens", 8, "--out", run]  # fmt: skip
-    for more in ([], ["--blind"]):
-        asked = firsthand(*ask, *more)
+    ask = ["eval", "run", name, "--rows", rows / "eval.jsonl", "--recipe", RECIPE, "--limit", limit,
+           "--server", server, "--model", "tiny", "--max-tokens", 4, "--out", run]  # fmt: skip
+    for column in ([], *([one] for one in more)):
+        asked = firsthand(*ask, *column)
         assert asked.exit_code == 0, asked.output
-    count = len(list(read_jsonl(run / "questions.jsonl")))
-    assert len(list(read_jsonl(run / "answers.jsonl"))) == len(list(read_jsonl(run / "blind.jsonl"))) == count
+    return run
 
-    failed = firsthand("eval", "judge", run, "--server", server, "--model", "tiny", "--max-tokens", 8, "--retries", 0)
-    assert failed.exit_code == 1 and "no verdict in" in failed.output
-    assert all(score["n"] < count for column, score in scores(run).items() if "by tiny" in column)
-    (run / "verdicts/tiny.jsonl").rename(run / "verdicts/tiny.jsonl.own")
 
+def count(path: Path) -> int:
+    return len(list(read_jsonl(path)))
+
+
+def result(run: Path) -> dict[str, Any]:
+    return read_json(run / "results.json")["runs"][0]
+
+
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", RELEASES)
+def test_from_the_owners_files_to_a_table(server, judge, tmp_path: Path, name: str) -> None:
+    run = answered(name, server, tmp_path, MANY)
     judged = firsthand("eval", "judge", run, "--server", judge.url, "--model", "tiny")
     assert judged.exit_code == 0, judged.output
-    found = scores(run)[f"answer: {mark} by tiny"]
-    assert found["n"] == count and set(found["by"])
-    assert scores(run)[f"blind: {mark} by tiny"]["n"] == count
-    assert "answer: exact" in scores(run) and read_json(run / "results.json")["runs"][0]["seen"]["media"]
+    asked, found = count(run / "questions.jsonl"), result(run)
+    print(f"{name}: {asked} questions, {found['totals']}, {found['judges']}")
+    score = found["scores"][f"answer: {MARKS.get(name, 'yes')} by tiny"]
+    assert count(run / "answers.jsonl") == score["n"] == asked and set(score["by"])
+    assert "answer: exact" in found["scores"] and found["seen"]["media"]
+    assert [judge["without"] for judge in found["judges"]] == [0]
 
 
-def scores(run: Path) -> dict[str, Any]:
-    return read_json(run / "results.json")["runs"][0]["scores"]
+@pytest.mark.parametrize("name", ["egothink", "egotextvqa_realtime"])
+def test_a_real_model_as_judge_that_gives_no_verdict_gives_no_score(server, tmp_path: Path, name: str) -> None:
+    run = answered(name, server, tmp_path, FEW, "--blind")
+    asked = count(run / "questions.jsonl")
+    judge = ["eval", "judge", run, "--server", server, "--model", "tiny", "--max-tokens", 8, "--retries", 0]
+    judged = firsthand(*judge)
+    assert judged.exit_code == 1 and "no verdict in" in judged.output
+    kept, found = count(run / "verdicts/tiny.jsonl"), result(run)
+    assert judged.output.count("no verdict in") == 2 * asked - kept
+    assert (
+        sum(score["n"] for column, score in found["scores"].items() if f"{MARKS.get(name, 'yes')} by" in column) == kept
+    )
+    again = firsthand(*judge)
+    assert again.exit_code == 1 and f"{kept} from earlier runs" in again.output

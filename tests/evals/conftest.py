@@ -14,6 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from firsthand.evals.benchmarks import SUITE, Benchmark
+from firsthand.evals.judge import protocols
+from firsthand.evals.metrics.text import EXACT
+from firsthand.evals.ways import AsWritten
+from firsthand.files import write_json, write_jsonl
+
 
 def says(content: str | None, finish_reason: str = "stop") -> Any:
     return lambda chat: chat.complete(content, finish_reason)
@@ -116,3 +122,27 @@ def decode_url() -> Any:
         return head, [base64.b64decode(payload, validate=True) for payload in payloads]
 
     return decode
+
+
+GOLDS = dict.fromkeys(("q1", "q2", "q3", "q4", "q5", "q6"), "a cup")
+SAID = {"q1": "A cup.", "q2": "one mug", "q3": "one fork", "q4": "one odd thing", "q5": "<think>hm"}  # q6: no answer
+
+
+@pytest.fixture
+def open_run(tmp_path: Path, monkeypatch) -> Path:
+    """A run with open answers: equal words, right, wrong, one that a judge fails on, one that says nothing, none."""
+    benchmark = Benchmark("mine", "A test.", tmp_path / "rows.jsonl", AsWritten(), (EXACT, protocols.EGOTHINK))
+    monkeypatch.setitem(SUITE, "mine", benchmark)
+    rows = [
+        {"id": id, "question": f"what is {id}?", "answer": text, "letters": "", "messages": []}
+        for id, text in GOLDS.items()
+    ]
+    folder = tmp_path / "run"
+    write_json(folder / "run.json", {"benchmark": "mine"})
+    write_jsonl(folder / "questions.jsonl", rows)
+    made = [
+        {"id": id, "messages_sha256": "x", "settings": {}, "letter": None, "output": output, "finish_reason": "stop"}
+        for id, output in SAID.items()
+    ]
+    write_jsonl(folder / "answers.jsonl", made)
+    return folder

@@ -9,11 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from firsthand.cli import app
-from firsthand.evals.benchmarks import SUITE, Benchmark
 from firsthand.evals.judge import protocols
-from firsthand.evals.metrics.text import EXACT
-from firsthand.evals.ways import AsWritten
-from firsthand.files import read_json, read_jsonl, write_json, write_jsonl
+from firsthand.files import read_json, read_jsonl
 
 
 @pytest.mark.parametrize(
@@ -51,30 +48,6 @@ def test_words_alone_decide_where_nobody_doubts() -> None:
     assert protocols.EGOTHINK.protocol.by_rule("a cup", "") == {"mark": 0.0}
 
 
-GOLDS = {"q1": "a cup", "q2": "a cup", "q3": "a cup", "q4": "a cup", "q5": "a cup", "q6": "a cup"}
-SAID = {"q1": "A cup.", "q2": "one mug", "q3": "one fork", "q4": "one odd thing", "q5": "<think>hm"}  # q6: no answer
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch) -> Path:
-    """A run with answers: equal words, right, wrong, one on which the judge fails, one that says nothing, none."""
-    benchmark = Benchmark("mine", "A test.", tmp_path / "rows.jsonl", AsWritten(), (EXACT, protocols.EGOTHINK))
-    monkeypatch.setitem(SUITE, "mine", benchmark)
-    rows = [
-        {"id": id, "question": f"what is {id}?", "answer": text, "letters": "", "messages": []}
-        for id, text in GOLDS.items()
-    ]
-    folder = tmp_path / "run"
-    write_json(folder / "run.json", {"benchmark": "mine"})
-    write_jsonl(folder / "questions.jsonl", rows)
-    made = [
-        {"id": id, "messages_sha256": "x", "settings": {}, "letter": None, "output": output, "finish_reason": "stop"}
-        for id, output in SAID.items()
-    ]
-    write_jsonl(folder / "answers.jsonl", made)
-    return folder
-
-
 MARKS = {"one mug": "so [[1]]", "one fork": "so [[0]]", "one odd thing": "I cannot say"}
 
 
@@ -96,15 +69,15 @@ def ask(*words: Any) -> Any:
     return CliRunner(env={"COLUMNS": "300"}).invoke(app, ["eval", "judge", *map(str, words)])
 
 
-def scores(run: Path) -> dict[str, Any]:
-    return read_json(run / "results.json")["runs"][0]
+def scores(open_run: Path) -> dict[str, Any]:
+    return read_json(open_run / "results.json")["runs"][0]
 
 
-def test_a_judge_that_fails_gives_no_score(run: Path, judge) -> None:
-    done = ask(run, "--server", judge.url, "--retries", 0)
+def test_a_judge_that_fails_gives_no_score(open_run: Path, judge) -> None:
+    done = ask(open_run, "--server", judge.url, "--retries", 0)
     assert done.exit_code == 1 and "failed q4 (answer)" in done.output
     assert sorted(judge.asked) == ["one fork", "one mug", "one odd thing"], "equal words and silence need no judge"
-    found = scores(run)
+    found = scores(open_run)
     mark = found["scores"]["answer: mark by tiny"]
     # q1 by its words, q2 by the judge; q3 is wrong, q5 says nothing, q6 was never answered; q4 is in no score
     assert (mark["n"], mark["correct"], mark["unparsed"], mark["missing"]) == (5, 2, 1, 1)
@@ -113,32 +86,32 @@ def test_a_judge_that_fails_gives_no_score(run: Path, judge) -> None:
     assert "1 answers have no verdict of tiny" in done.output and "q4" not in str(mark)
 
 
-def test_only_what_has_no_verdict_is_asked_again(run: Path, judge) -> None:
-    ask(run, "--server", judge.url, "--retries", 0)
+def test_only_what_has_no_verdict_is_asked_again(open_run: Path, judge) -> None:
+    ask(open_run, "--server", judge.url, "--retries", 0)
     judge.asked.clear()
     judge.marks["one odd thing"] = "[[0.5]]"
-    assert ask(run, "--server", judge.url).exit_code == 0
+    assert ask(open_run, "--server", judge.url).exit_code == 0
     assert judge.asked == ["one odd thing"]
-    mark = scores(run)["scores"]["answer: mark by tiny"]
+    mark = scores(open_run)["scores"]["answer: mark by tiny"]
     assert (mark["n"], mark["correct"]) == (6, 2.5)
 
 
-def test_verdicts_are_kept_for_other_runs(run: Path, judge) -> None:
+def test_verdicts_are_kept_for_other_runs(open_run: Path, judge) -> None:
     judge.marks["one odd thing"] = "[[1]]"
-    ask(run, "--server", judge.url)
+    ask(open_run, "--server", judge.url)
     judge.asked.clear()
-    (run / "verdicts/tiny.jsonl").unlink()
-    assert ask(run, "--server", judge.url).exit_code == 0
+    (open_run / "verdicts/tiny.jsonl").unlink()
+    assert ask(open_run, "--server", judge.url).exit_code == 0
     assert not judge.asked
-    assert {row["by"] for row in read_jsonl(run / "verdicts/tiny.jsonl")} == {"rule", "cache"}
+    assert {row["by"] for row in read_jsonl(open_run / "verdicts/tiny.jsonl")} == {"rule", "cache"}
 
 
-def test_rules_alone_and_how_far_a_second_judge_agrees(run: Path, judge) -> None:
+def test_rules_alone_and_how_far_a_second_judge_agrees(open_run: Path, judge) -> None:
     judge.marks["one odd thing"] = "[[1]]"
-    ask(run, "--server", judge.url)
-    done = ask(run, "--rules")
+    ask(open_run, "--server", judge.url)
+    done = ask(open_run, "--rules")
     assert done.exit_code == 0
-    found = scores(run)
+    found = scores(open_run)
     assert found["scores"]["answer: mark by rules"]["correct"] == 1
     agreement = next(one["agreement"] for one in found["judges"] if one["agreement"])
     # five answers: both say right to q1, wrong to q3 and q5; the model says right to q2 and q4, where rules cannot tell
@@ -147,37 +120,37 @@ def test_rules_alone_and_how_far_a_second_judge_agrees(run: Path, judge) -> None
     assert "agrees with the first judge on 60.0 % of 5 answers" in done.output
 
 
-def test_a_sample_is_always_the_same_and_scores_itself_alone(run: Path, judge) -> None:
+def test_a_sample_is_always_the_same_and_scores_itself_alone(open_run: Path, judge) -> None:
     judge.marks["one odd thing"] = "[[1]]"
-    assert ask(run, "--server", judge.url, "--sample", 3).exit_code == 0
-    rows = list(read_jsonl(run / "verdicts/tiny.jsonl"))
+    assert ask(open_run, "--server", judge.url, "--sample", 3).exit_code == 0
+    rows = list(read_jsonl(open_run / "verdicts/tiny.jsonl"))
     assert 2 <= len(rows) <= 3
-    assert scores(run)["scores"]["answer: mark by tiny"]["n"] == len(rows)
+    assert scores(open_run)["scores"]["answer: mark by tiny"]["n"] == len(rows)
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [([], "say --rules, or which judge"), (["--rules", "--model", "x"], "say --rules, or which judge")],
 )
-def test_hopeless_commands(run: Path, words: list[str], message: str) -> None:
-    done = ask(run, *words)
+def test_hopeless_commands(open_run: Path, words: list[str], message: str) -> None:
+    done = ask(open_run, *words)
     assert done.exit_code == 1 and message in " ".join(done.output.split())
 
 
-def test_a_run_without_a_judge_has_no_score_by_one(run: Path) -> None:
-    done = CliRunner().invoke(app, ["eval", "table", str(run), "--out", str(run / "results")])
+def test_a_run_without_a_judge_has_no_score_by_one(open_run: Path) -> None:
+    done = CliRunner().invoke(app, ["eval", "table", str(open_run), "--out", str(open_run / "results")])
     assert done.exit_code == 0, done.output
-    assert list(scores(run)["scores"]) == ["answer: exact"]
+    assert list(scores(open_run)["scores"]) == ["answer: exact"]
 
 
-def test_a_killed_judge_goes_on_and_its_half_line_hides_nothing(run: Path, judge) -> None:
+def test_a_killed_judge_goes_on_and_its_half_line_hides_nothing(open_run: Path, judge) -> None:
     judge.marks["one odd thing"] = "[[1]]"
-    ask(run, "--server", judge.url, "--cache", run / "cache.sqlite")
-    whole = (run / "verdicts/tiny.jsonl").read_bytes()
-    (run / "verdicts/tiny.jsonl").write_bytes(whole[:-9])
-    (run / "cache.sqlite").unlink()
-    table = CliRunner().invoke(app, ["eval", "table", str(run), "--out", str(run / "results")])
-    assert table.exit_code == 0 and scores(run)["judges"][0]["judged"] == 4
+    ask(open_run, "--server", judge.url, "--cache", open_run / "cache.sqlite")
+    whole = (open_run / "verdicts/tiny.jsonl").read_bytes()
+    (open_run / "verdicts/tiny.jsonl").write_bytes(whole[:-9])
+    (open_run / "cache.sqlite").unlink()
+    table = CliRunner().invoke(app, ["eval", "table", str(open_run), "--out", str(open_run / "results")])
+    assert table.exit_code == 0 and scores(open_run)["judges"][0]["judged"] == 4
     judge.asked.clear()
-    assert ask(run, "--server", judge.url, "--cache", run / "cache.sqlite").exit_code == 0
-    assert len(judge.asked) <= 1 and scores(run)["judges"][0]["judged"] == 5
+    assert ask(open_run, "--server", judge.url, "--cache", open_run / "cache.sqlite").exit_code == 0
+    assert len(judge.asked) <= 1 and scores(open_run)["judges"][0]["judged"] == 5

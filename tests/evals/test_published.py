@@ -9,7 +9,9 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from firsthand.cli import app
+from firsthand.evals.benchmarks import SUITE
 from firsthand.evals.published.tables import Published, published
+from firsthand.files import write_jsonl
 
 
 def table(*words: Any) -> Any:
@@ -42,6 +44,10 @@ def test_every_table_names_its_source_and_what_differs(name: str, tmp_path: Path
     assert f"source: {published()[name].source}"[:60] in result.output and "differs: " in result.output
 
 
+def test_the_benchmarks_of_the_columns_exist() -> None:
+    assert {name for facts in published().values() for name in facts.benchmarks} <= SUITE.keys()
+
+
 def test_how_sure_each_number_is() -> None:
     tables = published()
     assert {row.evidence for row in tables["ego3s"].rows.values()} == {"figure"}
@@ -65,6 +71,25 @@ def test_ours_stand_below_with_n(egocross_run: Path) -> None:
     assert named[""] == "sft: answer" and named["industry"] == "–"
     assert named["surgery"].startswith("75.00 (") and named["surgery"].endswith("n = 4")
     assert named["all"].startswith("50.00 (") and named["all"].endswith("n = 6")
+
+
+def test_what_is_there_is_run_first(server, tmp_path: Path, monkeypatch) -> None:
+    """Of Ego3S's table, only EgoThink has its rows here; one of its two questions fails."""
+    monkeypatch.chdir(tmp_path)
+    messages = [[{"role": "user", "content": f"q{number}"}] for number in range(2)]
+    rows = [
+        {"id": said[0]["content"], "question": "?", "answer": "B", "letters": "", "task": "Activity", "messages": said}
+        for said in messages
+    ]
+    write_jsonl(Path("datasets/egothink/eval.jsonl"), rows)
+    server.script = {"q1": ["error_400"]}
+    words = ["ego3s", "--server", server.url, "--model", "tiny", "--out", "both"]
+    result = table(*words)
+    assert result.exit_code == 0, result.output
+    assert "egothink: some questions have no answer" in result.output and "no run of egoplan2" in result.output
+    [row, *_] = json.loads(Path("both.json").read_text())[1]["rows"]
+    assert row[:2] == ["tiny: answer: exact", "egothink"] and row[-1].startswith("50.0 (") and row[-1].endswith("n = 2")
+    assert table(*words).exit_code == 0 and server.tries == {"q0": 1, "q1": 2}
 
 
 def test_a_run_of_another_benchmark_is_refused(egocross_run: Path) -> None:

@@ -16,6 +16,7 @@ from firsthand.llm.ask_many import Pace, Summary, ask_all
 from firsthand.llm.client import Settings, complete
 from firsthand.llm.throttle import Throttle
 
+SETTINGS = Settings(model="tiny")
 TAKES = 0.12  # seconds of an answer
 
 
@@ -24,9 +25,9 @@ class Item(NamedTuple):
     messages_sha256: str = ""
 
 
-def ask(url: str, out: Path, count: int, **pace: Any) -> tuple[Summary, float]:
+def ask(url: str, out: Path, count: int, settings: Settings = SETTINGS, **pace: Any) -> tuple[Summary, float]:
     """The summary, and questions a second."""
-    settings, items = Settings(model="tiny"), {f"q{i}": Item(f"q{i}") for i in range(count)}
+    items = {f"q{i}": Item(f"q{i}") for i in range(count)}
 
     async def answer(client: Any, item: Item) -> dict[str, Any]:
         reply = await complete(client, {"messages": [{"role": "user", "content": item.id}]}, settings)

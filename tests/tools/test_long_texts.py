@@ -25,7 +25,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "native turn": lambda said: read_action(f"<think>x</think><tool_call>{said}</tool_call>", "native"),
     "answer": lambda said: read_action(f"<think>x</think><answer>{said}</answer>", "ego_r1"),
     "stop": lambda said: until_stop(said, "ego_r1"),
-    "letter": answers.extract_letter,
+    "letter": lambda said: answers.extract_letter(said, dict(zip("ABCD", ("a cup", "a pan", "x", said), strict=True))),
     "format": answers.has_format,
     "typed question": split_options,
 }

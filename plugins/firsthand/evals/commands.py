@@ -157,25 +157,51 @@ def table(
         ),
     ],
     out: Annotated[Path | None, typer.Option(help="Also write OUT.json and OUT.md.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Of a published table: ask this model each benchmark of it whose rows are there.")
+    ] = None,
+    server: Annotated[str | None, typer.Option(help="That serves it; without, MODEL is a folder.")] = None,
+    recipe: Annotated[Path | None, typer.Option(help="By whose video_* keys its video files are sampled.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N questions of each.")] = None,
 ) -> None:
     """Runs side by side and compared question by question, or below the numbers that others published.
 
-    With the name of a published table and no folders, the runs below `runs/` are taken.
+    With the name of a published table and no folders, the runs below `runs/` are taken; with --model, what has its rows
+    is asked first, into runs/BENCHMARK/MODEL.
 
     Example: firsthand eval table runs/ego_r1_bench/sft runs/ego_r1_bench/grpo --out runs/ego_r1_bench/sft_grpo
 
     Example: firsthand eval table ego_r1 runs/ego_r1_bench/grpo runs/egolife_qa/grpo
+
+    Example: firsthand eval table ego3s --model runs/sft/merged --recipe recipes/sft_qwen3vl.yaml
     """
     from firsthand.evals.published import tables as published
     from firsthand.evals.run_folder import Folder
 
-    facts = published.published().get(str(runs[0]))
-    if facts is None or (runs[0] / "run.json").is_file():
+    facts = published.named(runs[0])
+    if facts is None:
         write([Folder(path) for path in runs], out)
         return
+    if model:
+        run_what_is_there(facts.benchmarks, Run(Path("runs"), server, model, limit=limit), recipe)
     ours = [Folder(path) for path in runs[1:]] or published.runs_below(Path("runs"), facts)
     grids, notes = published.grids(facts, ours), published.notes(facts, ours)
     result_commands.say(facts.title, grids, notes, out, [grid._asdict() for grid in grids])
+
+
+def run_what_is_there(names: list[str], run: Run, recipe: Path | None) -> None:
+    """Each benchmark whose rows are there, with its own defaults; what failed is listed, and stops nothing."""
+    for benchmark in map(SUITE.__getitem__, names):
+        if not benchmark.questions.is_file():
+            continue
+        own: dict[str, Any] = {"recipe": recipe} if isinstance(benchmark.ask, AsWritten) else {}
+        if isinstance(benchmark.ask, Agent):
+            own = {"loop": Path(benchmark.ask.example_loop)}
+        out = run.out / benchmark.name / Path(run.model or "").name
+        try:
+            execute(replace(benchmark, ask=replace(benchmark.ask, **own)), replace(run, out=out))
+        except typer.Exit:
+            typer.echo(f"{benchmark.name}: some questions have no answer; run this command again to ask them")
 
 
 def ask(

@@ -60,8 +60,8 @@ class Job:
         self.folder.begin(self.benchmark.name, rows, tools, seen, self.price)
 
     @contextmanager
-    def server(self, media_root: Path | None = None) -> Iterator[Served]:
-        """With a media root, a server that is started here may read the files below it."""
+    def server(self, media_root: Path | None = None, flags: Sequence[str] = ()) -> Iterator[Served]:
+        """One that is started here gets these flags, and may read the files below a media root."""
         run = self.run
         pace, key = Pace(run.concurrency, run.retries, run.timeout, run.patience), keys.read_one(run.key_env)
         if run.server is None and run.model is None:
@@ -74,6 +74,6 @@ class Job:
             raise UserError(
                 f"{model}: not a model folder (config.json is missing); with a LoRA adapter, merge it first"
             )
-        extra = ["--allowed-local-media-path", str(media_root.resolve())] if media_root else []
+        extra = [*flags, *(["--allowed-local-media-path", str(media_root.resolve())] if media_root else [])]
         with vllm_server(model, str(model), self.folder.path / "vllm.log", run.max_model_len, extra) as url:
             yield Served(url, str(model), pace, key)

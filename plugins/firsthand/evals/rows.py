@@ -76,10 +76,10 @@ class Prediction(BaseModel):
         method, rotate = self.settings.get("method", "letter"), self.settings.get("rotate", False)
         return self.orders or votes.orders(letters, method, rotate)
 
-    def chosen(self, letters: str) -> list[str | None]:
+    def chosen(self, gold: Gold) -> list[str | None]:
         """The option that each output of a vote chose, by the question's own letters."""
-        asked = zip(self.outputs, self.asked_in(letters), strict=False)
-        return [votes.own(output, letters, order) for output, order in asked]
+        asked = zip(self.outputs, self.asked_in(gold.letters), strict=False)
+        return [votes.own(output, gold.letters, order, gold.options) for output, order in asked]
 
     def leniently(self, gold: Gold) -> "Prediction":
         """The same answer as the lenient reader has it; where the strict one read a letter, that stays."""

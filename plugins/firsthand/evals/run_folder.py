@@ -50,6 +50,10 @@ class Folder:
     @cached_property
     def manifest(self) -> Manifest:
         path = self.path / "run.json"
+        if not path.is_file():
+            raise UserError(
+                f"{self.path}: not the folder of a run: it has no run.json, which `firsthand eval run` writes"
+            )
         try:
             return Manifest.model_validate(files.read_json(path))
         except ValidationError as error:

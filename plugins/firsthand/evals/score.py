@@ -73,6 +73,7 @@ class Score(Tally):
     unknown: int = 0  # predictions with an id that no question has: only counted
     lenient: "Score | None" = None  # as the lenient reader has the answers; None: it reads none that were unreadable
     decimals: int = 1  # of the accuracy in per cent, as its benchmark prints it
+    of_letters: bool = True  # which two readers may read in two ways
 
     @property
     def leniently(self) -> "Score":
@@ -98,7 +99,7 @@ def score(
     The strict reader's score; where the lenient one can read more answers, its score is `lenient`.
     """
     strict = _score(model, predictions, answers, by, cluster, metric)
-    strict.decimals = decimals
+    strict.decimals, strict.of_letters = decimals, metric.needs_letters
     if strict.unparsed and metric.needs_letters:
         read = {key: row.leniently(answers[key]) for key, row in predictions.items() if key in answers}
         lenient = _score(model, read, answers, by, cluster, metric)

@@ -29,7 +29,8 @@ def release_of(benchmark: Benchmark) -> Release | None:
 def described(one: Benchmark) -> str:
     """Three lines of `firsthand eval list`."""
     release, here = release_of(one), _lines(one.questions) if one.questions.is_file() else None
-    count = f"{here} questions" if here else f"{release.rows} rows in its release" if release else "? questions"
+    published = release.rows if release else None
+    count = f"{here} questions" if here else f"{published} rows in its release" if published else "? questions"
     way = "agent with tools" if isinstance(one.ask, Agent) else "one reply"
     metrics, groups = ", ".join(metric.name for metric in one.metrics), ", ".join(one.by) or "nothing"
     return (
@@ -45,7 +46,8 @@ def missing(benchmark: Benchmark) -> str:
         if release is None:
             return f"its rows; see `firsthand toy --help` or {folder}"
         return f"its rows; from {release.kept_at}, then firsthand eval prepare {benchmark.name} --from FOLDER"
-    named = [path for row in islice(read_jsonl(benchmark.questions), FIRST) for path in media_of(row)]
+    rows = islice(read_jsonl(benchmark.questions), FIRST)
+    named = list(dict.fromkeys(path for row in rows for path in media_of(row)))
     lacking = [path for path in named if not (folder / "media" / path).exists()]
     if lacking:
         what = f"{len(lacking)} of the {len(named)} frames and videos of its first {FIRST} questions"

@@ -11,6 +11,7 @@ from rich.table import Table
 from firsthand.evals.agents.evidence import HITS, Evidence
 from firsthand.evals.compare import Comparison
 from firsthand.evals.judge.scores import JudgeFacts
+from firsthand.evals.judge.similarity import SIMILARITY
 from firsthand.evals.results import AgentResults, Results, Spread
 from firsthand.evals.score import Score, Tally
 
@@ -78,7 +79,7 @@ def notes(runs: Sequence[Results]) -> list[str]:
 
 def _notes(run: Results) -> Iterator[str]:
     if missing := run.questions - run.episodes:
-        yield f"{missing} of {run.questions} questions have no episode, and count as wrong"
+        yield f"{missing} of {run.questions} questions were not answered, and count as wrong"
     if run.unscored:
         yield f"{run.unscored} questions are not scored, their answers are not public"
     if run.baselines:
@@ -90,7 +91,7 @@ def _notes(run: Results) -> Iterator[str]:
     if run.totals.read:
         dollars = "price unknown (--price)" if run.totals.cost is None else f"{run.totals.cost:.4f} US dollars"
         tokens = f"{run.totals.read:,} tokens read, {run.totals.written:,} written"
-        yield f"altogether {tokens}, {run.totals.seconds:,.0f} seconds of single questions, {dollars}"
+        yield f"altogether {tokens}, {run.totals.seconds:,.0f} seconds if asked one after the other, {dollars}"
     if isinstance(run, AgentResults) and run.filled is not None:
         yield f"{run.filled} answers come from the summary model alone, none of them the agent's own"
     if run.settings.get("reading") == "released" and isinstance(run, AgentResults):
@@ -101,8 +102,11 @@ def _notes(run: Results) -> Iterator[str]:
 
 
 def _of_judge(judge: JudgeFacts) -> Iterator[str]:
-    by_rule = f"{judge.by_rule} of them by words alone"
-    yield f"{judge.judge} judged {judge.judged} answers by the protocol of {judge.protocol}, {by_rule}"
+    if judge.protocol == SIMILARITY:
+        yield f"{judge.judge} compared {judge.judged} answers with the right ones, by the cosine of their embeddings"
+    else:
+        by_rule = f"{judge.by_rule} of them by words alone"
+        yield f"{judge.judge} judged {judge.judged} answers by the protocol of {judge.protocol}, {by_rule}"
     if judge.without:
         yield f"{judge.without} answers have no verdict of {judge.judge}: they are in none of its scores"
     if found := judge.agreement:
@@ -112,14 +116,17 @@ def _of_judge(judge: JudgeFacts) -> Iterator[str]:
 
 def _accuracy(columns: dict[str, Score], runs: Sequence[Results] = ()) -> Grid:
     groups = list(dict.fromkeys(group for score in columns.values() for group in score.by))
-    lenient = [score.leniently for score in columns.values()]
+    of_letters = any(score.of_letters for score in columns.values())
     rows = [["all", _n(columns.values()), *(_share(score, score.decimals) for score in columns.values())]]
-    rows.append(["all, lenient reader", "", *(_share(score, score.decimals) for score in lenient)])
+    if of_letters:
+        lenient = [score.leniently if score.of_letters else None for score in columns.values()]
+        rows.append(["all, lenient reader", "", *(_share(score, score.decimals) if score else "" for score in lenient)])
     for group in groups:
         tallies = [(score.by.get(group, Tally()), score.decimals) for score in columns.values()]
         rows.append([group, _n(tally for tally, _ in tallies), *starmap(_share, tallies)])
-    alone = (_part(score.only_lenient, score.n) for score in columns.values())
-    rows.append(["read by the lenient reader alone", "", *alone])
+    if of_letters:
+        alone = (_part(score.only_lenient, score.n) if score.of_letters else "" for score in columns.values())
+        rows.append(["read by the lenient reader alone", "", *alone])
     if runs and not any(isinstance(run, AgentResults) for run in runs):  # an agent's work has a table of its own
         written = [f"{run.tokens[1]:,.0f}" for run in runs for _ in run.scores]
         rows.append(["tokens of an answer", "", *written])

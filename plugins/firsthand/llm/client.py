@@ -207,6 +207,26 @@ async def post(client: AsyncOpenAI, body: dict[str, Any]) -> Completion:
     return read_completion((await create(messages=body["messages"], model=body["model"], extra_body=extra)).content)
 
 
+class _Vector(BaseModel):
+    index: int
+    embedding: list[float] = Field(min_length=1)
+
+
+class _Vectors(BaseModel):
+    data: list[_Vector]
+
+
+async def embed(client: AsyncOpenAI, model: str, texts: list[str]) -> list[list[float]]:
+    """A vector for each text, by `/v1/embeddings`."""
+    create = client.embeddings.with_raw_response.create
+    body = (await create(model=model, input=texts, encoding_format="float")).content
+    try:
+        found = {one.index: one.embedding for one in _Vectors.model_validate_json(body).data}
+        return [found[number] for number in range(len(texts))]
+    except (ValidationError, KeyError):
+        raise BadAnswer(f"not an embedding of each text: {body[:200]!r}") from None
+
+
 class Reply(BaseModel):
     output: str
     finish_reason: str | None

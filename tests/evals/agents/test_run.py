@@ -270,7 +270,7 @@ def test_a_server_that_dies_in_the_middle_leaves_a_list_and_a_second_run_fills_i
     assert "failed q1: InternalServerError" in done.output and "failed q2: BadRequestError" in done.output
     found = results(tmp_path)
     assert found["scores"]["agent"]["missing"] == 2 and found["scores"]["agent"]["n"] == 3 and found["episodes"] == 1
-    assert "2 of 3 questions have no episode" in (tmp_path / "run/results.md").read_text()
+    assert "2 of 3 questions were not answered" in (tmp_path / "run/results.md").read_text()
 
     model.scripts |= {"dies": [model.search(), model.answer("B")], "refused": [model.answer("B")]}
     done = run(rows, "--retries", "1")
@@ -320,7 +320,7 @@ def test_killed_and_run_again_asks_the_rest_only(run, server, model, ask, tools,
     assert 3 <= before < 16
 
     table = CliRunner().invoke(app, ["eval", "table", str(tmp_path / "run")])
-    assert table.exit_code == 0 and f"{16 - before} of 16 questions have no episode" in " ".join(table.output.split())
+    assert table.exit_code == 0 and f"{16 - before} of 16 questions were not answered" in " ".join(table.output.split())
 
     seen = Counter(model.seen)
     done = run(rows)

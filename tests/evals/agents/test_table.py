@@ -57,7 +57,7 @@ def test_runs_that_cannot_be_compared(begun, ask, model, tmp_path: Path) -> None
 
 def test_folders_that_are_no_runs(begun, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["eval", "table", str(tmp_path)])
-    assert done.exit_code == 1 and "run.json: no such file" in " ".join(done.output.split())
+    assert done.exit_code == 1 and "it has no run.json" in " ".join(done.output.split())
     base, _, _ = begun
     write_text(base / "episodes.jsonl", '{"id": "x"}\n')
     done = CliRunner().invoke(app, ["eval", "table", str(base)])

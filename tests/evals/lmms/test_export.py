@@ -19,9 +19,12 @@ from typer.testing import CliRunner
 
 from firsthand.answers import extract_choice, extract_letter
 from firsthand.cli import app
+from firsthand.files import read_jsonl
+from firsthand.serving.vllm_server import vllm_server
 
 from ..reading_corpus import IN_TAGS
 
+ROOT = Path(__file__).parents[3]
 PYTHON = os.environ.get("FIRSTHAND_LMMS_EVAL", "")
 
 
@@ -76,14 +79,14 @@ def test_the_same_outputs_have_the_same_scores(task: Path) -> None:
     utils = load(task)
     texts = [f"<answer>{text}</answer>" for forms in IN_TAGS.values() for text, _ in forms]
     for text in [*texts, "", "B", "the answer is B", "<answer>B</answer> and <answer>"]:
-        found = utils.process_results({"answer": "B", "letters": "ABCD"}, [text])
+        found = utils.process_results({"answer": "B", "letters": "ABCD", "options": [""] * 4}, [text])
         letter = extract_choice(text)
         assert (found["accuracy"], found["not_readable"]) == (letter == "B", letter is None), text
 
 
 def test_a_request_that_failed_is_no_answer(task: Path) -> None:
     said = "[LMMS_EVAL_REQUEST_FAILED after 5 retries] <answer>B</answer>"
-    found = load(task).process_results({"answer": "B", "letters": "ABCD"}, [said])
+    found = load(task).process_results({"answer": "B", "letters": "ABCD", "options": [""] * 4}, [said])
     assert found["request_failed"] == 1.0 and found["not_readable"] == 0.0 and found["accuracy"] == 0.0
 
 
@@ -100,7 +103,9 @@ def test_egocross_reads_bare_letters_and_sends_frames_within_the_budget(tmp_path
     utils, [doc] = load(Path("tasks/egocross")), [json.loads(Path("tasks/egocross/rows.jsonl").read_text())]
     [image] = utils.doc_to_visual(doc)
     assert image.width * image.height <= 360_000
-    assert utils.process_results(doc, ["B. y"])["accuracy"] == 1.0 and extract_letter("B. y", "AB") == "B"
+    assert (
+        utils.process_results(doc, ["B. y"])["accuracy"] == 1.0 and extract_letter("B. y", {"A": "x", "B": "y"}) == "B"
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,24 +160,28 @@ def test_open_answers_are_counted_and_not_scored(make_questions, tmp_path: Path)
     assert load(folder).process_results(row, ["a cup"]) == {"answered": 1.0, "request_failed": 0.0}
 
 
-@pytest.mark.long
-def test_the_released_lmms_eval_scores_as_we_do(server, task: Path, questions: Path, tmp_path: Path) -> None:
-    """The same questions to the same server by both programs; the server says B, but to q1 nothing readable."""
+def lmms_eval(url: str, task: Path, out: Path, *more: str) -> tuple[dict[str, float], Path]:
+    """What the released program measures, and the outputs that it logs."""
     if not PYTHON:
-        warnings.warn("FIRSTHAND_LMMS_EVAL is not set: the export is NOT run by lmms-eval 0.7.3", stacklevel=1)
+        warnings.warn("FIRSTHAND_LMMS_EVAL is not set: the export is NOT run by lmms-eval 0.7.3", stacklevel=2)
         pytest.skip("FIRSTHAND_LMMS_EVAL: the python of an environment with lmms-eval==0.7.3")
-    server.script = {"q1": ["cut"] * 9}
-    out = tmp_path / "out"
-    where = f"model_version=tiny,base_url={server.url}/v1,timeout=60,max_retries=2,num_concurrent=2"
+    where = f"model_version=tiny,base_url={url},timeout=60,max_retries=2,num_concurrent=1"
     words = [PYTHON, "-m", "lmms_eval", "--model", "openai", "--model_args", where, "--tasks", "firsthand_questions"]
     words += ["--include_path", str(task.parent), "--batch_size", "1", "--log_samples", "--output_path", str(out)]
-    own = {"HF_HUB_OFFLINE": "1", "OPENAI_API_KEY": "none", "HF_HOME": str(tmp_path / "hf")}
-    done = subprocess.run(words, env=os.environ | own, capture_output=True, text=True, timeout=540, cwd=tmp_path)
+    own = {"HF_HUB_OFFLINE": "1", "OPENAI_API_KEY": "none", "HF_HOME": str(out / "hf")}
+    done = subprocess.run([*words, *more], env=os.environ | own, capture_output=True, text=True, cwd=out.parent)
     assert done.returncode == 0, done.stderr[-3000:]
-    [path] = out.glob("**/*_results.json")
-    found = json.loads(path.read_text())["results"]["firsthand_questions"]
-    theirs = {key.split(",")[0]: value for key, value in found.items() if isinstance(value, float)}
-    [logged] = out.glob("**/*_samples_*.jsonl")
+    [results], [logged] = out.glob("**/*_results.json"), out.glob("**/*_samples_*.jsonl")
+    found = json.loads(results.read_text())["results"]["firsthand_questions"]
+    return {key.split(",")[0]: value for key, value in found.items() if isinstance(value, float)}, logged
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)  # its imports alone take 25 s of a core
+def test_the_released_lmms_eval_scores_as_we_do(server, task: Path, questions: Path, tmp_path: Path) -> None:
+    """The same questions to the same server by both programs; the server says B, but to q1 nothing readable."""
+    server.script = {"q1": ["cut"] * 9}
+    theirs, logged = lmms_eval(f"{server.url}/v1", task, tmp_path / "out")
     back = firsthand("import-lmms", questions, logged, "--task", task, "--out", tmp_path / "back")
     assert back.exit_code == 0, back.output
     server.tries.clear()
@@ -183,4 +192,26 @@ def test_the_released_lmms_eval_scores_as_we_do(server, task: Path, questions: P
         score = ours["scores"]["answer"]
         assert (score["correct"], score["unparsed"], score["n"]) == (2, 1, 5)  # q0 and q3
     assert theirs["accuracy"] == pytest.approx(2 / 5) and theirs["not_readable"] == pytest.approx(1 / 5)
+    assert theirs["request_failed"] == 0.0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_on_vllm_both_programs_get_the_same_outputs(task: Path, questions: Path, tmp_path: Path) -> None:
+    """Of pictures; frames that we send as a video are pictures there, and another prompt."""
+    pytest.importorskip("vllm")
+    with vllm_server(ROOT / "models/tiny_qwen3_vl", "tiny", tmp_path / "vllm.log", 4096) as url:
+        theirs, logged = lmms_eval(url, task, tmp_path / "out", "--gen_kwargs", "max_new_tokens=16")
+        words = ["--server", url, "--model", "tiny", "--max-tokens", 16, "--concurrency", 1, "--out", tmp_path / "run"]
+        run = firsthand("run", questions, *words)
+    assert run.exit_code == 0, run.output
+    back = firsthand("import-lmms", questions, logged, "--task", task, "--out", tmp_path / "back")
+    assert back.exit_code == 0 and "5 answers" in back.output, back.output
+    ours, brought = (
+        {row["id"]: (row["output"], row["prompt_tokens"]) for row in read_jsonl(tmp_path / folder / "answers.jsonl")}
+        for folder in ("run", "back")
+    )
+    pictures = [f"q{number}" for number in range(4)]
+    assert [ours[key] for key in pictures] == [brought[key] for key in pictures]
+    assert any(output for output, _ in ours.values()) and ours["q4"][1] != brought["q4"][1]
     assert theirs["request_failed"] == 0.0

@@ -22,6 +22,7 @@ WHOLE = [f"{letter}. {text}" for letter, text in OPTIONS.items()]
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_on_the_same_outputs() -> None:
     if not PYTHON:
         warnings.warn("FIRSTHAND_LMMS_EVAL is not set: readers are NOT compared with lmms-eval 0.7.3", stacklevel=1)
@@ -29,18 +30,18 @@ def test_on_the_same_outputs() -> None:
     texts = [*CLEAN, *WHOLE, *(text for _, text, _ in CORPUS)]
     done = subprocess.run(
         [PYTHON, str(Path(__file__).with_name("their_readers.py"))],
-        input=json.dumps([texts, list(OPTIONS.values())]), capture_output=True, text=True, timeout=300,
+        input=json.dumps([texts, list(OPTIONS.values())]), capture_output=True, text=True,
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     theirs, clean = json.loads(done.stdout.splitlines()[-1]), len(CLEAN) + len(WHOLE)
-    ours, persons = [extract_letter(text) for text in texts], [letter for _, _, letter in CORPUS]
+    ours, persons = [extract_letter(text, OPTIONS) for text in texts], [letter for _, _, letter in CORPUS]
     false = {"ours": _false(ours[clean:], persons)}
     for name, letters in theirs.items():
         assert letters[:clean] == ours[:clean], name
         false[name] = _false(letters[clean:], persons)
     print(f"false letters in {len(CORPUS)} forms of output: {false}")
-    assert min(false[name] for name in theirs) > 10 * false["ours"]
+    assert false.pop("ours") == 0 and min(false.values()) > 50
 
 
 def _false(letters: list[str | None], persons: list[str | None]) -> int:

@@ -33,12 +33,16 @@ def test_a_model_that_knows_the_option_wins_in_every_way_of_asking() -> None:
             shown = "ABCD"[order.index(known)] if known in order else "A"
             tokens = [(shown, -0.1), ("Z", -3.0), *((letter, -4.0) for letter in "ABCD" if letter != shown)]
             by_tokens = method != "letter"
-            ballots.append(by_probability(tokens, "ABCD", order) if by_tokens else by_letter(shown, "ABCD", order))
+            ballots.append(
+                by_probability(tokens, "ABCD", order)
+                if by_tokens
+                else by_letter(shown, "ABCD", order, QUESTION.options)
+            )
         assert decide(ballots, "ABCD")[0] == known, (method, rotate, known)
 
 
 def test_a_model_that_always_says_a_wins_nothing_by_rotation() -> None:
-    ballots = [by_letter("A", "ABCD", order) for order in orders("ABCD", "letter", True)]
+    ballots = [by_letter("A", "ABCD", order, QUESTION.options) for order in orders("ABCD", "letter", True)]
     letter, shares = decide(ballots, "ABCD")
     assert set(shares.values()) == {0.25} and letter == "A"  # a tie: as it was first asked
 
@@ -49,14 +53,18 @@ def test_probabilities_of_all_spellings_of_a_letter_count() -> None:
 
 
 def test_replies_that_say_nothing_are_no_answer() -> None:
-    assert decide([by_letter("I cannot tell", "ABCD", "ABCD")], "ABCD")[0] is None
+    assert decide([by_letter("I cannot tell", "ABCD", "ABCD", QUESTION.options)], "ABCD")[0] is None
     assert decide([by_probability([("The", -0.1)], "ABCD", "ABCD")], "ABCD")[0] is None
-    assert by_letter("C", "ABCD", "AB").shares == {}, "a letter that was not shown"
+    assert by_letter("C", "ABCD", "AB", QUESTION.options).shares == {}, "a letter that was not shown"
+    assert by_letter("A. the pen", "ABCD", "DABC", QUESTION.options).shares == {"D": 1.0}, (
+        "by the text that stood there"
+    )
+    assert by_letter("A. the pen", "ABCD", "ABCD", QUESTION.options).shares == {}
 
 
 @given(st.lists(st.tuples(st.sampled_from(["".join(p) for p in permutations("ABC")]), st.sampled_from("ABC?"))))
 def test_the_winner_has_the_largest_mean_share(said: list[tuple[str, str]]) -> None:
-    ballots = [by_letter(letter, "ABC", order) for order, letter in said]
+    ballots = [by_letter(letter, "ABC", order, QUESTION.options) for order, letter in said]
     letter, shares = decide([*ballots, Ballot("ABC", {})], "ABC")
     assert (letter is None) == (not any(shares.values()))
     assert letter is None or shares[letter] == max(shares.values())

@@ -1,25 +1,33 @@
 """Every release that can be converted. Licences and terms are as their owners state them; read theirs before use."""
 
+from importlib import import_module
+
 from firsthand.data.build.release import EGO4D_TERMS, Hub, Release
 from firsthand.data.build.releases import (
     ego_cott,
     ego_qa,
     egocross,
-    egomemreason,
-    egoplan2,
-    egotextvqa,
-    egothink,
     open_r1_video,
     qaego4d,
-    video_choice,
     video_r1,
-    wearable_ai,
     whole_videos,
 )
 from firsthand.errors import UserError
 
 _EGOCROSS_LICENCE = "cc-by-nc-4.0 (the card lists cc-by-sa-4.0 too: taken as non-commercial)"
 _EGOCROSS_TERMS = "For research. The test answers are public with the request not to train on them."
+# Modules of `releases/` that have their releases in RELEASES: a new one is a name here.
+_MODULES = (
+    "qaego4d",
+    "egocross",
+    "egomemreason",
+    "egoplan2",
+    "egotextvqa",
+    "egothink",
+    "video_choice",
+    "wearable_ai",
+    "whole_videos",
+)
 _EGO_R1, _EGO_R1_TERMS = "Ego-R1/Ego-R1-Data", "For research; the people of EgoLife can be recognised."
 
 
@@ -160,15 +168,7 @@ _ALL = (
         home="GitHub lbaermann/qaego4d; with options: Hugging Face Becomebright/GroundVQA",
         hub=Hub("Becomebright/GroundVQA"),
     ),
-    *qaego4d.RELEASES,
-    *egocross.RELEASES,
-    *egomemreason.RELEASES,
-    *egoplan2.RELEASES,
-    *egotextvqa.RELEASES,
-    *egothink.RELEASES,
-    *video_choice.RELEASES,
-    *wearable_ai.RELEASES,
-    *whole_videos.RELEASES,
+    *(release for name in _MODULES for release in import_module(f"{__package__}.releases.{name}").RELEASES),
 )
 RELEASES = {release.name: release for release in _ALL}
 

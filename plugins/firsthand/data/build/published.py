@@ -6,6 +6,7 @@ from typing import Any
 
 from firsthand import files
 from firsthand.data.build.release import Release
+from firsthand.rollout.prompt import media_of
 
 
 def differences(release: Release, built: Path, root: Path) -> dict[str, int]:
@@ -26,8 +27,7 @@ def _other_counts(release: Release, rows: list[dict[str, Any]]) -> dict[str, int
 
 
 def _missing(release: Release, rows: list[dict[str, Any]], root: Path) -> dict[str, int]:
-    media = {path for row in rows for path in (*row.get("images", ()), *row.get("video", ()))}
-    media |= {row["video_file"] for row in rows if row.get("video_file")}
+    media = {path for row in rows for path in media_of(row)}
     if not (missing := sorted(path for path in media if not (root / path).is_file())):
         return {}
     return {

@@ -90,9 +90,7 @@ class Release:
     rows: int | None = None  # how many the release has, where that is known
     video_rates: tuple[float, ...] = ()  # rates of frame lists that fine-tuning gets a file each of
     under: str | None = None  # its file holds one object, and the rows are in this key of it
-    counts: Mapping[str, int] = field(
-        default_factory=dict
-    )  # questions to evaluate as published: `all`, `task: Activity`
+    counts: Mapping[str, int] = field(default_factory=dict)  # published, of `all` and of `task: Activity`
     metrics: tuple[str, ...] = ()  # names in `evals/benchmarks.py`: with any, its eval rows are a benchmark
     by: tuple[str, ...] = ()  # labels that its scores are grouped by
     cluster: str | None = None  # label of what is resampled: questions of one value are not independent
@@ -108,7 +106,7 @@ class Release:
         if purpose not in self.inputs:
             raise UserError(f"{self.name} gives no rows for {purpose}: choose --for {' or '.join(self.inputs)}")
         if not src.is_dir():
-            raise UserError(f"--src {src}: no such folder; {self.name} comes from {self.kept_at}")
+            raise UserError(f"{src}: no such folder; {self.name} comes from {self.kept_at}")
         patterns = (pattern,) if pattern else self.inputs[purpose]
         for pattern in patterns:
             inside = [src.parent] if pattern.split("/")[0] == src.name else []
@@ -118,6 +116,6 @@ class Release:
         others = [f"--for {other}" for other in self.inputs if other != purpose]
         without = f"; without it: {' '.join(others)}" if others else ""
         raise UserError(
-            f"--src {src}: holds no {' or '.join(patterns)}, which the rows for {purpose} are made of; point it at the "
-            f"folder as its owner distributes it ({self.kept_at}){without}"
+            f"{src} holds no {' or '.join(patterns)}, which the rows for {purpose} are made of; name the folder "
+            f"as its owner distributes it ({self.kept_at}){without}"
         )

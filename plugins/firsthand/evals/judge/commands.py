@@ -17,6 +17,9 @@ def judge(
     rules: Annotated[
         bool, typer.Option("--rules", help="No model: equal words are right, everything else is wrong.")
     ] = False,
+    similarity: Annotated[
+        bool, typer.Option("--similarity", help="The model embeds texts (/v1/embeddings): how alike are they, 0 to 1?")
+    ] = False,
     sample: Annotated[
         int | None, typer.Option(min=1, help="Only the answers to N questions, always the same ones: a second judge.")
     ] = None,
@@ -36,11 +39,14 @@ def judge(
     judge on a --sample shows how far the two agree.
 
     Example: firsthand eval judge runs/egothink/sft --server http://localhost:8001 --model Qwen/Qwen3-8B
+
+    Example: firsthand eval judge runs/egothink/sft --similarity --server http://localhost:8002 --model all-MiniLM-L6-v2
     """
     from firsthand.evals.commands import tell, write
     from firsthand.evals.job import Job
     from firsthand.evals.judge import verdicts
     from firsthand.evals.judge.protocols import Judged
+    from firsthand.evals.judge.similarity import Similarity
     from firsthand.evals.results import predictions
     from firsthand.evals.run_folder import Folder
     from firsthand.evals.ways import Run
@@ -49,20 +55,20 @@ def judge(
     metrics = [metric for metric in folder.benchmark.metrics if isinstance(metric, Judged)]
     if not metrics:
         raise UserError(f"{run}: {folder.benchmark.name} is scored without a judge")
-    if rules == bool(server or model):
+    if rules == bool(server or model) or (rules and similarity):
         raise UserError("say --rules, or which judge: --server URL and --model NAME, or --model FOLDER")
-    protocol, columns = metrics[0].protocol, predictions(folder)
+    protocol, columns = Similarity() if similarity else metrics[0].protocol, predictions(folder)
     answers = verdicts.answers_to_judge(columns, folder.golds, protocol, sample)
     if not answers:
         raise UserError(f"{run}: there are no answers to judge")
     if rules:
-        out = verdicts.path_of(run, verdicts.RULES)
+        out = verdicts.path_of(run, verdicts.RULES, protocol)
         found = verdicts.judge_by_rules(answers, out, protocol, sample)
     else:
         shared = {"server": server, "model": model, "key_env": key_env, "max_model_len": max_model_len}
         asking = Run(out=run, concurrency=concurrency, retries=retries, timeout=timeout, **shared)  # type: ignore[arg-type]
-        with Job(folder.benchmark, asking).server() as served:
-            out = verdicts.path_of(run, served.model)
+        with Job(folder.benchmark, asking).server(flags=["--runner", "pooling"] if similarity else []) as served:
+            out = verdicts.path_of(run, served.model, protocol)
             settings = verdicts.JudgeSettings(
                 model=served.model, max_tokens=max_tokens, protocol=protocol.name, sample=sample
             )

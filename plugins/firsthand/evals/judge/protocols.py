@@ -10,12 +10,18 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from firsthand.evals.lenient import after_thought
 from firsthand.evals.rows import Gold, Prediction
 from firsthand.llm.messages import Message
 from firsthand.reward_fns.judge import PROMPT, WORTH
 from firsthand.reward_fns.texts import same_words
+
+if TYPE_CHECKING:  # `firsthand eval list` needs no client, whose import takes a second
+    from openai import AsyncOpenAI
+
+    from firsthand.llm.client import Settings
 
 Verdict = dict[str, float]  # what a judge says, by name; each from 0 to 1
 _PROMPTS = Path(__file__).parent / "prompts"
@@ -32,10 +38,19 @@ class Protocol:
     reader: Callable[[str], Verdict | None]  # of a reply without its thought
     right_if_contained: bool = False  # an answer with the gold text in it is right, and no judge is asked
     published: bool = True  # or ours
+    field: ClassVar[str] = "messages"  # of a request, with what is asked
 
     def read(self, output: str) -> Verdict | None:
         """A mark in a thought is none, also in one that was cut off."""
         return self.reader(after_thought(output))
+
+    def asked(self, question: str, gold: str, said: str) -> list[Any]:
+        return [message.model_dump() for message in self.messages(question, gold, said)]
+
+    async def send(self, client: "AsyncOpenAI", asked: list[Any], settings: "Settings") -> str:
+        from firsthand.llm.client import complete
+
+        return (await complete(client, {self.field: asked}, settings)).output
 
     def messages(self, question: str, gold: str, said: str) -> list[Message]:
         asked = {"question": question, "right answer": gold, "answer to grade": said}

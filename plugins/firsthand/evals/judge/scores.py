@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -55,46 +54,45 @@ class _Mark:
 
 
 class Judges:
-    """The verdicts in a run's folder, the judge with most of them first."""
+    """The verdicts in a run's folder: those by the benchmark's protocol first, and the judge with most of them."""
 
     def __init__(self, folder: Path, metric: Judged) -> None:
-        self.marks = metric.protocol.marks
-        logs = [list(read(path, VerdictRow).values()) for path in files_of(folder)]
-        self.rows = {rows[0].settings.model: rows for rows in sorted(logs, key=len, reverse=True) if rows}
+        logs = filter(None, (list(read(path, VerdictRow).values()) for path in files_of(folder)))
+        own = metric.protocol.name
+        self.logs = sorted(logs, key=lambda rows: (rows[0].settings.protocol != own, -len(rows)))
 
     def metrics_of(
         self, column: str, answers: Answers, golds: Mapping[str, Gold]
     ) -> Iterator[tuple[_Mark, dict[str, Prediction], dict[str, Gold]]]:
         """Each mark of each judge, with the answers and questions that it is about. A question that was never answered
         is wrong, as everywhere; one whose answer has no verdict is left out."""
-        for judge, rows in self.rows.items():
+        for rows in self.logs:
             said = {row.question: row.verdict for row in rows if row.column == column}
             missing = set() if rows[0].settings.sample else golds.keys() - answers.keys()
             asked = {id: gold for id, gold in golds.items() if id in said or id in missing}
             judged = {id: row.model_copy(update={"verdict": said[id]}) for id, row in answers.items() if id in said}
-            for mark in self.marks if said else ():
-                yield _Mark(f"{mark} by {judge}", mark), judged, asked
+            for mark in rows[0].verdict if said else ():
+                yield _Mark(f"{mark} by {rows[0].settings.model}", mark), judged, asked
 
     def facts(self, columns: Mapping[str, Answers], golds: Mapping[str, Gold]) -> list[JudgeFacts]:
-        marks = {judge: {row.id: row.verdict[self.marks[0]] for row in rows} for judge, rows in self.rows.items()}
         answered = sum(len(answers.keys() & golds.keys()) for answers in columns.values())
-        first = next(iter(marks.values()), {})
         return [
             JudgeFacts(
-                judge=judge,
+                judge=rows[0].settings.model,
                 protocol=rows[0].settings.protocol,
                 judged=len(rows),
                 by_rule=sum(row.by == "rule" for row in rows),
                 without=0 if rows[0].settings.sample else answered - len(rows),
-                agreement=_agreement([(first[id], mark) for id, mark in marks[judge].items() if id in first])
-                if number
-                else None,
+                agreement=_agreement(self.logs[0], rows) if rows is not self.logs[0] else None,
             )
-            for number, (judge, rows) in enumerate(self.rows.items())
+            for rows in self.logs
         ]
 
 
-def _agreement(pairs: Sequence[tuple[Any, Any]]) -> Agreement | None:
+def _agreement(first: Sequence[VerdictRow], second: Sequence[VerdictRow]) -> Agreement | None:
+    """By the mark that counts; of two protocols there is none."""
+    known, told = ({row.id: next(iter(row.verdict.items())) for row in rows} for rows in (first, second))
+    pairs = [(known[id][1], value) for id, (mark, value) in told.items() if id in known and known[id][0] == mark]
     if not (n := len(pairs)):
         return None
     same = sum(a == b for a, b in pairs) / n

@@ -16,10 +16,10 @@ from typing import Any
 from openai import AsyncOpenAI
 
 from firsthand.evals.judge.protocols import Protocol, Verdict
+from firsthand.evals.judge.similarity import SIMILARITY, Similarity
 from firsthand.evals.rows import Gold, Prediction
 from firsthand.llm.ask_many import Summary, ask_all, same_run
-from firsthand.llm.client import BadAnswer, Settings, complete
-from firsthand.llm.messages import Message
+from firsthand.llm.client import BadAnswer, Settings
 from firsthand.llm.reply_cache import ReplyCache, key_of
 from firsthand.llm.row_log import RowLog
 from firsthand.rollout.episodes import Served
@@ -40,25 +40,25 @@ class Answer:
     question: str
     gold: Gold
     said: str
-    protocol: Protocol
+    protocol: Protocol | Similarity
 
     @property
     def id(self) -> str:
         return f"{self.gold.id} ({self.column})"
 
     @cached_property
-    def messages(self) -> list[Message]:
-        return self.protocol.messages(self.question, self.gold.answer, self.said)
+    def asked(self) -> list[Any]:
+        return self.protocol.asked(self.question, self.gold.answer, self.said)
 
     @cached_property
     def messages_sha256(self) -> str:
-        return key_of([message.model_dump() for message in self.messages])
+        return key_of(self.asked)
 
 
 def answers_to_judge(
     columns: Mapping[str, Mapping[str, Prediction]],
     golds: Mapping[str, Gold],
-    protocol: Protocol,
+    protocol: Protocol | Similarity,
     sample: int | None = None,
 ) -> dict[str, Answer]:
     """All answers that there are; of a sample, those to the questions whose ids have the lowest hashes."""
@@ -72,8 +72,9 @@ def answers_to_judge(
     return found
 
 
-def path_of(folder: Path, judge: str) -> Path:
-    return folder / "verdicts" / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', judge).strip('_')}.jsonl"
+def path_of(folder: Path, judge: str, protocol: Protocol | Similarity) -> Path:
+    name = f"{SIMILARITY} {judge}" if protocol.name == SIMILARITY else judge
+    return folder / "verdicts" / f"{re.sub(r'[^A-Za-z0-9._-]+', '_', name).strip('_')}.jsonl"
 
 
 def ask_judge(
@@ -84,10 +85,9 @@ def ask_judge(
     async def answer(client: AsyncOpenAI, one: Answer) -> dict[str, Any]:
         if verdict := one.protocol.by_rule(one.gold.answer, one.said):
             return _row(one, settings, "rule", verdict, "")
-        body = {"messages": [message.model_dump() for message in one.messages]}
-        key = key_of(settings.model_dump(exclude={"sample"}) | body)
+        key = key_of(settings.model_dump(exclude={"sample"}) | {one.protocol.field: one.asked})
         reply = kept.get(key) if kept else None
-        output = reply["output"] if reply else (await complete(client, body, settings)).output
+        output = reply["output"] if reply else await one.protocol.send(client, one.asked, settings)
         if (verdict := one.protocol.read(output)) is None:
             raise BadAnswer(f"no verdict in {output[:80]!r}")
         if kept and not reply:
@@ -101,7 +101,9 @@ def ask_judge(
             kept.close()
 
 
-def judge_by_rules(answers: Mapping[str, Answer], out: Path, protocol: Protocol, sample: int | None) -> Summary:
+def judge_by_rules(
+    answers: Mapping[str, Answer], out: Path, protocol: Protocol | Similarity, sample: int | None
+) -> Summary:
     settings = JudgeSettings(model=RULES, protocol=protocol.name, sample=sample)
     with RowLog(out) as log:
         same_run(log, answers, settings.model_dump())

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from firsthand import answers, files
+from firsthand import files
+from firsthand.answers import extract_choice, extract_letter
 from firsthand.errors import UserError
 from firsthand.evals.benchmarks import SUITE, Benchmark
-from firsthand.evals.lmms.export import reader_of
+from firsthand.evals.lmms.export import reads_bare_letters
 from firsthand.evals.run_folder import FILE, Folder
-from firsthand.evals.ways import SingleTurn
 from firsthand.files import read_jsonl
 
 FAILED = "[LMMS_EVAL_REQUEST_FAILED"
@@ -35,7 +35,11 @@ def bring_back(benchmark: Benchmark, samples: Path, task: Path, out: Path) -> tu
 
 
 def _row(benchmark: Benchmark, question: dict[str, Any], output: str, sample: dict[str, Any]) -> dict[str, Any]:
-    letter = getattr(answers, reader_of(benchmark))(output, question.get("letters", "ABCD"))
+    letters, texts = question.get("letters", "ABCD"), question.get("options") or {}
+    if bare := reads_bare_letters(benchmark):
+        letter = extract_letter(output, {letter: texts.get(letter, "") for letter in letters})
+    else:
+        letter = extract_choice(output, letters)
     [tokens] = sample.get("token_counts") or [{}]
     return {
         "id": question["id"],
@@ -43,7 +47,7 @@ def _row(benchmark: Benchmark, question: dict[str, Any], output: str, sample: di
         "settings": {"asked by": "lmms-eval"},
         "output": output,
         "letter": letter,
-        **({"decided": True} if isinstance(benchmark.ask, SingleTurn) else {}),
+        **({"decided": True} if bare else {}),
         "finish_reason": None,
         "prompt_tokens": tokens.get("input_tokens") or 0,
         "completion_tokens": tokens.get("output_tokens") or 0,

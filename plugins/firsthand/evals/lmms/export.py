@@ -28,7 +28,7 @@ from firsthand.media.paths import inside
 from firsthand.rollout.prompt import eval_row
 
 HERE = Path(__file__).parent
-KEPT = ("id", "answer", "letters", "messages")
+KEPT = ("id", "answer", "letters", "options", "messages")
 CHOICES, OPEN = ("accuracy", "not_readable", "request_failed"), ("answered", "request_failed")
 GOOD = ("accuracy", "answered")
 
@@ -45,7 +45,7 @@ def export(benchmark: Benchmark, out: Path, media_root: Path | None = None, limi
     rows = list(islice(rows, limit))
     of_letters = all(row["letters"] for row in rows)
     files.write_jsonl(folder / "rows.jsonl", [{key: row[key] for key in KEPT} for row in rows])
-    write_text(folder / "utils.py", _utils(reader_of(benchmark)))
+    write_text(folder / "utils.py", _utils(benchmark))
     write_text(folder / f"{name}.yaml", _task(name, folder, way.max_tokens, CHOICES if of_letters else OPEN))
     told = {"NAME": name, "OUT": str(out), "COUNT": str(len(rows)), "TOKENS": str(way.max_tokens)}
     write_text(folder / "README.md", _filled((HERE / "README.md").read_text(), told))
@@ -66,7 +66,8 @@ def _rows(benchmark: Benchmark, root: Path, folder: Path) -> Iterator[dict[str, 
     else:
         rows, budget = list(read_jsonl(benchmark.questions)), None
     for row, shown in zip(rows, as_rows(benchmark.questions, rows, Prompted).values(), strict=True):
-        yield row | {"letters": shown.letters, "messages": _messages(shown, root, budget, folder)}
+        texts = [(row.get("options") or {}).get(letter, "") for letter in shown.letters]
+        yield row | {"letters": shown.letters, "options": texts, "messages": _messages(shown, root, budget, folder)}
 
 
 def _messages(question: Prompted, root: Path, budget: Budget | None, folder: Path) -> list[dict[str, Any]]:
@@ -97,14 +98,15 @@ def _frame(path: str, root: Path, budget: Budget | None, folder: Path) -> str:
     return str(sent.resolve())
 
 
-def _utils(reader: str) -> str:
+def _utils(benchmark: Benchmark) -> str:
     """The code of the task, then the source of our strict reader, which imports the standard library alone."""
-    return _filled((HERE / "task_code.txt").read_text(), {"READER": reader}) + "\n\n" + inspect.getsource(answers)
+    read = "extract_letter(said, options)" if reads_bare_letters(benchmark) else 'extract_choice(said, doc["letters"])'
+    return _filled((HERE / "task_code.txt").read_text(), {"READ": read}) + "\n\n" + inspect.getsource(answers)
 
 
-def reader_of(benchmark: Benchmark) -> str:
-    """The function of `answers.py` that reads the letter of an output."""
-    return "extract_letter" if isinstance(benchmark.ask, SingleTurn) else "extract_choice"
+def reads_bare_letters(benchmark: Benchmark) -> bool:
+    """Or letters in tags: which of the two readers in `answers.py` is the benchmark's."""
+    return isinstance(benchmark.ask, SingleTurn)
 
 
 def _task(name: str, folder: Path, max_tokens: int, metrics: tuple[str, ...]) -> str:

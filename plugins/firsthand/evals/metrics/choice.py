@@ -21,7 +21,7 @@ class EveryOrder:
     needs_letters = True
 
     def value(self, answer: Prediction, gold: Gold) -> int | None:
-        return _all_equal(answer.chosen(gold.letters), gold.answer)
+        return _all_equal(answer.chosen(gold), gold.answer)
 
 
 class SameOption:
@@ -31,7 +31,7 @@ class SameOption:
     needs_letters = True
 
     def value(self, answer: Prediction, gold: Gold) -> int | None:
-        chosen = answer.chosen(gold.letters)
+        chosen = answer.chosen(gold)
         return _all_equal(chosen, next(filter(None, chosen), ""))
 
 

@@ -11,7 +11,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from firsthand.errors import UserError
-from firsthand.evals.benchmarks import SUITE
 from firsthand.evals.results import results
 from firsthand.evals.run_folder import Folder
 from firsthand.evals.score import Score, Tally
@@ -81,6 +80,15 @@ def published() -> dict[str, Published]:
     return {name: Published.model_validate(content) for name, content in read_yaml(FACTS).items()}
 
 
+def named(run: Path) -> Published | None:
+    """The published table of this name; None: it is the folder of a run."""
+    if (run / "run.json").is_file():
+        return None
+    if not run.exists() and str(run) not in published():
+        raise UserError(f"{run}: neither the folder of a run nor a published table, which are {', '.join(published())}")
+    return published().get(str(run))
+
+
 def grids(facts: Published, runs: Sequence[Folder]) -> list[Grid]:
     head = ["", "evidence", *facts.columns]
     rows = [
@@ -121,7 +129,7 @@ def notes(facts: Published, runs: Sequence[Folder]) -> list[str]:
     for name in facts.benchmarks:
         if name not in there:
             how = f"firsthand eval run {name} --model MODEL --out runs/{name}/MODEL"
-            lines.append(f"no run of {name}: {how if name in SUITE else 'firsthand has no such benchmark yet'}")
+            lines.append(f"no run of {name}: {how}")
     if other := [title for title, names in facts.columns.items() if not names]:
         lines.append(f"not asked by firsthand: {', '.join(other)}")
     return lines

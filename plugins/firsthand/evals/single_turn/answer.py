@@ -148,6 +148,6 @@ async def _ballot(
     body = await asyncio.to_thread(request_body, shown, root, plan.way.by_path, plan.budget.read)
     if plan.way.method == "letter":
         reply = await complete(client, body, plan)
-        return votes.by_letter(reply.output, letters, order), reply
+        return votes.by_letter(reply.output, letters, order, question.options), reply
     reply = await complete(client, body | votes.PROBABILITIES | {"max_tokens": 1}, plan)
     return votes.by_probability(reply.first_token, letters, order), reply

@@ -114,7 +114,10 @@ async def ask_in_orders(
         messages = prompt.messages(votes.reordered(question, order))
         turned = Prompted.model_validate({"id": question.id, "messages": messages, "letters": letters})
         replies.append(await _reply(client, turned, settings, media_root))
-    ballots = [votes.by_letter(reply.output, letters, order) for reply, order in zip(replies, orders, strict=True)]
+    ballots = [
+        votes.by_letter(reply.output, letters, order, question.options)
+        for reply, order in zip(replies, orders, strict=True)
+    ]
     return {
         **votes.decided(ballots, letters, asked, settings),
         **replies[0].model_dump(),

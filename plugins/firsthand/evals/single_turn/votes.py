@@ -41,25 +41,29 @@ def reordered(question: Question, order: str) -> Question:
     return question.model_copy(update={"options": options, "answer": None})
 
 
-def own(output: str, letters: str, order: str) -> str | None:
+def own(output: str, letters: str, order: str, options: Mapping[str, str]) -> str | None:
     """The question's own letter of the option that a reply chose, whatever letter it had there."""
-    said = extract_letter(output, letters[: len(order)])
+    said = extract_letter(output, _shown(letters, order, options))
     return order[letters.index(said)] if said else None
+
+
+def _shown(letters: str, order: str, options: Mapping[str, str]) -> dict[str, str]:
+    """The options as they stood in the prompt; one whose text is not known has none."""
+    return dict(zip(letters, (options.get(letter, "") for letter in order), strict=False))
 
 
 def read_again(outputs: Sequence[str], asked: Sequence[str], letters: str, options: Mapping[str, str]) -> str | None:
     """The vote of the lenient reader on the replies of a row."""
     ballots = []
     for output, order in zip(outputs, asked, strict=False):
-        shown = dict(zip(letters, (options.get(letter, "") for letter in order), strict=False))
-        said = read_leniently(output, letters[: len(order)], shown)
+        said = read_leniently(output, letters[: len(order)], _shown(letters, order, options))
         ballots.append(Ballot(order, {order[letters.index(said)]: 1.0} if said else {}))
     return decide(ballots, letters)[0]
 
 
-def by_letter(output: str, letters: str, order: str) -> Ballot:
+def by_letter(output: str, letters: str, order: str, options: Mapping[str, str]) -> Ballot:
     """The whole share to the letter that the reply says."""
-    chosen = own(output, letters, order)
+    chosen = own(output, letters, order, options)
     return Ballot(order, {chosen: 1.0} if chosen else {})
 
 
