@@ -47,6 +47,7 @@ def settings(values: Mapping[str, Any], batch: Batch, rows: str, model: str | No
         whole=not lora,
         padded=values.get("flash_attn") != "fa2",
         tower=not frozen and not lora,
+        kernels=values.get("use_cpu") is not True,
     )
     zero = _zero(values.get("deepspeed"))
     accumulation = int(number(values.get("gradient_accumulation_steps")) or 1)
