@@ -82,7 +82,7 @@ def saved_by_delta(shape: Shape, way: Way) -> float:
     if not (delta := shape.delta):
         return 0.0
     triangle = TRIANGLE * delta.value_heads
-    kept = way.wide * (delta.mixed + 6 * delta.values + triangle) + 8 * delta.value_heads
+    kept: float = way.wide * (delta.mixed + 6 * delta.values + triangle) + 8 * delta.value_heads
     if not way.kernels:  # each step of the rule leaves its arrays, in float32
         kept += way.wide * 2 * delta.mixed + 4 * (9 * delta.values + 5 * triangle + _states(delta))
     return kept + _saved_by_all(shape, way, shape.delta_matrices)
