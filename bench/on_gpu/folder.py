@@ -4,9 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+from on_gpu import TINY
 from on_gpu.fine_tuning import config
-
-TINY = Path(__file__).parents[2] / "models/tiny_qwen3_vl"
 
 
 def make(model: str, out: Path, weights: bool) -> Path:

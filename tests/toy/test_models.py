@@ -220,3 +220,17 @@ def test_equal_seeds_give_equal_weights(tiny, tmp_path: Path) -> None:
         models.build("qwen2_5", tmp_path / name, words, seed)
     one, same, other = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "same", "other"))
     assert one == same != other
+
+
+def test_the_delta_heads_of_qwen3_5_begin_with_a_memory(tiny) -> None:
+    """As transformers draws them a state keeps e^-10 of itself a token, and the model binds no letter to its option."""
+    import torch
+    from safetensors.torch import load_file
+
+    weights = {name: weight.float() for name, weight in load_file(tiny["qwen3_5"] / "model.safetensors").items()}
+    heads = [name.removesuffix("A_log") for name in weights if name.endswith("A_log")]
+    assert len(heads) == 3
+    for head in heads:
+        step = torch.nn.functional.softplus(weights[f"{head}dt_bias"])
+        assert step.min() > 0.0009 and step.max() < 0.11
+        assert (weights[f"{head}A_log"].exp() * step).max() < 2

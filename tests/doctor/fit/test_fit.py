@@ -210,3 +210,14 @@ def test_every_recipe_fits_the_machine_of_its_header():
         name = str(path.relative_to(RECIPES).with_suffix(""))
         found = fit(path, Asked(page.named(path), page.ROWS.get(name, Said(unseen=True))))
         assert found and found.fits, f"{name}: {found and found.need.worst}"
+
+
+@VERL
+def test_every_tiny_twin_is_reckoned_before_anything_was_made():
+    """Its model is the export of a recipe beside it or above it, of a tiny model that is there."""
+    kinds = ("verl", "llamafactory train")
+    twins = [one for one in RECIPES.rglob("tiny_*.yaml") if detect(read_yaml(one)) in kinds]
+    assert len(twins) > 20
+    for twin in twins:
+        found = fit(twin, Asked(Machine(1, 24 * GB), Said()))
+        assert found and found.fits, twin

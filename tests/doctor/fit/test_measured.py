@@ -83,6 +83,7 @@ def predicted(folder: Path, recipe: dict, batch: Batch) -> dict[str, float]:
 
 
 LORA = {"finetuning_type": "lora", "lora_rank": 4}
+DELTA = {"use_cpu": True}  # so the gated delta rule runs in PyTorch's own code
 WIDE = {"hidden_size": 256, "intermediate_size": 768}
 CASES = {  # name -> config, sizes, recipe, batch, the part that is to be large
     "many labels": ("tiny_qwen2_5", {"vocab_size": 5000}, RECIPE, Batch(1, 400, 380), "logits"),
@@ -93,6 +94,10 @@ CASES = {  # name -> config, sizes, recipe, batch, the part that is to be large
                       "activations"),
     "norms of heads": ("tiny_qwen3_vl", {"vocab_size": 2000}, RECIPE, Batch(1, 1000, 20), "one layer"),
     "adapters": ("tiny_qwen3_vl", WIDE, RECIPE | LORA, Batch(1, 1000, 20), "weights"),
+    "gated delta rule": ("tiny_qwen3_5", {}, RECIPE | DELTA, Batch(1, 1000, 20), "one layer"),
+    "its adapters": ("tiny_qwen3_5", {}, RECIPE | LORA | DELTA, Batch(1, 1000, 20), "one layer"),
+    "heads of a rule": ("tiny_qwen3_5", {"linear_num_value_heads": 4}, RECIPE | LORA | DELTA, Batch(1, 700, 20),
+                        "one layer"),
     "many layers": ("tiny_qwen3_vl", {"num_hidden_layers": 16}, RECIPE | LORA, Batch(1, 600, 20), "activations"),
 }  # fmt: skip
 

@@ -100,8 +100,8 @@ def _values(document: Document, overrides: Sequence[str]) -> Callable[[str], Any
 
 
 def _base(name: str, recipe: Path) -> str | None:
-    """The released model that a folder of ours is trained from: another recipe beside this one writes it."""
-    for other in sorted(recipe.parent.glob("*.yaml")):
+    """The model that a folder of ours is trained from: another recipe writes it, beside this one or a folder above."""
+    for other in sorted(recipe.parent.glob("*.yaml")) + sorted(recipe.parent.parent.glob("*.yaml")):
         try:
             values = load(other).data
         except UserError:

@@ -47,6 +47,7 @@ def settings(values: Mapping[str, Any], batch: Batch, rows: str, model: str | No
         whole=not lora,
         padded=values.get("flash_attn") != "fa2",
         tower=not frozen and not lora,
+        kernels=values.get("use_cpu") is not True,
     )
     zero = _zero(values.get("deepspeed"))
     accumulation = int(number(values.get("gradient_accumulation_steps")) or 1)
@@ -113,7 +114,8 @@ def _notes(given: Settings, machine: Machine) -> tuple[str, ...]:
     rows = given.batch.rows * given.accumulation * machine.gpus
     left = machine.memory - sum(weights(given, machine).values()) - allowance(machine, 0)
     longest = longest_row(given.shape, given.batch, given.way, left / 1.06)
-    return (f"{rows} rows in an update", f"rows of {longest:,} tokens fit, one at a time")
+    fit = f"rows of {longest:,} tokens fit, one at a time" if longest else "no row fits beside what stays"
+    return (f"{rows} rows in an update", fit)
 
 
 def switches(given: Settings, machine: Machine) -> list[tuple[str, Settings]]:

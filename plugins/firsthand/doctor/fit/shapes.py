@@ -182,10 +182,10 @@ RELEASED = {
 
 def shape(model: str, instead: str | None = None) -> Shape:
     """The shape of a folder or a released name; `instead` is asked where the folder is not made yet."""
-    config = Path(model) / "config.json"
-    if config.is_file():
-        return of_config(json.loads(config.read_text()), config)
     for name in filter(None, (model, instead)):
+        config = Path(name) / "config.json"
+        if config.is_file():
+            return of_config(json.loads(config.read_text()), config)
         last = name.rstrip("/").rpartition("/")[2]
         found = [shape for begin, shape in RELEASED.items() if last.lower().startswith(begin.lower())]
         if found:

@@ -6,7 +6,7 @@ tests/doctor/fit compares their sum with the profiler's count of real steps. `wi
 
 from dataclasses import dataclass, replace
 
-from firsthand.doctor.fit.shapes import MERGE, Shape
+from firsthand.doctor.fit.shapes import MERGE, Delta, Shape
 
 CHUNK = 512  # tokens whose logits a fused loss has at once
 TRIANGLE = 64  # tokens of a chunk of the gated delta rule
@@ -35,6 +35,7 @@ class Way:
     adapters: bool = False
     whole: bool = True  # all weights are trained, so each has a new gradient beside the collected one
     tower: bool = False  # the vision tower is trained
+    kernels: bool = True  # for layers with a gated delta rule; without, PyTorch's own code runs
 
 
 def held(shape: Shape, batch: Batch, way: Way) -> Parts:
@@ -69,34 +70,39 @@ def in_a_layer(shape: Shape, batch: Batch, way: Way) -> Parts:
 
 
 def saved(shape: Shape, way: Way) -> float:
-    """What a layer keeps for its backward pass: norms compute in float32, and products keep what they multiply."""
+    """What a layer with attention keeps for its backward pass; products keep what they multiply."""
     wide, queries, keys = way.wide, shape.heads * shape.head, shape.kv_heads * shape.head
-    norms = 2 * 8 * shape.width + 2 * wide * shape.width
     norm_of_heads = (8 if wide == 4 else 6) * (queries + keys) if shape.has_norms_of_heads else 0
-    kept = norms + norm_of_heads + 2 * wide * (queries + keys) + 4 * wide * shape.inner
-    if way.adapters and wide == 2:  # an adapter in float32 makes its own copy of what its layer reads
-        kept += wide * sum(one for one, _ in shape.matrices)
-    return kept
+    return norm_of_heads + 2 * wide * (queries + keys) + _saved_by_all(shape, way, shape.matrices)
 
 
 def saved_by_delta(shape: Shape, way: Way) -> float:
-    """The same of a layer with a gated delta rule, by fused kernels: the input and the output of the convolution, whose
-    queries and keys are repeated for every head of values, the gate, what the rule makes, and a triangle a chunk."""
+    """The same of a layer with a gated delta rule: the input of the convolution, queries and keys repeated for every
+    head of values, the gate, what the rule makes, and a triangle a chunk."""
     if not (delta := shape.delta):
         return 0.0
-    wide, spread = way.wide, 2 * delta.value_heads * delta.head
-    rule = delta.mixed + spread + 4 * delta.values + TRIANGLE * delta.value_heads
-    kept = 2 * 8 * shape.width + 2 * wide * shape.width + wide * rule + 8 * delta.value_heads + 4 * wide * shape.inner
-    if way.adapters and wide == 2:
-        kept += wide * sum(one for one, _ in shape.delta_matrices)
-    return kept
+    triangle = TRIANGLE * delta.value_heads
+    kept: float = way.wide * (delta.mixed + 6 * delta.values + triangle) + 8 * delta.value_heads
+    if not way.kernels:  # each step of the rule leaves its arrays, in float32
+        kept += way.wide * 2 * delta.mixed + 4 * (9 * delta.values + 5 * triangle + _states(delta))
+    return kept + _saved_by_all(shape, way, shape.delta_matrices)
+
+
+def _saved_by_all(shape: Shape, way: Way, matrices: list[tuple[int, int]]) -> float:
+    """Norms, which compute in float32, and the feed-forward layer; and what an adapter in float32 copies to read it."""
+    copies = way.wide * sum(one for one, _ in matrices) if way.adapters and way.wide == 2 else 0
+    return 2 * 8 * shape.width + 2 * way.wide * shape.width + 4 * way.wide * shape.inner + copies
 
 
 def _delta_going_back(shape: Shape, way: Way) -> float:
     """What the kernels make again: the state at the end of each chunk, and three arrays like the values."""
-    if not (delta := shape.delta):
+    if not (delta := shape.delta) or not way.kernels:
         return 0.0
-    return way.wide * (delta.values * delta.head / TRIANGLE + 3 * delta.values)
+    return way.wide * (_states(delta) + 3 * delta.values)
+
+
+def _states(delta: Delta) -> float:
+    return delta.values * delta.head / TRIANGLE
 
 
 def _common(shape: Shape, batch: Batch, way: Way) -> Parts:

@@ -6,6 +6,7 @@ size the usual value never learns to bind an option to its letter.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -106,11 +107,25 @@ def _model(kind: str, vocab: int, ids: dict[str, int]) -> Any:
         text |= DELTA | {"architectures": ["Qwen3_5ForCausalLM"]}
         vision = VISION | dict(num_position_embeddings=64)
         config = hf.Qwen3_5Config(text_config=text, vision_config=vision, **media)
-        return hf.Qwen3_5ForConditionalGeneration(config)
+        return with_memory(hf.Qwen3_5ForConditionalGeneration(config))
     text |= dict(head_dim=32, rope_parameters=ROPE | OF_MEDIA | {"mrope_interleaved": True})
     text["architectures"] = ["Qwen3ForCausalLM"]  # vLLM 0.28 on CPU looks for it and fails without
     vision = VISION | dict(num_position_embeddings=64, deepstack_visual_indexes=[0, 1])
     return hf.Qwen3VLForConditionalGeneration(hf.Qwen3VLConfig(text_config=text, vision_config=vision, **media))
+
+
+def with_memory(model: Any) -> Any:
+    """Gives the gated delta heads of a random model steps between 0.001 and 0.1, as the authors of that rule draw them.
+
+    transformers gives each a step of 1.3, so a state keeps e^-10 of itself from one token to the next, and three layers
+    of four remember nothing. A model that begins so does not learn to bind an option to its letter."""
+    import torch
+
+    for name, bias in model.named_parameters():
+        if name.endswith("linear_attn.dt_bias"):
+            step = 0.001 * torch.exp(torch.rand_like(bias) * math.log(100))
+            bias.data = step + torch.log(-torch.expm1(-step))  # whose softplus is the step
+    return model
 
 
 def _processor(kind: str, tokenizer: Any) -> Any:
