@@ -88,4 +88,6 @@ def test_schedules_by_hand() -> None:
     assert values(given, 50).momentum == pytest.approx(0.995) and values(given, 0).momentum == pytest.approx(0.99)
     last = values(given, 99)
     assert last.learning_rate == pytest.approx(0.01, abs=1e-3) and math.isclose(last.momentum, 1, abs_tol=1e-5)
+    kept = given.model_copy(update={"last_teacher_momentum": 0.99, "floor": 1})
+    assert values(kept, 99).momentum == pytest.approx(0.99) and values(kept, 99).learning_rate == pytest.approx(1)
     assert values(given, 100) == values(given, 0), "a further round is like the first"

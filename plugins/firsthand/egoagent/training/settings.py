@@ -33,11 +33,12 @@ class Views(_Strict):
     local_scale: Range = (0.05, 0.4)
     first_crop: Range | None = (0.2, 1)  # all views lie in one crop of this share of the image
     flip: Share = 0.5
-    jitter: Share = 0.8  # how often the four below are drawn
+    jitter: Share = 0.8  # how often the five below are drawn
     brightness: Share = 0.4
     contrast: Share = 0.4
     saturation: Share = 0.2
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    light: Share = 0  # added or taken, of the way from black to white; brightness is a factor
     grey: Share = 0.2
     blur: tuple[Share, Share, Share] = (1, 0.1, 0.5)  # the first global view, other global views, local views
     solarize: Share = 0.2  # of the second global view
@@ -68,6 +69,7 @@ class Schedule(_Strict):
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float = 1.0
     teacher_momentum: Share = 0.996
+    last_teacher_momentum: Share = 1  # at the end; a stage that ends with 1 ends with a teacher that lags behind
 
 
 class Batch(_Strict):
