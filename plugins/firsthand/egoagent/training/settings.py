@@ -13,9 +13,14 @@ from firsthand.errors import UserError, problems
 Share = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[Share, Share]
 PRESETS: dict[str, dict[str, Any]] = {
-    "published": {"teacher_temperature": 0.04, "act": 3, "confidence": 1, "pose_normalisation": "none"},
-    "rounds": {"teacher_temperature": 0.02, "act": 15, "confidence": 0.1, "pose_normalisation": "train"},
-}
+    "published": {
+        "teacher_temperature": 0.04, "centring": "running", "act": 3, "confidence": 1, "pose_normalisation": "none",
+    },
+    "rounds": {
+        "teacher_temperature": 0.02, "centring": "sinkhorn", "act": 15, "confidence": 0.1,
+        "pose_normalisation": "train",
+    },
+}  # fmt: skip
 
 
 class _Strict(BaseModel):
@@ -48,6 +53,7 @@ class Views(_Strict):
 class Loss(_Strict):
     student_temperature: float = 0.1
     teacher_temperature: float
+    centring: Literal["running", "sinkhorn"]  # take away a running mean, or share out prototypes in each micro-batch
     centre_momentum: Share = 0.9
     rep: float = 2  # weights of the losses of stage 2; stage 1 has one loss
     pred: float = 1
