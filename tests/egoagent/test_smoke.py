@@ -80,3 +80,15 @@ def test_the_evaluation_measures_everything(runs: Path) -> None:
     assert {"next state, within the clip", "motion, teacher-forced", "motion, autoregressive"} <= titles
     assert {"kNN of room, bank of 24", f"kNN of room, bank of {12 * 25}"} <= titles
     assert all(math.isfinite(row.value) for table in results.tables for row in table.rows)
+
+
+def test_clips_of_twenty_steps_are_trained_on_and_measured(runs: Path, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    long, out = runs / "long", runs / "eval_long"
+    few = ["data.clip_steps=20", "schedule.steps=3", "batch.images=2", "batch.clips=2", "keep.log_every=1"]
+    train("stage2", runs / "world", f"output_dir={long}", f"start={runs}/stage1", *few)
+    rows = list(read_jsonl(long / "metrics.jsonl"))
+    assert [row["step"] for row in rows] == [1, 2, 3] and all(math.isfinite(row["pred"]) for row in rows)
+    firsthand("egoagent", "eval", long, runs / "world", "--out", out, "--steps", "20", "--few", "24", "--bank", "24")
+    table = Results.model_validate(read_json(out / "results.json")).table("next state, within the clip")
+    assert table is not None and table.n == "2 clips, 40 next frames, 2 takes"

@@ -27,7 +27,7 @@ def content(run: Path) -> dict[str, Any]:
         "curves": {"x": "step", "series": curves(run)},
         "notes": [
             "The table of accuracies is kNN of rooms with 120 labelled frames: of the trained teacher and student, of "
-            "the pixels, and of the same network before its first step.",
+            "the pixels, and of an untrained network of the same sizes.",
             "No number here is the paper's: the world is synthetic and the model has less than a million parameters.",
             f"What it expects to see and to do, frame by frame, is in {run.name}/rollout.html.",
             *(f"Not measured: {what} ({why})." for what, why in results.left_out.items()),
