@@ -16,7 +16,8 @@ FULL = sorted(path.stem for path in FOLDER.glob("stage*.yaml"))
 PATHS = {"output_dir", "start", "data.images", "data.clips"}
 SIZES = {"batch.images", "batch.clips", "batch.micro_batches", "schedule.steps", "schedule.rounds",
          "schedule.learning_rate", "schedule.teacher_momentum", "keep.checkpoint_every", "keep.log_every"}  # fmt: skip
-SMALL_WORLD = {"preset", "schedule.weight_decay", "schedule.decays"}  # what the small world was measured to need
+SMALL_WORLD = {"preset", "schedule.weight_decay", "schedule.decays", "schedule.floor",
+               "schedule.last_teacher_momentum"}  # what the small world was measured to need  # fmt: skip
 ON_CPU = {"machine.precision", "machine.cpu", "machine.workers"}
 
 
