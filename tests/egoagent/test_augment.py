@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from firsthand.egoagent.clips import Clips
+from firsthand.egoagent.model.config import DEVIATION
 from firsthand.egoagent.model.model import normalised, standard
 from firsthand.egoagent.training import augment
 from firsthand.egoagent.training.augment import lit, views_of
@@ -80,6 +81,18 @@ def test_grey_takes_colour_and_keeps_light(images) -> None:
     assert torch.allclose(pixels[:, 0], pixels[:, 1], atol=1e-5) and torch.allclose(
         pixels[:, 1], pixels[:, 2], atol=1e-5
     )
+
+
+def test_light_is_added_and_nothing_is_cut_off(images) -> None:
+    """As far as 0.4 of the way from black to white, one number for all pixels of a view; no view tells by its white
+    parts how bright its image was."""
+    given = PLAIN.model_copy(
+        update={"jitter": 1, "light": 0.4, "brightness": 0, "contrast": 0, "saturation": 0, "hue": 0}
+    )
+    plain, lit_ones = (views_of(images.repeat(20, 1, 1, 1), torch.arange(60), one, 0)[0][0] for one in (PLAIN, given))
+    added = (lit_ones - plain) * torch.tensor(DEVIATION)[:, None, None]
+    assert torch.allclose(added, added[:, :1, :1, :1].expand_as(added), atol=1e-5)
+    assert added.abs().max() <= 0.4 and added.min() < -0.3 and added.max() > 0.3
 
 
 def test_a_turn_of_hue_by_a_third_swaps_the_colours_and_keeps_grey() -> None:

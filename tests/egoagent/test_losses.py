@@ -10,6 +10,18 @@ from firsthand.egoagent.training.health import Health
 from firsthand.egoagent.training.learner import pose_statistics, spread
 
 
+def test_balanced_targets_share_out_all_prototypes_and_equal_images_get_equal_ones() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = 0.05 * torch.randn(32, 8, generator=generator) + torch.arange(8)  # one prototype would win everywhere
+    assert losses.targets(logits, torch.zeros(8), 0.02)[:, 7].min() > 0.999
+    found = losses.balanced(logits, 0.02)
+    assert torch.allclose(found.sum(1), torch.ones(32), atol=1e-5)
+    assert (found.mean(0) - 1 / 8).abs().max() < 0.04, "each has about the same share"
+    assert losses.entropy(found).mean() < 1.2, "and images are told apart"
+    alike = losses.balanced(logits[:1].expand(32, -1), 0.02)
+    assert torch.allclose(alike, torch.full((32, 8), 1 / 8), atol=1e-5)
+
+
 def test_the_loss_between_views_by_hand() -> None:
     """Two prototypes, one image, two global views and a local one, both temperatures 1, the centre 0.
 

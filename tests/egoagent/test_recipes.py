@@ -16,7 +16,8 @@ FULL = sorted(path.stem for path in FOLDER.glob("stage*.yaml"))
 PATHS = {"output_dir", "start", "data.images", "data.clips"}
 SIZES = {"batch.images", "batch.clips", "batch.micro_batches", "schedule.steps", "schedule.rounds",
          "schedule.learning_rate", "schedule.teacher_momentum", "keep.checkpoint_every", "keep.log_every"}  # fmt: skip
-SMALL_WORLD = {"preset", "schedule.weight_decay", "schedule.decays"}  # what the small world was measured to need
+SMALL_WORLD = {"preset", "schedule.weight_decay", "schedule.decays", "schedule.floor",
+               "schedule.last_teacher_momentum"}  # what the small world was measured to need  # fmt: skip
 ON_CPU = {"machine.precision", "machine.cpu", "machine.workers"}
 
 
@@ -88,4 +89,6 @@ def test_schedules_by_hand() -> None:
     assert values(given, 50).momentum == pytest.approx(0.995) and values(given, 0).momentum == pytest.approx(0.99)
     last = values(given, 99)
     assert last.learning_rate == pytest.approx(0.01, abs=1e-3) and math.isclose(last.momentum, 1, abs_tol=1e-5)
+    kept = given.model_copy(update={"last_teacher_momentum": 0.99, "floor": 1})
+    assert values(kept, 99).momentum == pytest.approx(0.99) and values(kept, 99).learning_rate == pytest.approx(1)
     assert values(given, 100) == values(given, 0), "a further round is like the first"

@@ -22,7 +22,7 @@ def recipe_of(stage: str, out: Path, **changes: Any) -> Recipe:
         "egoagent": stage, "preset": "rounds", "model": dict(MODEL), "output_dir": str(out),
         "data": {"images": "noise", "clips": "noise"}, "batch": {"images": 4, "clips": 2},
         "views": {"global_size": 32, "local_size": 16, "locals": 1},
-        "loss": {}, "schedule": {"steps": 8, "learning_rate": 1e-3, "teacher_momentum": 0.9},
+        "loss": {"centring": "running"}, "schedule": {"steps": 8, "learning_rate": 1e-3, "teacher_momentum": 0.9},
         "machine": {"precision": "no", "cpu": True, "workers": 0},
         "keep": {"checkpoint_every": 1000, "log_every": 1, "loggers": []},
     }  # fmt: skip

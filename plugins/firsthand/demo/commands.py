@@ -1,14 +1,17 @@
-"""`firsthand demo`: the whole loop on the toy week."""
+"""`firsthand demo`: whole loops in small worlds."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="SFT, export, GRPO, serving and evaluation on the toy week, end to end.")
+app = typer.Typer(no_args_is_help=True, help="Whole loops in small worlds, from data over training to a report.")
 
 
-LOOPS = "agent: tools over a week's memory. choice: pictures and short videos. order: the order of frames."
+LOOPS = (
+    "agent: tools over a week's memory. choice: pictures and short videos. order: the order of frames. "
+    "egoagent: a model that represents, predicts and acts."
+)
 Loop = Annotated[str, typer.Argument(help=LOOPS)]
 
 
@@ -16,7 +19,7 @@ Loop = Annotated[str, typer.Argument(help=LOOPS)]
 def run(
     loop: Loop = "agent",
     out: Annotated[Path | None, typer.Option(help="Folder of this run; run again with the same one to resume.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of SFT and of GRPO.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of every training.")] = 0,
 ) -> None:
     """Run every stage that is not done yet, then write report.html.
 

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from firsthand import files
+
 Progress = tuple[int, int, str]  # steps done, steps in all, a few words
 
 
@@ -12,6 +14,15 @@ def llamafactory_log(path: Path) -> Progress:
     except (OSError, IndexError, json.JSONDecodeError):
         return 0, 0, ""
     return last["current_steps"], last["total_steps"], f"loss {last.get('loss', float('nan')):.3f}"
+
+
+def egoagent_metrics(path: Path, recipe: Path) -> Progress:
+    steps = files.read_yaml(recipe)["schedule"]["steps"]
+    try:
+        last = json.loads(path.read_text().splitlines()[-1])
+    except (OSError, IndexError, json.JSONDecodeError):
+        return 0, steps, ""
+    return last["step"], steps, f"loss {last['loss']:.3f}"
 
 
 def rollout_files(folder: Path, steps: int) -> Progress:

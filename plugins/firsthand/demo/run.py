@@ -8,7 +8,17 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from firsthand import files
-from firsthand.demo import agent, agent_report, choice, choice_report, order, order_report, seeds
+from firsthand.demo import (
+    agent,
+    agent_report,
+    choice,
+    choice_report,
+    egoagent,
+    egoagent_report,
+    order,
+    order_report,
+    seeds,
+)
 from firsthand.errors import UserError
 from firsthand.stages import Stage, run_stages
 
@@ -22,6 +32,7 @@ class Demo(NamedTuple):
 DEMOS = {
     "agent": Demo(agent.stages, agent_report.content, seeds.gain),
     "choice": Demo(choice.stages, choice_report.content, seeds.gain),
+    "egoagent": Demo(egoagent.stages, egoagent_report.content, seeds.egoagent),
     "order": Demo(order.stages, order_report.content, seeds.order),
 }
 

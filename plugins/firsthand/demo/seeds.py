@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import files
+from firsthand.demo import egoagent_report
 from firsthand.evals.score import Score, Tally
 
 NOTE = (
@@ -26,6 +27,12 @@ def order(report: Report) -> Seed:
     """Of questions on order, on ordered frames, and how much of it reversed frames take away."""
     table = {row["model"]: Score.model_validate(row).by["order"] for row in report["table"]}
     return dict(table), {f"gap of {name}": _gap(report, name) for name in table}
+
+
+def egoagent(report: Report) -> Seed:
+    """Few-shot kNN of rooms, and how far each bar is passed."""
+    table = {row["model"]: Score.model_validate(row) for row in report["table"]}
+    return dict(table), egoagent_report.differences(report)
 
 
 def _gap(report: Report, name: str) -> float:

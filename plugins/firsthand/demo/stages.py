@@ -1,4 +1,4 @@
-"""The stages that both demos share. Each is a command that a user can type alone; a demo chooses the folders of its run
+"""The stages that demos share. Each is a command that a user can type alone; a demo chooses the folders of its run
 and the seed."""
 
 import sys

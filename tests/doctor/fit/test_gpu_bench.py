@@ -31,6 +31,16 @@ def test_every_way_is_trained_and_the_sums_are_near():
     assert all(0.85 < float(ratio) < 1.15 for *_, ratio in lines), lines
 
 
+def test_both_stages_of_egoagent_are_timed_beside_the_bare_trunk():
+    pytest.importorskip("accelerate")
+    said = printed("--parts", "egoagent")
+    for stage in ("stage1", "stage2"):
+        found = re.search(rf"^{stage}: ([\d.]+) images/s", said, re.M)
+        assert found and float(found[1]) > 0, said
+    assert len(re.findall(r"bare trunk's forward and backward takes [\d.]+%", said)) == 2
+    assert len(re.findall(r"memory: [\d.]+ GB by the cost model", said)) == 2
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 def test_rollouts_and_a_step_of_grpo_are_measured_by_part(tmp_path):

@@ -1,6 +1,7 @@
 """A whole evaluation on a small world: a model that knows nothing, one that cheats, and what is missing."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,12 @@ def test_every_table_has_every_baseline(results) -> None:
 
 def test_things_that_are_never_held_in_so_small_a_bank_cannot_be_asked_for(results) -> None:
     assert list(results.left_out) == ["kNN of held"] and "cup, hammer" in results.left_out["kNN of held"]
+
+
+def test_a_backbone_that_is_none_is_an_error_and_not_a_table_less(run, data, tmp_path) -> None:
+    settings = replace(SETTINGS, backbone=str(tmp_path))
+    with pytest.raises(UserError, match="not a vision model"):
+        evaluate(run, data, tmp_path / "out", settings, nothing)
 
 
 def test_chance_and_counts(results) -> None:

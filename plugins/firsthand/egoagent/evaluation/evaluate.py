@@ -11,7 +11,7 @@ from firsthand import files
 from firsthand.egoagent.data.batches import open_clips
 from firsthand.egoagent.evaluation import measure, models
 from firsthand.egoagent.evaluation.clip_set import ClipSet, read_actions, read_clips
-from firsthand.egoagent.evaluation.knn_tables import knn_tables
+from firsthand.egoagent.evaluation.knn_tables import knn_tables, methods_of
 from firsthand.egoagent.evaluation.models import Agent, States
 from firsthand.egoagent.evaluation.results import Results, Table, markdown
 from firsthand.egoagent.evaluation.settings import Progress, Settings
@@ -21,6 +21,7 @@ from firsthand.errors import UserError
 
 def evaluate(run: Path, data: Path, out: Path, settings: Settings, progress: Progress) -> Results:
     agent = models.open_agent(run, settings.device)
+    methods = methods_of(agent, settings)  # first: a wrong --backbone should not cost an evaluation
     tables: list[Table] = []
     left_out: dict[str, str] = {}
     if (data / "shards/val").is_dir():
@@ -34,7 +35,7 @@ def evaluate(run: Path, data: Path, out: Path, settings: Settings, progress: Pro
         left_out["kNN"] = f"no {data}/labels/NAME with train and val folders of classes"
     for folder in folders:
         try:
-            tables += knn_tables(agent, folder, settings, progress)
+            tables += knn_tables(methods, folder, settings, progress)
         except UserError as error:
             left_out[f"kNN of {folder.name}"] = str(error)
     if not tables:

@@ -22,22 +22,23 @@ from firsthand.egoagent.evaluation.results import Row, Table
 from firsthand.egoagent.evaluation.settings import Progress, Settings
 from firsthand.evals.score import wilson
 
+Methods = dict[str, Features]
 FULL, SHORTER = 224, 256  # DINO's: the shorter side becomes 256, the middle 224 are looked at
 
 
-def knn_tables(agent: Agent, folder: Path, settings: Settings, progress: Progress) -> list[Table]:
+def knn_tables(methods: Methods, folder: Path, settings: Settings, progress: Progress) -> list[Table]:
     bank = labelled(folder, "train")
     few = bank.few(settings.few, settings.seed)
     if settings.bank:
         bank = bank.sample(settings.bank, settings.seed)
     queries = labelled(folder, "val", bank.classes)
-    size, methods, done = _size(bank), _methods(agent, settings), 0
+    size, done = _size(bank), 0
     found: list[dict[str, Tensor]] = []
     for images in (few, bank, queries):
         parts: dict[str, list[Tensor]] = {name: [] for name in methods}
         for pixels in _read(images, size, settings):
             for name, features in methods.items():
-                parts[name].append(models.features_of(features, pixels, agent.device))
+                parts[name].append(models.features_of(features, pixels, torch.device(settings.device)))
             done += len(pixels)
             progress(f"kNN {folder.name}", done, len(few.paths) + len(bank.paths) + len(queries.paths))
         found.append({name: torch.cat(some) for name, some in parts.items()})
@@ -45,7 +46,7 @@ def knn_tables(agent: Agent, folder: Path, settings: Settings, progress: Progres
     return [_table(folder.name, few, of_few, queries, asked), _table(folder.name, bank, of_bank, queries, asked)]
 
 
-def _methods(agent: Agent, settings: Settings) -> dict[str, Features]:
+def methods_of(agent: Agent, settings: Settings) -> Methods:
     methods = {
         "teacher": agent.teacher.encode,
         "student": agent.student.encode,
@@ -65,7 +66,7 @@ def _table(name: str, bank: Labelled, known: dict[str, Tensor], queries: Labelle
         n=f"{len(queries.paths)} queries, {len(bank.classes)} classes, most frequent {_most_frequent(queries):.1f} %",
         rows=made,
         columns=["Top5 %", "k"],
-        note="Weighted votes, temperature 0.07; random init is the same network before its first step.",
+        note="Weighted votes, temperature 0.07; random init is a network of the same sizes before its first step.",
     )
 
 

@@ -20,7 +20,7 @@ FRAMES_PER_SECOND = 30
 
 
 def others_actions(clips: Clips) -> Clips:
-    """The actions of a clip half the set away, which is of another take."""
+    """The actions of a clip half the set away: of another take, where no take has more than half of the clips."""
     return replace(clips, poses=_away(clips.poses), visible=_away(clips.visible))
 
 

@@ -47,16 +47,19 @@ def share(name: str, values: Sequence[float], clusters: Sequence[str], **more: A
 def markdown(results: Results) -> str:
     parts = [f"# {results.checkpoint} on {results.data}", ""]
     for table in results.tables:
-        heads = ["method", table.unit, "95 % interval", *table.columns]
         parts += [f"## {table.title}", "", f"n: {table.n}.", *([table.note] if table.note else []), ""]
-        parts += [_line(heads), _line(["---"] * len(heads))]
-        parts += [_line(_cells(row, table)) for row in table.rows] + [""]
+        parts += [_line(heads(table)), _line(["---"] * len(heads(table)))]
+        parts += [_line(cells(row, table)) for row in table.rows] + [""]
     if results.left_out:
         parts += ["## Not measured", "", *(f"- {what}: {why}" for what, why in results.left_out.items()), ""]
     return "\n".join(parts)
 
 
-def _cells(row: Row, table: Table) -> list[str]:
+def heads(table: Table) -> list[str]:
+    return ["method", table.unit, "95 % interval", *table.columns]
+
+
+def cells(row: Row, table: Table) -> list[str]:
     interval = "" if row.interval is None else f"{row.interval[0]:.1f} to {row.interval[1]:.1f}"
     value = f"{row.value:.2f}" if table.unit.startswith("cm") else f"{row.value:.1f}"
     return [row.name, value, interval, *(_said(row.more.get(column)) for column in table.columns)]

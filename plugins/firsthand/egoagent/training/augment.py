@@ -63,7 +63,7 @@ def _view(pixels: Tensor, first: Tensor, numbers: Tensor, given: Views, is_globa
     corner = first[:, :2] + box[:, :2] * first[:, 2:]
     sides = box[:, 2:] * first[:, 2:]
     mirrored = torch.where(numbers[:, 4] < given.flip, -1.0, 1.0)
-    view = _coloured(_cut(pixels, corner, sides, mirrored, size), numbers[:, 5:11], given)
+    view = _coloured(_cut(pixels, corner, sides, mirrored, size), numbers[:, [*range(5, 11), 14]], given)
     often = given.blur[2] if not is_global else given.blur[min(index, 1)]
     view = _blurred(view, numbers[:, 11:13], often)
     if is_global and index == 1 and given.solarize:
@@ -82,7 +82,8 @@ def _cut(pixels: Tensor, corner: Tensor, sides: Tensor, mirrored: Tensor, size: 
 
 
 def _coloured(view: Tensor, numbers: Tensor, given: Views) -> Tensor:
-    """Hue, saturation, brightness and contrast are one matrix and one offset per sample."""
+    """Hue, saturation, brightness, contrast and light are one matrix and one offset per sample. Nothing is cut off at
+    black or white: how much of a view is cut off would tell how bright its image was."""
     weights = torch.tensor(GREY, device=view.device)
     drawn = numbers[:, 4] < given.jitter
     strengths = torch.tensor([given.brightness, given.contrast, given.saturation], device=view.device)
@@ -92,7 +93,8 @@ def _coloured(view: Tensor, numbers: Tensor, given: Views) -> Tensor:
     matrix = bright[:, None, None] * _saturated(weights, saturation) @ _turned(angle)
     view = torch.einsum("bij,bjhw->bihw", matrix, view)
     mean = torch.einsum("i,bihw->b", weights, view)[:, None, None, None] / view[0, 0].numel()
-    return ((view - mean) * contrast[:, None, None, None] + mean).clamp(0, 1)
+    light = torch.where(drawn, given.light * (2 * numbers[:, 6] - 1), 0.0)[:, None, None, None]
+    return (view - mean) * contrast[:, None, None, None] + mean + light
 
 
 def _saturated(weights: Tensor, saturation: Tensor) -> Tensor:

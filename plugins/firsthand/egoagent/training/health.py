@@ -15,7 +15,7 @@ STEADY = 0.9  # the gap is a running mean with this momentum: one batch says lit
 State = Literal["plateau", "collapse", "learning", "unclear"]
 SAID = {
     "plateau": "still on the uniform plateau: every image gets all prototypes alike. It may leave it by itself; what "
-    "helped most was loss.teacher_temperature=0.02",
+    "helped most was loss.teacher_temperature=0.02, then loss.centring=sinkhorn",
     "collapse": "collapse: all images get the same few prototypes. Raise loss.teacher_temperature or "
     "schedule.teacher_momentum, or lower schedule.learning_rate",
 }

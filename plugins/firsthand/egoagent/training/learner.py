@@ -50,7 +50,7 @@ class Learner(nn.Module):
         with torch.no_grad():
             features = self.teacher.encode(large.flatten(0, 1))
             logits = self.teacher.state_head(features)
-            target = losses.targets(logits, self.centres[REP], given.teacher_temperature)
+            target = self._targets(logits, REP)
         student = [self._logits(view) for view in (large, small) if view.numel()]
         rep = losses.between_views(target.unflatten(0, (views, -1)), torch.cat(student), given.student_temperature)
         return {
@@ -62,6 +62,12 @@ class Learner(nn.Module):
             "spread": spread(features),
         }
 
+    def _targets(self, logits: Tensor, centre: int) -> Tensor:
+        given = self.given
+        if given.centring == "sinkhorn":
+            return losses.balanced(logits, given.teacher_temperature)
+        return losses.targets(logits, self.centres[centre], given.teacher_temperature)
+
     def _logits(self, views: Tensor) -> Tensor:
         return self.student.state_head(self.student.encode(views.flatten(0, 1))).unflatten(0, (len(views), -1))
 
@@ -70,7 +76,7 @@ class Learner(nn.Module):
         given = self.given
         with torch.no_grad():
             logits = self.teacher.state_head(self.teacher.encode(clips.images[:, 1:].flatten(0, 1)))
-            target = losses.targets(logits, self.centres[PRED], given.teacher_temperature)
+            target = self._targets(logits, PRED)
         found = self.student.predict(clips.images[:, :-1], clips.poses, clips.visible)
         states = self.student.state_head(found.states.flatten(0, 1))
         scale = self.student.pose_scale

@@ -10,6 +10,16 @@ def targets(teacher: Tensor, centre: Tensor, temperature: float) -> Tensor:
     return ((teacher - centre) / temperature).softmax(-1)
 
 
+def balanced(teacher: Tensor, temperature: float, rounds: int = 3) -> Tensor:
+    """Sinkhorn in place of a centre: within the batch each prototype gets the same share. A centre only keeps one from
+    winning everywhere, and may leave images in two heaps; here images must share out all prototypes."""
+    logs = teacher / temperature
+    for _ in range(rounds):
+        logs = logs.log_softmax(0)
+        logs = logs.log_softmax(-1)
+    return logs.exp()
+
+
 def distillation(target: Tensor, student: Tensor, temperature: float) -> Tensor:
     """Cross-entropy of the student with the teacher's distribution, the mean over all rows."""
     return -(target * (student / temperature).log_softmax(-1)).sum(-1).mean()

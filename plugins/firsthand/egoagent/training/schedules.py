@@ -23,8 +23,13 @@ def values(given: Schedule, step: int) -> Values:
         left = cosine((step - warm) / max(1, given.steps - warm))
         rate = given.learning_rate * (given.floor + (1 - given.floor) * left)
     left = cosine(step / given.steps)
-    first, last = given.weight_decay
-    return Values(rate, last + (first - last) * left, 1 - (1 - given.teacher_momentum) * left)
+    decay, momentum = given.weight_decay, (given.teacher_momentum, given.last_teacher_momentum)
+    return Values(rate, _between(decay, left), _between(momentum, left))
+
+
+def _between(ends: tuple[float, float], left: float) -> float:
+    first, last = ends
+    return last + (first - last) * left
 
 
 def cosine(done: float) -> float:

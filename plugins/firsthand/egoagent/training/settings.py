@@ -13,9 +13,14 @@ from firsthand.errors import UserError, problems
 Share = Annotated[float, Field(ge=0, le=1)]
 Range = tuple[Share, Share]
 PRESETS: dict[str, dict[str, Any]] = {
-    "published": {"teacher_temperature": 0.04, "act": 3, "confidence": 1, "pose_normalisation": "none"},
-    "rounds": {"teacher_temperature": 0.02, "act": 15, "confidence": 0.1, "pose_normalisation": "train"},
-}
+    "published": {
+        "teacher_temperature": 0.04, "centring": "running", "act": 3, "confidence": 1, "pose_normalisation": "none",
+    },
+    "rounds": {
+        "teacher_temperature": 0.02, "centring": "sinkhorn", "act": 15, "confidence": 0.1,
+        "pose_normalisation": "train",
+    },
+}  # fmt: skip
 
 
 class _Strict(BaseModel):
@@ -33,11 +38,12 @@ class Views(_Strict):
     local_scale: Range = (0.05, 0.4)
     first_crop: Range | None = (0.2, 1)  # all views lie in one crop of this share of the image
     flip: Share = 0.5
-    jitter: Share = 0.8  # how often the four below are drawn
+    jitter: Share = 0.8  # how often the five below are drawn
     brightness: Share = 0.4
     contrast: Share = 0.4
     saturation: Share = 0.2
     hue: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    light: Share = 0  # added or taken, of the way from black to white; brightness is a factor
     grey: Share = 0.2
     blur: tuple[Share, Share, Share] = (1, 0.1, 0.5)  # the first global view, other global views, local views
     solarize: Share = 0.2  # of the second global view
@@ -47,6 +53,7 @@ class Views(_Strict):
 class Loss(_Strict):
     student_temperature: float = 0.1
     teacher_temperature: float
+    centring: Literal["running", "sinkhorn"]  # take away a running mean, or share out prototypes in each micro-batch
     centre_momentum: Share = 0.9
     rep: float = 2  # weights of the losses of stage 2; stage 1 has one loss
     pred: float = 1
@@ -68,6 +75,7 @@ class Schedule(_Strict):
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float = 1.0
     teacher_momentum: Share = 0.996
+    last_teacher_momentum: Share = 1  # at the end; a stage that ends with 1 ends with a teacher that lags behind
 
 
 class Batch(_Strict):

@@ -11,7 +11,7 @@ from firsthand.toy.rounds.plan import Take, plan_take
 from firsthand.toy.rounds.write import truth_path, write_take
 from firsthand.workers import default_workers, mapped
 
-FORMAT = 3  # version of the world; in 2 a take had its own strong light, which a model learnt in place of rooms
+FORMAT = 4  # version of the world; in 2 a take had one light, and in 3 a weak one
 
 
 @dataclass(frozen=True)

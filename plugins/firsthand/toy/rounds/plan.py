@@ -23,7 +23,7 @@ FOLLOWED = 0.8  # of the announcements
 WEARERS = {"train": PEOPLE[:4], "val": PEOPLE[4:]}  # nobody is in both
 ROLL_OF_TAKE, ROLL_OF_IMAGE = 0.05, 0.08  # radians, standard deviations
 ASIDE, NEAR, FAR = 0.28, 1.25, 0.85  # in rooms, how far beside its middle one stands; scales of leaning in and back
-DARK, BRIGHT, OFFSET = 0.85, 1.15, 10.0  # light of an image: gain and what is added
+DARK, BRIGHT, OFFSET = 0.6, 1.3, 25.0  # light of an image: gain and what is added
 
 
 @dataclass(frozen=True)

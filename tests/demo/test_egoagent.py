@@ -1,0 +1,84 @@
+"""The stages hand on what they make, and the report says what the evaluation found."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from firsthand import files
+from firsthand.demo import egoagent, egoagent_report, seeds
+from firsthand.demo.progress import egoagent_metrics
+from firsthand.egoagent.evaluation.results import Results, Row, Table
+from firsthand.egoagent.training.settings import read_recipe
+from firsthand.errors import UserError
+from firsthand.pages.report.build import build
+
+ROOT = Path(__file__).parents[2]
+RIGHT = {"teacher": 90.0, "student": 92.0, "pixels": 50.0, "random init": 45.0}
+
+
+def test_each_stage_reads_what_one_before_it_makes(monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    stages = {stage.name: stage for stage in egoagent.stages(Path("runs/x"), 3)}
+    assert list(stages) == ["world", "images", "clips", "held-out", "stage1", "stage2", "eval", "page"]
+    recipes = {
+        name: read_recipe(Path(stages[name].command[3]), stages[name].command[4:]) for name in ("stage1", "stage2")
+    }
+    first, second = recipes["stage1"], recipes["stage2"]
+    assert second.start == first.output_dir == "runs/x/stage1" and first.seed == second.seed == 3
+    outs = {name: stages[name].command[stages[name].command.index("--out") + 1] for name in ("images", "clips")}
+    assert first.data.images == second.data.images == outs["images"] and second.data.clips == outs["clips"]
+    assert stages["eval"].command[3] == stages["page"].command[3] == second.output_dir
+    assert str(stages["eval"].makes[0]) in stages["page"].command
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """1,000 queries; the largest bank and other ks are not in the table of accuracies."""
+    few = [
+        Row(name=name, value=value, more={"Top5 %": 99.0, "k": k}) for name, value in RIGHT.items() for k in (10, 100)
+    ]
+    state = [Row(name="predicted", value=70, interval=(66, 74), more={"mAP %": 80.0})]
+    state.append(Row(name="shuffled actions", value=26, interval=(24, 28), more={"mAP %": 50.0}))
+    motion = [Row(name="model", value=5.5, interval=(5, 6), more={"of the best trivial": 0.55})]
+    tables = [
+        Table(title=egoagent_report.WITHIN, unit="Top1 %", n="10 clips", rows=state, columns=["mAP %"]),
+        Table(
+            title=egoagent_report.MOTION, unit="cm (MPJPE)", n="10 clips", rows=motion, columns=["of the best trivial"]
+        ),
+        Table(title=egoagent_report.FEW, unit="Top1 %", n="1000 queries, 6 classes", rows=few, columns=["Top5 %", "k"]),
+    ]
+    results = Results(
+        checkpoint="x", data="y", settings={}, tables=tables, left_out={"kNN of held": "too small a bank"}
+    )
+    files.write_text(tmp_path / "eval/results.json", results.model_dump_json())
+    row = {"rep": 3.0, "pred": 2.0, "act": 0.4, "entropy": 2.0, "marginal_entropy": 3.0}
+    files.write_jsonl(tmp_path / "stage2/metrics.jsonl", [{"step": step, "loss": 9.0, **row} for step in (10, 20)])
+    return tmp_path
+
+
+def test_the_report_is_a_page_and_gives_the_table_of_seeds(run: Path) -> None:
+    content = egoagent_report.content(run)
+    files.write_json(run / "report.json", json.loads(json.dumps({**content, "seed": 0})) | {"stages": []})
+    build(run, run / "report.html")
+    page = (run / "report.html").read_text()
+    assert "too small a bank" in page and egoagent_report.WITHIN in page
+    assert {row["model"]: row["correct"] for row in content["table"]} == {
+        name: 10 * value for name, value in RIGHT.items()
+    }
+    scored, apart = seeds.egoagent(files.read_json(run / "report.json"))
+    assert list(scored) == list(RIGHT)
+    assert list(apart.values()) == pytest.approx([40, 45, 44, 55])
+
+
+def test_an_evaluation_without_rooms_is_an_error_that_says_so(run: Path) -> None:
+    results = Results.model_validate(files.read_json(run / "eval/results.json"))
+    with pytest.raises(UserError, match="kNN of room"):
+        egoagent_report.found(results.model_copy(update={"tables": results.tables[:2]}), egoagent_report.FEW)
+
+
+def test_progress_is_the_last_whole_row(run: Path) -> None:
+    recipe, metrics = ROOT / "recipes/egoagent/tiny_stage2_300m.yaml", run / "stage2/metrics.jsonl"
+    steps = files.read_yaml(recipe)["schedule"]["steps"]
+    assert egoagent_metrics(metrics, recipe) == (20, steps, "loss 9.000")
+    assert egoagent_metrics(run / "nothing.jsonl", recipe) == (0, steps, "")
