@@ -8,7 +8,10 @@ import typer
 app = typer.Typer(no_args_is_help=True, help="SFT, export, GRPO, serving and evaluation on the toy week, end to end.")
 
 
-LOOPS = "agent: tools over a week's memory. choice: pictures and short videos. order: the order of frames."
+LOOPS = (
+    "agent: tools over a week's memory. choice: pictures and short videos. ego3s: rows that are chosen. "
+    "order: the order of frames."
+)
 Loop = Annotated[str, typer.Argument(help=LOOPS)]
 
 

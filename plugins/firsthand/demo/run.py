@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from firsthand import files
-from firsthand.demo import agent, agent_report, choice, choice_report, order, order_report, seeds
+from firsthand.demo import agent, agent_report, choice, choice_report, ego3s, ego3s_report, order, order_report, seeds
 from firsthand.errors import UserError
 from firsthand.stages import Stage, run_stages
 
@@ -22,6 +22,7 @@ class Demo(NamedTuple):
 DEMOS = {
     "agent": Demo(agent.stages, agent_report.content, seeds.gain),
     "choice": Demo(choice.stages, choice_report.content, seeds.gain),
+    "ego3s": Demo(ego3s.stages, ego3s_report.content, seeds.ego3s),
     "order": Demo(order.stages, order_report.content, seeds.order),
 }
 

@@ -82,6 +82,7 @@ class RunReport(_Strict):
     table: list[Score] = Field(min_length=1)
     comparisons: list[Comparison] = []
     tables: list[Table] = []
+    links: dict[str, str] = {}  # words -> a page, relative to the folder of the run
     trajectories: list[Trajectory] = []
     notes: list[str] = []
 

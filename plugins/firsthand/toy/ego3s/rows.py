@@ -4,6 +4,7 @@ ego3s_sft.json            every train question that needs no memory, as an image
 ego3s_grpo_train.parquet  the pool: mostly questions that need no video, as in pools that nobody selected from
 ego3s_grpo_dev.parquet    the probing set, from other days
 ego3s_test.jsonl          other people, equally many of each label
+ego3s_grpo_test.parquet   the same for veRL's validation
 ego3s_regions.jsonl       the region of every row, from the week's own truth
 """
 
@@ -51,6 +52,7 @@ def build_rows(week: Path, away: float, pool: int, seed: int, tick: Callable[[in
     for part in ("grpo_train", "grpo_dev"):
         write_verl_rows(week / f"ego3s_{part}.parquet", asked_in[part])
     files.write_jsonl(week / "ego3s_test.jsonl", map(prompt.eval_row, asked_in["test"]))
+    write_verl_rows(week / "ego3s_grpo_test.parquet", asked_in["test"])
     found = regions(week, every.values())
     region_file.write(week / "ego3s_regions.jsonl", sorted(found, key=lambda region: region.id))
     return Written(_counts(chosen))
