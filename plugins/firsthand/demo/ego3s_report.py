@@ -43,9 +43,10 @@ def content(run: Path) -> dict[str, Any]:
             "the curriculum: S, and which questions entered and left": "ego3s/curriculum/curriculum.html",
         },
         "tables": [
-            _selected(run), _scores(run), _by_kind(answers, gold), _reasons(last, gold), _paid(asked, costs, gold),
+            _selected(run), _scores(run), _by_kind(answers, gold), _named(last, gold), _paid(asked, costs, gold),
         ],
         "curves": _curves(asked, gold),
+        "costs": _over_costs(asked, costs, gold),
         "trajectories": _trajectories(last),
         "notes": [
             "All trainings begin with the same model and share seed, learning rate and number of updates. Held-out "
@@ -132,7 +133,7 @@ def _by_kind(answers: dict[str, dict[str, Prediction]], gold: dict[str, Gold]) -
     return {"title": "By label and by kind of question", "head": ["held-out", "n", *by], "rows": rows, "note": note}
 
 
-def _reasons(last: dict[str, Said], gold: dict[str, Gold]) -> dict[str, Any]:
+def _named(last: dict[str, Said], gold: dict[str, Gold]) -> dict[str, Any]:
     """Right for the wrong reason: right, and another thing is named than the one in the hand."""
     rows = []
     for name, said in last.items():
@@ -167,6 +168,20 @@ def _curves(asked: dict[str, dict[int, Said]], gold: dict[str, Gold]) -> dict[st
             series.setdefault(f"named: {name}", []).append((step, fmean(held)))
     chance = {key: CHANCE for key in series if not key.startswith("named")}
     return {"x": "update", "series": dict(sorted(series.items())), "chance": chance}
+
+
+def _over_costs(
+    asked: dict[str, dict[int, Said]], costs: dict[str, dict[int, int]], gold: dict[str, Gold]
+) -> dict[str, Any]:
+    """Where a training stands when so much was spent, selection included."""
+    series = {
+        f"{ASKED}, by cost: {name}": [
+            (costs[name][step] / 1000, score(name, _predictions(said), gold, by="label").by[ASKED].accuracy)
+            for step, said in sorted(found.items())
+        ]
+        for name, found in asked.items()
+    }
+    return {"x": "thousand tokens", "series": series, "chance": dict.fromkeys(series, CHANCE)}
 
 
 def _share(part: float, of: int) -> str:
