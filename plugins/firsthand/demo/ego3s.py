@@ -111,7 +111,7 @@ def _write_rounds(run: Run, chosen: Path) -> None:
 
 def _trained(run: Run, name: str, vectors: Path) -> Stage:
     """No checkpoint is made a model: held-out questions are asked on the way."""
-    out, rows = run.folder / name, POOL if name == "full" else _selected(run, "csm" if name == "ego3s" else name)
+    out, given = run.folder / name, POOL if name == "full" else _selected(run, "csm" if name == "ego3s" else name)
     rounds = run.folder / "curriculum.yaml"
     more = {
         "full": ["trainer.val_before_train=True"],  # the others begin with the same model
@@ -119,8 +119,8 @@ def _trained(run: Run, name: str, vectors: Path) -> Stage:
     }.get(name, [])
     sampler = "trainer.v1.sampler.sampler_kwargs"
     stage, _ = shared.grpo(
-        run, GRPO, [*READ, rows, HELD_OUT, vectors, rounds], f"veRL: {TRAININGS[name]}",
-        f"data.train_files={rows}", f"{sampler}.traces={out}/traces", f"{sampler}.validation={out}/validation",
+        run, GRPO, [*READ, given, HELD_OUT, vectors, rounds], f"veRL: {TRAININGS[name]}",
+        f"data.train_files={given}", f"{sampler}.traces={out}/traces", f"{sampler}.validation={out}/validation",
         f"reward.custom_reward_function.reward_kwargs.grounding.regions={vectors}", *more, name=name,
     )  # fmt: skip
     return stage
