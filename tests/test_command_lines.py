@@ -33,7 +33,9 @@ HEADERS = sorted((ROOT / "recipes").rglob("*.yaml"))
 PROGRAMS = ("firsthand ", "llamafactory-cli ", "python -m verl.", "launch/", "make ", "sbatch ")
 OUTPUTS = {"out", "sft", "html"}  # parameters of firsthand that are written, not read
 CHOICE_ROWS = ("sft.json", "grpo_train.parquet", "grpo_dev.parquet", "test.jsonl")
-EGO3S_ROWS = ("sft.json", "grpo_train.parquet", "grpo_dev.parquet", "test.jsonl", "regions.jsonl")
+EGO3S_ROWS = (
+    "sft.json", "grpo_train.parquet", "grpo_dev.parquet", "grpo_test.parquet", "test.jsonl", "regions.jsonl",
+)  # fmt: skip
 AGENT_ROWS = ("train.jsonl", "dev.jsonl", "test.jsonl", "grpo_train.parquet", "grpo_dev.parquet")
 LOCAL = re.compile(r"(datasets|runs|outputs|models|recipes|launch|docs)/[\w./-]*\w")
 

@@ -159,6 +159,13 @@ def test_the_teacher_looks_away_as_often_as_asked_and_names_objects(week, asked,
 def test_equal_seeds_give_equal_rows(week):
     before = {path.name: path.read_bytes() for path in week.glob("ego3s_*")}
     ego3s_rows.build_rows(week, 0.35, 20, 0, lambda done, total: None)
-    assert {path.name: path.read_bytes() for path in week.glob("ego3s_*")} == before and len(before) == 5
-    rows = json.loads(before["ego3s_sft.json"])
-    assert all(len(row["images"]) + len(row["videos"]) == 1 for row in rows)
+    assert {path.name: path.read_bytes() for path in week.glob("ego3s_*")} == before and len(before) == 6
+
+
+def test_what_needs_no_video_and_nothing_else_is_also_taught_alone(week, asked):
+    rows = json.loads((week / "ego3s_sft.json").read_text())
+    assert {len(row["images"]) + len(row["videos"]) for row in rows} == {0, 1}
+    alone = {row["messages"][-2]["content"] for row in rows if not row["images"] + row["videos"]}
+    train = [one for one, medium in asked.values() if one.split == "train" and medium == "image"]
+    prior = {one.row["question"] for one in train if one.label == "prior"}
+    assert {text.splitlines()[0] for text in alone} == prior and not any("<image>" in text for text in alone)

@@ -12,6 +12,7 @@ from verl import DataProto
 from verl.trainer.ppo.core_algos import AdvantageEstimator
 from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
 
+from firsthand import files
 from firsthand.errors import UserError
 from firsthand.pages.run.episode import read
 from firsthand.question import Question
@@ -67,6 +68,7 @@ def sample(monkeypatch, tmp_path):
             trainer_config=None, max_off_policy_threshold=None, max_off_policy_strategy="drop",
             refill_fn=done.refilled.append,
         )  # fmt: skip
+        done.buffer = buffer
         batch, done.metrics = buffer.sample(7, "train", 2)
         done.keys = batch.keys
         written = tmp_path / "000007.jsonl"
@@ -183,3 +185,19 @@ def test_a_full_disk_costs_the_traces_and_not_the_training(sample, tmp_path, cap
 def test_overloaded_tools_are_in_the_training_log(sample, caplog):
     sample([trajectory("a_0_0", 1.0), trajectory("a_1_0", 0.0, faulty=True)])
     assert "step 7: 1 of 2 rollouts teach nothing; most often: rag ended in infra_error" in caplog.text
+
+
+def test_a_validation_is_kept_with_its_rows_and_left_as_it_is(sample, tmp_path):
+    """It may come in several batches; those of another step are another file."""
+    train = [trajectory("a_0_0", 1.0), trajectory("a_1_0", 0.0)]
+    batches = [[trajectory("c_0_0", 1.0)], [trajectory("d_0_0", 0.0, faulty=True)], [trajectory("e_0_0", 0.5)]]
+    done = sample(train, *batches, validation=str(tmp_path / "validation"))
+    written = dict(done.written)
+    for step in (7, 7, 8):
+        done.buffer.sample(step, "val", 1)
+    read = {
+        path.name: [(row["key"], row["facts"]["id"], row["score"]) for row in files.read_jsonl(path)]
+        for path in sorted((tmp_path / "validation").iterdir())
+    }
+    assert read == {"000007.jsonl": [("c_0_0", "c", 1.0), ("d_0_0", "d", 0.0)], "000008.jsonl": [("e_0_0", "e", 0.5)]}
+    assert done.written == written, "nothing is paid, and no fault is settled"

@@ -21,9 +21,7 @@ class Recipe(Strict):
     select: Path  # the recipe of `firsthand select run`: pool, regions, sampling, reward, filters
     start: Path  # the rows of the first round: what a selection has chosen, or the pool
     out: Path
-    launch: list[str] = [
-        "launch/grpo.sh"
-    ]  # gets RECIPE key=value ...; for Slurm [sbatch, --wait, launch/slurm_grpo.sbatch]
+    launch: list[str] = ["launch/grpo.sh"]  # gets RECIPE key=value; Slurm: [sbatch, --wait, launch/slurm_grpo.sbatch]
     rounds: int = Field(default=6, ge=1)
     steps: int = Field(default=100, ge=1)  # of a round
     probes: int = Field(default=500, ge=1)

@@ -9,8 +9,8 @@ app = typer.Typer(no_args_is_help=True, help="Whole loops in small worlds, from 
 
 
 LOOPS = (
-    "agent: tools over a week's memory. choice: pictures and short videos. order: the order of frames. "
-    "egoagent: a model that represents, predicts and acts."
+    "agent: tools over a week's memory. choice: pictures and short videos. ego3s: rows that are chosen. "
+    "egoagent: a model that represents, predicts and acts. order: the order of frames."
 )
 Loop = Annotated[str, typer.Argument(help=LOOPS)]
 

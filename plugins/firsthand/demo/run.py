@@ -13,6 +13,8 @@ from firsthand.demo import (
     agent_report,
     choice,
     choice_report,
+    ego3s,
+    ego3s_report,
     egoagent,
     egoagent_report,
     order,
@@ -32,6 +34,7 @@ class Demo(NamedTuple):
 DEMOS = {
     "agent": Demo(agent.stages, agent_report.content, seeds.gain),
     "choice": Demo(choice.stages, choice_report.content, seeds.gain),
+    "ego3s": Demo(ego3s.stages, ego3s_report.content, seeds.ego3s),
     "egoagent": Demo(egoagent.stages, egoagent_report.content, seeds.egoagent),
     "order": Demo(order.stages, order_report.content, seeds.order),
 }

@@ -35,6 +35,13 @@ def egoagent(report: Report) -> Seed:
     return dict(table), egoagent_report.differences(report)
 
 
+def ego3s(report: Report) -> Seed:
+    """Of questions about what hands do, and what the selection and all of Ego3S change there."""
+    table = {row["model"]: Score.model_validate(row).by["interaction"] for row in report["table"]}
+    pairs = [("random", "csm"), ("full", "csm"), ("full", "ego3s")]
+    return dict(table), {f"{b} - {a}": 100 * (table[b].accuracy - table[a].accuracy) for a, b in pairs}
+
+
 def _gap(report: Report, name: str) -> float:
     [table] = [table for table in report["tables"] if "order" in table["title"]]
     [row] = [row for row in table["rows"] if row[0] == name]

@@ -7,6 +7,8 @@ which is most of a small step. In a recipe:
     trainer.v1.sampler.custom_sampler: {path: pkg://firsthand.training.replay_buffer, name: GroupReplayBuffer}
     trainer.v1.sampler.sampler_kwargs: {poll_interval: 0.1, traces: runs/grpo/traces, group_rewards: {temporal: {}}}
 
+`validation: FOLDER` beside them keeps the rollouts of each validation too, with the rows that they answer.
+
 `group_rewards` are those of `training/group_rewards.py`. Afterwards a rollout whose tools failed gets the mean score of
 the others and leaves their group: its own advantage is zero, and the group's advantages are as if it had never been
 there. A batch in which all rollouts failed holds nothing to train on, and veRL would stop at it. It is dropped, and
@@ -45,11 +47,13 @@ logger = logging.getLogger(__name__)
 class GroupReplayBuffer(ReplayBuffer):
     def __init__(self, sampler_kwargs, refill_fn, **kwargs):
         options = dict(sampler_kwargs)
-        self.traces = options.pop("traces", None)
+        self.traces, self.validation = options.pop("traces", None), options.pop("validation", None)
+        self.validated: list[Rollout] = []  # of the step, whose validation may come in several batches
         self.group_rewards = GroupRewards(options.pop("group_rewards", None))
         trainer = getattr(refill_fn, "__self__", None)  # the sampler gets this method of its trainer, and nothing else
         self.trainer = trainer if hasattr(trainer, "config") else None
         self.step: int | None = None
+        self.validating: int | None = None
         self.asked = 0  # questions beyond the first batch of the step
         self.ask_for = refill_fn
         config = self.trainer and self.trainer.config
@@ -60,8 +64,8 @@ class GroupReplayBuffer(ReplayBuffer):
             saved_with(self.trainer, self.group_rewards)
 
     def sample(self, global_steps, partition_id, batch_size):
-        if partition_id != "train":  # the trainer logs the parts of a validation batch itself
-            return super().sample(global_steps, partition_id, batch_size)
+        if partition_id != "train":
+            return self._validation(global_steps, super().sample(global_steps, partition_id, batch_size))
         self._begin(global_steps)
         why = ""
         for _ in range(MOST_DROPPED):
@@ -77,6 +81,15 @@ class GroupReplayBuffer(ReplayBuffer):
             time.sleep(PAUSE)
             self.ask_for(batch_size)
         raise UserError(f"step {global_steps}: all rollouts of {MOST_DROPPED} batches in a row failed; the last: {why}")
+
+    def _validation(self, step: int, sampled):
+        """As it is: the trainer logs the parts of its batches itself, by data set and without the rows that they are
+        of. Rollouts go into the traces of `validation`, where somebody asks for them."""
+        if self.validation:
+            self.validated = [*(self.validated if step == self.validating else []), *self._read(sampled[0])[0]]
+            self.validating = step
+            self._write_traces(self.validation, step, self.validated)
+        return sampled
 
     def _begin(self, step: int) -> None:
         if self.step is None and self.trainer:
@@ -111,13 +124,13 @@ class GroupReplayBuffer(ReplayBuffer):
         for name in MASKS:
             _put(partition_id, name, {r.key: torch.zeros_like(scores).long() for r, scores in pairs if r.unscored})
         _put(partition_id, "uid", {rollout.key: rollout.key for rollout in set_apart})  # veRL groups advantages by it
-        self._write_traces(step, rollouts)
+        self._write_traces(self.traces, step, rollouts)
         return metrics_of(groups)
 
-    def _write_traces(self, step: int, rollouts: list[Rollout]) -> None:
+    def _write_traces(self, folder: str | None, step: int, rollouts: list[Rollout]) -> None:
         """They are for people to read: a full disk does not end a training."""
-        if self.traces:
-            path = Path(self.traces) / f"{step:06d}.jsonl"
+        if folder:
+            path = Path(folder) / f"{step:06d}.jsonl"
             try:
                 files.write_jsonl(path, [rollout.as_row(step) for rollout in rollouts])
             except (UserError, UnicodeError) as error:

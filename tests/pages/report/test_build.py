@@ -160,6 +160,7 @@ def change(report: dict[str, Any], path: str, value: Any) -> None:
         ("trajectories/0/frames", ["../../secret.jpg"], "A1_JAKE/day2/000.*outside the media root"),
         ("trajectories/0/frames", ["report.json"], "A1_JAKE/day2/000.*not a readable image"),
         ("trajectories/0/frames", ["frames/none.jpg"], "A1_JAKE/day2/000.*no such file"),
+        ("costs", {"series": {"score": [[1, 0.5]]}}, "'score' is a series of `curves` and of `costs`"),
         ("media_root", "elsewhere", "media_root: no such folder"),
     ],
 )
@@ -196,3 +197,11 @@ def test_the_line_of_chance_is_drawn_where_it_is_known() -> None:
     assert charts["a"].chance.at == ticks["0.25"]
     with pytest.raises(ValueError, match="not a series"):
         Curves(series={"a": [(0, 1.0)]}, chance={"accuracy": 0.25})
+
+
+def test_what_it_cost_is_a_section_of_its_own_whose_charts_have_their_own_names(run_dir, report) -> None:
+    report["costs"] = {"x": "thousand tokens", "series": {"accuracy, by cost": [(100.0, 0.5), (300.0, 0.75)]}}
+    (run_dir / "report.json").write_text(json.dumps(report))
+    page = page_of(run_dir)
+    assert page.count('<section id="curves"') == 1 and page.count('class="curves"') == 2
+    assert "Learning by thousand tokens" in page and 'data-series="accuracy, by cost"' in page

@@ -24,14 +24,14 @@ def build(run_dir: Path | str, out: Path | str, *, trajectories: int = 10, frame
 
 
 def render(report: RunReport, media_root: Path, *, trajectories: int = 10, frames: int = 12) -> str:
-    charts = draw(report.curves.series, report.curves.chance)
+    drawn = [(curves.x, draw(curves.series, curves.chance)) for curves in (report.curves, report.costs)]
     shown = [card(trajectory, media_root, frames) for trajectory in report.trajectories[:trajectories]]
     return render_page(
         TEMPLATES / "page.html.jinja",
         scripts=[TEMPLATES / "page.js"],
         report=report,
-        charts=charts,
-        chart_points={chart.name: chart.points for chart in charts},
+        drawn=drawn,
+        chart_points={chart.name: chart.points for _, charts in drawn for chart in charts},
         box=(WIDTH, HEIGHT),
         colours=colours(report),
         groups=groups(report),

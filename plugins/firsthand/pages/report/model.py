@@ -79,11 +79,19 @@ class RunReport(_Strict):
     commands: list[str] = []
     stages: list[Stage] = []
     curves: Curves = Curves(series={})
+    costs: Curves = Curves(series={})  # the same over what they cost; no series has the name of one above
     table: list[Score] = Field(min_length=1)
     comparisons: list[Comparison] = []
     tables: list[Table] = []
+    links: dict[str, str] = {}  # words -> a page, relative to the folder of the run
     trajectories: list[Trajectory] = []
     notes: list[str] = []
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> "RunReport":
+        if twice := self.curves.series.keys() & self.costs.series.keys():
+            raise ValueError(f"{sorted(twice)[0]!r} is a series of `curves` and of `costs`; name them apart")
+        return self
 
 
 def read_report(run_dir: Path | str) -> RunReport:

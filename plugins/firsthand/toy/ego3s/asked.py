@@ -53,16 +53,17 @@ class Asked:
     def held(self) -> str | None:
         return self.state.thing if self.label in ("interaction", "order") else None
 
-    def name(self, medium: Medium) -> str:
+    def name(self, medium: Medium | None) -> str:
         """The id of its row."""
-        return f"{self.row['ID']}_{medium}"
+        return f"{self.row['ID']}_{medium or 'alone'}"
 
     def numbers(self, medium: Medium) -> list[int]:
         return numbers_at(self.moment, SPAN if medium == "video" else (0.0,))
 
-    def question(self, built: Folder, medium: Medium) -> Question:
-        """What is held stands in the labels: rewards and scores read it, no prompt shows it."""
-        paths = stored(built.out, self.clip.video, self.numbers(medium))
+    def question(self, built: Folder, medium: Medium | None) -> Question:
+        """What is held stands in the labels: rewards and scores read it, no prompt shows it. Without a medium it is the
+        question alone."""
+        paths = stored(built.out, self.clip.video, self.numbers(medium)) if medium else []
         media: dict[str, Any] = {"video": paths, "fps": FPS} if medium == "video" else {"images": paths}
         return question_of(
             self.row,

@@ -9,13 +9,15 @@ function set(key, value) {
   history.replaceState(null, "", "#" + state);
 }
 
-// Curves: one cursor for all charts, in each at the point nearest to the step; a chart that ends earlier has none.
+// Curves: one cursor for all charts of a section, in each at the point nearest to the step; a chart that ends earlier has
+// none. Only that of the first section is in the address.
 const charts = [...document.querySelectorAll(".chart")];
 const closest = (series, value, i) =>
   series.reduce((best, point) => (Math.abs(point[i] - value) < Math.abs(best[i] - value) ? point : best));
 
-function showStep(step) {
-  for (const chart of charts) {
+function showStep(step, section) {
+  section.dataset.step = step ?? "";
+  for (const chart of section.querySelectorAll(".chart")) {
     const series = points[chart.dataset.series];
     const inside = step !== null && series[0][0] <= step && step <= series.at(-1)[0];
     const [at, value, x, y] = inside ? closest(series, step, 0) : series.at(-1);
@@ -32,7 +34,11 @@ function showStep(step) {
 for (const chart of charts) {
   const series = points[chart.dataset.series];
   const svg = chart.querySelector("svg");
-  const move = (step) => { set("step", step); showStep(step); };
+  const section = chart.closest("section");
+  const move = (step) => {
+    if (section.id) set("step", step);
+    showStep(step, section);
+  };
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect();
     move(closest(series, ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width, 2)[0]);
@@ -42,7 +48,8 @@ for (const chart of charts) {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!by) return;
     event.preventDefault();
-    const now = state.has("step") ? series.indexOf(closest(series, Number(state.get("step")), 0)) + by : series.length - 1;
+    const at = section.dataset.step;
+    const now = at ? series.indexOf(closest(series, Number(at), 0)) + by : series.length - 1;
     move(series[Math.min(Math.max(now, 0), series.length - 1)][0]);
   });
 }
@@ -81,6 +88,7 @@ for (const image of document.querySelectorAll(".frames img")) {
 dialog.addEventListener("click", () => dialog.close());
 
 for (const element of document.querySelectorAll(".filters, .hint")) element.hidden = false;
-showStep(state.has("step") ? Number(state.get("step")) : null);
+const first = document.getElementById("curves");
+if (first) showStep(state.has("step") ? Number(state.get("step")) : null, first);
 filter();
 document.documentElement.dataset.ready = "true";
