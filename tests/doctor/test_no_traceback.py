@@ -71,7 +71,7 @@ def test_a_folder_stands_for_its_recipes_and_names_none_of_them(workshop):
     assert [finding.level for finding in recipes.check(path, named).findings] == ["info"]
 
 
-QUICK = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def no_fault_of_ours(path: Path) -> None:
@@ -171,7 +171,7 @@ PATHS = st.sampled_from(
 )
 
 
-@settings(QUICK, max_examples=12)
+@settings(QUICK, max_examples=settings.default.max_examples // 5)
 @given(
     defaults=st.one_of(st.just(["ppo_trainer", "_self_"]), VALUES, st.lists(VALUES, max_size=3)),
     changes=st.dictionaries(PATHS, VALUES, max_size=4),
@@ -203,7 +203,7 @@ def test_any_content_in_the_files_that_a_llamafactory_recipe_names(lint, worksho
     assert "RC099" not in [finding.rule for finding in lint("lf")]
 
 
-@settings(QUICK, max_examples=10)
+@settings(QUICK, max_examples=settings.default.max_examples // 5)
 @given(content=CONTENT)
 def test_any_content_in_the_files_that_a_verl_recipe_names(lint, workshop, content):
     named_files_hold(workshop, content)
