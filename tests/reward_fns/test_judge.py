@@ -17,7 +17,7 @@ def scored(url: str, answer: str = ANSWER, kind: str = "free-form", **judge: Any
     info = {"problem_type": kind, "letters": "ABCD" if kind == "multiple choice" else "", "question": "What is held?"}
     info |= judge.pop("info", {})
     text, gold = f"<think>x</think><answer>{answer}</answer>", judge.pop("gold", GOLD)
-    settings = {"server": url, "model": "tiny", "deadline": 5} | judge
+    settings = {"server": url, "model": "tiny", "deadline": 60} | judge
     return asyncio.run(compute_score("x", text, gold, info, judge=settings))
 
 
