@@ -6,8 +6,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,15 +18,6 @@ ANY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthC
 settings.register_profile("firsthand", max_examples=30, derandomize=True, **ANY)
 settings.register_profile("long", max_examples=300, **ANY)
 settings.load_profile("firsthand")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _interpolations_are_parsed_once() -> None:
-    """OmegaConf parses `${oc.select:a,b}` again wherever it stands: half the time of composing a recipe."""
-    with suppress(ImportError):
-        from omegaconf import base, grammar_parser
-
-        base.parse = cache(grammar_parser.parse)
 
 
 @contextmanager
