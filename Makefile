@@ -3,7 +3,9 @@ EXTRA ?= cpu
 SEED ?= 0
 DEMO ?= agent
 BIN := .venv/bin
-E2E := -n 2 --dist loadfile --no-loadscope-reorder --durations=10
+# A file stays in one process: what its tests share is made once.
+TWO := -n 2 --dist loadfile
+E2E := $(TWO) --no-loadscope-reorder --durations=10
 # Threads that wait in a loop slow down every other process of a small machine.
 test test-all: export OMP_NUM_THREADS ?= 1
 test test-all: export OMP_WAIT_POLICY ?= PASSIVE
@@ -22,11 +24,11 @@ demo-seeds: setup  ## three seeds of the demo, and their table into docs/results
 	@$(BIN)/firsthand demo seeds $(DEMO) --seeds 0,1,2 --results docs/results.md
 
 test: setup lint  ## lint, unit tests and end-to-end tests of the real frameworks
-	@$(BIN)/python -m pytest -q -m "not e2e and not long" -n 2
+	@$(BIN)/python -m pytest -q -m "not e2e and not long" $(TWO) --durations=10
 	@$(BIN)/python -m pytest -q -m "e2e and not long" $(E2E)
 
 test-all: setup lint  ## everything: also the second tier of CONTRIBUTING.md
-	@$(BIN)/python -m pytest -q -m "not e2e" -n 2 --hypothesis-profile=long
+	@$(BIN)/python -m pytest -q -m "not e2e" $(TWO) --hypothesis-profile=long
 	@$(BIN)/python -m pytest -q -m "e2e" $(E2E)
 
 lint: setup  ## ruff and mypy

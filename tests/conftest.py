@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,10 +11,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("firsthand", deadline=None, max_examples=30)  # a busy machine is not a failure
-settings.register_profile("long", deadline=None, max_examples=300)  # of `make test-all`
+# A busy machine is not a failure. The first tier tries the same examples each time, `make test-all` tries new ones.
+ANY = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
+settings.register_profile("firsthand", max_examples=30, derandomize=True, **ANY)
+settings.register_profile("long", max_examples=300, **ANY)
 settings.load_profile("firsthand")
 
 
@@ -45,6 +48,38 @@ def _served(app: Any, **options: Any) -> Iterator[str]:
 def serve() -> Iterator[Callable[..., str]]:
     with ExitStack() as stack:
         yield lambda app, **options: stack.enter_context(_served(app, **options))
+
+
+class Hold:
+    """A server that calls `passed` answers so many requests, and keeps all others open until `release()`. So a client
+    is killed with as many requests on their way as it has open at once, and not with as many as chance leaves it."""
+
+    def __init__(self, answers: int) -> None:
+        self._left, self._held, self._open = threading.Semaphore(answers), threading.Semaphore(0), threading.Event()
+        self.release = self._open.set
+
+    def passed(self) -> None:
+        if not self._open.is_set() and not self._left.acquire(blocking=False):
+            self._held.release()
+            self._open.wait()
+
+    def wait(self, requests: int, client: subprocess.Popen) -> None:
+        """Until so many are held."""
+        for _ in range(requests):
+            while not self._held.acquire(timeout=0.1):
+                assert client.poll() is None, "the client ended"
+
+
+@pytest.fixture
+def hold() -> Iterator[Callable[[int], Hold]]:
+    with ExitStack() as stack:
+
+        def start(answers: int) -> Hold:
+            made = Hold(answers)
+            stack.callback(made.release)
+            return made
+
+        yield start
 
 
 class Chat(BaseHTTPRequestHandler):

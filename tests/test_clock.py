@@ -3,14 +3,13 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firsthand import clock
 from firsthand.errors import UserError
 
 FRAME = 1 / clock.FPS
-busy = settings(deadline=None)  # time says nothing on a busy machine
 moments = st.integers(clock.DAY * clock.FPS, 8 * clock.DAY * clock.FPS - 1).map(lambda frames: frames / clock.FPS)
 
 
@@ -21,7 +20,6 @@ def test_known_stamps():
     assert clock.at(3, 5) == clock.parse("DAY3_00000005")
 
 
-@busy
 @given(moments)
 def test_every_spelling_comes_back(moment):
     assert clock.parse(clock.stamp(moment)) == moment
@@ -29,7 +27,6 @@ def test_every_spelling_comes_back(moment):
     assert clock.at(clock.day(moment), int(clock.time(moment))) == moment
 
 
-@busy
 @given(moments, st.integers(0, 3 * clock.DAY * clock.FPS))
 def test_arithmetic_is_exact(moment, frames):
     later = clock.of_frame(moment, frames)
@@ -39,7 +36,6 @@ def test_arithmetic_is_exact(moment, frames):
     assert clock.parse_range(clock.format_range(moment, later)) == (moment, later)
 
 
-@busy
 @given(moments, moments)
 def test_stamps_sort_as_moments(one, other):
     def key(moment):
@@ -48,7 +44,6 @@ def test_stamps_sort_as_moments(one, other):
     assert (one < other) == (key(one) < key(other))
 
 
-@busy
 @given(moments, st.sampled_from(list(clock.LEVELS)))
 def test_a_window_holds_its_moment(moment, level):
     start = clock.window(moment, level)
@@ -97,7 +92,6 @@ def test_what_is_no_range_is_an_error(text):
         clock.parse_range(text)
 
 
-@busy
 @given(moments, st.integers(1, clock.HOUR))
 def test_records_lie_within_a_day(start, seconds):
     end = clock.plus(start, seconds)
@@ -174,7 +168,6 @@ def test_no_annotation_is_guessed(value):
     assert str(value)[:200] in str(error.value)
 
 
-@busy
 @given(st.lists(st.tuples(moments, moments), min_size=1, max_size=5), st.sampled_from([",", " ", ";", "、", ""]))
 def test_written_spans_come_back(ends, separator):
     spans = [(min(pair), max(pair)) for pair in ends]
@@ -184,7 +177,6 @@ def test_written_spans_come_back(ends, separator):
     assert clock.query_time(written) == spans[0][1]
 
 
-@busy
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text("0123456789DAYday_-,~ x", max_size=30),
@@ -217,7 +209,6 @@ def test_a_search_that_names_too_little_is_refused(level, query):
         clock.search_window(level, None, query)
 
 
-@busy
 @given(st.sampled_from(clock.SEARCHES), moments, moments)
 def test_no_search_looks_past_its_question(level, start, query):
     begin, end = clock.search_window(level, start, query)
@@ -226,7 +217,6 @@ def test_no_search_looks_past_its_question(level, start, query):
     assert begin <= start < end or query <= start or level == "week"
 
 
-@busy
 @given(st.integers(0, 3 * clock.DAY * clock.FPS).map(lambda frames: frames / clock.FPS))
 def test_elapsed_time_comes_back(seconds):
     assert clock.to_elapsed(clock.of_elapsed(seconds)) == seconds

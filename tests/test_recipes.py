@@ -1,22 +1,18 @@
 """A tiny recipe is its full recipe with another model, other sizes and other paths; the registry is one that
 LLaMA-Factory reads. The twin of X.yaml is tiny_X.yaml beside it."""
 
-import contextlib
-import itertools
 import json
 import re
 import shlex
 import subprocess
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from firsthand.files import read_yaml
-from firsthand.recipe import hydra_search, llamafactory_facts
+from firsthand.recipe import llamafactory_facts
 from firsthand.recipe.kind import detect
 
 ROOT = Path(__file__).parents[1]
@@ -183,69 +179,6 @@ def test_one_domain_of_egocross_is_three_values_behind_the_recipe(kind: str, mon
         assert training.output_dir == changed["output_dir"]
 
 
-@cache  # half a second each, for all modules that ask
-def composed(name: str) -> dict[str, Any]:
-    from omegaconf import OmegaConf
-
-    with contextlib.chdir(ROOT):
-        config = hydra_search.compose(RECIPES / f"{name}.yaml")
-    return leaves(OmegaConf.to_container(config, resolve=False))
-
-
-@pytest.fixture
-def compose():
-    """The whole configuration that veRL gets from a recipe, interpolations as they are written."""
-    pytest.importorskip("hydra")
-    if hydra_search.config_folder() is None:
-        pytest.skip("verl is not installed")
-    return composed
-
-
-def test_a_tiny_verl_recipe_changes_sizes_paths_and_cpu_settings_only(compose) -> None:
-    on_cpu = leaves(read("shared/cpu"))
-    for tiny in filter(is_tiny, VERL):
-        small, large = compose(tiny), compose(renamed(tiny, lambda stem: stem.removeprefix("tiny_")))
-        changed, paths = differing(small, large), VERL_PATHS | (AGENT_PATHS if tiny in AGENTS else set())
-        paths |= TOY_MEDIA if tiny.startswith(("video_r1/", "open_r1_video/", "ego3s/")) else set()
-        paths |= GROUNDING if tiny.startswith("ego3s/") else set()
-        assert changed <= paths | VERL_SIZES | on_cpu.keys(), tiny
-        assert changed >= paths, f"{tiny}: both would write to the same place"
-        own = {"trainer.logger"} | ({"actor_rollout_ref.rollout.dtype"} if "qwen3_5" in tiny else set())
-        assert {key for key in on_cpu if small[key] != on_cpu[key]} <= own, tiny
-
-
-def test_a_preset_changes_hyper_parameters_and_nothing_of_what_is_trained(compose) -> None:
-    same = {"data.train_files", "data.val_files", "actor_rollout_ref.model.path", "algorithm.adv_estimator"}
-    for preset, original in PRESETS.items():
-        assert f"recipes/{twin(original)}.yaml" in text(preset), preset
-        changed = differing(compose(preset), compose(original))
-        assert not changed & same and changed >= LOGS | {"trainer.experiment_name"}, preset
-
-
-@pytest.mark.e2e
-def test_verl_itself_composes_a_recipe_of_a_folder_from_anywhere(compose) -> None:
-    """`hydra.searchpath` is relative to the working directory, which the launcher makes the repository."""
-    command = [ROOT / "launch/grpo.sh", "../recipes/ego_r1/tiny_grpo.yaml", "--cfg", "job"]
-    done = subprocess.run(command, cwd=ROOT / "docs", capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    theirs, ours = leaves(yaml.safe_load(done.stdout)), compose("ego_r1/tiny_grpo")
-    assert differing(theirs, ours) == set()
-
-
-def test_the_turns_of_an_agent_fit_its_response(compose) -> None:
-    assert len(AGENTS) >= 7
-    for name in AGENTS:
-        config = compose(name)
-        loops = yaml.safe_load((ROOT / config["actor_rollout_ref.rollout.agent.agent_loop_config_path"]).read_text())
-        [loop] = [loop for loop in loops if loop["name"] == ("ego_r1_native" if "qwen3vl" in name else "ego_r1")]
-        budget, turns = loop["budget"], loop["turns"]
-        wrapped = 32  # tokens around an observation
-        observation = budget["tokens"] + budget["images"] * budget.get("pixels", 0) / 32**2 + wrapped
-        assert turns * loop["turn_tokens"] + (turns - 1) * observation <= config["data.max_response_length"], name
-        assert (turns - 1) * budget["images"] <= config.get("actor_rollout_ref.rollout.limit_images", 0), name
-        assert "qwen3vl" in name or budget["images"] == 0, f"{name}: a text-only model sees no pictures"
-
-
 def test_the_agent_loops_of_the_tiny_recipes_differ_in_tools_and_sizes_only() -> None:
     full = {loop["name"]: loop for loop in read("ego_r1/loops/egolife")}
     tiny = {loop["name"]: loop for loop in read("toy/loop")}
@@ -253,29 +186,6 @@ def test_the_agent_loops_of_the_tiny_recipes_differ_in_tools_and_sizes_only() ->
     sizes = {"toolbox", "turns", "turn_tokens", "budget.tokens", "budget.images", "budget.pixels"}
     for name in full:
         assert differing(leaves(tiny[name]), leaves(full[name])) <= sizes
-
-
-def test_an_agent_is_not_validated_on_its_benchmark(compose) -> None:
-    for name in AGENTS:
-        files = [compose(name)[f"data.{split}_files"] for split in ("train", "val")]
-        assert files[0] != files[1] and not any("bench" in file or "test" in file for file in files), name
-
-
-def test_rollouts_fit_their_context(compose) -> None:
-    for name in VERL:
-        config = compose(name)
-        prompt, response = config["data.max_prompt_length"], config["data.max_response_length"]
-        assert prompt + response <= config["actor_rollout_ref.rollout.max_model_len"], name
-
-
-def test_sft_and_grpo_of_one_model_have_one_pixel_budget(compose) -> None:
-    for size, model in itertools.product(("", "tiny_"), ("qwen3vl", "qwen3_5")):
-        sft, grpo = f"{size}sft_{model}", f"{size}grpo_{model}_choice"
-        trained, config = read(sft), compose(grpo)
-        for medium in ("image", "video"):
-            budget = {key: value for key, value in config.items() if key.startswith(f"data.media.{medium}.")}
-            assert budget == {f"data.media.{medium}.max_pixels": trained[f"{medium}_max_pixels"]}
-        assert config["data.media.root"] == trained["media_dir"]
 
 
 REGISTRY = json.loads((ROOT / "dataset_info.json").read_text())

@@ -17,7 +17,7 @@ from firsthand.errors import UserError
 from firsthand.stages import Stage, run_stages
 
 
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
+def until(condition: Callable[[], object], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -194,7 +194,7 @@ def test_a_killed_runner_takes_its_stage_along_and_the_next_one_goes_on(work: Pa
     until((work / "pid").exists)
     assert not gone(work / "pid")
     os.kill(runner.pid, sig)
-    assert runner.wait(timeout=30) != 0
+    assert runner.wait(timeout=120) != 0
     until(lambda: gone(work / "pid"))
     assert not (work / "run/stages/slow.json").exists()
 

@@ -51,7 +51,7 @@ class TeacherServer(ThreadingHTTPServer):
         self.requests: list[dict[str, Any]] = []
         self.asked: Counter[str] = Counter()
         self.keys: set[str | None] = set()
-        self.pause = 0.0
+        self.pause: Callable[[], object] = lambda: None
 
     @property
     def url(self) -> str:
@@ -72,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
         text = text if isinstance(text, str) else text[-1]["text"]
         question = text.splitlines()[0].split(" <timestamp>")[0]
         self.server.asked[question] += 1
-        time.sleep(self.server.pause)
+        self.server.pause()
         if faults := self.server.faults[question]:
             fault = faults.pop(0)
             if fault == "slow":

@@ -15,7 +15,8 @@ def state(recipe) -> dict:
 
 def test_rows_change_when_the_policy_does_not(make) -> None:
     """It never changes, so S is 1 at the second probing: an update at step 20. The next may come 20 steps later, at
-    40, which is the end."""
+    40, which is the end. Probes are fixed and never trained on. The place in the file is put away only where the file
+    changed. The page shows the words of what entered and left."""
     recipe, trainer = make("out")
     said: list[str] = []
     loop = run(recipe, trainer, said.append)
@@ -29,46 +30,34 @@ def test_rows_change_when_the_policy_does_not(make) -> None:
     assert len(trainer.rows[2]) == len(trainer.rows[0])
     assert any("rows enter" in line for line in said)
 
-
-def test_probes_are_fixed_and_never_trained_on(make) -> None:
-    recipe, trainer = make("out")
-    loop = run(recipe, trainer, lambda line: None)
     assert len(loop.probes) == 12
     assert not {*loop.probes} & {id for rows in trainer.rows.values() for id in rows}
     for step in (10, 40):
         asked = (recipe.out / f"asked/step_{step:06d}/probe.jsonl").read_text().splitlines()
         assert {json.loads(line)["id"] for line in asked} == {*loop.probes}
 
-
-def test_the_place_in_the_file_is_put_away_only_where_the_file_changed(make) -> None:
-    recipe, trainer = make("out")
-    run(recipe, trainer, lambda line: None)
     assert trainer.places == {0: False, 1: True, 2: False, 3: True}
     assert (recipe.checkpoints / "global_step_20/data.pt.old").exists()
     put_away(recipe.out / "nowhere")
 
-
-@pytest.mark.parametrize("dies_in", [0, 1])
-def test_a_killed_curriculum_ends_as_one_in_one_go(make, learner, dies_in) -> None:
-    whole, trainer = make("whole")
-    run(whole, trainer, lambda line: None)
-    asked = len(learner.requests)
-    recipe, killed = make("killed")
-    killed.dies_in = dies_in
-    with pytest.raises(KeyboardInterrupt):
-        run(recipe, killed, lambda line: None)
-    killed.dies_in = None
-    run(recipe, killed, lambda line: None)
-    assert state(recipe) == state(whole) and killed.rows == trainer.rows
-    assert len(learner.requests) == 2 * asked  # nothing was asked twice
-
-
-def test_the_page_shows_the_words_of_what_entered_and_left(make) -> None:
-    recipe, trainer = make("out")
-    loop = run(recipe, trainer, lambda line: None)
     page = (recipe.out / "curriculum.html").read_text()
     number = loop.updates[0]["entered"][0][1:]
     assert f"<li>hands {number} ?</li>" in page and 'class="stagnation"' in page
+
+
+def test_a_killed_curriculum_ends_as_one_in_one_go(make, learner) -> None:
+    whole, trainer = make("whole")
+    run(whole, trainer, lambda line: None)
+    asked = len(learner.requests)
+    for dies_in in (0, 1):
+        recipe, killed = make(f"killed_in_{dies_in}")
+        killed.dies_in = dies_in
+        with pytest.raises(KeyboardInterrupt):
+            run(recipe, killed, lambda line: None)
+        killed.dies_in = None
+        run(recipe, killed, lambda line: None)
+        assert state(recipe) == state(whole) and killed.rows == trainer.rows
+        assert len(learner.requests) == (2 + dies_in) * asked  # nothing was asked twice
 
 
 def test_a_round_of_verl_has_the_keys_that_its_resume_needs(make) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firsthand.doctor import recipes
@@ -71,14 +71,10 @@ def test_a_folder_stands_for_its_recipes_and_names_none_of_them(workshop):
     assert [finding.level for finding in recipes.check(path, named).findings] == ["info"]
 
 
-QUICK = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
 def no_fault_of_ours(path: Path) -> None:
     assert "RC099" not in [finding.rule for finding in recipes.check(path).findings]
 
 
-@QUICK
 @given(
     content=st.one_of(
         st.binary(max_size=200), st.text(alphabet="ab:-[]{}&*!<>|#'\"\t\n ,$.+~1", max_size=60).map(str.encode)
@@ -138,7 +134,6 @@ VALUES = st.recursive(
 )
 
 
-@QUICK
 @given(recipe=st.dictionaries(KEYS, VALUES, min_size=1, max_size=8))
 def test_any_value_in_a_llamafactory_recipe(workshop, recipe):
     (workshop / "recipe.yaml").write_text(yaml.safe_dump(recipe, allow_unicode=True))
@@ -171,7 +166,7 @@ PATHS = st.sampled_from(
 )
 
 
-@settings(QUICK, max_examples=12)
+@settings(max_examples=settings.default.max_examples // 5)
 @given(
     defaults=st.one_of(st.just(["ppo_trainer", "_self_"]), VALUES, st.lists(VALUES, max_size=3)),
     changes=st.dictionaries(PATHS, VALUES, max_size=4),
@@ -196,14 +191,13 @@ def named_files_hold(folder: Path, content: bytes) -> None:
         (folder / name).write_bytes(content)
 
 
-@QUICK
 @given(content=CONTENT)
 def test_any_content_in_the_files_that_a_llamafactory_recipe_names(lint, workshop, content):
     named_files_hold(workshop, content)
     assert "RC099" not in [finding.rule for finding in lint("lf")]
 
 
-@settings(QUICK, max_examples=10)
+@settings(max_examples=settings.default.max_examples // 5)
 @given(content=CONTENT)
 def test_any_content_in_the_files_that_a_verl_recipe_names(lint, workshop, content):
     named_files_hold(workshop, content)

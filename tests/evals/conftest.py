@@ -59,12 +59,12 @@ def server(chat_server) -> Any:
             server.tries[key] += 1
             server.in_flight += 1
             server.most_in_flight = max(server.most_in_flight, server.in_flight)
-        time.sleep(server.pause)
+        server.pause()
         with lock:
             server.in_flight -= 1
         BEHAVIOURS[behaviour](chat)
 
-    server = chat_server(answer, script={}, tries=Counter(), in_flight=0, most_in_flight=0, pause=0.0)
+    server = chat_server(answer, script={}, tries=Counter(), in_flight=0, most_in_flight=0, pause=lambda: None)
     return server
 
 

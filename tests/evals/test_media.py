@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firsthand.errors import UserError
@@ -72,7 +72,6 @@ def test_a_link_that_stays_inside_is_followed(media: Path) -> None:
     assert inside(media, "alias.jpg") == (media / "a.jpg").resolve()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.lists(st.sampled_from(["..", ".", "/", "a.jpg", "sub", "", "~", "\0", "é"]) | st.text(max_size=3)))
 def test_no_path_leads_out_of_the_root(media: Path, path: list[str]) -> None:
     try:

@@ -39,7 +39,7 @@ def test_a_killed_vllm_that_returns_costs_tries_only(tmp_path: Path) -> None:
     killer.start()
     try:
         settings = Settings(model="tiny", max_tokens=16)
-        summary, _ = ask(f"http://127.0.0.1:{port}", out, COUNT, settings, concurrency=8, retries=1, patience=900)
+        summary = ask(f"http://127.0.0.1:{port}", out, COUNT, settings, concurrency=8, retries=1, patience=900)
     finally:
         ended.set()
         killer.join()

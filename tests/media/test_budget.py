@@ -14,7 +14,7 @@ sides = st.integers(32, 300)
 
 
 @pytest.mark.parametrize("plugin_name", ["qwen2_vl", "qwen3_vl"])
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 5000), st.integers(784, 600_000))
 @example(1280, 720, 1024, 589_824)
 @example(10, 10, 1024, 589_824)
@@ -60,7 +60,7 @@ def limits(processor) -> tuple[int, int]:
     return processor.size["shortest_edge"], processor.size["longest_edge"]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(width=sides, height=sides, frames=st.integers(1, 9))
 def test_tokens_are_those_of_the_processors(processors, width, height, frames):
     import torch

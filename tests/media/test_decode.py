@@ -28,7 +28,7 @@ LAYOUTS = {
         {"codec": "libx265", "layout": "yuv420p10le", "x265-params": "log-level=none:open-gop=1:keyint=25:bframes=3"},
     ),
 }
-loose = settings(deadline=None, max_examples=15)
+loose = settings(max_examples=15)
 
 
 @pytest.fixture(params=LAYOUTS, scope="module")

@@ -41,8 +41,30 @@ def command(videos: Path, store: Path, *more: str) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-m", "firsthand.cli", *arguments], stderr=subprocess.DEVNULL)
 
 
+HANGS = """
+import sys, time
+from pathlib import Path
+from firsthand.media.extract import extract
+
+def hang(done, total):
+    if len(list(store.rglob("*.jpg"))) > 6:
+        (store / "hangs").touch()
+        time.sleep(3600)
+
+if __name__ == "__main__":
+    store = Path(sys.argv[2])
+    extract(Path(sys.argv[1]), store, 1.0, workers=2, progress=hang)
+"""
+
+
+def hanging(videos: Path, store: Path) -> subprocess.Popen:
+    """An extraction that stops in the middle: it is there to be killed, however fast the machine is."""
+    (store.parent / "hanging.py").write_text(HANGS)
+    return subprocess.Popen([sys.executable, store.parent / "hanging.py", videos, store], stderr=subprocess.DEVNULL)
+
+
 def wait_for(found) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while not found():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -98,8 +120,9 @@ def test_a_killed_run_goes_on_to_the_same_store(videos, tmp_path):
     extract(videos.folder, tmp_path / "whole", 1.0)
 
     store = tmp_path / "killed"
-    run = command(videos.folder, store, "--workers", "2")
-    wait_for(lambda: len(list(store.rglob("*.jpg"))) > 6)
+    run = hanging(videos.folder, store)
+    wait_for((store / "hangs").exists)
+    (store / "hangs").unlink()
     children = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
     run.kill()
     run.wait()

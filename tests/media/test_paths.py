@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firsthand.errors import UserError
@@ -67,7 +67,6 @@ def test_folders_when_folders_are_asked_for(root: Path) -> None:
             inside(root, path, folder=True)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     path=st.lists(
         st.sampled_from(["..", ".", "/", "a.jpg", "day", "linked", "secret.jpg", "", "\0", "é", "http:"])

@@ -42,7 +42,7 @@ def plugin():
     return mm_plugin.get_mm_plugin("qwen3_vl", image_token="<|image_pad|>", video_token="<|video_pad|>")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SIDE, SIDE, st.integers(28 * 28, 600_000), st.integers(1, 5000))
 @example(1280, 720, 65536, 256)
 @example(10, 10, 65536, 1024)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
@@ -20,7 +20,7 @@ from firsthand.media.store import FrameStore
 START = clock.parse("DAY1_23595000")
 CLIPS = ((0.0, 10), (10.5, 8), (25.0, 5))  # seconds after the start, length: a step of half a second, a gap of 6.5
 MOMENTS = [clock.plus(START, begin + second) for begin, length in CLIPS for second in range(length)]
-loose = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+loose = settings(max_examples=60)
 moments = st.integers(-40, 700).map(lambda frames: clock.plus(START, frames / 20))
 
 

@@ -58,7 +58,7 @@ class ChatServer:
     def __init__(self) -> None:
         self.requests: list[dict] = []
         self.refuse = self.fail = ""  # a request that has this in it is refused (400), or fails (500)
-        self.seconds = 0.0
+        self.pause: Callable[[], object] = lambda: None
         self.most_at_once = self._at_once = 0
         app = FastAPI()
         app.post("/v1/chat/completions")(self._chat)
@@ -71,7 +71,7 @@ class ChatServer:
         self.requests.append(body)
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
-        await asyncio.sleep(self.seconds)
+        await asyncio.to_thread(self.pause)
         self._at_once -= 1
         text = json.dumps(body["messages"][-1]["content"])
         for word, status in ((self.refuse, 400), (self.fail, 500)):

@@ -1,11 +1,12 @@
 """A memory written by models behind a real server: what is asked, what is kept, what happens when they fail."""
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,7 +80,8 @@ def first_of(clips: list) -> list:
 
 
 def test_calls_are_bounded_counted_and_not_made_twice(captions, settings, chat) -> None:
-    chat.seconds = 0.05
+    three, numbers = threading.Barrier(3, timeout=60), itertools.count()
+    chat.pause = lambda: three.wait() if next(numbers) < 3 else None  # the first three are answered at once
     first = run(captions, settings)
     assert chat.most_at_once == 3
     second = run(captions, settings)
@@ -173,17 +175,16 @@ def command(captions: Path, out: Path, chat, *more: str) -> list[str]:
     return [sys.executable, "-m", "firsthand.cli", "memory", "build", *flags, *more]
 
 
-def test_a_killed_build_goes_on_and_asks_nothing_again(captions, settings, chat, tmp_path) -> None:
-    chat.seconds = 0.3
+def test_a_killed_build_goes_on_and_asks_nothing_again(captions, settings, chat, hold, tmp_path) -> None:
+    held = hold(2)
+    chat.pause = held.passed
     out = tmp_path / "memory.sqlite"
     process = subprocess.Popen(command(captions, out, chat), stdout=subprocess.DEVNULL)
-    while len(chat.requests) < 4:  # two are answered, two on their way
-        assert process.poll() is None
-        time.sleep(0.01)
+    held.wait(2, process)  # two are answered, two on their way
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not out.exists()
-    chat.seconds = 0
+    held.release()
     before = len(chat.requests)
     subprocess.run(command(captions, out, chat, "--price", "writer=1,10"), check=True)
     assert len(chat.requests) - before == 2 * CALLS - 2

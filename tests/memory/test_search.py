@@ -295,13 +295,13 @@ def no_future(folder: Path, past: list[Record], future: list[Record], asked: lis
 
 
 @given(situations())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_future_in_what_is_found_nor_in_how_it_is_found(tmp_path_factory, situation) -> None:
     no_future(tmp_path_factory.mktemp("memory"), **situation)
 
 
 @pytest.mark.long
 @given(situations())
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 def test_no_future_in_ten_thousand_searches(tmp_path_factory, situation) -> None:
     no_future(tmp_path_factory.mktemp("memory"), **situation)

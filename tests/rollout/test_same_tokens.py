@@ -129,6 +129,12 @@ def in_transformers(processor: Any, media: Path, row: Question, image: dict | No
     return processor(text=[text], return_tensors="pt", **given)
 
 
+@pytest.fixture(scope="module")
+def expected(processor: Any, media: Path) -> Callable[..., list[int]]:
+    """name -> the tokens in transformers."""
+    return cache(lambda name: in_transformers(processor, media, question(name))["input_ids"][0].tolist())
+
+
 # -- LLaMA-Factory -----------------------------------------------------------------------------------------------------
 
 
@@ -234,7 +240,7 @@ def in_verl(config, kind: str, media: Path, processor, tmp_path_factory) -> Call
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_the_prompt_is_what_it_should_be(kind: str, processor, media: Path, name: str) -> None:
+def test_the_prompt_is_what_it_should_be(kind: str, processor, expected, name: str) -> None:
     row, stamps = QUESTIONS[name]
     shown = "<|vision_start|>#<|vision_end|>"
     times = [f"<{time:.1f} seconds>" for time in row.times] or [""] * len(row.images)
@@ -242,7 +248,7 @@ def test_the_prompt_is_what_it_should_be(kind: str, processor, media: Path, name
     if kind == "qwen2_5_vl":  # it writes no times, and a video is one thing
         moments = [""] * bool(stamps)
     seen = "".join(time + shown for time in times + moments)
-    text = processor.tokenizer.decode(in_transformers(processor, media, row)["input_ids"][0])
+    text = processor.tokenizer.decode(expected(name))
     for pad in ("<|image_pad|>", "<|video_pad|>"):
         while pad * 2 in text:
             text = text.replace(pad * 2, pad)
@@ -254,15 +260,13 @@ def test_the_prompt_is_what_it_should_be(kind: str, processor, media: Path, name
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_llamafactory_has_the_same_tokens(in_llamafactory, processor, media: Path, name: str) -> None:
-    assert (
-        prompt_of(in_llamafactory(name)) == in_transformers(processor, media, question(name))["input_ids"][0].tolist()
-    )
+def test_llamafactory_has_the_same_tokens(in_llamafactory, expected, name: str) -> None:
+    assert prompt_of(in_llamafactory(name)) == expected(name)
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_verl_has_the_same_tokens(in_verl, processor, media: Path, name: str) -> None:
-    assert in_verl(name)["prompt_ids"] == in_transformers(processor, media, question(name))["input_ids"][0].tolist()
+def test_verl_has_the_same_tokens(in_verl, expected, name: str) -> None:
+    assert in_verl(name)["prompt_ids"] == expected(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -291,14 +295,13 @@ def test_rl_sees_the_pixels_of_fine_tuning_whatever_their_size(
         assert torch.equal(torch.as_tensor(fine_tuning[key]), torch.as_tensor(reinforcement[key])), key
 
 
-def test_a_budget_binds(in_verl, processor, media: Path, limits) -> None:
+def test_a_budget_binds(in_verl, processor, expected, media: Path, limits) -> None:
     """Media above the budget cost evaluation more tokens than training, unless they are read within the same budget."""
     for name, key in (("large images", "image"), ("large frames", "video"), ("a large file", "video")):
         budget = {key: {"max_pixels": limits[f"{key}_max_pixels"]}}
         within = in_transformers(processor, media, question(name), **budget)["input_ids"][0].tolist()
         assert within == in_verl(name)["prompt_ids"]
-    whole = in_transformers(processor, media, question("large frames"))["input_ids"]
-    assert len(whole[0]) > 5 * len(in_verl("large frames")["prompt_ids"])
+    assert len(expected("large frames")) > 5 * len(in_verl("large frames")["prompt_ids"])
 
 
 @pytest.mark.parametrize("name", ["text", "two images", "3 frames at 2 fps"])
@@ -390,7 +393,7 @@ def test_upstream_still_needs_its_patch_for_videos(vllm, in_verl, config, proces
 @only_tiny
 @pytest.mark.e2e
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_the_chat_server_sees_the_same_tokens(vllm, processor, media: Path, name: str) -> None:
+def test_the_chat_server_sees_the_same_tokens(vllm, processor, expected, media: Path, name: str) -> None:
     from vllm.entrypoints.chat_utils import parse_chat_messages
     from vllm.renderers.hf import resolve_chat_template_content_format, safe_apply_chat_template
 
@@ -404,4 +407,4 @@ def test_the_chat_server_sees_the_same_tokens(vllm, processor, media: Path, name
     )  # fmt: skip
     ids = processor.tokenizer.encode(text, add_special_tokens=False)
     seen = vllm.tokens(ids, sent) if sent else ids
-    assert seen == in_transformers(processor, media, question(name))["input_ids"][0].tolist()
+    assert seen == expected(name)

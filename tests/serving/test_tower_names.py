@@ -65,7 +65,9 @@ AutoModelForImageTextToText.from_pretrained(sys.argv[1]).save_pretrained(sys.arg
 """
 
 
-@pytest.mark.parametrize(("chosen", "start"), [("WHEELS", WRONG), ("PROGRAMS", RIGHT)])
+@pytest.mark.parametrize(
+    ("chosen", "start"), [pytest.param("WHEELS", WRONG, marks=pytest.mark.long), ("PROGRAMS", RIGHT)]
+)
 def test_another_program_saves_the_released_names_where_the_patch_is_at_work(
     qwen3_5: Path, tmp_path: Path, chosen: str, start: str
 ) -> None:

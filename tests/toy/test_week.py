@@ -20,7 +20,7 @@ sizes = st.builds(
     sessions=st.integers(1, 6),
     clips=st.integers(1, 60),
 )
-few = settings(max_examples=15, deadline=None)
+few = settings(max_examples=15)
 
 
 @few

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as PilImage
 from pydantic import BaseModel
@@ -120,7 +120,7 @@ def call_text(dialect, say="", picture=False):
 TURNS = st.lists(st.tuples(st.sampled_from(["call", "picture", "junk"]), WORDS, st.booleans()), max_size=4)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(plan=TURNS, dialect=st.sampled_from(["ego_r1", "native"]), ended=st.booleans())
 def test_the_mask_covers_exactly_what_the_model_sampled(run, processor, plan, dialect, ended):
     turns = [
@@ -220,7 +220,7 @@ def test_the_loop_decides_how_much_a_tool_may_say(run):
     assert policy.messages[-2]["content"] == "<information>77 tokens</information>"
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8)
 @given(length=st.integers(30, 200))
 def test_nothing_is_ever_longer_than_the_response_length(run, length):
     turns = [(call_text("ego_r1", "word " * 20), False)] * 8 + [("<think>x</think> <answer>B</answer>", True)]

@@ -143,7 +143,7 @@ def test_a_hash_survives_what_happens_to_frames(folder: Path) -> None:
     assert image_hash(folder / "black.png") is None
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10**6), distance=st.integers(0, 24), few=st.integers(0, 40))
 def test_every_near_pair_and_no_other(seed: int, distance: int, few: int) -> None:
     rng = random.Random(seed)

@@ -19,7 +19,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(rows=st.lists(VALUES, max_size=8), indent=st.sampled_from([None, 2]), chunk=st.integers(2, 400))
 def test_a_list_is_read_in_chunks_of_any_size(tmp_path_factory, rows, indent, chunk) -> None:
     file = tmp_path_factory.mktemp("list") / "rows.json"

@@ -1,5 +1,6 @@
 """A stand-in for the chat server of an agent, a small real memory with the real search tool, and questions about it."""
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -42,6 +43,7 @@ class Model:
         self.requests: list[dict[str, Any]] = []
         self.seen: Counter[str] = Counter()
         self.down = False
+        self.pause: Callable[[], object] = lambda: None
         self.keys: set[str] = set()
         self.app = Starlette(
             routes=[
@@ -71,6 +73,7 @@ class Model:
         body = await request.json()
         self.requests.append(body)
         self.keys.add(request.headers["authorization"])
+        await asyncio.to_thread(self.pause)
         if self.down:
             return PlainTextResponse("gone", 503, headers={"retry-after-ms": "1"})
         if body["model"] == "reader":

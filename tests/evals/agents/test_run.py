@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -299,7 +298,7 @@ def test_a_server_that_is_gone_or_serves_something_else(run, model, ask, tmp_pat
     assert wrong.exit_code == 1 and "no server answers at http://127.0.0.1:9" in wrong.output
 
 
-def test_killed_and_run_again_asks_the_rest_only(run, server, model, ask, tools, tmp_path: Path) -> None:
+def test_killed_and_run_again_asks_the_rest_only(run, server, model, hold, ask, tools, tmp_path: Path) -> None:
     names = [f"question {number}" for number in range(16)]
     model.scripts = {name: [model.search(), model.answer("B")] for name in names}
     rows = ask(*names)
@@ -307,17 +306,17 @@ def test_killed_and_run_again_asks_the_rest_only(run, server, model, ask, tools,
         sys.executable, "-m", "firsthand.cli", "eval", "run", "ego_r1_bench", "--agent", "agent", "--server", server,
         "--questions", rows, "--out", tmp_path / "run", "--tools", tools, "--concurrency", "2",
     ]  # fmt: skip
-    log = tmp_path / "run/episodes.jsonl"
+    log, held = tmp_path / "run/episodes.jsonl", hold(10)
+    model.pause = held.passed
     child = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, start_new_session=True)
-    while not log.is_file() or log.read_bytes().count(b"\n") < 3:
-        assert child.poll() is None
-        time.sleep(0.002)
+    held.wait(2, child)
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     with log.open("ab") as file:  # as if the kill had come in the middle of a write
         file.write(b'{"id": "q3')
     before = log.read_bytes().count(b"\n")
-    assert 3 <= before < 16
+    assert 4 <= before <= 5, "two requests each"
+    held.release()
 
     table = CliRunner().invoke(app, ["eval", "table", str(tmp_path / "run")])
     assert table.exit_code == 0 and f"{16 - before} of 16 questions were not answered" in " ".join(table.output.split())

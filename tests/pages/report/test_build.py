@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -86,7 +86,7 @@ def test_hostile_text_stays_text(run_dir, report) -> None:
     assert "".join(page.text).count("dataset.owned") >= 10
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(max_examples=settings.default.max_examples // 3)
 @given(
     text=st.lists(st.sampled_from(["<", "</", "script", ">", "<!--", "'", '"', "&", "{{", "%}", "\0", "a"])).map(
         "".join

@@ -342,11 +342,11 @@ def check(world: World, case: Case, said: Said) -> None:
     assert said.status in ("ok", "user_error", "blocked_by_time", "refused"), f"{said} for {case}"
 
 
-def hold(world: World, call: Callable[[Case], Said], examples: int) -> dict[str, int]:
+def hold(world: World, call: Callable[[Case], Said], examples: int, **options: Any) -> dict[str, int]:
     """Checks so many cases; returns how they ended."""
     ended: dict[str, int] = {}
 
-    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, database=None, suppress_health_check=list(HealthCheck), **options)
     @given(cases())
     def holds(case: Case) -> None:
         said = call(case)
@@ -365,7 +365,7 @@ TRANSPORTS = [in_process, over_http, over_mcp, by_verl]
 def test_nothing_from_the_future(transport, serve, tmp_path: Path) -> None:
     world = make_world(tmp_path, seed=len(transport.__name__))
     with transport(world, serve) as call:
-        ended = hold(world, call, 80)
+        ended = hold(world, call, 40)
     assert ended["ok"] and ended["blocked_by_time"] and ended["user_error"]  # else the cases would show nothing
 
 
@@ -377,7 +377,7 @@ def test_nothing_from_the_future_at_length(transport, serve, tmp_path: Path) -> 
     for seed in range(20):
         world = make_world(tmp_path / str(seed), seed)
         with transport(world, serve) as call:
-            hold(world, call, 130)
+            hold(world, call, 130, derandomize=False)
 
 
 def test_the_check_sees_what_leaks(tmp_path: Path) -> None:
