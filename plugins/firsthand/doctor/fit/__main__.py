@@ -30,7 +30,7 @@ or guessed: bfloat16, DeepSpeed, FSDP, the engine's share, what CUDA takes for i
 comes and goes), and all of host memory.
 
 Your own rows and machine: `firsthand doctor --recipe RECIPE --gpus 4 --memory 80` ([doctor.md](doctor.md)). Whoever
-has a GPU can measure fine-tuning, rollouts and a step of GRPO: `python bench/gpu.py`.
+has a GPU can measure fine-tuning, rollouts, a step of GRPO and EgoAgent: `python bench/gpu.py`.
 
 ## The table
 
