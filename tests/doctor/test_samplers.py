@@ -123,7 +123,7 @@ def test_the_options_are_those_of_the_sampler():
     pytest.importorskip("verl")
     from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
-    own = {"traces", "group_rewards"}
+    own = {"traces", "validation", "group_rewards"}
     assert samplers.OPTIONS - own <= set(inspect.signature(ReplayBuffer.__init__).parameters)
     source = (ROOT / "plugins/firsthand/training/replay_buffer.py").read_text()
     assert all(f'options.pop("{name}"' in source for name in own)

@@ -24,8 +24,8 @@ NO_ORDERS = RULES["VR073"]
 
 SAMPLER = "trainer.v1.sampler"
 OPTIONS = {  # what GroupReplayBuffer takes, and the sampler of veRL that it extends
-    "poll_interval", "traces", "validation", "group_rewards", "filter_groups_metric", "train_batch_size", "gen_batch_size",
-    "max_inflight_gen_batches", "sync_refill_failed_groups",
+    "poll_interval", "traces", "validation", "group_rewards", "filter_groups_metric", "train_batch_size",
+    "gen_batch_size", "max_inflight_gen_batches", "sync_refill_failed_groups",
 }  # fmt: skip
 TEMPORAL_LOOP = "firsthand.training.temporal_loop.TemporalLoop"
 DIVIDED = "algorithm.norm_adv_by_std_in_grpo"
