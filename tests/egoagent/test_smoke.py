@@ -34,7 +34,8 @@ def train(stage: str, world: Path, *settings: str) -> None:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("smoke")
-    world = out / "world"
+    world, threads = out / "world", torch.get_num_threads()
+    torch.set_num_threads(1)  # as each test here: another number sums in another order
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)  # recipes name their model from here
         firsthand("toy", "rounds", "--out", world, "--takes", "12", "--held-out", "2", "--steps", "24")
@@ -43,6 +44,7 @@ def runs(tmp_path_factory) -> Path:
         firsthand("egoagent", "shards", world / "egoexo", "--split", "val", "--out", world / "shards/val")
         train("stage1", world, f"output_dir={out}/stage1")
         train("stage2", world, f"output_dir={out}/stage2", f"start={out}/stage1")
+    torch.set_num_threads(threads)
     return out
 
 
