@@ -57,8 +57,8 @@ async def share(
     workers: int,
     slots: AbstractAsyncContextManager[None] = nullcontext(),
 ) -> None:
-    """Each worker takes the next item. After a failure none takes another one, and what is open comes to its end: its
-    answers are paid for, and belong into the log."""
+    """Each worker takes the next item. After a failure nobody takes another one, but what is open is finished: its
+    answers are paid for, and belong in the log."""
     waiting, failed = iter(items), False
 
     async def worker(number: int) -> None:

@@ -16,7 +16,7 @@ SIMILARITY = "similarity"
 
 
 class Similarity:
-    """In the place of a protocol: no words are asked, so only silence is worth something without the model."""
+    """Stands in the place of a protocol. Without the model it can judge an empty answer only, which is worth 0."""
 
     name, marks, field = SIMILARITY, (SIMILARITY,), "input"
 
@@ -28,7 +28,7 @@ class Similarity:
         return f"{gold @ said / (np.linalg.norm(gold) * np.linalg.norm(said)):.6f}"
 
     def read(self, output: str) -> Verdict | None:
-        """From 0 to 1: texts that point away from each other are as far apart as strangers."""
+        """From 0 to 1: a negative cosine counts as 0."""
         cosine = float(output)
         return {SIMILARITY: min(1.0, max(0.0, cosine))} if np.isfinite(cosine) else None
 

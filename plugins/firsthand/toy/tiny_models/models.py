@@ -118,7 +118,7 @@ def with_memory(model: Any) -> Any:
     """Gives the gated delta heads of a random model steps between 0.001 and 0.1, as the authors of that rule draw them.
 
     transformers gives each a step of 1.3, so a state keeps e^-10 of itself from one token to the next, and three layers
-    of four remember nothing. A model that begins so does not learn to bind an option to its letter."""
+    of four remember nothing. A model that began so did not learn to bind an option to its letter in 1,670 steps."""
     import torch
 
     for name, bias in model.named_parameters():
