@@ -5,7 +5,7 @@ from pathlib import Path
 
 from firsthand.demo import stages as shared
 from firsthand.demo.progress import lines
-from firsthand.demo.stages import MODELS, Run, own
+from firsthand.demo.stages import Run, own
 from firsthand.stages import Stage
 from firsthand.toy import scripted_teacher
 
@@ -42,7 +42,7 @@ def stages(folder: Path, seed: int) -> list[Stage]:
             "teach", "a scripted teacher answers with the real tools; mostly it guesses, and nothing marks its guesses",
             "cott", "generate", TEACHER,
             reads=[TEACHER, TOOLS, MEMORY, SFT_QUESTIONS, Path(scripted_teacher.__file__)],
-            makes=[CHAINS], resumes=[CHAINS], watch=partial(lines, CHAINS, SFT_QUESTIONS, "chains"),
+            makes=[CHAINS], resumes=[CHAINS], watch=partial(lines, [CHAINS], SFT_QUESTIONS, "chains"),
         ),
         own(
             "filter", "chains with the right letter stay, lucky guesses among them",
@@ -63,8 +63,8 @@ def stages(folder: Path, seed: int) -> list[Stage]:
             "veRL: several turns per question, each call carried out by the tools, rollouts by vLLM",
             f"data.val_files={HELD_OUT_ROWS}", "trainer.val_before_train=True", "trainer.test_freq=2",
         ),
-        *(_asked(run, name) for name in MODELS),
-        _asked_alone(run),
+        *(_asked(run, name) for name in ("base", "sft")),
+        _asked(run, "grpo", "--and-no-tools", "--force"),
         own(
             "view", "every trajectory of the training on one page",
             "view", folder / "grpo", "--out", page, makes=[page],
@@ -72,29 +72,15 @@ def stages(folder: Path, seed: int) -> list[Stage]:
     ]  # fmt: skip
 
 
-def _asked(run: Run, name: str) -> Stage:
+def _asked(run: Run, name: str, *also: str) -> Stage:
+    """Without its tools an agent is forced to answer where it gives no letter: what can be guessed."""
     out = run.folder / "answers" / name
+    logs = [out / log for log in ("episodes.jsonl", *(("no_tools.jsonl",) if also else ()))]
+    both = ", and again without them" if also else ""
     return own(
-        f"ask-{name}", f"vLLM serves the {name} agent; it answers the held-out questions with its tools",
-        *_question(run, name), makes=[out / "results.json"], resumes=[out], reads=[HELD_OUT, TOOLS, LOOP],
-        watch=partial(lines, out / "episodes.jsonl", HELD_OUT, "episodes"),
+        f"ask-{name}", f"vLLM serves the {name} agent; it answers the held-out questions with its tools{both}",
+        "eval", "run", "toy_memory", "--model", run.model(name), "--loop", LOOP, "--out", out,
+        "--max-model-len", "1440", "--concurrency", "64", *also,
+        makes=[out / "results.json", *logs, *([out / "forced.jsonl"] if also else [])], resumes=[out],
+        reads=[HELD_OUT, TOOLS, LOOP], watch=partial(lines, logs, HELD_OUT, "episodes"),
     )  # fmt: skip
-
-
-def _asked_alone(run: Run) -> Stage:
-    """The trained agent without its tools, where an answer is forced if it gives none."""
-    out = run.folder / "answers/grpo"
-    return own(
-        "ask-grpo-alone", "the same agent without tools, its answer forced: what can be guessed",
-        *_question(run, "grpo"), "--no-tools", "--force",
-        makes=[out / "no_tools.jsonl", out / "forced.jsonl"], reads=[HELD_OUT, LOOP],
-        watch=partial(lines, out / "no_tools.jsonl", HELD_OUT, "episodes"),
-    )  # fmt: skip
-
-
-def _question(run: Run, name: str) -> list[str | Path]:
-    """The command that asks an agent the held-out questions."""
-    return [
-        "eval", "run", "toy_memory", "--model", run.model(name), "--loop", LOOP,
-        "--out", run.folder / "answers" / name, "--max-model-len", "1440", "--concurrency", "64",
-    ]  # fmt: skip

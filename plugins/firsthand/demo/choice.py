@@ -47,5 +47,5 @@ def _asked(run: Run, model: str, questions: Path, *style: str) -> Stage:
         "eval", "run", questions, "--model", run.model(model), "--out", out, *style,
         "--max-tokens", "24", "--max-model-len", "640", "--concurrency", "64",
         makes=[out / "answers.jsonl"], resumes=[out], reads=[questions],
-        watch=partial(lines, out / "answers.jsonl", questions),
+        watch=partial(lines, [out / "answers.jsonl"], questions),
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """How far a stage is, read from the files that its framework writes anyway."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from firsthand import files
@@ -36,9 +37,10 @@ def rollout_files(folder: Path, steps: int) -> Progress:
         return int(done[-1].stem), steps, "step"
 
 
-def lines(path: Path, of: Path, what: str = "answers") -> Progress:
-    total = of.read_text().count("\n") if of.exists() else 0
-    done = path.read_text(errors="replace").count("\n") if path.exists() else 0
+def lines(logs: Sequence[Path], of: Path, what: str = "answers") -> Progress:
+    """Each log gets one line for each line of another file."""
+    total = len(logs) * of.read_text().count("\n") if of.exists() else 0
+    done = sum(log.read_text(errors="replace").count("\n") for log in logs if log.exists())
     return done, total, what if done else "starting"
 
 

@@ -147,8 +147,11 @@ class Agent:
     no_tools: Annotated[
         bool, typer.Option("--no-tools", help="Switched off: what the agent answers by itself, shown beside.")
     ] = False
+    and_no_tools: Annotated[
+        bool, typer.Option("--and-no-tools", help="Both: with its tools, then without them, on the same server.")
+    ] = False
     force: Annotated[
-        bool, typer.Option("--force", help="With --no-tools: where it gives no letter, its likeliest one, shown apart.")
+        bool, typer.Option("--force", help="Without tools: where it gives no letter, its likeliest one, shown apart.")
     ] = False
     dialect: Annotated[Dialect | None, _agent(help="Its tags; default: those that the rows are written for.")] = None
     functions: Annotated[bool, _agent("--functions", help="Calls in the API's own form, for other makers' models.")] = (

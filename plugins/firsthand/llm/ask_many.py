@@ -40,6 +40,12 @@ class Summary(BaseModel):
     torn: bool = False  # the earlier run left half a line, which is in OUT.torn now and asked again
     failed: dict[str, str] = {}  # id -> why there is no row
 
+    def add(self, other: "Summary", way: str = "") -> None:
+        """The same questions, asked in a way of their own."""
+        self.asked, self.resumed = self.asked + other.asked, self.resumed + other.resumed
+        self.torn |= other.torn
+        self.failed |= {f"{key} ({way})" if way else key: why for key, why in other.failed.items()}
+
 
 class Pace(NamedTuple):
     concurrency: int = 8  # questions in flight at once, at most; fewer while the server can take fewer

@@ -122,6 +122,19 @@ def test_without_tools_beside_with_tools(run, model, ask, tmp_path: Path) -> Non
     assert "run against run without tools: +0.0 points" in " ".join(done.output.split())
 
 
+def test_both_ways_on_one_server_ask_what_two_runs_ask(run, model, ask, tmp_path: Path) -> None:
+    model.scripts = {"a": [model.search(), model.answer("B")], "b": [model.answer("B")]}
+    rows, two = ask("a", "b"), tmp_path / "two"
+    assert run(rows, "--and-no-tools", "--force").exit_code == 0
+    asked, model.requests = model.requests, []
+    assert run(rows, "--out", two).exit_code == run(rows, "--no-tools", "--force", "--out", two).exit_code == 0
+    assert sorted(map(str, asked)) == sorted(map(str, model.requests))
+    [found] = read_json(two / "results.json")["runs"]
+    assert results(tmp_path)["scores"] == found["scores"]
+    assert run(rows, "--and-no-tools", "--force").exit_code == 0 and len(model.requests) == len(asked), "asked again"
+    assert "say one of them" in " ".join(run(rows, "--and-no-tools", "--no-tools").output.split())
+
+
 @pytest.mark.parametrize(("dialect", "begun"), [
     ("ego_r1", "<think>so</think> <answer>"), ("native", "<think>so</think>\n<answer>"),
 ])  # fmt: skip

@@ -39,9 +39,12 @@ def answer_as_agent(job: Job, way: Agent) -> Summary:
             budget=loop.budget,
             reading=way.reading,
         )
-        out = folder.no_tools if way.no_tools else folder.episodes
-        asking = ask(questions, served, settings, toolbox, out, price=job.price, off=way.no_tools)
-        found: Summary = asyncio.run(asking)
+        found = Summary()
+        for off in (False, True) if way.and_no_tools else (way.no_tools,):
+            out = folder.no_tools if off else folder.episodes
+            known = Toolbox([]) if off and loop.dialect != "native" else toolbox
+            asking = ask(questions, served, settings, known, out, price=job.price, off=off)
+            found.add(asyncio.run(asking), "without tools" if off else "")
         if way.force:
             silent = read(folder.no_tools, Episode)
             found.failed |= force(tasks_of(questions, off=True), silent, folder.forced, served, seed).failed
@@ -58,8 +61,10 @@ def _check(way: Agent) -> None:
         raise UserError("say --loop FILE or --tools FILE, or --no-tools (with --loop too) to have them switched off")
     if way.summary is None and (way.summary_server or way.summary_all):
         raise UserError("--summary MODEL is missing: which model reads the episodes?")
-    if way.force and not way.no_tools:
-        raise UserError("--force is about an agent without tools: run it with --no-tools")
+    if way.no_tools and way.and_no_tools:
+        raise UserError("--no-tools asks without tools alone, --and-no-tools both ways: say one of them")
+    if way.force and not (way.no_tools or way.and_no_tools):
+        raise UserError("--force is about an agent without tools: run it with --no-tools or --and-no-tools")
     if way.summary and way.no_tools:
         raise UserError("--summary reads what was done with tools: run it without --no-tools")
 
