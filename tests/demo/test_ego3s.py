@@ -1,6 +1,7 @@
 """Ego3S's trainings differ in what they say, and the report counts hand-made answers, selections and tokens."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -20,22 +21,24 @@ ROWS = {
     "random": "runs/x/select/random/selected.parquet",
     "csm": "runs/x/select/csm/selected.parquet",
     "ego3s": "runs/x/select/csm/selected.parquet",
-}
+    "interaction_rewards": str(ego3s.POOL),
+} | {name: f"runs/x/select/{name}/selected.parquet" for name in ego3s.LATER}
 LABELS = {"a": "interaction", "b": "interaction", "c": "prior", "d": "prior"}
 
 
-@pytest.mark.parametrize("name", ego3s.TRAININGS)
+@pytest.mark.parametrize("name", [*ego3s.TRAININGS, *ego3s.FURTHER])
 def test_a_training_differs_in_its_rows_and_ego3s_in_its_rewards_and_trainer(name: str, monkeypatch) -> None:
     if hydra_search.config_folder() is None:
         pytest.skip("verl is not installed")
     monkeypatch.chdir(ROOT)
-    [stage] = [stage for stage in ego3s.stages(Path("runs/x"), 3) if stage.name == name]
+    [stage] = [stage for stage in ego3s.comparison(Path("runs/x"), 3) if stage.name == name]
     recipe = Path(stage.command[4]) / f"{stage.command[6]}.yaml"
     config = hydra_search.compose(recipe, stage.command[7:])
     sampler, v1 = config.trainer.v1.sampler.sampler_kwargs, config.trainer.v1
     whole = name == "ego3s"
     assert config.data.train_files == ROWS[name] and config.data.val_files == str(ego3s.HELD_OUT)
-    assert sampler.group_rewards == ({"scarcity": {"preset": "paper"}} if whole else None)
+    paid = whole or name == "interaction_rewards"
+    assert sampler.group_rewards == ({"scarcity": {"preset": "paper"}} if paid else None)
     assert v1.trainer_mode == ("curriculum" if whole else "sync") and config.data.seed == 3
     assert sampler.validation == f"runs/x/{name}/validation" and config.trainer.val_before_train == (name == "full")
     rounds = ego3s.CURRICULUM
@@ -58,6 +61,22 @@ def test_the_recipes_of_a_run_are_ones_that_can_be_read(tmp_path: Path, monkeypa
     assert selection.chosen == rounds.start and rounds.out == tmp_path / "ego3s/curriculum"
 
 
+def test_the_later_selections_are_ones_that_can_be_read(tmp_path: Path, monkeypatch) -> None:
+    """They take the answers that CSM has, and the traces of the training on all rows."""
+    monkeypatch.chdir(ROOT)
+    commands: list[list[str]] = []
+    monkeypatch.setattr(ego3s.subprocess, "run", lambda command: commands.append(command[1:]) or Ended())
+    monkeypatch.setattr(ego3s, "vllm_server", lambda *_: nullcontext("http://127.0.0.1:1"))
+    files.write_jsonl(tmp_path / "select/csm/generations/0.jsonl", [{"id": "an answer"}])
+    ego3s._select_later(run := Run(tmp_path, 2, ego3s.BASE))
+    read = {path: read_as(Selection, Path(path)).method for _, verb, path, *_ in commands if verb == "run"}
+    methods = {Path(path).stem: method for path, method in read.items()}
+    assert {name: method.name for name, method in methods.items()} == {name: name for name in ego3s.LATER[:3]}
+    assert methods["limr"].traces == methods["greso"].traces == tmp_path / "full/traces"
+    assert (tmp_path / "select/pass_rate/generations/0.jsonl").is_file()
+    assert commands[-1][1] == "filter" and Path(commands[-1][-1]) == ego3s._selected(run, "oracle")
+
+
 class Ended:
     returncode = 0
 
@@ -65,6 +84,16 @@ class Ended:
 def rollout(id: str, letter: str, named: bool) -> dict:
     parts = {"accuracy": float(letter == "A"), "held_named": float(named), "objects": 1.0}
     return {"facts": {"id": id}, "text": f"<answer>{letter}</answer>", "parts": parts}
+
+
+def train(name: str) -> None:
+    for step, letters in {0: "ABAB", 2: "AABB" if name == "csm" else "AAAA"}.items():
+        if step or name == "full":
+            said = zip(LABELS, letters, strict=True)
+            rows = [rollout(id, letter, name == "ego3s" and id == "a") for id, letter in said]
+            files.write_jsonl(Path(f"run/{name}/validation/{step:06d}.jsonl"), rows)
+    lines = [{"step": step, "data": {ego3s_report.TOKENS: 1000 * step}} for step in (1, 2)]
+    files.write_jsonl(Path(f"run/{name}/metrics/p/e.jsonl"), lines)
 
 
 @pytest.fixture
@@ -81,19 +110,10 @@ def run(tmp_path: Path, monkeypatch) -> Path:
     ])  # fmt: skip
     Image.new("RGB", (8, 8)).save(ego3s.WEEK / "a.jpg")
     for name in ego3s.TRAININGS:
-        said = {0: "ABAB", 2: "AABB" if name == "csm" else "AAAA"}
-        for step, letters in said.items():
-            if step or name == "full":
-                rows = [
-                    rollout(id, letter, name == "ego3s" and id == "a")
-                    for id, letter in zip(LABELS, letters, strict=True)
-                ]
-                files.write_jsonl(Path(f"run/{name}/validation/{step:06d}.jsonl"), rows)
-        lines = [{"step": step, "data": {ego3s_report.TOKENS: 1000 * step}} for step in (1, 2)]
-        files.write_jsonl(Path(f"run/{name}/metrics/p/e.jsonl"), lines)
+        train(name)
     asked = Path("run/ego3s/curriculum/asked/step_000001/generations/0.jsonl")
     files.write_jsonl(asked, [{"prompt_tokens": 70, "completion_tokens": 30}, {"scores": [1]}])
-    for name in ego3s.SELECTIONS:
+    for name in ego3s.FINE_TUNED:
         kept = "ad" if name == "random" else "abd"
         files.write_jsonl(Path(f"run/select/{name}/ledger.jsonl"), [
             {"label": label, "kept": id in kept, "reason": "kept", "blind": None, "full": 1.0, "masked": 0.5}
@@ -125,6 +145,23 @@ def test_what_was_kept_learnt_named_and_paid(run: Path) -> None:
     assert ego3s_report._costs(run, "ego3s") == {0: 500, 1: 1600, 2: 3600}
     series = content["curves"]["series"]
     assert series["prior: csm"] == [(0, 0.5), (2, 0.0)] and series["named: ego3s"] == [(0, 0.0), (2, 0.5)]
+
+
+def test_further_trainings_are_shown_where_they_ran_and_pay_for_what_chose_their_rows(run: Path) -> None:
+    for name in ("pass_rate", "greso", "oracle"):
+        train(name)
+    for name in ("pass_rate", "greso"):
+        files.write_jsonl(run / f"select/{name}/ledger.jsonl", [
+            {"label": label, "kept": id == "a"} for id, label in LABELS.items()
+        ])  # fmt: skip
+    files.write_json(run / "select/pass_rate/summary.json", {"prompt_tokens": 30, "completion_tokens": 5})
+    files.write_json(run / "select/greso/summary.json", {"prompt_tokens": 0, "completion_tokens": 0})
+    content = ego3s_report.content(run)
+    assert [row["model"] for row in content["table"]] == ["sft", *ego3s.TRAININGS, "pass_rate", "greso", "oracle"]
+    assert [row[0] for row in content["tables"][0]["rows"]] == [*ego3s.FINE_TUNED, "pass_rate", "greso"]
+    assert ego3s_report._costs(run, "pass_rate")[0] == 35 and ego3s_report._costs(run, "oracle")[0] == 0
+    assert ego3s_report._costs(run, "greso")[0] == 3000, "the training on all rows that it read"
+    assert ("greso", "csm") in [(one["a"], one["b"]) for one in content["comparisons"]]
 
 
 def test_the_report_is_a_page_with_its_links_and_gives_the_table_of_seeds(run: Path) -> None:

@@ -13,6 +13,7 @@ LOOPS = (
     "egoagent: a model that represents, predicts and acts. order: the order of frames."
 )
 Loop = Annotated[str, typer.Argument(help=LOOPS)]
+Whole = Annotated[bool, typer.Option("--all", help="ego3s: train on the rows of every other selection too (hours).")]
 
 
 @app.command()
@@ -20,6 +21,7 @@ def run(
     loop: Loop = "agent",
     out: Annotated[Path | None, typer.Option(help="Folder of this run; run again with the same one to resume.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of every training.")] = 0,
+    whole: Whole = False,
 ) -> None:
     """Run every stage that is not done yet, then write report.html.
 
@@ -29,7 +31,7 @@ def run(
 
     from firsthand.demo.run import run_demo
 
-    run_demo(loop, out or _folder(loop, seed), seed, Console())
+    run_demo(loop, out or _folder(loop, seed), seed, Console(), whole)
 
 
 @app.command()
@@ -39,6 +41,7 @@ def seeds(
     results: Annotated[Path, typer.Option(help="Markdown file whose section of this demo is replaced.")] = Path(
         "docs/results.md"
     ),
+    whole: Whole = False,
 ) -> None:
     """Run a demo once per seed and write the table of all of them; finished seeds are not run again.
 
@@ -53,7 +56,7 @@ def seeds(
     folders = {int(seed): _folder(loop, int(seed)) for seed in seeds.split(",")}
     for seed, folder in folders.items():
         console.rule(f"seed {seed}")
-        run_demo(loop, folder, seed, console)
+        run_demo(loop, folder, seed, console, whole)
     write_table(loop, folders, results, read)
     console.print(f"the table is in {results}")
 

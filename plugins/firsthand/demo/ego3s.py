@@ -6,6 +6,7 @@ one evaluator, and no model has to be exported and served for it.
 
 import shutil
 import subprocess
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,17 +37,26 @@ READ = (
 )  # fmt: skip
 CSM = {"name": "csm", "preset": "paper", "share": 0.15, "samples": 5}
 CURRICULUM = {"rounds": 4, "steps": 3, "probes": 40, "slice": 60, "stagnation": {"share": 0.6, "rest": 3, "tail": 0.0}}
-SELECTIONS = ("csm", "csm_true_regions", "random")
+FINE_TUNED = ("csm", "csm_true_regions", "random")  # selections by the fine-tuned model, or by nothing
+LATER = ("pass_rate", "limr", "greso", "oracle")  # those that need more answers, or what a training on all rows saw
 TRAININGS = {
     "full": "all rows of the pool",
     "random": "as many rows at random as CSM keeps",
     "csm": "the rows of CSM",
     "ego3s": "the rows of CSM to begin with, interaction rewards, other rows as the policy changes",
 }
+FURTHER = {
+    "pass_rate": "rows that the fine-tuned model sometimes answers",
+    "limr": "rows whose accuracy rose as the mean did while all were trained on",
+    "greso": "all rows but those that taught nothing while all were trained on",
+    "oracle": "the interaction rows, by their label",
+    "interaction_rewards": "all rows, interaction rewards",
+}
 PAID = "trainer.v1.sampler.sampler_kwargs.group_rewards={scarcity: {preset: paper}}"
 
 
 def stages(folder: Path, seed: int) -> list[Stage]:
+    """The story."""
     run = Run(folder, seed, BASE)
     regions, vectors = folder / "regions.jsonl", folder / "regions.npz"
     return [
@@ -70,25 +80,66 @@ def stages(folder: Path, seed: int) -> list[Stage]:
         shared.export(run, RECIPES / "tiny_merge_lora.yaml"),
         Stage(
             "select", partial(_select, run, regions), reads=[POOL, SELECT, ROUNDS, regions, TRUTH],
-            makes=[_selected(run, name) for name in SELECTIONS], resumes=[folder / "select"],
+            makes=[_selected(run, name) for name in FINE_TUNED], resumes=[folder / "select"],
             says="vLLM serves the fine-tuned model; each row is put blind, in full, and with its region hidden",
         ),
-        *(_trained(run, name, vectors) for name in TRAININGS),
+        *(_trained(run, name, says, vectors) for name, says in TRAININGS.items()),
+    ]  # fmt: skip
+
+
+def comparison(folder: Path, seed: int) -> list[Stage]:
+    """The story, and then the other ways to choose rows, and interaction rewards on all of them."""
+    run = Run(folder, seed, BASE)
+    return [
+        *stages(folder, seed),
+        Stage(
+            "select-later", partial(_select_later, run), reads=[POOL, SELECT, _selected(run, "csm")],
+            makes=[_selected(run, name) for name in LATER],
+            says="other ways to choose: by how often rows are right, by what the training on all rows saw, by label",
+        ),
+        *(_trained(run, name, says, folder / "regions.npz") for name, says in FURTHER.items()),
     ]  # fmt: skip
 
 
 def _select(run: Run, regions: Path) -> None:
     """CSM with the regions that were found; with the true ones, by the same answers but the masked ones; and as many
     rows at random."""
-    out, model = run.folder / "select", run.model("sft")
-    with vllm_server(model, model.name, run.folder / "logs/select_server.log", 576, ["--block-size", "32"]) as url:
+    with _served(run) as url:
         _chosen(run, "csm", CSM, regions, url)
-        if not (known := out / "csm_true_regions/generations").exists():
-            shutil.copytree(out / "csm/generations", known)
+        _know(run, "csm_true_regions")
         _chosen(run, "csm_true_regions", CSM, TRUTH, url)
-    kept = files.read_json(out / "csm/summary.json")
+    kept = files.read_json(run.folder / "select/csm/summary.json")
     _chosen(run, "random", {"name": "random", "share": kept["kept"] / kept["rows"], "seed": run.seed})
     _write_rounds(run, _selected(run, "csm"))
+
+
+def _select_later(run: Run) -> None:
+    """Ways that need more answers of the same model, or the traces of the training on all rows; and the truth."""
+    with _served(run) as url:
+        _know(run, "pass_rate")
+        _chosen(run, "pass_rate", {"name": "pass_rate", "samples": CSM["samples"]}, server=url)
+    traces = str(run.folder / "full/traces")
+    _chosen(run, "limr", {"name": "limr", "traces": traces})
+    _chosen(run, "greso", {"name": "greso", "traces": traces, "seed": run.seed})
+    ledger, out = run.folder / "select/csm/ledger.jsonl", _selected(run, "oracle")
+    _command("select", "filter", ledger, "label == 'interaction'", "--data", POOL, "--out", out)
+
+
+def _served(run: Run) -> AbstractContextManager[str]:
+    model = run.model("sft")
+    return vllm_server(model, model.name, run.folder / "logs/select_server.log", 576, ["--block-size", "32"])
+
+
+def _know(run: Run, name: str) -> None:
+    """The same answers of the same model are not asked for twice."""
+    known = run.folder / "select" / name / "generations"
+    if not known.exists():
+        shutil.copytree(run.folder / "select/csm/generations", known)
+
+
+def _command(*words: str | Path) -> None:
+    if subprocess.run([FIRSTHAND, *map(str, words)]).returncode:
+        raise UserError(f"firsthand {' '.join(map(str, words[:3]))} did not end; run the demo again to go on")
 
 
 def _chosen(run: Run, name: str, method: dict[str, Any], regions: Path = TRUTH, server: str = "http://none") -> None:
@@ -97,8 +148,7 @@ def _chosen(run: Run, name: str, method: dict[str, Any], regions: Path = TRUTH, 
     policy = recipe["policy"] | {"model": run.model("sft").name, "servers": [server]}
     changes = {"out": str(path.with_suffix("")), "regions": str(regions), "method": method, "policy": policy}
     files.write_json(path, recipe | changes)  # JSON is YAML
-    if subprocess.run([FIRSTHAND, "select", "run", str(path)]).returncode:
-        raise UserError(f"the selection {name} did not end; run the demo again to go on")
+    _command("select", "run", path)
 
 
 def _write_rounds(run: Run, chosen: Path) -> None:
@@ -109,17 +159,18 @@ def _write_rounds(run: Run, chosen: Path) -> None:
     files.write_json(run.folder / "curriculum.yaml", recipe | CURRICULUM | {"seed": run.seed})
 
 
-def _trained(run: Run, name: str, vectors: Path) -> Stage:
+def _trained(run: Run, name: str, says: str, vectors: Path) -> Stage:
     """No checkpoint is made a model: held-out questions are asked on the way."""
-    out, given = run.folder / name, POOL if name == "full" else _selected(run, "csm" if name == "ego3s" else name)
-    rounds = run.folder / "curriculum.yaml"
+    out, rounds, rows = run.folder / name, run.folder / "curriculum.yaml", "csm" if name == "ego3s" else name
+    given = POOL if name in ("full", "interaction_rewards") else _selected(run, rows)
+    sampler = "trainer.v1.sampler.sampler_kwargs"
     more = {
         "full": ["trainer.val_before_train=True"],  # the others begin with the same model
         "ego3s": [PAID, "trainer.v1.trainer_mode=curriculum", f"+trainer.v1.curriculum.recipe={rounds}"],
+        "interaction_rewards": [PAID],
     }.get(name, [])
-    sampler = "trainer.v1.sampler.sampler_kwargs"
     stage, _ = shared.grpo(
-        run, GRPO, [*READ, given, HELD_OUT, vectors, rounds], f"veRL: {TRAININGS[name]}",
+        run, GRPO, [*READ, given, HELD_OUT, vectors, rounds], f"veRL: {says}",
         f"data.train_files={given}", f"{sampler}.traces={out}/traces", f"{sampler}.validation={out}/validation",
         f"reward.custom_reward_function.reward_kwargs.grounding.regions={vectors}", *more, name=name,
     )  # fmt: skip

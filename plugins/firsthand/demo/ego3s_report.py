@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from firsthand.demo.ego3s import SELECTIONS, TEST, TRAININGS, WEEK
+from firsthand.demo.ego3s import FINE_TUNED, FURTHER, LATER, TEST, TRAININGS, WEEK
 from firsthand.demo.measures import compared
 from firsthand.errors import UserError
 from firsthand.evals.rows import Gold, Prediction, read_rows
@@ -17,21 +17,24 @@ from firsthand.pages.run.curves import read_verl_metrics
 ASKED, SOLVABLE = "interaction", "prior"  # what a selection should keep, and what nobody needs to look for
 CHANCE = 0.25  # four options; two on the order of frames, for who sees the rest
 PAIRS = [("sft", "full"), ("sft", "ego3s"), ("full", "random"), ("random", "csm"), ("csm", "ego3s")]
+AFTER = {name: "full" for name in ("limr", "greso")}  # choose by what another training saw, which is paid for too
 TOKENS = "perf/total_num_tokens"
 Said = dict[str, dict[str, Any]]  # id -> the rollout of a validation
 
 
 def content(run: Path) -> dict[str, Any]:
     gold = read_rows(TEST, Gold)
-    asked = {name: _validations(run / name) for name in TRAININGS}
+    further = [name for name in FURTHER if (run / name / "validation").is_dir()]
+    asked = {name: _validations(run / name) for name in (*TRAININGS, *further)}
     begun = asked["full"][0]
     asked = {name: {0: begun, **found} for name, found in asked.items()}
     last = {"sft": begun} | {name: found[max(found)] for name, found in asked.items()}
     answers = {name: _predictions(said) for name, said in last.items()}
     table = [score(name, answers[name], gold, by="label") for name in answers]
-    costs = {name: _costs(run, name) for name in TRAININGS}
+    costs = {name: _costs(run, name) for name in asked}
+    pairs = [*PAIRS, *((name, "full" if name == "interaction_rewards" else "csm") for name in further)]
     return {
-        **compared(table, answers, PAIRS, gold),
+        **compared(table, answers, pairs, gold),
         "title": "Does it pay to choose the rows? Ego3S on the toy week",
         "subtitle": "one fine-tuned tiny Qwen3-VL, trained on all rows, on random ones, on those of counterfactual "
         "selection, and on those with interaction rewards and rows that change; a held-out person",
@@ -73,9 +76,11 @@ def _predictions(said: Said) -> dict[str, Prediction]:
 
 def _costs(run: Path, name: str) -> dict[int, int]:
     """Tokens from the first question on, by update; a selection comes before its first one."""
-    chosen = read_json(run / "select/csm/summary.json") if name in ("csm", "ego3s") else {}
+    summary = run / "select" / ("csm" if name == "ego3s" else name) / "summary.json"
+    chosen = read_json(summary) if summary.is_file() else {}
+    before = max(_costs(run, AFTER[name]).values()) if name in AFTER else 0
     logged = read_verl_metrics(sorted((run / name / "metrics").rglob("*.jsonl")), [])[TOKENS]
-    total = {0: chosen.get("prompt_tokens", 0) + chosen.get("completion_tokens", 0)}
+    total = {0: before + chosen.get("prompt_tokens", 0) + chosen.get("completion_tokens", 0)}
     for step in sorted(map(int, logged)):
         total[step] = total[step - 1] + int(logged[step]) + _probed(run / name / f"curriculum/asked/step_{step:06d}")
     return total
@@ -90,8 +95,11 @@ def _probed(folder: Path) -> int:
 def _selected(run: Path) -> dict[str, Any]:
     """Which labels were kept: of the selections, and of a draw."""
     rows = []
-    for name in SELECTIONS:
-        lines = [*read_jsonl(run / "select" / name / "ledger.jsonl")]
+    for name in (*FINE_TUNED, *LATER):
+        ledger = run / "select" / name / "ledger.jsonl"
+        if not ledger.is_file():
+            continue  # of the comparison alone; the oracle is the label itself
+        lines = [*read_jsonl(ledger)]
         kept, all_ = Counter(line["label"] for line in lines if line["kept"]), Counter(line["label"] for line in lines)
         right, left = kept[ASKED], all_[SOLVABLE] - kept[SOLVABLE]
         by_label = ", ".join(f"{label} {kept[label]}/{count}" for label, count in sorted(all_.items()))

@@ -29,12 +29,13 @@ class Demo(NamedTuple):
     stages: Callable[[Path, int], list[Stage]]  # from the folder of a run and a seed
     content: Callable[[Path], dict[str, Any]]  # what report.json says beside seed, commands and seconds
     seed: Callable[[dict[str, Any]], seeds.Seed]  # what the table of several seeds takes from it
+    comparison: Callable[[Path, int], list[Stage]] | None = None  # the same stages, and more of them
 
 
 DEMOS = {
     "agent": Demo(agent.stages, agent_report.content, seeds.gain),
     "choice": Demo(choice.stages, choice_report.content, seeds.gain),
-    "ego3s": Demo(ego3s.stages, ego3s_report.content, seeds.ego3s),
+    "ego3s": Demo(ego3s.stages, ego3s_report.content, seeds.ego3s, ego3s.comparison),
     "egoagent": Demo(egoagent.stages, egoagent_report.content, seeds.egoagent),
     "order": Demo(order.stages, order_report.content, seeds.order),
 }
@@ -46,20 +47,23 @@ def demo(name: str) -> Demo:
     return DEMOS[name]
 
 
-def run_demo(name: str, run: Path, seed: int, console: Console) -> Path:
+def run_demo(name: str, run: Path, seed: int, console: Console, whole: bool = False) -> Path:
     """All stages that are not done yet; returns the path of the report."""
     from firsthand.pages.report.build import build
 
     chosen = demo(name)
+    stages = chosen.comparison if whole else chosen.stages
+    if stages is None:
+        raise UserError(f"--all: the demo {name} has no further trainings")
     if not Path("recipes").is_dir():
         raise UserError("run the demo from the root of the repository: recipes/ is not here")
     began = time.monotonic()
     with files.alone(run, "demo"):
-        seconds = run_stages(run, chosen.stages(run, seed), console)
+        seconds = run_stages(run, stages(run, seed), console)
         report = {
             **chosen.content(run),
             "seed": seed,
-            "commands": [f"firsthand demo run {name} --out {run} --seed {seed}"],
+            "commands": [f"firsthand demo run {name} --out {run} --seed {seed}{' --all' * whole}"],
             "stages": [{"name": name, "seconds": value} for name, value in seconds.items()],
         }
         files.write_json(run / "report.json", report)
