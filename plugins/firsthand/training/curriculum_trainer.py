@@ -72,8 +72,9 @@ class CurriculumTrainer(PPOTrainerSync):
 
     def _look(self, step: int) -> bool:
         servers = [f"http://{address}" for address in self.llm_server_manager.get_addresses()]
-        hosts = [urlsplit(server).hostname or "" for server in servers]
-        os.environ["no_proxy"] = ",".join([*hosts, os.environ.get("no_proxy", "")])  # they are in this cluster
+        hosts = [urlsplit(server).hostname for server in servers]  # in this cluster, so without a proxy
+        direct = dict.fromkeys([*os.environ.get("no_proxy", "").split(","), *hosts])
+        os.environ["no_proxy"] = ",".join(host for host in direct if host)
         return self.curriculum.look(step, servers, only_model(servers[0]))
 
     def _save_checkpoint(self) -> None:
