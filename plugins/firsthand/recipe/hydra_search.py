@@ -3,7 +3,9 @@
 Hydra gets veRL's config folder as a path: `pkg://verl...` would import veRL, and torch and Ray with it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,5 +54,24 @@ def compose(recipe: Path, overrides: Sequence[str] = ()) -> Any:
     typed = [override.removeprefix(SEARCH) for override in overrides if override.startswith(SEARCH)]
     own = yaml.safe_load(typed[-1]) if typed else search_path(document.data if document else None)
     search = f"{SEARCH}{[f'file://{config_folder()}', *own]}"  # it replaces the others, so those are repeated
-    with hydra.initialize_config_dir(str(recipe.parent.resolve()), version_base=None):
+    with each_text_parsed_once(), hydra.initialize_config_dir(str(recipe.parent.resolve()), version_base=None):
         return hydra.compose(recipe.stem, overrides=[*(o for o in overrides if not o.startswith(SEARCH)), search])
+
+
+@contextmanager
+def each_text_parsed_once() -> Iterator[None]:
+    """OmegaConf parses the text of a `${...}` whenever it is merged or resolved, a hundred times for one recipe."""
+    from omegaconf import base
+
+    parse, base.parse = base.parse, _parsed
+    try:
+        yield
+    finally:
+        base.parse = parse
+
+
+@cache
+def _parsed(text: str) -> Any:
+    from omegaconf.grammar_parser import parse
+
+    return parse(text)
