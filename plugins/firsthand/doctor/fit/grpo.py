@@ -86,10 +86,15 @@ def need(given: Settings, machine: Machine) -> Need:
     phases = [_writing(given, machine), _handing_over(given, machine), _learning(given, machine)]
     if given.critic:
         phases.append(_judging(given, machine))
-    cpus = 2 + given.storage + 3 * machine.gpus  # veRL and its queue hold these; with fewer the run waits for ever
+    cpus = int(cores(given.storage, machine.gpus))
     rows = f"{given.packed:,} tokens a micro-batch, rollouts of at most {given.longest:,}"
     starts = cached_rollouts(given, machine) >= 1
     return Need(tuple(phases), _host(given, machine), cpus, rows, _notes(given, machine), starts)
+
+
+def cores(storage: float, gpus: float) -> float:
+    """What Ray must have: veRL holds 3 for each GPU, TransferQueue 1 and 1 for each storage unit; other actors none."""
+    return 1 + storage + 3 * gpus
 
 
 def _trained(given: Settings) -> int:
@@ -206,7 +211,9 @@ def _notes(given: Settings, machine: Machine) -> tuple[str, ...]:
     each = given.rollouts / machine.gpus * given.parallel
     if at_once < 1:
         return (f"the engine's cache holds {at_once:.1f} rollouts of the full length: it does not start",)
-    return (f"the engine's cache holds {at_once:.0f} rollouts of the full length; a step has {each:g} for each engine",)
+    return (
+        f"the engine's cache holds {at_once:.0f} rollouts of the full length; a step has {each:.0f} for each engine",
+    )
 
 
 def _host(given: Settings, machine: Machine) -> Parts:
