@@ -1,4 +1,4 @@
-"""The table of docs/recipes.md that says what would stop a run of full size names what exists: rules, patches, tests."""
+"""The table of docs/recipes.md that says what would stop a run of full size names rules, patches, tests that exist."""
 
 import ast
 import re
