@@ -30,6 +30,7 @@ class Settings:
     reference: bool
     fused: bool
     checkpointed: bool
+    masked: bool  # without flash-attn a mask of tokens x tokens keeps packed sequences apart
     packed: int  # tokens of a micro-batch
     longest: int  # of one rollout
     prompt: int
@@ -67,6 +68,7 @@ def settings(get: Callable[[str], Any], model: str | None = None, instead: str |
         reference=True in (get(f"{ACTOR}.use_kl_loss"), get("algorithm.use_kl_in_reward")),
         fused=get(f"{MODEL}.use_fused_kernels") is True,
         checkpointed=get(f"{MODEL}.enable_gradient_checkpointing") is not False,
+        masked=get(f"{MODEL}.override_config.attn_implementation") not in (None, "flash_attention_2"),
         packed=int(count(f"{ACTOR}.ppo_max_token_len_per_gpu", 16384)) if dynamic else several,
         longest=int(count(f"{ROLLOUT}.max_model_len", prompt + response)),
         prompt=prompt,
@@ -188,7 +190,7 @@ def _way(given: Settings) -> Way:
         checkpointed=given.checkpointed,
         fused=given.fused,
         logits=LOGIT,
-        padded=False,
+        padded=given.masked,
         adapters=False,
         whole=not given.lora,
         tower=not given.lora,
