@@ -171,7 +171,7 @@ ODD = [
     ({"quantization_bit": 4}, "quantization_bit"),
     ({"deepspeed": "no.json"}, "no.json"),
     ({"cutoff_len": -3}, "cutoff_len"),
-    ({"model_name_or_path": ["a"]}, "shape is not known"),
+    ({"model_name_or_path": ["a"]}, "no known shape"),
     ({"lora_rank": "x"}, ""),
     ({"dataset": {"a": 1}}, ""),
     ({"per_device_train_batch_size": 1e300}, ""),
