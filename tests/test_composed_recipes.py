@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from firsthand.files import read_yaml
-from firsthand.recipe import hydra_search
+from firsthand.recipe import hydra_chain, hydra_search, load
 
 from .test_recipes import (
     AGENT_PATHS,
@@ -165,6 +165,19 @@ def test_a_recipe_sets_nothing_that_is_without_effect(compose) -> None:
         assert not any("ref.fsdp_config.param_offload" in values for values in sets), name
     for name in LLAMA_FACTORY:
         assert "warmup_ratio" not in read(name), name
+
+
+def test_a_recipe_says_whether_the_vision_tower_is_trained(compose) -> None:
+    """Fine-tuning freezes it. veRL trains it whatever a recipe says, but for adapters that leave it out."""
+    for name in LLAMA_FACTORY:
+        recipe = read(name)
+        if recipe.get("do_train") and "vl" in recipe["template"].split("_"):
+            assert recipe["freeze_vision_tower"] is True, name
+    seeing = [name for name in VERL if not is_tiny(name) and "VL" in str(compose(name)["actor_rollout_ref.model.path"])]
+    assert len(seeing) > 4
+    for name in seeing:
+        chain = hydra_chain.follow(load(RECIPES / f"{name}.yaml"))
+        assert any("vision tower" in document.text.lower() for document, _ in chain.files), name
 
 
 def test_validation_of_an_agent_costs_less_than_its_training(compose) -> None:

@@ -84,13 +84,32 @@ def test_the_critic_needs_its_own_line_and_our_patch(demands) -> None:
 @pytest.mark.parametrize(("gpus", "cores"), [(1, 12), (4, 21), (8, 33)])
 def test_cores_are_counted_as_ray_does(demands, gpus, cores) -> None:
     changes = (MODEL, SET_UP), ("n_gpus_per_node: 1", f"n_gpus_per_node: {gpus}")
-    assert demands("verl", *changes, cpu_cores=cores) == []
-    [(rule, level, said)] = demands("verl", *changes, cpu_cores=cores - 1)
+    here = [GPU] * gpus
+    assert demands("verl", *changes, cpu_cores=cores, gpus=here) == []
+    [(rule, level, said)] = demands("verl", *changes, cpu_cores=cores - 1, gpus=here)
     assert (rule, level) == ("VR052", "error")
     assert f"1 + 8 storage units + 3 x {gpus} GPUs = {cores}" in said and "num_data_storage_units: 7" in said
     assert demands("verl", *changes, cpu_cores=1, gpus=[]) == [], "a laptop is not the machine that runs it"
     fewest = 3 * gpus + 1
-    assert "fewer GPUs" in demands("verl", *changes, cpu_cores=fewest)[0][2]
+    assert "fewer GPUs" in demands("verl", *changes, cpu_cores=fewest, gpus=here)[0][2]
+
+
+def test_a_recipe_for_more_gpus_than_there_are_is_told(demands, monkeypatch) -> None:
+    changes = (MODEL, SET_UP), ("n_gpus_per_node: 1", "n_gpus_per_node: 4")
+    assert demands("verl", *changes, gpus=[GPU] * 4) == []
+    [(rule, level, said)] = demands("verl", *changes, gpus=[GPU] * 2)
+    assert (rule, level) == ("VR056", "error") and "4 GPUs are wanted, 2 are here" in said
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert "n_gpus_per_node: 1" in demands("verl", *changes, gpus=[GPU] * 4)[0][2]
+
+
+def test_the_gpus_that_are_asked_for_count_instead_of_those_of_the_recipe(workshop, demands) -> None:
+    changes = (MODEL, SET_UP), ("n_gpus_per_node: 1", "n_gpus_per_node: 4")
+    demands("verl", *changes)
+    recipe, here = Path("recipe.yaml"), LARGE | {"cpu_cores": 12}
+    for gpus, rules in ((None, {"VR052", "VR056"}), (1, set()), (8, set()), (3, {"VR015"})):
+        found = {one.rule for one in recipes.check(recipe, here=here, gpus=gpus).findings}
+        assert found & {"VR015", "VR052", "VR056"} == rules, gpus
 
 
 def test_the_cores_that_a_recipe_gives_ray_count_on_any_machine(demands) -> None:
@@ -112,8 +131,9 @@ def test_each_rank_loads_a_whole_model_with_tied_embeddings(demands, workshop, t
     weights(workshop / "model", 4 << 30, tied)  # 16 GiB in float32
     local = SET_UP.replace("Qwen/Qwen3-VL-4B-Instruct", "model")
     changes = (MODEL, local), ("n_gpus_per_node: 1", f"n_gpus_per_node: {gpus}")
-    assert demands("verl", *changes, memory_available_gib=float(needed)) == []
-    [(rule, level, said)] = demands("verl", *changes, memory_available_gib=needed - 1.0)
+    here = [GPU] * gpus
+    assert demands("verl", *changes, memory_available_gib=float(needed), gpus=here) == []
+    [(rule, level, said)] = demands("verl", *changes, memory_available_gib=needed - 1.0, gpus=here)
     assert (rule, level) == ("VR054", "warning") and f"about {needed} are needed" in said
 
 
@@ -145,3 +165,10 @@ def test_our_sampler_is_refused_in_an_asynchronous_trainer(lint, mode) -> None:
     [finding] = lint("verl", "trainer:\n", trainer)
     assert (finding.rule, finding.level) == ("VR053", "error") and "trainer_mode: sync" in finding.fix
     assert lint("verl", "trainer:\n", trainer.replace(mode, "sync")) == []
+
+
+def test_a_vision_tower_is_not_frozen_by_a_key_that_nothing_reads(lint) -> None:
+    frozen = ("strategy: fsdp2", "strategy: fsdp2\n    freeze_vision_tower: true  # <-")
+    [finding] = lint("verl", *frozen)
+    assert (finding.rule, finding.level) == ("VR055", "warning") and "exclude_modules" in finding.fix
+    assert lint("verl", frozen[0], frozen[1].replace("true", "false")) == []

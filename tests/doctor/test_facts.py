@@ -55,6 +55,13 @@ def test_renamed_keys_are_gone_and_their_new_names_exist():
     assert wrong == []
 
 
+def test_no_code_of_verl_freezes_a_vision_tower():
+    """A failure is good news: drop VR055, and what the recipes say of the tower."""
+    verl = python_source.package_folder("verl")
+    read = [str(file) for file in verl.rglob("*.py") if "freeze_vision_tower" in file.read_text()]
+    assert [Path(file).relative_to(verl).as_posix() for file in read] == ["workers/config/actor.py"]
+
+
 def test_the_columns_and_tags_are_those_of_llamafactory():
     tree = python_source.parse(python_source.package_folder("llamafactory") / "data" / "parser.py")
     [attributes] = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == "DatasetAttr"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from firsthand.serving import vllm_server
 from firsthand.serving.vllm_server import _wait_ready
 
 
@@ -29,3 +30,14 @@ def test_a_proxy_of_the_environment_does_not_stand_before_it(tmp_path: Path, mon
         child: Any = SimpleNamespace(poll=lambda: None)
         _wait_ready(child, server.server_port, tmp_path / "log", seconds=5)
         server.shutdown()
+
+
+def test_a_gpu_computes_in_bfloat16(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So `firsthand export --verify` judges it with the tie of bfloat16."""
+    for on_gpu, model, expected in (
+        (True, "models/tiny_qwen3_vl", True),
+        (False, "models/tiny_qwen3_vl", False),
+        (False, "models/tiny_qwen3_5", True),
+    ):
+        monkeypatch.setattr(vllm_server, "on_gpu", lambda given=on_gpu: given)
+        assert vllm_server.in_bfloat16(Path(__file__).parents[2] / model) is expected

@@ -52,10 +52,10 @@ def doctor(
     process = machine.start_probe() if imports else None
     facts = machine.facts() if environment is not False else None
     files = recipes.expand(recipe or [])
-    checked = [recipes.check(path, named, facts) for path, named in files]
     paths = [path for path, _ in files]
     asked = fitting.asked(paths, gpus, memory, (tokens, answer_tokens), model, overrides or ())
-    fits = fitting.reckon(paths, asked)
+    checked = [recipes.check(path, named, facts, gpus if asked else None) for path, named in files]
+    fits = fitting.reckon(files, asked)
     found: list = []
     if facts is not None:
         health = machine.finish_probe(process) if imports else None

@@ -49,20 +49,23 @@ def expand(names: list[str]) -> list[tuple[Path, bool]]:
     return list(dict(found).items())
 
 
-def check(path: Path, named: bool = True, here: dict[str, Any] | None = None) -> "Checked":
-    """Everything that is wrong with one file, and with this machine for it; never an exception."""
+def check(path: Path, named: bool = True, here: dict[str, Any] | None = None, gpus: int | None = None) -> "Checked":
+    """Everything that is wrong with one file, and with this machine for it; never an exception. `gpus` is how many the
+    run gets, where that is not what the recipe says."""
     document, findings = yaml_lines.load(path)
     kind = "unreadable"
     if document is not None:
         kind = document.kind
-        findings = [*findings, *_guarded(partial(_by_kind, document, kind, named, here), document)]
+        findings = [*findings, *_guarded(partial(_by_kind, document, kind, named, here, gpus), document)]
     own_file_first = sorted(
         set(findings), key=lambda f: (f.file != str(path), f.file or "", f.line or 0, f.rule, f.fix)
     )
     return Checked(str(path), kind, tuple(own_file_first))
 
 
-def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | None) -> Iterator[Finding]:
+def _by_kind(
+    document: Document, kind: str, named: bool, here: dict[str, Any] | None, gpus: int | None
+) -> Iterator[Finding]:
     yield from named_files.absolute_paths(document)
     if kind.startswith("llamafactory"):
         verb = kind.split()[1]
@@ -78,10 +81,14 @@ def _by_kind(document: Document, kind: str, named: bool, here: dict[str, Any] | 
         yield from chain.findings
         yield from _guarded(partial(verl_keys.check, chain), document)
         if chain.base is not None:  # an overlay alone decides nothing
+            if gpus:
+                chain.values = chain.values | {"trainer": (chain.get("trainer") or {}) | {"n_gpus_per_node": gpus}}
             for module in (settings, sizes, files, verl_rows, agents, samplers, preflight):
                 yield from _guarded(partial(module.check, chain), document)
             if here:
-                yield from _guarded(partial(demands.of_verl, chain, here), document)
+                larger = gpus is not None and gpus > len(here["gpus"])  # the run is for another machine than this one
+                on = here | {"gpus": []} if larger else here
+                yield from _guarded(partial(demands.of_verl, chain, on), document)
             yield from _guarded(partial(_qwen3_5_of_verl, chain), document)
     elif kind == "verl agent loops":
         yield from files.agent_loops(document)

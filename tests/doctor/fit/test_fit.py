@@ -1,6 +1,7 @@
 """Whether recipes fit: sums that can be checked by hand, verdicts, the command, and the page."""
 
 import json
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,12 @@ import yaml
 from typer.testing import CliRunner
 
 from firsthand.cli import app
+from firsthand.doctor import recipes
 from firsthand.doctor.fit import __main__ as page
 from firsthand.doctor.fit import grpo, sft
-from firsthand.doctor.fit.fit import Asked, fit
+from firsthand.doctor.fit.fit import Asked, fit, judge, read
 from firsthand.doctor.fit.machine import GB, Machine
+from firsthand.doctor.fit.report import reckon
 from firsthand.doctor.fit.rows import Said
 from firsthand.doctor.fit.step import Batch, Way, held, longest_row
 from firsthand.files import read_yaml
@@ -23,6 +26,7 @@ from firsthand.recipe.kind import detect
 ROOT = Path(__file__).parents[3]
 RECIPES = ROOT / "recipes"
 VL = "Qwen/Qwen3-VL-4B-Instruct"
+TRAINED = ("verl", "llamafactory train", "egoagent")
 VERL = pytest.mark.skipif(hydra_search.config_folder() is None, reason="verl is not installed")
 
 
@@ -167,7 +171,7 @@ ODD = [
     ({"quantization_bit": 4}, "quantization_bit"),
     ({"deepspeed": "no.json"}, "no.json"),
     ({"cutoff_len": -3}, "cutoff_len"),
-    ({"model_name_or_path": ["a"]}, "shape is not known"),
+    ({"model_name_or_path": ["a"]}, "no known shape"),
     ({"lora_rank": "x"}, ""),
     ({"dataset": {"a": 1}}, ""),
     ({"per_device_train_batch_size": 1e300}, ""),
@@ -204,19 +208,57 @@ def test_the_page_is_what_the_command_prints():
 @VERL
 def test_every_recipe_fits_the_machine_of_its_header():
     said = [path for path in sorted(RECIPES.rglob("*.yaml")) if "\n# Hardware: " in path.read_text()]
-    names = [path for path in said if detect(read_yaml(path)) in ("verl", "llamafactory train")]
-    assert len(names) > 24
+    names = [path for path in said if detect(read_yaml(path)) in TRAINED]
+    assert len(names) > 28
     for path in names:
         name = str(path.relative_to(RECIPES).with_suffix(""))
         found = fit(path, Asked(page.named(path), page.ROWS.get(name, Said(unseen=True))))
         assert found and found.fits, f"{name}: {found and found.need.worst}"
+        if beside := re.search(r"# Beside them: (\d+) CPU cores and (\d+) GB of RAM", path.read_text()):
+            assert int(beside[1]) == found.need.cpus, name
+            assert int(beside[2]) * GB >= sum(found.need.host.values()), name
+
+
+@VERL
+@pytest.mark.parametrize("machine", page.MACHINES, ids=str)
+def test_every_recipe_has_an_answer_on_every_machine(machine):
+    """A verdict with parts where something is trained; where it does not fit, what would, or why nothing does."""
+    files, asked = recipes.expand(["recipes"]), Asked(machine, Said())
+    found = reckon([(path, True) for path, _ in files], asked)
+    overlays = {str(path) for path, _ in files if path.parent.name == "shared"}
+    trained = {str(path) for path, _ in files if detect(read_yaml(path)) in TRAINED} - overlays
+    told = {one.recipe: one for one in found.recipes}
+    [unknown] = [one for one in found.findings if one.rule == "FT002"]
+    assert unknown.file == "recipes/toy/base.yaml", "its model is made by the command that its header names"
+    assert told.keys() == trained - {unknown.file}
+    assert {*found.others} == {str(path) for path, _ in files} - trained
+    wrong = {one.file: one for one in found.findings if one.rule == "FT001"}
+    assert wrong.keys() == {name for name, one in told.items() if not one.fits}
+    for name, one in told.items():
+        assert one.need.worst.total > 0 and sum(one.need.host.values()) > 0 and one.need.cpus > 0, name
+        assert one.fits or wrong[name].fix.startswith(("`", "more or larger GPUs")), name
+        assert not one.ways or all(need.fits(machine) for _, need in one.ways), name
+
+
+@VERL
+@pytest.mark.parametrize(("preset", "memory", "largest"), [("one_gpu_24", 24, 5e9), ("one_gpu_80", 80, 1e10)])
+def test_a_preset_makes_every_grpo_recipe_fit_on_its_gpu(preset, memory, largest):
+    """But for models whose weights alone, in the engine, leave a rollout no room."""
+    paths = [RECIPES / f"{name}.yaml" for name in page._full_size(RECIPES) if "grpo" in name and "lora" not in name]
+    paths = [path for path in paths if detect(read_yaml(path)) == "verl"]
+    assert len(paths) > 10
+    overrides = ("hydra.searchpath=[file://recipes,file://recipes/shared]", f"+shared@_global_={preset}")
+    for path in paths:
+        asked = Asked(Machine(1, memory * GB), Said(unseen=True), None, overrides)
+        given = read(path, asked)
+        fits = judge(path, given, asked).fits
+        assert fits is (given.shape.parameters <= largest), path
 
 
 @VERL
 def test_every_tiny_twin_is_reckoned_before_anything_was_made():
     """Its model is the export of a recipe beside it or above it, of a tiny model that is there."""
-    kinds = ("verl", "llamafactory train")
-    twins = [one for one in RECIPES.rglob("tiny_*.yaml") if detect(read_yaml(one)) in kinds]
+    twins = [one for one in RECIPES.rglob("tiny_*.yaml") if detect(read_yaml(one)) in TRAINED]
     assert len(twins) > 20
     for twin in twins:
         found = fit(twin, Asked(Machine(1, 24 * GB), Said()))

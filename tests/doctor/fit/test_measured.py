@@ -63,13 +63,14 @@ def steps(folder: Path, recipe: dict, batch: Batch, pictures: dict) -> None:
     if pictures:
         ids[:, 2 : 2 + batch.seen] = model.config.image_token_id
     told = torch.arange(batch.tokens - batch.labels - 1, batch.tokens)
+    inputs = {"input_ids": ids, "attention_mask": mask, "labels": ids[:, told], "logits_to_keep": told}
+    if recipe.get("packed"):  # as veRL does it: sequences one after the other, and nothing but positions parts them
+        inputs |= {"attention_mask": None, "position_ids": (torch.arange(batch.tokens) % 300)[None]}
     for _ in range(2):
-        inputs = {"input_ids": ids, "attention_mask": mask, "labels": ids[:, told], "logits_to_keep": told}
         loss = model(**inputs, **pictures, use_cache=False).loss
         loss.backward()
         del loss
     optimizer.step()
-    inputs = {"input_ids": ids, "attention_mask": mask, "labels": ids[:, told], "logits_to_keep": told}
     loss = model(**inputs, **pictures, use_cache=False).loss
     loss.backward()
     optimizer.step()
@@ -90,6 +91,8 @@ CASES = {  # name -> config, sizes, recipe, batch, the part that is to be large
     "few labels": ("tiny_qwen2_5", {"vocab_size": 6000}, RECIPE, Batch(1, 1500, 20), "one layer"),
     "many weights": ("tiny_qwen2_5", WIDE, RECIPE, Batch(1, 300, 20), "optimizer"),
     "padded rows": ("tiny_qwen2_5", {}, RECIPE | {"flash_attn": "sdpa"}, Batch(2, 1000, 20), "attention mask"),
+    "packed rows": ("tiny_qwen2_5", {}, RECIPE | {"flash_attn": "sdpa", "packed": True}, Batch(1, 2500, 20),
+                    "attention mask"),
     "nothing again": ("tiny_qwen2_5", {}, RECIPE | {"disable_gradient_checkpointing": True}, Batch(1, 1000, 20),
                       "activations"),
     "norms of heads": ("tiny_qwen3_vl", {"vocab_size": 2000}, RECIPE, Batch(1, 1000, 20), "one layer"),

@@ -27,7 +27,7 @@ been run by us, and no number here was measured on a GPU.** The sums of weights,
 logits, attention mask and pictures are compared with the profiler's count of real steps of small models on a CPU, in
 float32, and must agree within 15 % (`tests/doctor/fit/test_measured.py`). What a CPU cannot show is read in the sources
 or guessed: bfloat16, DeepSpeed, FSDP, the engine's share, what CUDA takes for itself (1.2 GB a process and 6 % of what
-comes and goes), and all of host memory.
+comes and goes), and all of host memory. EgoAgent's rows come from its own cost model ([egoagent.md](egoagent.md)).
 
 Your own rows and machine: `firsthand doctor --recipe RECIPE --gpus 4 --memory 80` ([doctor.md](doctor.md)). Whoever
 has a GPU can measure fine-tuning, rollouts, a step of GRPO and EgoAgent: `python bench/gpu.py`.

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from firsthand.doctor.fit import grpo, sft
+from firsthand.doctor.fit import egoagent, grpo, sft
 from firsthand.doctor.fit.machine import Machine, Need
 from firsthand.doctor.fit.rows import Said, largest
 from firsthand.errors import UserError
@@ -14,6 +14,7 @@ from firsthand.recipe import hydra_chain, hydra_search, load
 from firsthand.recipe.yaml_lines import Document, Loader
 
 PRESETS = "+shared@_global_="
+Settings = sft.Settings | grpo.Settings | egoagent.Settings
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,13 @@ def fit(path: Path, asked: Asked) -> Fit | None:
     return judge(path, given, asked) if given else None
 
 
-def read(path: Path, asked: Asked) -> sft.Settings | grpo.Settings | None:
+def read(path: Path, asked: Asked) -> Settings | None:
     """What of a recipe takes memory, on any machine."""
     document = load(path)
     if document.kind == "llamafactory train":
         return _of_llamafactory(document, asked)
+    if document.kind == "egoagent":
+        return egoagent.settings(path, asked.overrides)
     if document.kind != "verl":
         return None
     get = _values(document, asked.overrides)
@@ -62,8 +65,8 @@ def read(path: Path, asked: Asked) -> sft.Settings | grpo.Settings | None:
     return grpo.settings(get, asked.model, _base(name, path)) if isinstance(name, str) else None
 
 
-def judge(path: Path, given: sft.Settings | grpo.Settings, asked: Asked) -> Fit:
-    room: Any = sft if isinstance(given, sft.Settings) else grpo
+def judge(path: Path, given: Settings, asked: Asked) -> Fit:
+    room: Any = {sft.Settings: sft, grpo.Settings: grpo, egoagent.Settings: egoagent}[type(given)]
     need: Need = room.need(given, asked.machine)
     ways = [] if need.fits(asked.machine) else _ways(room, given, asked.machine)
     return Fit(str(path), asked, need, tuple((_from_here(path, text), then) for text, then in ways))
@@ -100,8 +103,9 @@ def _values(document: Document, overrides: Sequence[str]) -> Callable[[str], Any
 
 
 def _base(name: str, recipe: Path) -> str | None:
-    """The model that a folder of ours is trained from: another recipe writes it, beside this one or a folder above."""
-    for other in sorted(recipe.parent.glob("*.yaml")) + sorted(recipe.parent.parent.glob("*.yaml")):
+    """The model that a folder of ours is trained from: a recipe beside this one, or in a folder near, writes it."""
+    near = [*sorted(recipe.parent.glob("*.yaml")), *sorted(recipe.parent.parent.glob("*.yaml"))]
+    for other in near + sorted(recipe.parent.parent.glob("*/*.yaml")):
         try:
             values = load(other).data
         except UserError:

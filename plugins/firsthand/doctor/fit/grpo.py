@@ -30,6 +30,7 @@ class Settings:
     reference: bool
     fused: bool
     checkpointed: bool
+    masked: bool  # without flash-attn a mask of tokens x tokens keeps packed sequences apart
     packed: int  # tokens of a micro-batch
     longest: int  # of one rollout
     prompt: int
@@ -67,6 +68,7 @@ def settings(get: Callable[[str], Any], model: str | None = None, instead: str |
         reference=True in (get(f"{ACTOR}.use_kl_loss"), get("algorithm.use_kl_in_reward")),
         fused=get(f"{MODEL}.use_fused_kernels") is True,
         checkpointed=get(f"{MODEL}.enable_gradient_checkpointing") is not False,
+        masked=get(f"{MODEL}.override_config.attn_implementation") not in (None, "flash_attention_2"),
         packed=int(count(f"{ACTOR}.ppo_max_token_len_per_gpu", 16384)) if dynamic else several,
         longest=int(count(f"{ROLLOUT}.max_model_len", prompt + response)),
         prompt=prompt,
@@ -86,10 +88,15 @@ def need(given: Settings, machine: Machine) -> Need:
     phases = [_writing(given, machine), _handing_over(given, machine), _learning(given, machine)]
     if given.critic:
         phases.append(_judging(given, machine))
-    cpus = 2 + given.storage + 3 * machine.gpus  # veRL and its queue hold these; with fewer the run waits for ever
+    cpus = int(cores(given.storage, machine.gpus))
     rows = f"{given.packed:,} tokens a micro-batch, rollouts of at most {given.longest:,}"
     starts = cached_rollouts(given, machine) >= 1
     return Need(tuple(phases), _host(given, machine), cpus, rows, _notes(given, machine), starts)
+
+
+def cores(storage: float, gpus: float) -> float:
+    """What Ray must have: veRL holds 3 for each GPU, TransferQueue 1 and 1 for each storage unit; other actors none."""
+    return 1 + storage + 3 * gpus
 
 
 def _trained(given: Settings) -> int:
@@ -183,7 +190,7 @@ def _way(given: Settings) -> Way:
         checkpointed=given.checkpointed,
         fused=given.fused,
         logits=LOGIT,
-        padded=False,
+        padded=given.masked,
         adapters=False,
         whole=not given.lora,
         tower=not given.lora,
@@ -206,7 +213,9 @@ def _notes(given: Settings, machine: Machine) -> tuple[str, ...]:
     each = given.rollouts / machine.gpus * given.parallel
     if at_once < 1:
         return (f"the engine's cache holds {at_once:.1f} rollouts of the full length: it does not start",)
-    return (f"the engine's cache holds {at_once:.0f} rollouts of the full length; a step has {each:g} for each engine",)
+    return (
+        f"the engine's cache holds {at_once:.0f} rollouts of the full length; a step has {each:.0f} for each engine",
+    )
 
 
 def _host(given: Settings, machine: Machine) -> Parts:

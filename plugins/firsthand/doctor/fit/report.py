@@ -18,6 +18,7 @@ NOT_RECKONED = RULES["FT002"]
 @dataclass(frozen=True)
 class Fits:
     recipes: tuple[Fit, ...] = ()
+    others: tuple[str, ...] = ()  # files that were named, and train nothing by themselves
     findings: tuple[Finding, ...] = ()
 
     def without(self, rules: Container[str]) -> "Fits":
@@ -26,6 +27,7 @@ class Fits:
     def lines(self) -> Iterator[str]:
         for one in self.recipes:
             yield from lines(one)
+        yield from (f"{name}: trains nothing by itself, so nothing was reckoned" for name in self.others)
 
     def as_json(self) -> list[dict[str, Any]]:
         return [
@@ -63,9 +65,10 @@ def asked(
     return None
 
 
-def reckon(recipes: Sequence[Path], question: Asked | None) -> Fits:
-    found, findings = [], []
-    for path in recipes if question else ():
+def reckon(recipes: Sequence[tuple[Path, bool]], question: Asked | None) -> Fits:
+    """Of each recipe it is known whether it was named itself, or lies in a folder that was."""
+    found, findings, others = [], [], []
+    for path, named in recipes if question else ():
         assert question
         try:
             one = fit(path, question)
@@ -79,7 +82,9 @@ def reckon(recipes: Sequence[Path], question: Asked | None) -> Fits:
         if one:
             found.append(one)
             findings += [] if one.fits else [_finding(one)]
-    return Fits(tuple(found), tuple(findings))
+        elif named:
+            others.append(str(path))
+    return Fits(tuple(found), tuple(others), tuple(findings))
 
 
 def machine(one: Machine) -> str:
@@ -91,13 +96,13 @@ def gigabytes(size: float) -> str:
 
 
 def _finding(one: Fit) -> Finding:
-    """The engine's cache is named where it is what stops the run."""
-    worst = one.need.worst
-    message = f"{worst.name} takes {gigabytes(worst.total)} GB on {machine(one.asked.machine)}"
+    """Where nothing else helps, the last note says how long a row may be, or how many rollouts there is room for."""
+    worst, notes = one.need.worst, one.need.notes
+    message, more = f"{worst.name} takes {gigabytes(worst.total)} GB on {machine(one.asked.machine)}", f"; {notes[-1]}"
     if not one.need.starts:
-        message = "; ".join(one.need.notes)
+        message, more = "; ".join(notes), ""
     ways = " or ".join(f"`{text}` ({gigabytes(need.worst.total)} GB)" for text, need in one.ways)
-    return DOES_NOT_FIT.at(Place(one.recipe, 1), message, ways or f"more or larger GPUs; {one.need.notes[-1]}")
+    return DOES_NOT_FIT.at(Place(one.recipe, 1), message, ways or f"more or larger GPUs{more}")
 
 
 def lines(one: Fit) -> Iterator[str]:

@@ -191,7 +191,7 @@ def shape(model: str, instead: str | None = None) -> Shape:
         if found:
             return found[0]
     known = ", ".join(RELEASED)
-    raise UserError(f"{model}: no config.json there, and its shape is not known: {known}; name one with --model")
+    raise UserError(f"{model}: no config.json there, and no known shape; --model takes its folder, or one of {known}")
 
 
 def of_config(config: Mapping[str, Any], file: Path) -> Shape:

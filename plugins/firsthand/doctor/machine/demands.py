@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.data.read.rows import Rows
+from firsthand.doctor.fit import grpo
 from firsthand.doctor.machine import versions
 from firsthand.errors import UserError
 from firsthand.findings import RULES, Finding, Level
@@ -25,6 +26,7 @@ STEPS = RULES["LF041"]
 FLASH = RULES["VR051"]
 CORES = RULES["VR052"]
 MEMORY = RULES["VR054"]
+GPUS = RULES["VR056"]
 
 ACTOR_MODEL, CRITIC_MODEL = "actor_rollout_ref.model", "critic.model"
 UNITS = "transfer_queue.backend.SimpleStorage.num_data_storage_units"
@@ -43,6 +45,7 @@ def of_verl(chain: Chain, here: Facts) -> Iterator[Finding]:
         yield from _flash_attention(chain, on_cpu, "error" if on_cpu or here["extra"] == "cuda" else "info")
     yield from _cores(chain, here)
     if here["gpus"] and not on_cpu:
+        yield from _gpus(chain, here)
         yield from _memory(chain, here)
 
 
@@ -78,20 +81,29 @@ def _has_critic(chain: Chain) -> bool:
 
 
 def _cores(chain: Chain, here: Facts) -> Iterator[Finding]:
-    """Of Ray's CPUs, veRL reserves 3 for each GPU, TransferQueue 1 and 1 for each unit. The other actors take none."""
+    """Ray places no actor beyond the cores that it counts: with fewer than are held, the run waits for ever."""
     given = number(chain.get("ray_kwargs.ray_init.num_cpus"))
     cores = given or (here["cpu_cores"] if here["gpus"] else None)
     units, gpus = number(chain.get(UNITS)), number(chain.get("trainer.n_gpus_per_node"))
     if not cores or not units or not gpus or chain.get("transfer_queue.backend.storage_backend") != "SimpleStorage":
         return
     nodes = number(chain.get("trainer.nnodes")) or 1
-    needed = 1 + units + 3 * gpus * nodes
+    needed = grpo.cores(units, gpus * nodes)
     if cores * nodes < needed:
         what = "`ray_init.num_cpus` is" if given else "CPU cores here:"
         message = f"{what} {cores:g}, needed are 1 + {units:g} storage units + 3 x {gpus * nodes:g} GPUs = {needed:g}"
         room = cores * nodes - 1 - 3 * gpus * nodes
         fix = f"write `{UNITS}: {room:g}`" if room >= 1 else "take fewer GPUs, or a machine with more cores"
         yield CORES.at(chain.place(UNITS), message, fix)
+
+
+def _gpus(chain: Chain, here: Facts) -> Iterator[Finding]:
+    path = "trainer.n_gpus_per_node"
+    wanted, seen = number(chain.get(path)) or 0, visible(here)
+    if wanted > seen:
+        fix = f"write `{path}: {seen}`" if seen else "show it one by CUDA_VISIBLE_DEVICES"
+        message = f"{wanted:g} GPUs are wanted, {seen} are here; --gpus and --memory say what fits"
+        yield GPUS.at(chain.place(path), message, fix)
 
 
 def _memory(chain: Chain, here: Facts) -> Iterator[Finding]:

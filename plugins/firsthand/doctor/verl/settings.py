@@ -20,6 +20,7 @@ CPU_ONLY = RULES["VR026"]
 LEGACY_TRAINER = RULES["VR027"]
 TWO_PENALTIES = RULES["VR030"]
 SYNCHRONOUS = RULES["VR053"]
+NOT_FROZEN = RULES["VR055"]
 
 GROUP_ESTIMATORS = (
     "grpo",
@@ -94,6 +95,9 @@ def _algorithm(chain: Chain) -> Iterator[Finding]:
 
 
 def _machine(chain: Chain) -> Iterator[Finding]:
+    if chain.get(f"{ACTOR}.freeze_vision_tower") is True:
+        fix = "remove it; LoRA with `exclude_modules: .*visual.*` leaves the tower as it is"
+        yield NOT_FROZEN.at(chain.place(f"{ACTOR}.freeze_vision_tower"), "nothing is frozen by it", fix)
     if not chain.sets("trainer.logger") and "wandb" in names(chain.get("trainer.logger")):
         yield LOGGER.at(chain.place("trainer.logger"), "logs go to wandb", "write `logger: [console, tensorboard]`")
     if chain.get("trainer.device") == "cpu":
