@@ -145,9 +145,7 @@ async def _ballot(
 ) -> tuple[votes.Ballot, Reply]:
     way, letters, turned = plan.way, "".join(question.options), messages(votes.reordered(question, order))
     shown = Prompted.model_validate({"id": question.id, "messages": turned, "letters": letters})
-    body = await asyncio.to_thread(
-        request_body, shown, root, way.by_path, plan.budget.read, order=way.frame_order
-    )
+    body = await asyncio.to_thread(request_body, shown, root, way.by_path, plan.budget.read, order=way.frame_order)
     if way.method == "letter":
         reply = await complete(client, body, plan)
         return votes.by_letter(reply.output, letters, order, question.options), reply
