@@ -29,7 +29,7 @@ def test_each_training_is_grpo_but_for_one_thing(name: str, monkeypatch) -> None
     assert config.trainer.default_local_dir == f"runs/x/{name}" and config.data.seed == 3
     assert config.trainer.v1.sampler.sampler_kwargs.validation == f"runs/x/{name}/validation"
     assert config.trainer.val_before_train == (name == "grpo"), "the model that all begin with is asked once"
-    assert config.trainer.test_freq == config.trainer.total_training_steps
+    assert config.trainer.total_training_steps % config.trainer.test_freq == 0, "the last model is asked"
     assert config.reward.custom_reward_function.reward_kwargs.of == "reward_fns/choice.py:compute_score"
     assert all(path.is_file() for path in order.READ)
 
@@ -77,7 +77,14 @@ def test_the_gap_of_each_model_by_kind(run: Path) -> None:
     assert {tuple(cell.split()[0] for cell in row[1:]) for row in on_scene["rows"]} == {
         ("100.0", "100.0", "100.0", "+0.0", "+0.0")
     }
-    assert content["curves"]["series"]["rloo: gap_reversed"] == [(1, 0.1), (2, 0.2)]
+    curves = content["curves"]
+    assert curves["series"]["training order, gap_reversed: rloo"] == [(1, 0.1), (2, 0.2)]
+    assert curves["series"]["held-out order, gap_reversed: rloo"] == [(0, 0.0), (12, 0.75)]
+    assert curves["series"]["held-out order, ordered: temporal"] == [(0, 0.5), (12, 1.0)]
+    assert curves["series"]["held-out scene, gap_shuffled: grpo"] == [(0, 0.0), (12, 0.0)]
+    chance = {name.partition(":")[0]: value for name, value in curves["chance"].items()}
+    assert (chance["held-out order, ordered"], chance["held-out scene, ordered"]) == (0.5, 0.25)
+    assert chance["held-out order, gap_reversed"] == chance["training order, gap_reversed"] == 0
 
 
 def test_the_report_is_a_page_and_gives_the_table_of_seeds(run: Path) -> None:

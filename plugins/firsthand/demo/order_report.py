@@ -1,4 +1,5 @@
-"""What the trainings on order measured: how right each model is on ordered, shuffled and reversed frames, by kind."""
+"""What the trainings on order measured: how right each model is on ordered, shuffled and reversed frames, by kind of
+question, before, during and after its training."""
 
 import os
 from pathlib import Path
@@ -21,12 +22,16 @@ CHANCE = {"order": f"{100 * BLIND:.0f} without the order", "scene": f"{100 * GUE
 LOGGED = ("ordered", "gap_shuffled", "gap_reversed")
 
 Answers = dict[str, Prediction]
+Asked = dict[int, list[dict[str, Any]]]  # update -> rollouts of a validation
+Series = dict[str, list[tuple[float, float]]]
 
 
 def content(run: Path) -> dict[str, Any]:
     gold = read_rows(TEST, Gold)
     asked = {name: _validations(run / name) for name in TRAININGS}
-    said = {"sft": asked["grpo"][0]} | {name: found[max(found)] for name, found in asked.items()}
+    begun = next(iter(asked.values()))[0]
+    asked = {name: {0: begun, **found} for name, found in asked.items()}
+    said = {"sft": begun} | {name: found[max(found)] for name, found in asked.items()}
     answers = {(name, order): _answers(said[name], order) for name in MODELS for order in ORDERS}
     ordered = {name: answers[name, "ordered"] for name in MODELS}
     table = [score(name, ordered[name], gold, by="label") for name in MODELS]
@@ -37,7 +42,7 @@ def content(run: Path) -> dict[str, Any]:
         ("rloo", "rloo_faster"),
         ("rloo_faster", "temporal"),
     ]
-    series = curves(run)
+    series = held_out(asked, gold) | curves(run)
     return {
         **compared(table, ordered, pairs, gold),
         "title": "Does reinforcement teach the order of frames?",
@@ -51,14 +56,29 @@ def content(run: Path) -> dict[str, Any]:
             "The verb is asked about four frames from the middle of an event; both verbs are equally common. Without "
             "the order 50 % are right, by guessing 25 %. Questions on rooms and tables need no order.",
             "A gap is the accuracy on ordered frames less that on others, question by question, with a 95 % interval.",
-            "Curves are of the training's own questions at temperature 1, the tables of held-out people, greedily.",
+            "Held-out people are asked greedily, in the tables too; other curves are of the training's own questions "
+            "at temperature 1.",
             "All trainings begin with the same fine-tuned model, rows, seed and learning rate, but rloo_faster with "
             "1.3 times the rate. Adam divides a gradient by its size: 1.3 times all advantages alone is the same step.",
         ],
     }
 
 
-def _validations(folder: Path) -> dict[int, list[dict[str, Any]]]:
+def held_out(asked: dict[str, Asked], gold: dict[str, Gold]) -> Series:
+    """By kind of question, what each training makes of accuracy and gaps on held-out people."""
+    series: Series = {}
+    for kind in KINDS:
+        of_kind = {key: one for key, one in gold.items() if one.group("label") == kind}
+        for name, found in asked.items():
+            for step, said in sorted(found.items()):
+                right = {order: score(name, _answers(said, order), of_kind).accuracy for order in ORDERS}
+                gaps = {f"gap_{order}": right["ordered"] - right[order] for order in OTHERS}
+                for part, value in ({"ordered": right["ordered"]} | gaps).items():
+                    series.setdefault(f"held-out {kind}, {part}: {name}", []).append((step, value))
+    return dict(sorted(series.items()))
+
+
+def _validations(folder: Path) -> Asked:
     """By update: what was answered to the held-out questions."""
     found = {int(path.stem): list(read_jsonl(path)) for path in sorted((folder / "validation").glob("*.jsonl"))}
     if not found:
@@ -97,14 +117,14 @@ def _range(interval: tuple[float, float], form: str) -> str:
     return f"{low} to {high}"
 
 
-def curves(run: Path) -> dict[str, list[tuple[float, float]]]:
+def curves(run: Path) -> Series:
     """What each training logged of its own questions on order: accuracy, and the gaps."""
-    found = {}
+    found: Series = {}
     for name in TRAININGS:
         logged = read_verl_metrics(sorted((run / name / "metrics").rglob("*.jsonl")), [])
         for part in LOGGED:
             if points := logged.get(f"orders/order/{part}"):
-                found[f"{name}: {part}"] = sorted(points.items())
+                found[f"training order, {part}: {name}"] = sorted(points.items())
     if not found:
         raise UserError(f"{run}: no training logged orders/order; did they run with recipes/toy/order_loop.yaml?")
     return found
@@ -112,7 +132,10 @@ def curves(run: Path) -> dict[str, list[tuple[float, float]]]:
 
 def _chance(series: str) -> float:
     """Of an accuracy, and of a gap."""
-    return BLIND if series.endswith("ordered") else 0.0
+    what, _, part = series.partition(":")[0].partition(", ")
+    if part != "ordered":
+        return 0.0
+    return GUESS if what.endswith("scene") else BLIND
 
 
 def _trajectories(ordered: dict[str, Answers], shown: int = 12) -> list[dict[str, Any]]:
