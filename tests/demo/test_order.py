@@ -59,7 +59,9 @@ def run(tmp_path: Path, monkeypatch) -> Path:
 def _validation(rows, name: str, step: int, ordered: str, others: dict[str, str]) -> None:
     said = [
         {
-            "facts": {"id": row["id"]}, "text": f"<answer>{ordered[n]}</answer>",
+            "facts": {key: row[key] for key in ("id", "label", "options", "answer")},
+            "text": f"<think>i {row['options'][row['answer']] if step else 'pick up'} it .</think>"
+            f"<answer>{ordered[n]}</answer>",
             "orders": {order: f"<answer>{letters[n]}</answer>" for order, letters in others.items()},
         }
         for n, row in enumerate(rows)
@@ -69,7 +71,7 @@ def _validation(rows, name: str, step: int, ordered: str, others: dict[str, str]
 
 def test_the_gap_of_each_model_by_kind(run: Path) -> None:
     content = order_report.content(run)
-    on_order, on_scene = content["tables"]
+    on_order, on_scene, verbs = content["tables"]
     cells = {row[0]: [cell.split()[0] for cell in row[1:]] for row in on_order["rows"]}
     assert on_order["head"] == ["n = 4", "ordered", "shuffled", "reversed", "gap to shuffled", "gap to reversed"]
     assert cells["sft"] == ["50.0", "50.0", "50.0", "+0.0", "+0.0"]
@@ -77,6 +79,8 @@ def test_the_gap_of_each_model_by_kind(run: Path) -> None:
     assert {tuple(cell.split()[0] for cell in row[1:]) for row in on_scene["rows"]} == {
         ("100.0", "100.0", "100.0", "+0.0", "+0.0")
     }
+    assert [cell.split(" (")[0] for cell in verbs["rows"][0]] == ["sft", "2 of 2", "0 of 2", "4 of 4"]
+    assert [cell.split(" (")[0] for cell in verbs["rows"][1]] == ["grpo", "2 of 2", "2 of 2", "4 of 4"]
     curves = content["curves"]
     assert curves["series"]["training order, gap_reversed: rloo"] == [(1, 0.1), (2, 0.2)]
     assert curves["series"]["held-out order, gap_reversed: rloo"] == [(0, 0.0), (12, 0.75)]

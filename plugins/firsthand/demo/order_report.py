@@ -5,15 +5,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+from firsthand.answers import extract_choice
 from firsthand.demo.measures import compared
 from firsthand.demo.order import MODELS, ORDERS, TEST, TRAININGS, WEEK
 from firsthand.errors import UserError
 from firsthand.evals.compare import compare
 from firsthand.evals.rows import Gold, Prediction, read_rows
-from firsthand.evals.score import score
+from firsthand.evals.score import score, wilson
 from firsthand.files import read_jsonl
 from firsthand.media.orders import Order
 from firsthand.pages.run.curves import read_verl_metrics
+from firsthand.toy.ego3s.drafts import ORDERED
 
 KINDS = ("order", "scene")
 OTHERS = ORDERS[1:]
@@ -49,7 +51,7 @@ def content(run: Path) -> dict[str, Any]:
         "subtitle": "a tiny Qwen3-VL on pick-ups and put-downs of people whom it has not met; a put-down is a pick-up "
         "run backwards",
         "media_root": os.path.relpath(WEEK.resolve(), run.resolve()),
-        "tables": [_by_order(kind, answers, gold) for kind in KINDS],
+        "tables": [*(_by_order(kind, answers, gold) for kind in KINDS), _verbs(said)],
         "curves": {"x": "step", "series": series, "chance": {name: _chance(name) for name in series}},
         "trajectories": _trajectories(ordered),
         "notes": [
@@ -110,6 +112,25 @@ def _by_order(kind: str, answers: dict[tuple[str, Order], Answers], gold: dict[s
         "rows": rows,
         "note": f"Chance: {CHANCE[kind]}.",
     }
+
+
+def _verbs(said: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Where an answer goes wrong: what the model says that it sees, or the letter that it finds for it."""
+    rows = []
+    for name, answered in said.items():
+        hits: dict[str, list[bool]] = {column: [] for column in (*ORDERED, "letter")}
+        for row in answered:
+            options, text = row["facts"]["options"], row["text"]
+            if row["facts"]["label"] == "order":
+                verb = options[row["facts"]["answer"]]
+                named = next((one for one in ORDERED if f"i {one} " in text), None)
+                letter = extract_choice(text, "".join(options))
+                hits[verb].append(named == verb)
+                hits["letter"].append(named is not None and options.get(letter or "") == named)
+        cells = [f"{sum(own)} of {len(own)} ({_range(wilson(sum(own), len(own)), '.0f')} %)" for own in hits.values()]
+        rows.append([name, *cells])
+    head = ["on ordered frames", *(f"{verb}: named so" for verb in ORDERED), "the letter is that of the verb it named"]
+    return {"title": "Does it see the order, and does it find the letter?", "head": head, "rows": rows}
 
 
 def _range(interval: tuple[float, float], form: str) -> str:

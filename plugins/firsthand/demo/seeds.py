@@ -46,7 +46,7 @@ def ego3s(report: Report) -> Seed:
 
 
 def _gap(report: Report, name: str) -> float:
-    [table] = [table for table in report["tables"] if "order" in table["title"]]
+    [table] = [table for table in report["tables"] if table["title"].startswith("Questions on order")]
     [row] = [row for row in table["rows"] if row[0] == name]
     return float(row[table["head"].index("gap to reversed")].split()[0])
 
