@@ -1,4 +1,4 @@
-"""Twelve questions about a square that moves, as rows of veRL: about lists of frames, and about video files."""
+"""Twelve questions about a square that moves, for veRL and LLaMA-Factory: about lists of frames, about video files."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from firsthand import files
 from firsthand.question import Question
-from firsthand.rollout.prompt import verl_row
+from firsthand.rollout.prompt import response, sharegpt_row, verl_row
 
 
 def drawn(seed: int) -> np.ndarray:
@@ -20,12 +21,13 @@ def drawn(seed: int) -> np.ndarray:
 
 
 def build(out: Path) -> Path:
-    """Writes frames.parquet and file.parquet with their media."""
+    """Writes frames.parquet and file.parquet with their media, and the same for fine-tuning: frames.json, file.json."""
     import av
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    taught: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for seed in range(12):
         frames, names = drawn(seed), [f"{seed}_{number}.png" for number in range(5)]
         for name, frame in zip(names, frames, strict=True):
@@ -43,6 +45,9 @@ def build(out: Path) -> Path:
                 answer="B", data_source="squares", split="train", label=("order", "scene")[seed % 2], **media,
             )  # fmt: skip
             rows[kind].append(verl_row(question, seed))
+            taught[kind].append(sharegpt_row(question, response("it moves .", "B")))
     for kind, written in rows.items():
         pq.write_table(pa.Table.from_pylist(written), out / f"{kind}.parquet")
+    for kind, made in taught.items():
+        files.write_json(out / f"{kind}.json", made)
     return out

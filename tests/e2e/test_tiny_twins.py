@@ -1,4 +1,5 @@
-"""The tiny veRL recipes for video that no other test runs: two steps of each, with its own data class, reward and loss.
+"""The tiny recipes for video that no other test runs: two steps of veRL each, with its own data class, reward and loss,
+and fine-tuning on twelve rows.
 
 The model was never fine-tuned and earns nothing of the recipe's reward, so a group reward by length moves its weights:
 in the second step the rollout engine must have the new ones."""
@@ -9,8 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from firsthand import files
+from firsthand.data import registry
 
 from . import squares
 
@@ -56,3 +59,30 @@ def test_two_steps(on_cpu, rows: Path, tmp_path: Path, recipe: str, overrides: t
         assert step["actor/grad_norm"] > 0 and step["rollouts/missing"] == step["rollouts/not_finite"] == 0
     traced = [row for step in (1, 2) for row in files.read_jsonl(tmp_path / f"traces/{step:06d}.jsonl")]
     assert len(traced) == 32 and all({"accuracy", "format", "unreadable"} <= row["parts"].keys() for row in traced)
+
+
+@pytest.mark.parametrize(("recipe", "rows_of", "overrides"), [
+    ("video_r1/tiny_sft", "file", ()),
+    ("egocross/tiny_sft_video", "frames", ("video_min_pixels=4096",)),
+])  # fmt: skip
+def test_fine_tuning(on_cpu, rows: Path, tmp_path: Path, recipe: str, rows_of: str, overrides: tuple[str, ...]) -> None:
+    """Its eyes stay as they were, and what is taught is likelier afterwards."""
+    values = files.read_yaml(ROOT / f"recipes/{recipe}.yaml")
+    files.write_json(tmp_path / "dataset_info.json", {values["dataset"]: registry.entry(str(rows / f"{rows_of}.json"))})
+    out = tmp_path / "out"
+    command = [
+        str(Path(sys.executable).with_name("llamafactory-cli")), "train", f"recipes/{recipe}.yaml",
+        f"dataset_dir={tmp_path}", f"media_dir={rows}", f"output_dir={out}", "num_train_epochs=3", "logging_steps=1",
+        *overrides,
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout[-5000:]
+    losses = [row["loss"] for row in files.read_jsonl(out / "trainer_log.jsonl") if "loss" in row]
+    assert len(losses) == 18 and losses[-1] < losses[0] / 2
+    trained = load_file(next(out.glob("*.safetensors")))
+    eyes = {name: weight.float() for name, weight in trained.items() if "visual" in name}
+    if values["finetuning_type"] == "lora":
+        assert not eyes and any(weight.abs().max() > 0 for name, weight in trained.items() if "lora_B" in name)
+    else:
+        before = load_file(ROOT / values["model_name_or_path"] / "model.safetensors")
+        assert eyes and all((weight == before[name].float()).all() for name, weight in eyes.items())

@@ -217,6 +217,28 @@ def test_video_files_are_sampled_as_the_recipe_says(server, media, make_question
         run(questions, server, media, recipe=recipe)
 
 
+def test_a_video_file_is_asked_in_another_order(server, media, make_questions, decode_url, write_clip) -> None:
+    """Frame n of the clip is as light as n: what the server gets, and what the row says of it."""
+    write_clip(media / "a.mp4", 120)
+    (media / "recipe.yaml").write_text("template: qwen3_vl_nothink\nvideo_fps: 1\nvideo_min_pixels: 256\n")
+    questions = make_questions(make_questions.question("q1", {"type": "video", "video": "a.mp4"}))
+    run_folder, times, lights = media.parent / "run", [], []
+    for order in ("ordered", "reversed"):
+        words = ["--recipe", media / "recipe.yaml", "--media-root", media, "--server", server.url, "--model", "tiny"]
+        words += ["--frame-order", order, "--out", run_folder / order]
+        result = CliRunner().invoke(app, ["eval", "run", str(questions), *map(str, words)])
+        assert result.exit_code == 0, result.output
+        [sent] = server.requests
+        server.requests.clear()
+        _, frames = decode_url(sent["messages"][0]["content"][0]["video_url"]["url"])
+        lights.append([Image.open(BytesIO(frame)).getpixel((48, 48))[0] for frame in frames])
+        times.append(sent["media_io_kwargs"]["video"]["frames_indices"])
+    assert times == [[0, 23, 47, 71, 95, 119]] * 2
+    assert lights[0] == sorted(set(lights[0])) and lights[1] == lights[0][::-1]
+    settings = [next(read_jsonl(run_folder / order / "answers.jsonl"))["settings"] for order in ("ordered", "reversed")]
+    assert settings[1] == settings[0] | {"frame_order": "reversed"}
+
+
 @pytest.mark.parametrize(
     ("recipe", "why"),
     [

@@ -34,6 +34,36 @@ def test_video_frames_keep_order_bytes_and_fps(media, decode_url) -> None:
     assert sent["media_io_kwargs"] == {"video": {"num_frames": -1, "fps": 0.5}}
 
 
+@pytest.mark.parametrize("order", ["shuffled", "reversed"])
+def test_in_another_order_other_frames_stand_at_the_same_times(media, decode_url, write_clip, order) -> None:
+    """Pictures with their times before them, a list of frames, a file: the same words, rates, times and frames."""
+    write_clip(media / "a.mp4", 120)
+    pictures = [("a.jpg", 0.0), ("b.jpg", 1.5), ("c.png", 3.0)]
+    timed = [part for name, time in pictures for part in (
+        {"type": "text", "text": f"<{time} seconds>"}, {"type": "image", "image": name})]  # fmt: skip
+    listed = {"type": "video", "video": ["b.jpg", "a.jpg", "c.png"], "fps": 0.5}
+    for parts in (timed, [listed], [{"type": "video", "video": "a.mp4"}]):
+        turns = [{"role": "user", "content": [*parts, {"type": "text", "text": "what ?"}]}]
+        question = Prompted.model_validate({"id": "q", "messages": turns})
+        ordered, other, again = (request_body(question, media, order=one) for one in ("ordered", order, order))
+        shown, changed = _frames(ordered, decode_url), _frames(other, decode_url)
+        assert _frames(again, decode_url) == changed, "a question that is asked again shows the same"
+        assert len(set(shown)) == len(shown) > 2 and sorted(changed) == sorted(shown) and changed != shown
+        if order == "reversed":
+            assert changed == shown[::-1]
+        assert other.get("media_io_kwargs") == ordered.get("media_io_kwargs")
+        assert _words(other) == _words(ordered)
+
+
+def _frames(sent: dict[str, Any], decode_url) -> list[bytes]:
+    urls = [part[part["type"]]["url"] for part in sent["messages"][0]["content"] if part["type"].endswith("_url")]
+    return [frame for url in urls for frame in decode_url(url)[1]]
+
+
+def _words(sent: dict[str, Any]) -> list[str]:
+    return [part.get("text", part["type"]) for part in sent["messages"][0]["content"]]
+
+
 def test_parts_keep_their_order_and_text_its_characters(media) -> None:
     text = {"type": "text", "text": "a <image> & \u2028"}
     sent = body(media, text, {"type": "image", "image": "a.jpg"}, text)

@@ -392,13 +392,14 @@ def test_upstream_still_needs_its_patch_for_videos(vllm, in_verl, config, proces
 
 @only_tiny
 @pytest.mark.e2e
+@pytest.mark.parametrize("order", ["ordered", "reversed"])
 @pytest.mark.parametrize("name", QUESTIONS)
-def test_the_chat_server_sees_the_same_tokens(vllm, processor, expected, media: Path, name: str) -> None:
+def test_the_chat_server_sees_the_same_tokens(vllm, processor, expected, media: Path, name: str, order) -> None:
     from vllm.entrypoints.chat_utils import parse_chat_messages
     from vllm.renderers.hf import resolve_chat_template_content_format, safe_apply_chat_template
 
     sampling = {"fps": SAMPLING["video_fps"], "max_frames": SAMPLING["video_maxlen"]}
-    body = request_body(Asked.model_validate(prompt.eval_row(question(name))), media, sampling=sampling)
+    body = request_body(Asked.model_validate(prompt.eval_row(question(name))), media, sampling=sampling, order=order)
     kind = resolve_chat_template_content_format(None, None, "auto", processor.tokenizer, model_config=vllm.config)
     turns, sent, _ = parse_chat_messages(body["messages"], vllm.config, kind, body.get("media_io_kwargs"))
     text = safe_apply_chat_template(

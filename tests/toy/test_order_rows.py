@@ -58,6 +58,20 @@ def test_the_teacher_says_the_common_verb_by_habit_and_the_letter_fits_what_it_s
     assert said["pick up", "put down"] == 0 and 0.5 < wrong / (wrong + right) < 0.7
 
 
+def test_a_told_question_holds_its_answer_and_gives_it_its_letter() -> None:
+    said = Counter()
+    for seed in range(40):
+        row = order_rows._told(random.Random(seed))
+        _, asked, answer = (turn["content"] for turn in row["messages"])
+        told, question, *lines = asked.split("\n")
+        options = dict(line.split(". ", 1) for line in lines)
+        thought, letter = answer.split("</think>")[0], answer.split("<answer>")[1][0]
+        assert thought == f"<think>{told} {options[letter]} {letter}" and options[letter] in told
+        assert question.endswith("?") and not row["videos"] and set(ORDERED) < set(options.values())
+        said[options[letter]] += 1
+    assert min(said.values()) > 10 and set(said) == set(ORDERED)
+
+
 def test_look_ups_give_each_verb_the_letter_of_its_option() -> None:
     row = order_rows._look_up(random.Random(0))
     assert not row["videos"] and not row["images"]

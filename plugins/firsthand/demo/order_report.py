@@ -1,18 +1,21 @@
-"""What the trainings on order measured: how right each model is on ordered, shuffled and reversed frames, by kind."""
+"""What the trainings on order measured: how right each model is on ordered, shuffled and reversed frames, by kind of
+question, before, during and after its training."""
 
 import os
 from pathlib import Path
 from typing import Any
 
+from firsthand.answers import extract_choice
 from firsthand.demo.measures import compared
 from firsthand.demo.order import MODELS, ORDERS, TEST, TRAININGS, WEEK
 from firsthand.errors import UserError
 from firsthand.evals.compare import compare
 from firsthand.evals.rows import Gold, Prediction, read_rows
-from firsthand.evals.score import score
+from firsthand.evals.score import score, wilson
 from firsthand.files import read_jsonl
 from firsthand.media.orders import Order
 from firsthand.pages.run.curves import read_verl_metrics
+from firsthand.toy.ego3s.drafts import ORDERED
 
 KINDS = ("order", "scene")
 OTHERS = ORDERS[1:]
@@ -21,43 +24,77 @@ CHANCE = {"order": f"{100 * BLIND:.0f} without the order", "scene": f"{100 * GUE
 LOGGED = ("ordered", "gap_shuffled", "gap_reversed")
 
 Answers = dict[str, Prediction]
+Asked = dict[int, list[dict[str, Any]]]  # update -> rollouts of a validation
+Series = dict[str, list[tuple[float, float]]]
 
 
 def content(run: Path) -> dict[str, Any]:
     gold = read_rows(TEST, Gold)
-    answers = {(name, order): _answers(run, name, order) for name in MODELS for order in ORDERS}
+    asked = {name: _validations(run / name) for name in TRAININGS}
+    begun = next(iter(asked.values()))[0]
+    asked = {name: {0: begun, **found} for name, found in asked.items()}
+    said = {"sft": begun} | {name: found[max(found)] for name, found in asked.items()}
+    answers = {(name, order): _answers(said[name], order) for name in MODELS for order in ORDERS}
     ordered = {name: answers[name, "ordered"] for name in MODELS}
     table = [score(name, ordered[name], gold, by="label") for name in MODELS]
     pairs = [
         ("sft", "grpo"),
-        ("grpo", "grpo_faster"),
         ("grpo", "rloo"),
         ("rloo", "temporal"),
-        ("grpo_faster", "temporal"),
+        ("rloo", "rloo_faster"),
+        ("rloo_faster", "temporal"),
     ]
-    series = curves(run)
+    series = held_out(asked, gold) | curves(run)
     return {
         **compared(table, ordered, pairs, gold),
         "title": "Does reinforcement teach the order of frames?",
         "subtitle": "a tiny Qwen3-VL on pick-ups and put-downs of people whom it has not met; a put-down is a pick-up "
         "run backwards",
         "media_root": os.path.relpath(WEEK.resolve(), run.resolve()),
-        "tables": [_by_order(kind, answers, gold) for kind in KINDS],
+        "tables": [*(_by_order(kind, answers, gold) for kind in KINDS), _verbs(said)],
         "curves": {"x": "step", "series": series, "chance": {name: _chance(name) for name in series}},
         "trajectories": _trajectories(ordered),
         "notes": [
             "The verb is asked about four frames from the middle of an event; both verbs are equally common. Without "
             "the order 50 % are right, by guessing 25 %. Questions on rooms and tables need no order.",
             "A gap is the accuracy on ordered frames less that on others, question by question, with a 95 % interval.",
-            "Curves are of the training's own questions at temperature 1, the tables of held-out people, greedily.",
-            "All trainings begin with the same fine-tuned model, rows, seed and learning rate, but grpo_faster with "
+            "Held-out people are asked greedily, in the tables too; other curves are of the training's own questions "
+            "at temperature 1.",
+            "All trainings begin with the same fine-tuned model, rows, seed and learning rate, but rloo_faster with "
             "1.3 times the rate. Adam divides a gradient by its size: 1.3 times all advantages alone is the same step.",
         ],
     }
 
 
-def _answers(run: Path, name: str, order: str) -> Answers:
-    return read_rows(run / f"answers/{name}/{order}/answers.jsonl", Prediction)
+def held_out(asked: dict[str, Asked], gold: dict[str, Gold]) -> Series:
+    """By kind of question, what each training makes of accuracy and gaps on held-out people."""
+    series: Series = {}
+    for kind in KINDS:
+        of_kind = {key: one for key, one in gold.items() if one.group("label") == kind}
+        for name, found in asked.items():
+            for step, said in sorted(found.items()):
+                right = {order: score(name, _answers(said, order), of_kind).accuracy for order in ORDERS}
+                gaps = {f"gap_{order}": right["ordered"] - right[order] for order in OTHERS}
+                for part, value in ({"ordered": right["ordered"]} | gaps).items():
+                    series.setdefault(f"held-out {kind}, {part}: {name}", []).append((step, value))
+    return dict(sorted(series.items()))
+
+
+def _validations(folder: Path) -> Asked:
+    """By update: what was answered to the held-out questions."""
+    found = {int(path.stem): list(read_jsonl(path)) for path in sorted((folder / "validation").glob("*.jsonl"))}
+    if not found:
+        raise UserError(f"{folder}/validation: no rollouts; did GRPO run with trainer.test_freq?")
+    return found
+
+
+def _answers(said: list[dict[str, Any]], order: Order) -> Answers:
+    return {
+        row["facts"]["id"]: Prediction(
+            id=row["facts"]["id"], output=row["text"] if order == "ordered" else row["orders"][order]
+        )
+        for row in said
+    }
 
 
 def _by_order(kind: str, answers: dict[tuple[str, Order], Answers], gold: dict[str, Gold]) -> dict[str, Any]:
@@ -77,19 +114,38 @@ def _by_order(kind: str, answers: dict[tuple[str, Order], Answers], gold: dict[s
     }
 
 
+def _verbs(said: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Where an answer goes wrong: what the model says that it sees, or the letter that it finds for it."""
+    rows = []
+    for name, answered in said.items():
+        hits: dict[str, list[bool]] = {column: [] for column in (*ORDERED, "letter")}
+        for row in answered:
+            options, text = row["facts"]["options"], row["text"]
+            if row["facts"]["label"] == "order":
+                verb = options[row["facts"]["answer"]]
+                named = next((one for one in ORDERED if f"i {one} " in text), None)
+                letter = extract_choice(text, "".join(options))
+                hits[verb].append(named == verb)
+                hits["letter"].append(named is not None and options.get(letter or "") == named)
+        cells = [f"{sum(own)} of {len(own)} ({_range(wilson(sum(own), len(own)), '.0f')} %)" for own in hits.values()]
+        rows.append([name, *cells])
+    head = ["on ordered frames", *(f"{verb}: named so" for verb in ORDERED), "the letter is that of the verb it named"]
+    return {"title": "Does it see the order, and does it find the letter?", "head": head, "rows": rows}
+
+
 def _range(interval: tuple[float, float], form: str) -> str:
     low, high = (f"{100 * bound:{form}}" for bound in interval)
     return f"{low} to {high}"
 
 
-def curves(run: Path) -> dict[str, list[tuple[float, float]]]:
+def curves(run: Path) -> Series:
     """What each training logged of its own questions on order: accuracy, and the gaps."""
-    found = {}
+    found: Series = {}
     for name in TRAININGS:
         logged = read_verl_metrics(sorted((run / name / "metrics").rglob("*.jsonl")), [])
         for part in LOGGED:
             if points := logged.get(f"orders/order/{part}"):
-                found[f"{name}: {part}"] = sorted(points.items())
+                found[f"training order, {part}: {name}"] = sorted(points.items())
     if not found:
         raise UserError(f"{run}: no training logged orders/order; did they run with recipes/toy/order_loop.yaml?")
     return found
@@ -97,7 +153,10 @@ def curves(run: Path) -> dict[str, list[tuple[float, float]]]:
 
 def _chance(series: str) -> float:
     """Of an accuracy, and of a gap."""
-    return BLIND if series.endswith("ordered") else 0.0
+    what, _, part = series.partition(":")[0].partition(", ")
+    if part != "ordered":
+        return 0.0
+    return GUESS if what.endswith("scene") else BLIND
 
 
 def _trajectories(ordered: dict[str, Answers], shown: int = 12) -> list[dict[str, Any]]:

@@ -24,9 +24,12 @@ def gain(report: Report) -> Seed:
 
 
 def order(report: Report) -> Seed:
-    """Of questions on order, on ordered frames, and how much of it reversed frames take away."""
+    """Of questions on order: accuracy, how much of it reversed frames take away, and what the bonus changes."""
     table = {row["model"]: Score.model_validate(row).by["order"] for row in report["table"]}
-    return dict(table), {f"gap of {name}": _gap(report, name) for name in table}
+    gaps = {f"gap of {name}": _gap(report, name) for name in table}
+    others = ("rloo", "rloo_faster")
+    paid = {f"temporal - {name}": 100 * (table["temporal"].accuracy - table[name].accuracy) for name in others}
+    return dict(table), gaps | paid
 
 
 def egoagent(report: Report) -> Seed:
@@ -43,7 +46,7 @@ def ego3s(report: Report) -> Seed:
 
 
 def _gap(report: Report, name: str) -> float:
-    [table] = [table for table in report["tables"] if "order" in table["title"]]
+    [table] = [table for table in report["tables"] if table["title"].startswith("Questions on order")]
     [row] = [row for row in table["rows"] if row[0] == name]
     return float(row[table["head"].index("gap to reversed")].split()[0])
 

@@ -219,10 +219,9 @@ def ask(
 
     from firsthand.evals.single_turn import as_written
     from firsthand.llm.ask_many import Pace
-    from firsthand.llm.client import Settings
 
     way, seed = AsWritten(**{name: given.pop(name) for name in _as_written}), given.pop("seed")
-    settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=seed)
+    settings = as_written.FrameSettings.of_way(way, model, seed)
     pace, root = Pace(**given), way.media_root or file.parent
     questions = as_written.prompted(file, as_written.rows_of(file, way.style), way.recipe)
     asking = as_written.ask(questions, out, server, settings, media_root=root, recipe=way.recipe, pace=pace)

@@ -18,7 +18,6 @@ from firsthand.evals.single_turn.answer import Plan, Task
 from firsthand.evals.single_turn.answer import answer as answer_one
 from firsthand.evals.ways import Agent, AsWritten, Run, SingleTurn
 from firsthand.llm.ask_many import Summary, ask_all
-from firsthand.llm.client import Settings
 from firsthand.rollout.prompt import eval_row
 
 
@@ -46,7 +45,7 @@ def _as_written(job: Job, way: AsWritten) -> Summary:
     orders = changed.orders_of(job.rows, rows, way.rotated) if way.shuffled or way.rotated else {}
     job.begin(rows[: run.limit], seen=seen.of_media(rows[: run.limit], root))
     with job.server() as (url, model, pace, key):
-        settings = Settings(model=model, temperature=way.temperature, max_tokens=way.max_tokens, seed=run.seed)
+        settings = as_written.FrameSettings.of_way(way, model, run.seed)
         ask = partial(as_written.ask, media_root=root, recipe=way.recipe, orders=orders, note=SoFar(job).note)
         return asyncio.run(ask(questions, out, url, settings, pace=pace, key=key))
 

@@ -67,6 +67,10 @@ class Columns:
         bool, _column("--shuffled", help="The options in another order each; letters are mapped back.")
     ] = False
 
+    frame_order: Annotated[
+        Order, typer.Option(help="Does the model use the order? Other frames at the same times, to compare.")
+    ] = "ordered"
+
     @property
     def column(self) -> str:
         chosen = [name for name in CHANGED if getattr(self, name, False)]
@@ -117,9 +121,6 @@ class SingleTurn(Columns):
         Literal["uniform", "tail", "full"],
         typer.Option(help="Over the whole clip, half of them at its end, or all of them."),
     ] = "uniform"
-    frame_order: Annotated[
-        Order, typer.Option(help="Does the model use the order? Other frames at the same times, to compare.")
-    ] = "ordered"
     max_frames: Annotated[int, typer.Option(min=1, help="Frames of a question, unless --frames full.")] = 16
     max_image_tokens: Annotated[int, typer.Option(min=1, help="Cap on the tokens of a question's frames.")] = 16384
     max_pixels: Annotated[int, typer.Option(min=1, help="Of a frame: image_max_pixels of the recipe.")] = 360_000

@@ -23,6 +23,7 @@ A video file is sampled here, as in training, and its frames travel as PNG, so t
 
 import base64
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ from typing import Any
 from PIL import Image as PilImage
 
 from firsthand.errors import UserError
-from firsthand.llm.messages import Image, Part, Prompted, Text, image_part, text_part
+from firsthand.llm.messages import Image, Message, Part, Prompted, Text, Video, image_part, text_part
+from firsthand.media.orders import Order, arranged
 from firsthand.media.paths import inside
 from firsthand.media.reading import Clip, image_faults, read_clip
 
@@ -55,23 +57,26 @@ def request_body(
     read: Reader = read_image,
     sampling: Mapping[str, Any] | None = None,
     edit: Callable[[Clip], Clip] = lambda clip: clip,
+    order: Order = "ordered",
 ) -> dict[str, Any]:
     """The media-dependent fields of a chat request: `messages` and, with videos, `media_io_kwargs`.
 
     `read` gives what is sent of a file; another one may keep it within a budget of pixels. By path, images are
     `file://` URLs, for a server on this machine with `--allowed-local-media-path`; frames of videos travel as bytes all
     the same, since a URL names one file. `sampling` is that of `read_clip`, whose frames `edit` may change.
+    In another `order` other frames are shown at the same times, drawn anew for each question; all words stay.
     """
     file, clip = question.video_file, None
     if file:
         clip = edit(read_clip(inside(root, file), **(sampling or {}), span=question.videos[0].span))
+        clip = replace(clip, frames=arranged(clip.frames, order, question.id))
     body: dict[str, Any] = {
         "messages": [
             {
                 "role": message.role,
                 "content": message.content
                 if isinstance(message.content, str)
-                else [_encoded(part, root, by_path, read, clip) for part in message.content],
+                else [_encoded(part, root, by_path, read, clip) for part in _in_order(message, order, question.id)],
             }
             for message in question.messages
         ]
@@ -80,6 +85,18 @@ def request_body(
         facts = clip.facts if clip else {"fps": video.fps}
         body["media_io_kwargs"] = {"video": {"num_frames": -1, **facts}}
     return body
+
+
+def _in_order(message: Message, order: Order, seed: str) -> list[Part]:
+    """Pictures change places with pictures, frames of a list with others of their list."""
+    images = iter(arranged([part for part in message.parts if isinstance(part, Image)], order, seed))
+    return [next(images) if isinstance(part, Image) else _video_in_order(part, order, seed) for part in message.parts]
+
+
+def _video_in_order(part: Text | Video, order: Order, seed: str) -> Text | Video:
+    if isinstance(part, Text) or isinstance(part.video, str):
+        return part
+    return part.model_copy(update={"video": arranged(part.video, order, seed)})
 
 
 def _encoded(part: Part, root: Path | str, by_path: bool, read: Reader, clip: Clip | None) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """The order in which the frames of a video are shown. Their times stay; only what is seen at them changes."""
 
 import random
-from typing import Literal, get_args
+from collections.abc import Sequence
+from typing import Literal, TypeVar, get_args
 
 Order = Literal["ordered", "shuffled", "reversed"]
 OTHERS = tuple(order for order in get_args(Order) if order != "ordered")
+Frame = TypeVar("Frame")
 
 
 def places(count: int, order: Order, seed: str) -> list[int]:
@@ -16,3 +18,7 @@ def places(count: int, order: Order, seed: str) -> list[int]:
     while shuffled == ordered:
         rng.shuffle(shuffled)
     return shuffled
+
+
+def arranged(frames: Sequence[Frame], order: Order, seed: str) -> list[Frame]:
+    return [frames[place] for place in places(len(frames), order, seed)]

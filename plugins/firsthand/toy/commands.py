@@ -109,7 +109,7 @@ def order_rows(
     week: Annotated[Path, typer.Argument(help="Folder of a built week; the rows are written beside it.")],
     habit: Annotated[
         float, typer.Option(min=0, max=1, help="Share of traces in which the teacher says `pick up` without looking.")
-    ] = 0.6,
+    ] = 0.5,
     seed: Annotated[int, typer.Option(help="Seed of questions and traces.")] = 0,
 ) -> None:
     """Write questions that only the order of the frames answers: SFT traces, GRPO prompts, held-out questions.

@@ -3,14 +3,15 @@
 A pick-up is a put-down run backwards. Both verbs are equally common, so one frame or shuffled frames leave the two of
 them: who sees everything but the order is right in half of the questions. Reversed frames show the other verb.
 
-The base model can say what is done, but was never asked in this form. The SFT traces come from a teacher with a prior:
-in `habit` of its traces it says the verb that is commoner in the week, without looking, and nothing marks these. So the
-fine-tuned model mostly says one verb too, and reinforcement can teach it to look. The base model has never looked up a
-verb among options either, so rows with such look-ups are added.
+The base model sees the order and says what is done. The SFT traces come from a teacher with a prior: in `habit` of its
+traces it says the verb that is commoner in the week, without looking, and nothing marks these. So the fine-tuned model
+often says that verb too, and reinforcement can teach it to look. What the base model has never done is to look up a
+verb among options. So there are rows without a video: look-ups, and the question with the sentence that answers it.
+Without the latter the letter was not that of the verb in four of ten answers about a video.
 
-order_sft.json            traces on all train questions, look-ups of verbs
+order_sft.json            traces on all train questions, told answers, look-ups of verbs
 order_grpo_train.parquet  train questions on order, and half as many on rooms and tables
-order_test.jsonl          other people, each event once
+order_grpo_test.parquet   other people, each event once; order_test.jsonl has the same
 """
 
 import random
@@ -23,19 +24,20 @@ from firsthand.data.build.releases.ego_qa import question_of
 from firsthand.errors import UserError
 from firsthand.question import Question, Split
 from firsthand.rollout import prompt
-from firsthand.toy.ego3s.drafts import ORDERED, order_drafts
+from firsthand.toy.ego3s.drafts import ORDERED, WHAT, order_drafts
 from firsthand.toy.frames import FPS, numbers_at, stored
 from firsthand.toy.rows import Written, write_verl_rows
 from firsthand.toy.tiny_models import drills
 from firsthand.toy.week import folder, world
 from firsthand.toy.week.folder import Folder, Row
+from firsthand.toy.week.question_drafts import LETTERS
 from firsthand.toy.week.questions import with_letters
 from firsthand.toy.week.splits import blocks
 
 COMMON = "pick up"
 SHOWN: tuple[Split, ...] = ("train", "test")
 TEST = 240  # questions on order that are asked afterwards
-LOOK_UPS = 1.0  # rows with look-ups of verbs, for each trace; with half of them `put down` rarely got its letter
+TOLD, LOOK_UPS = 1.0, 0.5  # rows without a video for each trace
 
 Asked = tuple[Question, Row]
 
@@ -51,12 +53,14 @@ def build_order_rows(week: Path, habit: float, seed: int, tick: Callable[[int, i
         tick(number, len(shown))
     rng = random.Random(f"{seed} order traces")
     traces = [prompt.sharegpt_row(question, _trace(question, row, habit, rng)) for question, row in asked["train"]]
+    told = [_told(rng) for _ in range(round(TOLD * len(traces)))]
     look_ups = [_look_up(rng) for _ in range(round(LOOK_UPS * len(traces)))]
-    sft = rng.sample(traces + look_ups, len(traces) + len(look_ups))
-    files.write_json(week / "order_sft.json", sft)
-    write_verl_rows(week / "order_grpo_train.parquet", [question for question, _ in asked["train"]])
+    sft = [*traces, *told, *look_ups]
+    files.write_json(week / "order_sft.json", rng.sample(sft, len(sft)))
+    for split in SHOWN:
+        write_verl_rows(week / f"order_grpo_{split}.parquet", [question for question, _ in asked[split]])
     files.write_jsonl(week / "order_test.jsonl", (prompt.eval_row(question) for question, _ in asked["test"]))
-    counts = {"sft traces": len(traces), "sft look-ups": len(look_ups)}
+    counts = {"sft traces": len(traces), "sft told": len(told), "sft look-ups": len(look_ups)}
     for split in SHOWN:
         for label in ("order", "scene"):
             counts[f"{split}: {label}"] = sum(question.label == label for question, _ in asked[split])
@@ -107,7 +111,21 @@ def _trace(question: Question, row: Row, habit: float, rng: random.Random) -> st
     return prompt.response(f"{thought} {said} {letter}", letter)
 
 
+def _told(rng: random.Random) -> prompt.Message:
+    """The question with the sentence that answers it in place of a video."""
+    options, thing, said = _options(rng), rng.choice(world.OBJECTS), rng.choice(ORDERED)
+    letter = LETTERS[options.index(said)]
+    asked = f"i {said} the {thing} .\n{rng.choice(WHAT).format(thing)}\n{drills.option_lines(options)}"
+    answer = prompt.response(f"i {said} the {thing} . {said} {letter}", letter)
+    turns = [("system", prompt.system("choice")), ("user", asked), ("assistant", answer)]
+    return {"messages": [{"role": role, "content": text} for role, text in turns], "images": [], "videos": []}
+
+
 def _look_up(rng: random.Random) -> prompt.Message:
-    options = rng.sample(four := [*ORDERED, *rng.sample(sorted(world.USES), 2)], len(four))
+    options = _options(rng)
     turns = [drills.letter_drill(options, rng, lookups=8), drills.one_letter_drill(options, rng)]
     return {"messages": drills.chat(rng.sample(turns, 2), rng), "images": [], "videos": []}
+
+
+def _options(rng: random.Random) -> list[str]:
+    return rng.sample(four := [*ORDERED, *rng.sample(sorted(world.USES), 2)], len(four))

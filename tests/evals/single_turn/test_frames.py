@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from firsthand.errors import UserError
-from firsthand.evals.single_turn.frames import Budget, choose, count, fit, reordered
+from firsthand.evals.single_turn.frames import Budget, choose, count, fit
 from firsthand.media.reading import read_image
 from firsthand.question import Question
 
@@ -47,19 +47,6 @@ def test_policies() -> None:
 def test_times_stay_with_their_frames(root: Path) -> None:
     fitted = fit(asked(), root, "tail", 4, BUDGET)
     assert (fitted.images, fitted.times) == (["0.png", "6.png", "7.png", "8.png"], [0.0, 12.0, 14.0, 16.0])
-
-
-def test_in_another_order_the_times_stay_where_they_are() -> None:
-    images, listed = asked(), asked(times=[], images=[], video=[f"{n}.png" for n in range(9)], fps=2.0)
-    assert reordered(images, "ordered") is images
-    for order in ("shuffled", "reversed"):
-        shown = reordered(images, order)
-        assert shown.times == images.times and sorted(shown.images) == images.images != shown.images
-        assert reordered(images, order) == shown, "it can be asked again"
-        assert reordered(listed, order).video == shown.images and reordered(listed, order).fps == 2.0
-    assert reordered(images, "reversed").images == images.images[::-1]
-    with pytest.raises(UserError, match="q: its video is a file; --frame-order reversed takes lists of frames"):
-        reordered(asked(times=[], images=[], video_file="a.mp4"), "reversed")
 
 
 @pytest.mark.parametrize("policy", ["uniform", "tail", "full"])

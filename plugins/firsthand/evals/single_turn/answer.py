@@ -18,7 +18,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 from firsthand.errors import UserError
 from firsthand.evals.single_turn import votes
 from firsthand.evals.single_turn.changed import shuffled
-from firsthand.evals.single_turn.frames import Budget, count, fit, reordered
+from firsthand.evals.single_turn.frames import Budget, count, fit
 from firsthand.evals.ways import SingleTurn
 from firsthand.llm.client import Reply, Settings, complete
 from firsthand.llm.media import request_body
@@ -122,7 +122,7 @@ async def _ask(
     """How many frames were shown, the ballots with their replies, and each time that the frames had to be halved."""
     policy, limit, halved = plan.way.frames, plan.way.max_frames, list[str]()
     while True:
-        fitted = reordered(fit(question, root, policy, limit, plan.budget), plan.way.frame_order)
+        fitted = fit(question, root, policy, limit, plan.budget)
         try:
             return count(fitted), await _ballots(client, fitted, plan, root), halved
         except APIStatusError as error:
@@ -143,10 +143,10 @@ async def _ballots(client: AsyncOpenAI, question: Question, plan: Plan, root: Pa
 async def _ballot(
     client: AsyncOpenAI, question: Question, order: str, plan: Plan, root: Path
 ) -> tuple[votes.Ballot, Reply]:
-    letters, turned = "".join(question.options), messages(votes.reordered(question, order))
+    way, letters, turned = plan.way, "".join(question.options), messages(votes.reordered(question, order))
     shown = Prompted.model_validate({"id": question.id, "messages": turned, "letters": letters})
-    body = await asyncio.to_thread(request_body, shown, root, plan.way.by_path, plan.budget.read)
-    if plan.way.method == "letter":
+    body = await asyncio.to_thread(request_body, shown, root, way.by_path, plan.budget.read, order=way.frame_order)
+    if way.method == "letter":
         reply = await complete(client, body, plan)
         return votes.by_letter(reply.output, letters, order, question.options), reply
     reply = await complete(client, body | votes.PROBABILITIES | {"max_tokens": 1}, plan)

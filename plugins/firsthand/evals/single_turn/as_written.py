@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from openai import AsyncOpenAI
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from firsthand.answers import extract_choice
 from firsthand.data.questions import read_any_questions
@@ -13,6 +14,7 @@ from firsthand.errors import UserError
 from firsthand.evals.rows import as_rows
 from firsthand.evals.single_turn import votes
 from firsthand.evals.single_turn.talk import Talk
+from firsthand.evals.ways import AsWritten
 from firsthand.files import read_jsonl
 from firsthand.llm.ask_many import Pace, Summary, ask_all
 from firsthand.llm.client import Reply, Settings, complete
@@ -20,6 +22,7 @@ from firsthand.llm.media import request_body
 from firsthand.llm.messages import Prompted
 from firsthand.llm.row_log import RowLog
 from firsthand.media.limits import VIDEO
+from firsthand.media.orders import Order
 from firsthand.question import Question, StyleName
 from firsthand.recipe import load
 from firsthand.recipe.limits import of_llamafactory
@@ -27,7 +30,23 @@ from firsthand.rollout import prompt
 from firsthand.rollout.prompt import eval_row, in_style
 
 
-class VideoSettings(Settings):
+class FrameSettings(Settings):
+    """Which order the frames are shown in; runs from before it could be chosen go on."""
+
+    frame_order: Order = "ordered"
+
+    @classmethod
+    def of_way(cls, way: AsWritten, model: str, seed: int) -> "FrameSettings":
+        asked: dict[str, Any] = {"temperature": way.temperature, "max_tokens": way.max_tokens, "seed": seed}
+        return cls(model=model, frame_order=way.frame_order, **asked)
+
+    @model_serializer(mode="wrap")
+    def _if_changed(self, inner: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        stored: dict[str, Any] = inner(self)
+        return {key: value for key, value in stored.items() if key != "frame_order" or value != "ordered"}
+
+
+class VideoSettings(FrameSettings):
     """For questions about video files: how a fine-tuning recipe samples them, under its own keys."""
 
     video_fps: float
@@ -147,7 +166,8 @@ def said_in(out: Path) -> dict[str, str]:
 
 
 async def _reply(client: AsyncOpenAI, question: Prompted, settings: Settings, media_root: Path | str) -> Reply:
-    body = await asyncio.to_thread(request_body, question, media_root, sampling=settings.sampling)
+    order = settings.frame_order if isinstance(settings, FrameSettings) else "ordered"
+    body = await asyncio.to_thread(request_body, question, media_root, sampling=settings.sampling, order=order)
     return await complete(client, body, settings)
 
 

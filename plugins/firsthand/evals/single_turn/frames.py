@@ -18,7 +18,6 @@ from PIL import Image
 from firsthand.errors import UserError
 from firsthand.llm.media import read_image as read_file
 from firsthand.media.budget import image_tokens, within
-from firsthand.media.orders import Order, places
 from firsthand.media.paths import inside
 from firsthand.media.reading import image_faults, read_image
 from firsthand.question import Question
@@ -90,17 +89,6 @@ def keep(question: Question, chosen: list[int]) -> Question:
     step = math.ceil(len(question.video) / len(chosen))  # a frame list has one rate: every step-th frame, first to last
     assert question.fps
     return question.model_copy(update={"video": question.video[::step], "fps": question.fps / step})
-
-
-def reordered(question: Question, order: Order) -> Question:
-    """Other frames at the same times, drawn anew for each question; the words and the number of tokens are the same."""
-    if order == "ordered":
-        return question
-    if question.video_file:
-        raise UserError(f"{question.id}: its video is a file; --frame-order {order} takes lists of frames")
-    shown = places(count(question), order, question.id)
-    medium = "images" if question.images else "video"
-    return question.model_copy(update={medium: [getattr(question, medium)[i] for i in shown]})
 
 
 def count(question: Question) -> int:
