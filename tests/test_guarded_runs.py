@@ -15,7 +15,7 @@ ROWS = [row.strip("| ").split(" | ") for row in TABLE.splitlines() if row.starts
 
 
 @cache
-def tests_of(file: str) -> set[str]:
+def named_tests(file: str) -> set[str]:
     tree = ast.parse((ROOT / file).read_text())
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
 
@@ -25,7 +25,7 @@ def test_every_row_names_a_test_that_exists() -> None:
     for wrong, _, named in ROWS:
         tests = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", named)
         assert tests and len(tests) == named.count("`") // 2, wrong
-        assert [f"{file}::{test}" for file, test in tests if test not in tests_of(file)] == []
+        assert [f"{file}::{test}" for file, test in tests if test not in named_tests(file)] == []
 
 
 def test_rules_patches_and_files_that_it_names_exist() -> None:
