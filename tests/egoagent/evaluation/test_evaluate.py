@@ -85,6 +85,18 @@ def test_a_backbone_that_is_none_is_an_error_and_not_a_table_less(run, data, tmp
         evaluate(run, data, tmp_path / "out", settings, nothing)
 
 
+def test_labels_that_are_named_are_all_that_is_measured(run, data, tmp_path) -> None:
+    without_clips = tmp_path / "data"
+    without_clips.mkdir()
+    (without_clips / "labels").symlink_to(data / "labels")
+    made = evaluate(run, without_clips, tmp_path / "out", replace(SETTINGS, labels=["room"]), nothing)
+    assert {table.title.split(",")[0] for table in made.tables} == {
+        "kNN of room"
+    } and "kNN of held" not in made.left_out
+    with pytest.raises(UserError, match="no folder rooms; there is: held, room"):
+        evaluate(run, without_clips, tmp_path / "out", replace(SETTINGS, labels=["rooms"]), nothing)
+
+
 def test_chance_and_counts(results) -> None:
     within, everywhere = (results.table(f"next state, {where}") for where in ("within the clip", "over all clips"))
     assert within.rows[-1].value == 25 and everywhere.rows[-1].value == pytest.approx(100 / 24)

@@ -42,7 +42,7 @@ def evaluate(
     from firsthand.egoagent.evaluation.settings import Settings
     from firsthand.progress import progress_bar
 
-    settings = Settings(steps, clips, few, bank, tuple(labels or ()), backbone, batch, workers, seed, device)
+    settings = Settings(steps, clips, few, bank, labels, backbone, batch, workers, seed, device)
     with progress_bar() as bar:
         tasks: dict[str, int] = {}
 

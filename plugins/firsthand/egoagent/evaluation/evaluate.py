@@ -46,9 +46,9 @@ def evaluate(run: Path, data: Path, out: Path, settings: Settings, progress: Pro
     return results
 
 
-def _labels(folder: Path, wanted: tuple[str, ...]) -> list[Path]:
+def _labels(folder: Path, wanted: list[str] | None) -> list[Path]:
     there = {path.name: path for path in sorted(folder.glob("*")) if path.is_dir()}
-    if missing := set(wanted) - set(there):
+    if missing := set(wanted or ()) - set(there):
         raise UserError(f"{folder}: no folder {', '.join(sorted(missing))}; there is: {', '.join(there) or 'none'}")
     return [path for name, path in there.items() if not wanted or name in wanted]
 
