@@ -4,37 +4,25 @@ On a GPU at 300M in bfloat16; the `model` of the other parts is not used. Tiny o
 """
 
 import argparse
-import importlib.util
 import tempfile
-from pathlib import Path
-from types import ModuleType
 
 PACKAGES = ("torch", "transformers", "accelerate")
-SPEED = Path(__file__).parents[1] / "egoagent.py"
 
 
 def run(model: str, tiny: bool) -> None:
     import torch
 
-    speed = _speed()
+    import egoagent  # bench/egoagent.py: the folder of bench/gpu.py is the first that is looked in
+
     size, images, clips, steps = ("tiny", 4, 2, 1) if tiny else ("300m", 32, 16, 10)
     for stage in ("stage1", "stage2"):
         torch.manual_seed(0)
         if not tiny:
             torch.cuda.reset_peak_memory_stats()
         given = argparse.Namespace(size=size, images=images, clips=clips, steps=steps, teraflops=989)
-        speed.measure(stage, given)
+        egoagent.measure(stage, given)
         with tempfile.TemporaryDirectory() as out:
-            print(f"    memory: {_memory(speed.recipe_of(stage, given, out))}")
-
-
-def _speed() -> ModuleType:
-    """bench/egoagent.py, which has the name of this file too."""
-    found = importlib.util.spec_from_file_location("egoagent_speed", SPEED)
-    assert found and found.loader
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+            print(f"    memory: {_memory(egoagent.recipe_of(stage, given, out))}")
 
 
 def _memory(recipe) -> str:

@@ -52,6 +52,8 @@ def run(tmp_path: Path) -> Path:
         checkpoint="x", data="y", settings={}, tables=tables, left_out={"kNN of held": "too small a bank"}
     )
     files.write_text(tmp_path / "eval/results.json", results.model_dump_json())
+    for stage, seconds in (("stage1", 90), ("stage2", 240)):
+        files.write_json(tmp_path / stage / "ended.json", {"processor_seconds": seconds})
     row = {"rep": 3.0, "pred": 2.0, "act": 0.4, "entropy": 2.0, "marginal_entropy": 3.0}
     files.write_jsonl(tmp_path / "stage2/metrics.jsonl", [{"step": step, "loss": 9.0, **row} for step in (10, 20)])
     return tmp_path
@@ -62,7 +64,7 @@ def test_the_report_is_a_page_and_gives_the_table_of_seeds(run: Path) -> None:
     files.write_json(run / "report.json", json.loads(json.dumps({**content, "seed": 0})) | {"stages": []})
     build(run, run / "report.html")
     page = (run / "report.html").read_text()
-    assert "too small a bank" in page and egoagent_report.WITHIN in page
+    assert "too small a bank" in page and egoagent_report.WITHIN in page and "1.5 + 4.0 minutes" in page
     assert {row["model"]: row["correct"] for row in content["table"]} == {
         name: 10 * value for name, value in RIGHT.items()
     }

@@ -29,6 +29,7 @@ def content(run: Path) -> dict[str, Any]:
             "The table of accuracies is kNN of rooms with 120 labelled frames: of the trained teacher and student, of "
             "the pixels, and of an untrained network of the same sizes.",
             "No number here is the paper's: the world is synthetic and the model has less than a million parameters.",
+            f"Processor time of both stages: {_minutes(run)}.",
             f"What it expects to see and to do, frame by frame, is in {run.name}/rollout.html.",
             *(f"Not measured: {what} ({why})." for what, why in results.left_out.items()),
         ],
@@ -59,6 +60,11 @@ def differences(report: dict[str, Any]) -> dict[str, float]:
 def curves(run: Path) -> dict[str, list[tuple[float, float]]]:
     rows = list(files.read_jsonl(run / "stage2/metrics.jsonl"))
     return {name: [(row["step"], row[name]) for row in rows] for name in LOGGED}
+
+
+def _minutes(run: Path) -> str:
+    seconds = [files.read_json(run / stage / "ended.json")["processor_seconds"] for stage in ("stage1", "stage2")]
+    return " + ".join(f"{one / 60:.1f}" for one in seconds) + " minutes"
 
 
 def _score(row: Row, table: Table) -> Score:

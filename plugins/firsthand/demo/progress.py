@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from firsthand import files
 
@@ -10,20 +11,13 @@ Progress = tuple[int, int, str]  # steps done, steps in all, a few words
 
 
 def llamafactory_log(path: Path) -> Progress:
-    try:
-        last = json.loads(path.read_text().splitlines()[-1])
-    except (OSError, IndexError, json.JSONDecodeError):
-        return 0, 0, ""
-    return last["current_steps"], last["total_steps"], f"loss {last.get('loss', float('nan')):.3f}"
+    last = _last_row(path)
+    return (last["current_steps"], last["total_steps"], _loss(last)) if last else (0, 0, "")
 
 
 def egoagent_metrics(path: Path, recipe: Path) -> Progress:
-    steps = files.read_yaml(recipe)["schedule"]["steps"]
-    try:
-        last = json.loads(path.read_text().splitlines()[-1])
-    except (OSError, IndexError, json.JSONDecodeError):
-        return 0, steps, ""
-    return last["step"], steps, f"loss {last['loss']:.3f}"
+    steps, last = files.read_yaml(recipe)["schedule"]["steps"], _last_row(path)
+    return (last["step"], steps, _loss(last)) if last else (0, steps, "")
 
 
 def rollout_files(folder: Path, steps: int) -> Progress:
@@ -46,3 +40,16 @@ def lines(logs: Sequence[Path], of: Path, what: str = "answers") -> Progress:
 
 def files_made(folder: Path, pattern: str, what: str) -> Progress:
     return len(list(folder.glob(pattern))), 0, what
+
+
+def _last_row(path: Path) -> dict[str, Any]:
+    """Of a file that another process writes: empty while there is no whole last row."""
+    try:
+        row: dict[str, Any] = json.loads(path.read_text().splitlines()[-1])
+    except (OSError, IndexError, json.JSONDecodeError):
+        return {}
+    return row
+
+
+def _loss(row: dict[str, Any]) -> str:
+    return f"loss {row.get('loss', float('nan')):.3f}"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from firsthand.egoagent.data import build_shards
+from firsthand.egoagent.data import build_shards, read_shards
 from firsthand.egoagent.data.batches import open_clips, open_images
 from firsthand.egoagent.data.cache import Place
 from firsthand.egoagent.data.egoexo import TakeFiles, open_release, read_body
@@ -44,6 +44,18 @@ def test_every_image_is_read_as_it_lies_on_disk(world, image_shards) -> None:
     assert sum(images.counts) == 4 * 13
     read = {images.read(0, sample).numpy().tobytes() for sample in range(images.counts[0])}
     assert read == {rgb(path.read_bytes(), path).tobytes() for path in (world / "walking").rglob("*.jpg")}
+
+
+def test_images_that_fit_into_memory_are_decoded_once_and_others_each_time(image_shards, monkeypatch) -> None:
+    decoded, real = [], read_shards.rgb
+    monkeypatch.setattr(read_shards, "rgb", lambda content, where: decoded.append(where) or real(content, where))
+    kept = open_images(str(image_shards))
+    monkeypatch.setattr(read_shards, "DECODED", sum(kept.counts) * 3 * 64 * 64 - 1)
+    too_many = open_images(str(image_shards))
+    for images, times in ((kept, 1), (too_many, 2)):
+        decoded.clear()
+        assert images.read(0, 7).equal(images.read(0, 7)) and len(decoded) == times
+    assert kept.read(0, 7).equal(too_many.read(0, 7))
 
 
 def test_a_clip_is_the_images_and_poses_from_its_start(world, clip_shards) -> None:

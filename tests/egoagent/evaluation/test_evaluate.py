@@ -64,12 +64,15 @@ def results(run, data, tmp_path_factory) -> Results:
     return made
 
 
+READERS = ["reader of the guest's hand", "reader of the hand and of the last pose"]
+
+
 def test_every_table_has_every_baseline(results) -> None:
     names = {table.title: [row.name for row in table.rows] for table in results.tables}
     states = ["predicted", "shuffled actions", "shuffled images", "copy current", "random init", "chance"]
     assert set(states) < set(names["next state, within the clip"]) & set(names["next state, over all clips"])
     motion = ["model", "model, shuffled images", "copy last", "constant velocity", "mean pose"]
-    assert names["motion, teacher-forced"] == [*motion, "reader of the guest's hand"]
+    assert names["motion, teacher-forced"] == [*motion, *READERS]
     assert names["motion, autoregressive"] == ["model", "copy last", "constant velocity", "mean pose"]
     assert set(names["kNN of room, bank of 12"]) == {"teacher", "student", "pixels", "random init"}
     assert "kNN of room, bank of 30" in names
@@ -83,6 +86,18 @@ def test_a_backbone_that_is_none_is_an_error_and_not_a_table_less(run, data, tmp
     settings = replace(SETTINGS, backbone=str(tmp_path))
     with pytest.raises(UserError, match="not a vision model"):
         evaluate(run, data, tmp_path / "out", settings, nothing)
+
+
+def test_labels_that_are_named_are_all_that_is_measured(run, data, tmp_path) -> None:
+    without_clips = tmp_path / "data"
+    without_clips.mkdir()
+    (without_clips / "labels").symlink_to(data / "labels")
+    made = evaluate(run, without_clips, tmp_path / "out", replace(SETTINGS, labels=["room"]), nothing)
+    assert {table.title.split(",")[0] for table in made.tables} == {
+        "kNN of room"
+    } and "kNN of held" not in made.left_out
+    with pytest.raises(UserError, match="no folder rooms; there is: held, room"):
+        evaluate(run, without_clips, tmp_path / "out", replace(SETTINGS, labels=["rooms"]), nothing)
 
 
 def test_chance_and_counts(results) -> None:

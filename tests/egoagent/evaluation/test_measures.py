@@ -7,7 +7,7 @@ import torch
 
 from firsthand.egoagent.evaluation import motion as motions
 from firsthand.egoagent.evaluation.knn import ks_for, ranked_classes, right
-from firsthand.egoagent.evaluation.motion import Motion, by_class, errors, filled, mean_pose, trivial
+from firsthand.egoagent.evaluation.motion import Motion, by_class, errors, filled, from_last_pose, mean_pose, trivial
 from firsthand.egoagent.evaluation.retrieval import over_all, within_clip
 
 # -- kNN ---------------------------------------------------------------------------------------------------------------
@@ -149,6 +149,20 @@ def test_mean_and_median_leave_hidden_joints_out() -> None:
     chunks = by_class(both, hidden_twice, torch.tensor([[0, 1]] * 2), 3)
     assert chunks[:2, :, 0, 0].tolist() == [[1, 0], [2, 6]]  # torch takes the lower of two; who is never seen is 0
     assert chunks[2, :, 0, 0].tolist() == [2, 6]  # a class without actions is like all of them
+
+
+def test_a_chunk_follows_from_its_class_and_the_last_pose() -> None:
+    """In class 0 the body goes on by 0.1, in class 1 it comes back to the other side; nobody has done class 2."""
+    generator = torch.Generator().manual_seed(0)
+    poses = torch.randn(400, 2, 3, 1, 3, generator=generator)
+    classes = torch.arange(400)[:, None] % 2 + torch.zeros(400, 2, dtype=torch.long)
+    last = poses[:, 0, -1:]
+    poses[:, 1] = torch.where(classes[:, :1, None, None] == 0, last + 0.1, -last)
+    motion, mean = Motion(poses, torch.ones(poses.shape[:-1], dtype=torch.bool), 30), torch.zeros(1, 3)
+    found = from_last_pose(motion, classes, motion, classes, mean)
+    assert torch.allclose(found, motion.judged, atol=0.02)
+    other = from_last_pose(motion, classes, motion, classes + 2, mean)
+    assert other.abs().mean() < 0.2 < last.abs().mean(), "learnt from all of them, and both ways cancel"
 
 
 def test_motion_is_judged_from_the_second_action_on() -> None:

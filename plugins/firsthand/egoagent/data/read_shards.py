@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from firsthand.egoagent.data.shard_files import MANIFEST, Index, Manifest, index
 from firsthand.errors import UserError, first_problem
 
 OPEN = 32  # shards that a process holds open
+DECODED = 2**27  # bytes of decoded images, of both kinds each, that a process may keep
 
 
 class Shards:
@@ -87,18 +87,40 @@ def _why(error: ValidationError | ValueError) -> str:
     return first_problem(error) if isinstance(error, ValidationError) else f"not valid JSON ({error})"
 
 
-@dataclass(frozen=True)
-class ImageShards:
-    shards: Shards
+class Images:
+    """Decoded images of shards. A process decodes each once where all of them fit into memory; else each time."""
 
-    @property
-    def counts(self) -> list[int]:
-        return [shard.samples for shard in self.shards.manifest.shards]
+    def __init__(self, shards: Shards, number: int):
+        self.shards = shards
+        self.shape = (3, shards.manifest.height, shards.manifest.width)
+        self.keeps = number * int(np.prod(self.shape)) <= DECODED
+        self._kept: dict[tuple[int, int, int], np.ndarray] = {}
+
+    def read(self, shard: int, sample: int, member: int) -> np.ndarray:
+        """uint8 [3, height, width], to be copied and not written to."""
+        place = (shard, sample, member)
+        if (pixels := self._kept.get(place)) is None:
+            [content] = self.shards.members(shard, sample, slice(member, member + 1))
+            pixels = rgb(content, self.shards.where(shard, sample))
+            if pixels.shape != self.shape:
+                raise UserError(
+                    f"{self.shards.place.root}: an image of {pixels.shape[1:]} where all are {self.shape[1:]}; build "
+                    "again"
+                )
+            if self.keeps:
+                self._kept[place] = pixels
+        return pixels
+
+
+class ImageShards:
+    def __init__(self, shards: Shards):
+        self.shards = shards
+        self.counts = [shard.samples for shard in shards.manifest.shards]
+        self._images = Images(shards, sum(self.counts))
 
     def read(self, shard: int, sample: int) -> torch.Tensor:
         """uint8 [3, height, width]."""
-        [content] = self.shards.members(shard, sample, slice(0, 1))
-        return torch.from_numpy(_shaped(rgb(content, self.shards.where(shard, sample)), self.shards))
+        return torch.from_numpy(self._images.read(shard, sample, 0))
 
 
 class ClipShards:
@@ -115,6 +137,7 @@ class ClipShards:
         ]
         if not sum(self.counts):
             raise UserError(f"{shards.place.root}: no run of images is {steps + 1} long; choose fewer steps")
+        self._images = Images(shards, sum(sum(shard.images) for shard in shards.manifest.shards))
 
     @property
     def counts(self) -> list[int]:
@@ -145,16 +168,5 @@ class ClipShards:
     def read(self, shard: int, clip: int) -> Clips:
         """One clip, without a dimension of clips."""
         piece, start = self.start(shard, clip)
-        images = self.shards.members(shard, piece, slice(3 + start, 3 + start + self.steps + 1))
-        where = self.shards.where(shard, piece)
-        pixels = np.stack([_shaped(rgb(image, where), self.shards) for image in images])
+        pixels = np.stack([self._images.read(shard, piece, 3 + start + step) for step in range(self.steps + 1)])
         return Clips(torch.from_numpy(pixels), *self.actions(shard, clip))
-
-
-def _shaped(pixels: np.ndarray, shards: Shards) -> np.ndarray:
-    expected = (3, shards.manifest.height, shards.manifest.width)
-    if pixels.shape != expected:
-        raise UserError(
-            f"{shards.place.root}: an image of {pixels.shape[1:]} where all are {expected[1:]}; build again"
-        )
-    return pixels

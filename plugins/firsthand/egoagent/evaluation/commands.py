@@ -20,6 +20,9 @@ def evaluate(
     clips: Annotated[int, typer.Option(min=2, help="Clips at most, without overlap, spread over the set.")] = 256,
     few: Annotated[int, typer.Option(min=1, help="Labelled images of the small bank of kNN.")] = 120,
     bank: Annotated[int | None, typer.Option(min=1, help="Labelled images of the large bank; without it all.")] = None,
+    labels: Annotated[
+        list[str] | None, typer.Option(help="A folder of labels that kNN is measured on; repeat it. Without it: all.")
+    ] = None,
     backbone: Annotated[
         str | None, typer.Option(help="A vision model of transformers whose frozen features are compared.")
     ] = None,
@@ -39,7 +42,7 @@ def evaluate(
     from firsthand.egoagent.evaluation.settings import Settings
     from firsthand.progress import progress_bar
 
-    settings = Settings(steps, clips, few, bank, backbone, batch, workers, seed, device)
+    settings = Settings(steps, clips, few, bank, labels, backbone, batch, workers, seed, device)
     with progress_bar() as bar:
         tasks: dict[str, int] = {}
 

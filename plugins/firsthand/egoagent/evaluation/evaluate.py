@@ -30,7 +30,7 @@ def evaluate(run: Path, data: Path, out: Path, settings: Settings, progress: Pro
         left_out |= why
     else:
         left_out["next state and motion"] = f"no {data}/shards/val; make it with: firsthand egoagent shards"
-    folders = sorted(path for path in (data / "labels").glob("*") if path.is_dir())
+    folders = _labels(data / "labels", settings.labels)
     if not folders:
         left_out["kNN"] = f"no {data}/labels/NAME with train and val folders of classes"
     for folder in folders:
@@ -44,6 +44,13 @@ def evaluate(run: Path, data: Path, out: Path, settings: Settings, progress: Pro
     files.write_text(out / "results.json", results.model_dump_json(indent=1))
     files.write_text(out / "results.md", markdown(results))
     return results
+
+
+def _labels(folder: Path, wanted: list[str] | None) -> list[Path]:
+    there = {path.name: path for path in sorted(folder.glob("*")) if path.is_dir()}
+    if missing := set(wanted or ()) - set(there):
+        raise UserError(f"{folder}: no folder {', '.join(sorted(missing))}; there is: {', '.join(there) or 'none'}")
+    return [path for name, path in there.items() if not wanted or name in wanted]
 
 
 # -- clips -------------------------------------------------------------------------------------------------------------

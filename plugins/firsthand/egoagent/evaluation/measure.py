@@ -100,19 +100,25 @@ def motion_tables(
     motion = Motion(test.clips.poses, test.clips.visible, per_second)
     mean = motions.mean_pose(train.poses, train.visible)
     forced = motions.trivial(motion, mean)
-    told = {}
-    if truth is not None:
-        names = sorted({name for split in truth for clip in split.announced for name in clip})
-        of_train, of_test = (
-            torch.tensor([[names.index(name) for name in clip] for clip in split.announced]) for split in truth
-        )
-        chunks = motions.by_class(train.poses, train.visible, of_train, len(names))
-        told["reader of the guest's hand"] = chunks[of_test[:, 1:]]
+    told = {} if truth is None else _told(Motion(train.poses, train.visible, per_second), motion, truth, mean)
     table = "motion, teacher-forced"
     with_images = {"model": itself[:, 1:], "model, shuffled images": shuffled[:, 1:]}
     tables = [_motion(table, with_images, forced, told, motion, test.takes)]
     alone = motions.trivial(motion, mean, autoregressive=True)
     return [*tables, _motion("motion, autoregressive", {"model": rolled[:, 1:]}, alone, {}, motion, test.takes)]
+
+
+def _told(train: Motion, test: Motion, truth: tuple[Truth, Truth], mean: Tensor) -> dict[str, Tensor]:
+    """What those predict who know which action each image announces: what images must be read for."""
+    names = sorted({name for split in truth for clip in split.announced for name in clip})
+    of_train, of_test = (
+        torch.tensor([[names.index(name) for name in clip] for clip in split.announced]) for split in truth
+    )
+    chunks = motions.by_class(train.poses, train.visible, of_train, len(names))
+    return {
+        "reader of the guest's hand": chunks[of_test[:, 1:]],
+        "reader of the hand and of the last pose": motions.from_last_pose(train, of_train, test, of_test, mean),
+    }
 
 
 def _motion(

@@ -69,8 +69,12 @@ def _said(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list):
-        return " ".join(f"{one:.2f}" for one in value)
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
+        return " ".join(map(_brief, value))
+    return _brief(value) if isinstance(value, float) else str(value)
+
+
+def _brief(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -40,7 +40,7 @@ def views_of(images: Tensor, draws: Tensor, given: Views, seed: int) -> tuple[Te
 def lit(clips: Clips, draws: Tensor, given: Views, seed: int) -> Tensor:
     """The images of clips, each clip brighter or darker as a whole."""
     gain = 1 + given.clip_gain * (2 * uniform(draws, seed, 1)[0, :, 0] - 1)
-    return standard((clips.images / 255 * gain.to(clips.images.device)[:, None, None, None, None]).clamp(0, 1))
+    return standard((clips.images * (gain / 255).to(clips.images.device)[:, None, None, None, None]).clamp_(0, 1))
 
 
 def uniform(draws: Tensor, seed: int, views: int) -> Tensor:
@@ -73,11 +73,12 @@ def _view(pixels: Tensor, first: Tensor, numbers: Tensor, given: Views, is_globa
 
 
 def _cut(pixels: Tensor, corner: Tensor, sides: Tensor, mirrored: Tensor, size: int) -> Tensor:
+    """The grid by hand: nothing is turned, so columns do not depend on rows."""
     middle = 2 * (corner + sides / 2) - 1
-    zero = torch.zeros_like(mirrored)
-    rows = [torch.stack([sides[:, 0] * mirrored, zero, middle[:, 0]], 1)]
-    rows.append(torch.stack([zero, sides[:, 1], middle[:, 1]], 1))
-    grid = functional.affine_grid(torch.stack(rows, 1), [len(pixels), 3, size, size], align_corners=False)
+    place = (2 * torch.arange(size, device=pixels.device) + 1) / size - 1
+    column = (sides[:, :1] * mirrored[:, None] * place + middle[:, :1])[:, None].expand(-1, size, -1)
+    row = (sides[:, 1:] * place + middle[:, 1:])[:, :, None].expand(-1, -1, size)
+    grid = torch.stack([column, row], -1)
     return functional.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
 
 

@@ -26,6 +26,7 @@ class Progress:
     step: int = 0  # applied steps, which schedules follow
     tried: int = 0  # with those that a scaler skipped, which batches follow
     gap: float = 0.0  # marginal minus per-sample entropy, a running mean
+    processor_seconds: float = 0.0  # of the main process, from its first import on, until the last checkpoint
 
     def state_dict(self) -> dict[str, Any]:
         return asdict(self)

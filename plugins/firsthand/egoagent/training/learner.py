@@ -32,6 +32,7 @@ class Learner(nn.Module):
         self.given, self.joint = given, stage == "stage2"
         self.student = student
         self.teacher = copy.deepcopy(student).requires_grad_(False)
+        # With sinkhorn no loss reads them, but the evaluation does: it compares centred logits.
         self.register_buffer("centres", torch.zeros(2, student.config.prototypes))
         for parameter in student.behaviour():
             parameter.requires_grad_(self.joint)  # stage 1 has nothing to train them with

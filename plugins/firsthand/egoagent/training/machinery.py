@@ -74,7 +74,9 @@ def optimizer_of(learner: Learner, recipe: Recipe) -> AdamW:
         matrices = [one for one in trained if one.dim() > 1]
         groups = [{"params": matrices, "decays": True}]
         groups.append({"params": [one for one in trained if one.dim() == 1], "decays": False})
-    return AdamW(groups, lr=given.learning_rate, betas=given.betas, weight_decay=0.0)
+    # The fused AdamW takes a step that a scaler should skip as taken, and DeepSpeed has its own.
+    fused = recipe.machine.precision != "fp16" and not recipe.machine.sharding.startswith("zero")
+    return AdamW(groups, lr=given.learning_rate, betas=given.betas, weight_decay=0.0, fused=fused)
 
 
 def fit_to_machine(learner: Learner, recipe: Recipe, ranks: int) -> Learner:

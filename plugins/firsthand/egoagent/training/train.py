@@ -54,6 +54,7 @@ class Trainer:
         self.progress = checkpoints.Progress()
         accelerator.register_for_checkpointing(self.progress)
         checkpoints.resume(accelerator, self.checkpoints)
+        self.before = self.progress.processor_seconds
         self.metrics = record.Metrics(self.out, accelerator, self.progress.step)
 
     @property
@@ -217,6 +218,7 @@ class Trainer:
             self._say(f"step {self.progress.step}: {health.SAID[state.state]}")
 
     def save(self) -> None:
+        self.progress.processor_seconds = round(self.before + time.process_time(), 1)
         checkpoints.save(self.accelerator, self.checkpoints, self.progress.step, self.recipe.keep.checkpoints)
 
     def _say(self, text: str) -> None:
