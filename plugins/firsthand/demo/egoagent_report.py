@@ -23,6 +23,7 @@ def content(run: Path) -> dict[str, Any]:
         "title": "EgoAgent in its small world",
         "subtitle": "one model represents a frame, predicts the next state and the next poses; people it never saw",
         "table": [one.model_dump() for one in table],
+        "about": "Rooms named by the nearest labelled frames, with Wilson 95 % intervals.",
         "tables": [_shown(one) for one in results.tables],
         "curves": {"x": "step", "series": curves(run)},
         "notes": [

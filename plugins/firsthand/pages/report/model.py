@@ -81,6 +81,7 @@ class RunReport(_Strict):
     curves: Curves = Curves(series={})
     costs: Curves = Curves(series={})  # the same over what they cost; no series has the name of one above
     table: list[Score] = Field(min_length=1)
+    about: str = ""  # what the table shows, where that is not answers with letters
     comparisons: list[Comparison] = []
     tables: list[Table] = []
     links: dict[str, str] = {}  # words -> a page, relative to the folder of the run
