@@ -65,7 +65,7 @@ def test_the_report_is_a_page_and_gives_the_table_of_seeds(run: Path) -> None:
     build(run, run / "report.html")
     page = (run / "report.html").read_text()
     assert "too small a bank" in page and egoagent_report.WITHIN in page and "1.5 + 4.0 minutes" in page
-    assert "nearest labelled frames" in page and "letter" not in page
+    assert "nearest labelled frames" in page and "clear letter" not in page
     assert {row["model"]: row["correct"] for row in content["table"]} == {
         name: 10 * value for name, value in RIGHT.items()
     }
