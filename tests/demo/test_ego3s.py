@@ -113,7 +113,7 @@ def run(tmp_path: Path, monkeypatch) -> Path:
         train(name)
     asked = Path("run/ego3s/curriculum/asked/step_000001/generations/0.jsonl")
     files.write_jsonl(asked, [{"prompt_tokens": 70, "completion_tokens": 30}, {"scores": [1]}])
-    for name in ego3s.FINE_TUNED:
+    for name in ego3s.FIRST:
         kept = "ad" if name == "random" else "abd"
         files.write_jsonl(Path(f"run/select/{name}/ledger.jsonl"), [
             {"label": label, "kept": id in kept, "reason": "kept", "blind": None, "full": 1.0, "masked": 0.5}
@@ -158,7 +158,7 @@ def test_further_trainings_are_shown_where_they_ran_and_pay_for_what_chose_their
     files.write_json(run / "select/greso/summary.json", {"prompt_tokens": 0, "completion_tokens": 0})
     content = ego3s_report.content(run)
     assert [row["model"] for row in content["table"]] == ["sft", *ego3s.TRAININGS, "pass_rate", "greso", "oracle"]
-    assert [row[0] for row in content["tables"][0]["rows"]] == [*ego3s.FINE_TUNED, "pass_rate", "greso"]
+    assert [row[0] for row in content["tables"][0]["rows"]] == [*ego3s.FIRST, "pass_rate", "greso"]
     assert ego3s_report._costs(run, "pass_rate")[0] == 35 and ego3s_report._costs(run, "oracle")[0] == 0
     assert ego3s_report._costs(run, "greso")[0] == 3000, "the training on all rows that it read"
     assert ("greso", "csm") in [(one["a"], one["b"]) for one in content["comparisons"]]

@@ -37,8 +37,8 @@ READ = (
 )  # fmt: skip
 CSM = {"name": "csm", "preset": "paper", "share": 0.15, "samples": 5}
 CURRICULUM = {"rounds": 4, "steps": 3, "probes": 40, "slice": 60, "stagnation": {"share": 0.6, "rest": 3, "tail": 0.0}}
-FINE_TUNED = ("csm", "csm_true_regions", "random")  # selections by the fine-tuned model, or by nothing
-LATER = ("pass_rate", "limr", "greso", "oracle")  # those that need more answers, or what a training on all rows saw
+FIRST = ("csm", "csm_true_regions", "random")  # selections of the story
+LATER = ("pass_rate", "limr", "greso", "oracle")  # of the comparison; two read what the training on all rows saw
 TRAININGS = {
     "full": "all rows of the pool",
     "random": "as many rows at random as CSM keeps",
@@ -52,7 +52,7 @@ FURTHER = {
     "oracle": "the interaction rows, by their label",
     "interaction_rewards": "all rows, interaction rewards",
 }
-PAID = "trainer.v1.sampler.sampler_kwargs.group_rewards={scarcity: {preset: paper}}"
+PAID = f"{shared.SAMPLER}.group_rewards={{scarcity: {{preset: paper}}}}"
 
 
 def stages(folder: Path, seed: int) -> list[Stage]:
@@ -80,7 +80,7 @@ def stages(folder: Path, seed: int) -> list[Stage]:
         shared.export(run, RECIPES / "tiny_merge_lora.yaml"),
         Stage(
             "select", partial(_select, run, regions), reads=[POOL, SELECT, ROUNDS, regions, TRUTH],
-            makes=[_selected(run, name) for name in FINE_TUNED], resumes=[folder / "select"],
+            makes=[_selected(run, name) for name in FIRST], resumes=[folder / "select"],
             says="vLLM serves the fine-tuned model; each row is put blind, in full, and with its region hidden",
         ),
         *(_trained(run, name, says, vectors) for name, says in TRAININGS.items()),
@@ -163,7 +163,6 @@ def _trained(run: Run, name: str, says: str, vectors: Path) -> Stage:
     """No checkpoint is made a model: held-out questions are asked on the way."""
     out, rounds, rows = run.folder / name, run.folder / "curriculum.yaml", "csm" if name == "ego3s" else name
     given = POOL if name in ("full", "interaction_rewards") else _selected(run, rows)
-    sampler = "trainer.v1.sampler.sampler_kwargs"
     more = {
         "full": ["trainer.val_before_train=True"],  # the others begin with the same model
         "ego3s": [PAID, "trainer.v1.trainer_mode=curriculum", f"+trainer.v1.curriculum.recipe={rounds}"],
@@ -171,7 +170,7 @@ def _trained(run: Run, name: str, says: str, vectors: Path) -> Stage:
     }.get(name, [])
     stage, _ = shared.grpo(
         run, GRPO, [*READ, given, HELD_OUT, vectors, rounds], f"veRL: {says}",
-        f"data.train_files={given}", f"{sampler}.traces={out}/traces", f"{sampler}.validation={out}/validation",
+        f"data.train_files={given}", *shared.kept_rollouts(out),
         f"reward.custom_reward_function.reward_kwargs.grounding.regions={vectors}", *more, name=name,
     )  # fmt: skip
     return stage

@@ -6,9 +6,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from firsthand.demo.ego3s import FINE_TUNED, FURTHER, LATER, TEST, TRAININGS, WEEK
-from firsthand.demo.measures import compared
-from firsthand.errors import UserError
+from firsthand.demo.ego3s import FIRST, FURTHER, LATER, TEST, TRAININGS, WEEK
+from firsthand.demo.measures import compared, validations
 from firsthand.evals.rows import Gold, Prediction, read_rows
 from firsthand.evals.score import score, wilson
 from firsthand.files import read_json, read_jsonl
@@ -25,7 +24,7 @@ Said = dict[str, dict[str, Any]]  # id -> the rollout of a validation
 def content(run: Path) -> dict[str, Any]:
     gold = read_rows(TEST, Gold)
     further = [name for name in FURTHER if (run / name / "validation").is_dir()]
-    asked = {name: _validations(run / name) for name in (*TRAININGS, *further)}
+    asked = {name: _by_id(run / name) for name in (*TRAININGS, *further)}
     begun = asked["full"][0]
     asked = {name: {0: begun, **found} for name, found in asked.items()}
     last = {"sft": begun} | {name: found[max(found)] for name, found in asked.items()}
@@ -62,12 +61,8 @@ def content(run: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _validations(folder: Path) -> dict[int, Said]:
-    found = {int(path.stem): {row["facts"]["id"]: row for row in read_jsonl(path)}
-             for path in sorted((folder / "validation").glob("*.jsonl"))}  # fmt: skip
-    if not found:
-        raise UserError(f"{folder}/validation: no rollouts; did GRPO run with trainer.test_freq?")
-    return found
+def _by_id(training: Path) -> dict[int, Said]:
+    return {step: {row["facts"]["id"]: row for row in said} for step, said in validations(training).items()}
 
 
 def _predictions(said: Said) -> dict[str, Prediction]:
@@ -95,11 +90,9 @@ def _probed(folder: Path) -> int:
 def _selected(run: Path) -> dict[str, Any]:
     """Which labels were kept: of the selections, and of a draw."""
     rows = []
-    for name in (*FINE_TUNED, *LATER):
-        ledger = run / "select" / name / "ledger.jsonl"
-        if not ledger.is_file():
-            continue  # of the comparison alone; the oracle is the label itself
-        lines = [*read_jsonl(ledger)]
+    later = [name for name in LATER if (run / "select" / name / "ledger.jsonl").is_file()]  # the oracle has none
+    for name in (*FIRST, *later):
+        lines = [*read_jsonl(run / "select" / name / "ledger.jsonl")]
         kept, all_ = Counter(line["label"] for line in lines if line["kept"]), Counter(line["label"] for line in lines)
         right, left = kept[ASKED], all_[SOLVABLE] - kept[SOLVABLE]
         by_label = ", ".join(f"{label} {kept[label]}/{count}" for label, count in sorted(all_.items()))

@@ -40,3 +40,11 @@ def means(
     if not series:
         raise UserError(f"{folder}: {missing}")
     return dict(series)
+
+
+def validations(training: Path) -> dict[int, list[dict[str, Any]]]:
+    """By update: the rollouts of the held-out questions."""
+    found = {int(path.stem): [*files.read_jsonl(path)] for path in sorted((training / "validation").glob("*.jsonl"))}
+    if not found:
+        raise UserError(f"{training}/validation: no rollouts; did GRPO run with trainer.test_freq?")
+    return found

@@ -27,11 +27,10 @@ SFT = Path("recipes/tiny_sft_qwen3vl_lora.yaml")
 MERGE = Path("recipes/tiny_merge_qwen3vl_lora.yaml")
 GRPO = Path("recipes/toy/order_grpo.yaml")
 RLOO = "+shared@_global_=rloo"
-SAMPLER = "trainer.v1.sampler.sampler_kwargs"
 TRAININGS = {  # name -> what differs from GRPO
     "grpo": (),
     "rloo": (RLOO,),
-    "temporal": (RLOO, f"+{SAMPLER}.group_rewards.temporal={{bonus: 0.3}}"),
+    "temporal": (RLOO, f"+{shared.SAMPLER}.group_rewards.temporal={{bonus: 0.3}}"),
     "rloo_faster": (RLOO, "actor_rollout_ref.actor.optim.lr=1.3e-4"),
 }
 MODELS = ("sft", *TRAININGS)
@@ -65,7 +64,6 @@ def stages(folder: Path, seed: int) -> list[Stage]:
 def _trained(run: Run, name: str, settings: tuple[str, ...]) -> Stage:
     """No checkpoint is made a model; the first training asks the model that all of them begin with."""
     before = ["trainer.val_before_train=True"] if name == next(iter(TRAININGS)) else []
-    kept = [f"{SAMPLER}.{what}={run.folder / name / what}" for what in ("traces", "validation")]
-    reads = [*READ, TRAIN, HELD_OUT]
-    stage, _ = shared.grpo(run, GRPO, reads, f"veRL: {name}", *kept, *before, *settings, name=name)
+    settings = (*shared.kept_rollouts(run.folder / name), *before, *settings)
+    stage, _ = shared.grpo(run, GRPO, [*READ, TRAIN, HELD_OUT], f"veRL: {name}", *settings, name=name)
     return stage

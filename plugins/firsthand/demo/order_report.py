@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from firsthand.answers import extract_choice
-from firsthand.demo.measures import compared
+from firsthand.demo.measures import compared, validations
 from firsthand.demo.order import MODELS, ORDERS, TEST, TRAININGS, WEEK
 from firsthand.errors import UserError
 from firsthand.evals.compare import compare
@@ -30,7 +30,7 @@ Series = dict[str, list[tuple[float, float]]]
 
 def content(run: Path) -> dict[str, Any]:
     gold = read_rows(TEST, Gold)
-    asked = {name: _validations(run / name) for name in TRAININGS}
+    asked = {name: validations(run / name) for name in TRAININGS}
     begun = next(iter(asked.values()))[0]
     asked = {name: {0: begun, **found} for name, found in asked.items()}
     said = {"sft": begun} | {name: found[max(found)] for name, found in asked.items()}
@@ -78,14 +78,6 @@ def held_out(asked: dict[str, Asked], gold: dict[str, Gold]) -> Series:
                 for part, value in ({"ordered": right["ordered"]} | gaps).items():
                     series.setdefault(f"held-out {kind}, {part}: {name}", []).append((step, value))
     return dict(sorted(series.items()))
-
-
-def _validations(folder: Path) -> Asked:
-    """By update: what was answered to the held-out questions."""
-    found = {int(path.stem): list(read_jsonl(path)) for path in sorted((folder / "validation").glob("*.jsonl"))}
-    if not found:
-        raise UserError(f"{folder}/validation: no rollouts; did GRPO run with trainer.test_freq?")
-    return found
 
 
 def _answers(said: list[dict[str, Any]], order: Order) -> Answers:

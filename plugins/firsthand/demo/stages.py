@@ -14,6 +14,7 @@ from firsthand.stages import TWO_THREADS, Stage
 FIRSTHAND = str(Path(sys.executable).with_name("firsthand"))
 LLAMAFACTORY = str(Path(sys.executable).with_name("llamafactory-cli"))
 MODELS = ("base", "sft", "grpo")
+SAMPLER = "trainer.v1.sampler.sampler_kwargs"
 
 
 @dataclass(frozen=True)
@@ -86,3 +87,8 @@ def grpo(run: Run, recipe: Path, reads: list[Path], says: str, *settings: str, n
             "export", last, "--base", run.model("sft"), "--out", merged, makes=[merged / "config.json"],
         ),
     ]  # fmt: skip
+
+
+def kept_rollouts(out: Path) -> list[str]:
+    """Settings of a training that keeps its rollouts, and those of its validation, for the report."""
+    return [f"{SAMPLER}.{what}={out / what}" for what in ("traces", "validation")]

@@ -122,17 +122,29 @@ def test_without_tools_beside_with_tools(run, model, ask, tmp_path: Path) -> Non
     assert "run against run without tools: +0.0 points" in " ".join(done.output.split())
 
 
-def test_both_ways_on_one_server_ask_what_two_runs_ask(run, model, ask, tmp_path: Path) -> None:
-    model.scripts = {"a": [model.search(), model.answer("B")], "b": [model.answer("B")]}
+@pytest.mark.parametrize("dialect", ["ego_r1", "native"])
+def test_both_ways_on_one_server_ask_what_two_runs_ask(run, model, ask, tools, tmp_path: Path, dialect: str) -> None:
+    loop, name = tmp_path / "agent.yaml", "ego_r1" if dialect == "ego_r1" else "ego_r1_native"
+    write_text(loop, f"- {{name: {name}, toolbox: {tools}, dialect: {dialect}, turns: 9}}\n")
+    call = model.search() if dialect == "ego_r1" else model.search().replace("tool>", "tool_call>")
+    model.scripts = {"a": [call, model.answer("B")], "b": [model.answer("B")]}
     rows, two = ask("a", "b"), tmp_path / "two"
-    assert run(rows, "--and-no-tools", "--force").exit_code == 0
+    assert run(rows, "--loop", loop, "--dialect", dialect, "--and-no-tools", "--force").exit_code == 0
     asked, model.requests = model.requests, []
-    assert run(rows, "--out", two).exit_code == run(rows, "--no-tools", "--force", "--out", two).exit_code == 0
+    assert (
+        run(rows, "--loop", loop, "--dialect", dialect, "--out", two).exit_code
+        == run(rows, "--loop", loop, "--dialect", dialect, "--no-tools", "--force", "--out", two).exit_code
+        == 0
+    )
     assert sorted(map(str, asked)) == sorted(map(str, model.requests))
     [found] = read_json(two / "results.json")["runs"]
     assert results(tmp_path)["scores"] == found["scores"]
-    assert run(rows, "--and-no-tools", "--force").exit_code == 0 and len(model.requests) == len(asked), "asked again"
-    assert "say one of them" in " ".join(run(rows, "--and-no-tools", "--no-tools").output.split())
+    assert run(rows, "--loop", loop, "--dialect", dialect, "--and-no-tools", "--force").exit_code == 0 and len(
+        model.requests
+    ) == len(asked), "asked again"
+    assert "say one of them" in " ".join(
+        run(rows, "--loop", loop, "--dialect", dialect, "--and-no-tools", "--no-tools").output.split()
+    )
 
 
 @pytest.mark.parametrize(("dialect", "begun"), [
