@@ -3,11 +3,13 @@
 Hydra gets veRL's config folder as a path: `pkg://verl...` would import veRL, and torch and Ray with it.
 """
 
-from collections.abc import Iterator, Sequence
+import copy
+import io
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -60,18 +62,24 @@ def compose(recipe: Path, overrides: Sequence[str] = ()) -> Any:
 
 @contextmanager
 def each_text_parsed_once() -> Iterator[None]:
-    """OmegaConf parses the text of a `${...}` whenever it is merged or resolved, a hundred times for one recipe."""
-    from omegaconf import base
+    """For one recipe Hydra reads thirty files of veRL, and OmegaConf parses the text of a `${...}` whenever it is merged
+    or resolved, a hundred times in all. The next recipe has most of these texts too."""
+    from omegaconf import OmegaConf, base
 
-    parse, base.parse = base.parse, _parsed
+    own = _that_remember()
+    load, parse = OmegaConf.load, base.parse
+    OmegaConf.load, base.parse = staticmethod(own[0]), own[1]
     try:
         yield
     finally:
-        base.parse = parse
+        OmegaConf.load, base.parse = staticmethod(load), parse
 
 
 @cache
-def _parsed(text: str) -> Any:
-    from omegaconf.grammar_parser import parse
+def _that_remember() -> tuple[Callable[[IO[str]], Any], Callable[[str], Any]]:
+    """OmegaConf's two parsers, of a file and of a text with `${...}`."""
+    from omegaconf import OmegaConf, base
 
-    return parse(text)
+    load, parse = OmegaConf.load, cache(base.parse)
+    config = cache(lambda text: load(io.StringIO(text)))
+    return lambda file: copy.deepcopy(config(file.read())), parse
