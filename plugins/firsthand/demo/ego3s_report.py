@@ -9,7 +9,7 @@ from typing import Any
 from firsthand.demo.ego3s import FIRST, FURTHER, LATER, TEST, TRAININGS, WEEK
 from firsthand.demo.measures import compared, validations
 from firsthand.evals.rows import Gold, Prediction, read_rows
-from firsthand.evals.score import score, wilson
+from firsthand.evals.score import Score, score, wilson
 from firsthand.files import read_json, read_jsonl
 from firsthand.pages.run.curves import read_verl_metrics
 
@@ -19,6 +19,7 @@ PAIRS = [("sft", "full"), ("sft", "ego3s"), ("full", "random"), ("random", "csm"
 AFTER = {name: "full" for name in ("limr", "greso")}  # choose by what another training saw, which is paid for too
 TOKENS = "perf/total_num_tokens"
 Said = dict[str, dict[str, Any]]  # id -> the rollout of a validation
+Scores = dict[str, dict[int, Score]]  # training -> update -> what its validation scored
 
 
 def content(run: Path) -> dict[str, Any]:
@@ -29,7 +30,11 @@ def content(run: Path) -> dict[str, Any]:
     asked = {name: {0: begun, **found} for name, found in asked.items()}
     last = {"sft": begun} | {name: found[max(found)] for name, found in asked.items()}
     answers = {name: _predictions(said) for name, said in last.items()}
-    table = [score(name, answers[name], gold, by="label") for name in answers]
+    scores = {
+        name: {step: score(name, _predictions(said), gold, by="label") for step, said in sorted(found.items())}
+        for name, found in asked.items()
+    }
+    table = [score("sft", answers["sft"], gold, by="label"), *(by_step[max(by_step)] for by_step in scores.values())]
     costs = {name: _costs(run, name) for name in asked}
     pairs = [*PAIRS, *((name, "full" if name == "interaction_rewards" else "csm") for name in further)]
     return {
@@ -45,10 +50,10 @@ def content(run: Path) -> dict[str, Any]:
             "the curriculum: S, and which questions entered and left": "ego3s/curriculum/curriculum.html",
         },
         "tables": [
-            _selected(run), _scores(run), _by_kind(answers, gold), _named(last, gold), _paid(asked, costs, gold),
+            _selected(run, further), _scores(run), _by_kind(answers, gold), _named(last, gold), _paid(scores, costs),
         ],
-        "curves": _curves(asked, gold),
-        "costs": _over_costs(asked, costs, gold),
+        "curves": _curves(scores, asked, gold),
+        "costs": _over_costs(scores, costs),
         "trajectories": _trajectories(last),
         "notes": [
             "All trainings begin with the same model and share seed, learning rate and number of updates. Held-out "
@@ -87,10 +92,10 @@ def _probed(folder: Path) -> int:
     return sum(line.get("prompt_tokens", 0) + line.get("completion_tokens", 0) for line in lines)
 
 
-def _selected(run: Path) -> dict[str, Any]:
-    """Which labels were kept: of the selections, and of a draw."""
+def _selected(run: Path, trained: list[str]) -> dict[str, Any]:
+    """Which labels were kept: of the selections, and of a draw. The oracle reads the labels."""
     rows = []
-    later = [name for name in LATER if (run / "select" / name / "ledger.jsonl").is_file()]  # the oracle has none
+    later = [name for name in LATER if name in trained and name != "oracle"]
     for name in (*FIRST, *later):
         lines = [*read_jsonl(run / "select" / name / "ledger.jsonl")]
         kept, all_ = Counter(line["label"] for line in lines if line["kept"]), Counter(line["label"] for line in lines)
@@ -147,40 +152,37 @@ def _named(last: dict[str, Said], gold: dict[str, Gold]) -> dict[str, Any]:
     return {"title": "Interaction questions: is the right thing named?", "head": head, "rows": rows}
 
 
-def _paid(asked: dict[str, dict[int, Said]], costs: dict[str, dict[int, int]], gold: dict[str, Gold]) -> dict[str, Any]:
+def _paid(scores: Scores, costs: dict[str, dict[int, int]]) -> dict[str, Any]:
     rows = []
-    for name, found in asked.items():
-        for step, said in sorted(found.items()):
-            made = score(name, _predictions(said), gold, by="label")
+    for name, by_step in scores.items():
+        for step, made in by_step.items():
             cells = [f"{100 * one.accuracy:.1f}" for one in (made.by[ASKED], made)]
             rows.append([f"{name}, {step} updates", f"{costs[name][step] / 1000:.0f}", *cells])
     head = ["training", "thousand tokens, selection included", f"{ASKED}, %", "all, %"]
     return {"title": "At equal updates, and what they had cost", "head": head, "rows": rows}
 
 
-def _curves(asked: dict[str, dict[int, Said]], gold: dict[str, Gold]) -> dict[str, Any]:
+def _curves(scores: Scores, asked: dict[str, dict[int, Said]], gold: dict[str, Gold]) -> dict[str, Any]:
     """Every label of every training: what is forgotten is seen as what is learnt."""
     series: dict[str, list[tuple[int, float]]] = {}
-    for name, found in asked.items():
-        for step, said in sorted(found.items()):
-            for label, tally in score(name, _predictions(said), gold, by="label").by.items():
+    for name, by_step in scores.items():
+        for step, made in by_step.items():
+            for label, tally in made.by.items():
                 series.setdefault(f"{label}: {name}", []).append((step, tally.accuracy))
+            said = asked[name][step]
             held = [row["parts"]["held_named"] for id, row in said.items() if gold[id].group("label") == ASKED]
             series.setdefault(f"named: {name}", []).append((step, fmean(held)))
     chance = {key: CHANCE for key in series if not key.startswith("named")}
     return {"x": "update", "series": dict(sorted(series.items())), "chance": chance}
 
 
-def _over_costs(
-    asked: dict[str, dict[int, Said]], costs: dict[str, dict[int, int]], gold: dict[str, Gold]
-) -> dict[str, Any]:
+def _over_costs(scores: Scores, costs: dict[str, dict[int, int]]) -> dict[str, Any]:
     """Where a training stands when so much was spent, selection included."""
     series = {
         f"{ASKED}, by cost: {name}": [
-            (costs[name][step] / 1000, score(name, _predictions(said), gold, by="label").by[ASKED].accuracy)
-            for step, said in sorted(found.items())
+            (costs[name][step] / 1000, made.by[ASKED].accuracy) for step, made in by_step.items()
         ]
-        for name, found in asked.items()
+        for name, by_step in scores.items()
     }
     return {"x": "thousand tokens", "series": series, "chance": dict.fromkeys(series, CHANCE)}
 
