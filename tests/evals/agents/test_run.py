@@ -147,6 +147,13 @@ def test_both_ways_on_one_server_ask_what_two_runs_ask(run, model, ask, tools, t
     )
 
 
+def test_a_question_that_fails_in_both_ways_is_named_for_each(run, model, ask, tools) -> None:
+    model.scripts = {"ok": [model.answer("B")], "refused": [400]}
+    done = run(ask(*model.scripts), "--tools", tools, "--and-no-tools")
+    assert done.exit_code == 1 and "2 failed" in done.output
+    assert "failed q1: " in done.output and "failed q1 (without tools): " in done.output
+
+
 @pytest.mark.parametrize(("dialect", "begun"), [
     ("ego_r1", "<think>so</think> <answer>"), ("native", "<think>so</think>\n<answer>"),
 ])  # fmt: skip
