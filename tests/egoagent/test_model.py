@@ -13,10 +13,14 @@ from .worlds import MODEL, T, clips
 LATER = 1  # the step that is changed
 
 
-@pytest.fixture(params=["causal", "frame_bidirectional"])
+@pytest.fixture(params=["causal", "frame_bidirectional", "last_pose"])
 def model(request) -> EgoAgentModel:
     torch.manual_seed(0)
-    return EgoAgentModel(EgoAgentConfig(**MODEL | {"mask": request.param})).eval()
+    own = {"last_pose": True} if request.param == "last_pose" else {"mask": request.param}
+    made = EgoAgentModel(EgoAgentConfig(**MODEL | own)).eval()
+    if made.last_pose is not None:
+        torch.nn.init.normal_(made.last_pose.linear.weight)  # it begins with zeros
+    return made
 
 
 @pytest.fixture
@@ -57,6 +61,24 @@ def test_a_past_action_moves_the_next_prediction(model, given) -> None:
     images, poses, visible = given
     found = moved(model.predict(*given), model.predict(images, poses + torch.tensor([1.0, 0, 0]), visible))
     assert found["poses"] == [False, True]
+
+
+@torch.no_grad()
+def test_the_way_around_the_trunk_knows_the_last_pose_before_an_action_and_no_other(given) -> None:
+    torch.manual_seed(0)
+    images, poses, visible = given
+    plain, with_way = (EgoAgentModel(EgoAgentConfig(**MODEL | {"last_pose": own})).eval() for own in (False, True))
+    with_way.load_state_dict(plain.state_dict(), strict=False)
+    assert not any(any(steps) for steps in moved(plain.predict(*given), with_way.predict(*given)).values())
+    torch.nn.init.normal_(with_way.last_pose.linear.weight)
+    for parameter in with_way.pose_projector.parameters():
+        parameter.zero_()
+    before = with_way.predict(*given)
+    for pose, moves in ((0, False), (-1, True)):
+        changed = poses.clone()
+        changed[:, 0, pose] += 1
+        found = moved(before, with_way.predict(images, changed, visible))
+        assert found == {"states": [False, False], "poses": [False, moves], "confidence": [False, moves]}
 
 
 @torch.no_grad()

@@ -26,9 +26,11 @@ class Shape:
     head_hidden: int
     bottleneck: int
     chunk: int  # numbers of an action: poses * joints * 4
+    last: int  # of the pose before it, where a linear map adds it
 
     @classmethod
     def of(cls, model: Mapping[str, Any]) -> "Shape":
+        joints = model.get("joints", 17)
         return cls(
             model["hidden_size"],
             model["num_hidden_layers"],
@@ -36,7 +38,8 @@ class Shape:
             model.get("prototypes", 65536),
             model.get("head_hidden", 2048),
             model.get("head_bottleneck", 256),
-            model.get("poses_per_step", 5) * model.get("joints", 17) * 4,
+            model.get("poses_per_step", 5) * joints * 4,
+            joints * 4 if model.get("last_pose") else 0,
         )
 
     @property
@@ -66,8 +69,9 @@ class Shape:
 
     @property
     def behaviour(self) -> int:
-        """Projector and head of actions, and its query."""
-        return 2 * (self.chunk * self.hidden + self.hidden**2 + self.hidden) + self.chunk + 2 * self.hidden
+        """Projector and head of actions, and its query; and the map of the last pose."""
+        mlps = 2 * (self.chunk * self.hidden + self.hidden**2 + self.hidden) + self.chunk
+        return mlps + 2 * self.hidden + self.last * self.chunk
 
     @property
     def parameters(self) -> int:

@@ -22,6 +22,7 @@ class EgoAgentConfig(PreTrainedConfig):
     prototypes: int = 65536
     joints: int = 17
     poses_per_step: int = 5
+    last_pose: bool = False  # a linear map of the last pose before it is added to an action
     initializer_range: float = 0.02
 
     def trunk(self) -> LlamaConfig:

@@ -24,7 +24,7 @@ class StateHead(nn.Module):
 
 
 class PoseProjector(nn.Module):
-    """A chunk of poses becomes one token. A hidden joint is a zero with a zero beside it: it says nothing else."""
+    """A chunk of poses becomes one token."""
 
     def __init__(self, chunk: int, hidden: int):
         super().__init__()
@@ -32,9 +32,29 @@ class PoseProjector(nn.Module):
 
     def forward(self, poses: Tensor, visible: Tensor) -> Tensor:
         """[..., poses, joints, 3] and [..., poses, joints] -> [..., hidden]."""
-        told = visible[..., None]
-        known = poses.masked_fill(~told, 0)  # and not a product: what is hidden may be anything, NaN too
-        return self.mlp(torch.cat([known, told.to(known.dtype)], -1).flatten(-3))
+        return self.mlp(known(poses, visible).flatten(-3))
+
+
+def known(poses: Tensor, visible: Tensor) -> Tensor:
+    """Each joint's place and a one, or four zeros: a hidden joint may be anything, NaN too."""
+    told = visible[..., None]
+    return torch.cat([poses.masked_fill(~told, 0), told.to(poses.dtype)], -1)
+
+
+class LastPose(nn.Module):
+    """What the last pose before each action says of it, on a way that does not lead through the trunk. It says nothing
+    at first, and nothing of the first action."""
+
+    def __init__(self, poses: int, joints: int):
+        super().__init__()
+        self.shape = (poses, joints, 4)
+        self.linear = nn.Linear(joints * 4, poses * joints * 4, bias=False)
+
+    def forward(self, poses: Tensor, visible: Tensor) -> tuple[Tensor, Tensor]:
+        """Of all actions, [clips, T, poses, joints, 3] and [clips, T, poses, joints]."""
+        last = known(poses[:, :-1, -1], visible[:, :-1, -1]).flatten(-2)
+        found = self.linear(functional.pad(last, (0, 0, 1, 0))).float().unflatten(-1, self.shape)
+        return found[..., :3], found[..., 3]
 
 
 class ActionHead(nn.Module):

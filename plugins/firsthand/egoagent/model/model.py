@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel, LlamaModel, PreTrainedModel, ini
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from firsthand.egoagent.model.config import DEVIATION, MEAN, EgoAgentConfig, EgoAgentEncoderConfig
-from firsthand.egoagent.model.heads import ActionHead, PoseProjector, StateHead
+from firsthand.egoagent.model.heads import ActionHead, LastPose, PoseProjector, StateHead
 from firsthand.egoagent.model.mask import attention_mask
 from firsthand.egoagent.model.stem import ConvStem
 
@@ -46,6 +46,8 @@ class _PreTrained(PreTrainedModel):
                     initialization.normal_(linear.weight, std=spread / math.sqrt(2 * len(module.trunk.layers)))
         elif isinstance(module, EgoAgentModel):
             initialization.normal_(module.action_query, std=spread)
+            if module.last_pose is not None:
+                initialization.zeros_(module.last_pose.linear.weight)
             initialization.zeros_(module.pose_mean)
             initialization.ones_(module.pose_scale)
 
@@ -87,6 +89,7 @@ class EgoAgentModel(_PreTrained):
         self.action_query = nn.Parameter(torch.zeros(hidden))
         self.pose_projector = PoseProjector(poses * joints, hidden)
         self.action_head = ActionHead(poses, joints, hidden)
+        self.last_pose = LastPose(poses, joints) if config.last_pose else None
         self.register_buffer("pose_mean", torch.zeros(joints, 3))  # metres; 0 and 1 leave poses as they are
         self.register_buffer("pose_scale", torch.ones(1))
         self.post_init()
@@ -103,12 +106,16 @@ class EgoAgentModel(_PreTrained):
         state: and action t)."""
         clips, steps = images.shape[:2]
         patches = self.encoder.stem(normalised(images).flatten(0, 1)).unflatten(0, (clips, steps))
-        action = self.pose_projector((poses - self.pose_mean) / self.pose_scale, visible)[:, :, None]
+        poses = (poses - self.pose_mean) / self.pose_scale
+        action = self.pose_projector(poses, visible)[:, :, None]
         queries = [query.expand_as(action) for query in (self.action_query, self.encoder.state_query)]
         tokens = torch.cat([patches, queries[0], action, queries[1]], 2)
         hidden = self.encoder.read(tokens.flatten(1, 2), patches.shape[2], others=3, steps=steps)
         hidden = hidden.unflatten(1, (steps, -1))
         found, confidence = self.action_head(hidden[:, :, -3])
+        if self.last_pose is not None:
+            more = self.last_pose(poses, visible)
+            found, confidence = found + more[0], confidence + more[1]
         return Prediction(hidden[:, :, -1], found * self.pose_scale + self.pose_mean, confidence)
 
     @torch.no_grad()
@@ -129,7 +136,8 @@ class EgoAgentModel(_PreTrained):
 
     def behaviour(self) -> list[nn.Parameter]:
         """What only clips train."""
-        return [self.action_query, *self.pose_projector.parameters(), *self.action_head.parameters()]
+        modules = [self.pose_projector, self.action_head, *filter(None, [self.last_pose])]
+        return [self.action_query, *(parameter for module in modules for parameter in module.parameters())]
 
 
 def normalised(images: Tensor) -> Tensor:
