@@ -1,7 +1,9 @@
 """What fails, and what is kept of it: servers, kills, rows, rewards, settings."""
 
+import asyncio
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -12,6 +14,8 @@ from typing import Any
 import pytest
 
 from firsthand.errors import UserError
+from firsthand.selection.ledger import Entry
+from firsthand.selection.on_ray import Actor
 from firsthand.selection.run import run
 
 COMPLETE = {"name": "csm", "risk": None}
@@ -123,6 +127,31 @@ def test_another_reward_reads_the_same_answers_and_one_that_fails_loses_none(mod
     with pytest.raises(UserError, match="no row is kept"):
         run(make_recipe(server, reward={"recipe": str(tmp_path / "odd.yaml")}))
     assert asked_for(server) - before < first  # only what other scores make necessary
+
+
+def test_an_actor_of_ray_finishes_what_is_open_when_a_row_fails() -> None:
+    """Its generations are in no log before they are all there."""
+    finished = []
+
+    class Asked(Actor):
+        def __init__(self) -> None: ...
+
+        async def _entry(self, packed) -> Entry:
+            row, _, _ = packed
+            await asyncio.sleep(0)
+            if row == "fails":
+                raise UserError("no reward")
+            await asyncio.sleep(0.01)
+            finished.append(row)
+            raise AssertionError("nobody waits for it any more")
+
+    async def all_of(batch: dict[str, Any]) -> None:
+        async for _ in Asked()(batch):
+            pass
+
+    with pytest.raises(UserError, match="no reward"):
+        asyncio.run(all_of({"row": [pickle.dumps((row, None, [])) for row in ("fails", "open")]}))
+    assert finished == ["open"]
 
 
 def test_a_row_that_a_server_refuses_ends_alone(model, make_recipe) -> None:
