@@ -16,6 +16,7 @@ from firsthand.files import read_yaml
 from .worlds import MODEL
 
 SIZES = {name: read_yaml(f"recipes/egoagent/model_{name}.yaml") for name in ("tiny", "300m", "1b")}
+SIZES["with last pose"] = SIZES["tiny"] | {"last_pose": True}
 
 
 def on_meta(model: dict) -> EgoAgentModel:
