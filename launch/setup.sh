@@ -56,12 +56,17 @@ PY
   else say "PyTorch's CPU index does not answer: using the configured sources alone"; fi
 fi
 
-if command -v uv >/dev/null; then
+# uv resolves and unpacks several times as fast as pip, which stays where no index has uv.
+uv=$(command -v uv || true)
+if [ -z "$uv" ] && pip install --quiet uv 2>/dev/null; then uv=$venv/bin/uv; fi
+if [ -n "$uv" ]; then
   # uv does not read pip's configuration: hand its sources on.
-  for link in $(pip config get global.find-links 2>/dev/null || true); do sources+=(--find-links "$link"); done
-  for index in $(pip config get global.extra-index-url 2>/dev/null || true); do sources+=(--extra-index-url "$index"); done
-  index=$(pip config get global.index-url 2>/dev/null || true); [ -z "$index" ] || sources+=(--index-url "$index")
-  install() { uv pip install --python "$venv/bin/python" --index-strategy unsafe-best-match "${sources[@]}" "$@"; }
+  told() { pip config get "global.$1" 2>/dev/null || true; }
+  for link in $(told find-links); do sources+=(--find-links "$link"); done
+  for index in $(told extra-index-url); do sources+=(--extra-index-url "$index"); done
+  for index in $(told index-url); do sources+=(--index-url "$index"); done
+  for file in $(told constraint); do constraints+=(-c "$file"); done
+  install() { "$uv" pip install --python "$venv/bin/python" --index-strategy unsafe-best-match "${sources[@]}" "$@"; }
 else
   install() { pip install --progress-bar on "${sources[@]}" "$@" | grep -v --line-buffered '^Requirement already'; }
 fi
