@@ -62,8 +62,8 @@ def compose(recipe: Path, overrides: Sequence[str] = ()) -> Any:
 
 @contextmanager
 def each_text_parsed_once() -> Iterator[None]:
-    """For one recipe Hydra reads thirty files of veRL, and OmegaConf parses the text of a `${...}` whenever it is merged
-    or resolved, a hundred times in all. The next recipe has most of these texts too."""
+    """For one recipe Hydra reads thirty files of veRL, and OmegaConf parses the text of a `${...}` whenever it is
+    merged or resolved, a hundred times in all. The next recipe has most of these texts too."""
     from omegaconf import OmegaConf, base
 
     own = _that_remember()
