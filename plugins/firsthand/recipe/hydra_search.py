@@ -66,13 +66,15 @@ def each_text_parsed_once() -> Iterator[None]:
     merged or resolved, a hundred times in all. The next recipe has most of these texts too."""
     from omegaconf import OmegaConf, base
 
-    own = _that_remember()
-    load, parse = OmegaConf.load, base.parse
-    OmegaConf.load, base.parse = staticmethod(own[0]), own[1]
+    files: Any = OmegaConf
+    texts: Any = base
+    load, parse = files.load, texts.parse
+    own_load, texts.parse = _that_remember()
+    files.load = staticmethod(own_load)
     try:
         yield
     finally:
-        OmegaConf.load, base.parse = staticmethod(load), parse
+        files.load, texts.parse = staticmethod(load), parse
 
 
 @cache
@@ -80,6 +82,6 @@ def _that_remember() -> tuple[Callable[[IO[str]], Any], Callable[[str], Any]]:
     """OmegaConf's two parsers, of a file and of a text with `${...}`."""
     from omegaconf import OmegaConf, base
 
-    load, parse = OmegaConf.load, cache(base.parse)
+    load = OmegaConf.load
     config = cache(lambda text: load(io.StringIO(text)))
-    return lambda file: copy.deepcopy(config(file.read())), parse
+    return lambda file: copy.deepcopy(config(file.read())), cache(base.parse)

@@ -136,7 +136,9 @@ class EgoAgentModel(_PreTrained):
 
     def behaviour(self) -> list[nn.Parameter]:
         """What only clips train."""
-        modules = [self.pose_projector, self.action_head, *filter(None, [self.last_pose])]
+        modules: list[nn.Module] = [self.pose_projector, self.action_head]
+        if self.last_pose is not None:
+            modules.append(self.last_pose)
         return [self.action_query, *(parameter for module in modules for parameter in module.parameters())]
 
 
