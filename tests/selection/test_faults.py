@@ -130,10 +130,10 @@ def test_another_reward_reads_the_same_answers_and_one_that_fails_loses_none(mod
 
 
 def test_an_actor_of_ray_finishes_what_is_open_when_a_row_fails() -> None:
-    """Its generations are in no log before they are all there."""
+    """What the others ask for is paid for, and has still to be logged."""
     finished = []
 
-    class Asked(Actor):
+    class Failing(Actor):
         def __init__(self) -> None: ...
 
         async def _entry(self, packed) -> Entry:
@@ -143,10 +143,10 @@ def test_an_actor_of_ray_finishes_what_is_open_when_a_row_fails() -> None:
                 raise UserError("no reward")
             await asyncio.sleep(0.01)
             finished.append(row)
-            raise AssertionError("nobody waits for it any more")
+            raise UserError("nobody reads its entry any more")
 
     async def all_of(batch: dict[str, Any]) -> None:
-        async for _ in Asked()(batch):
+        async for _ in Failing()(batch):
             pass
 
     with pytest.raises(UserError, match="no reward"):

@@ -66,20 +66,20 @@ def each_text_parsed_once() -> Iterator[None]:
     merged or resolved, a hundred times in all. The next recipe has most of these texts too."""
     from omegaconf import OmegaConf, base
 
-    files: Any = OmegaConf
-    texts: Any = base
-    load, parse = files.load, texts.parse
-    own_load, texts.parse = _that_remember()
-    files.load = staticmethod(own_load)
+    loader: Any = OmegaConf
+    parser: Any = base
+    load, parse = loader.load, parser.parse
+    own_load, parser.parse = _that_remember()
+    loader.load = staticmethod(own_load)
     try:
         yield
     finally:
-        files.load, texts.parse = staticmethod(load), parse
+        loader.load, parser.parse = staticmethod(load), parse
 
 
 @cache
 def _that_remember() -> tuple[Callable[[IO[str]], Any], Callable[[str], Any]]:
-    """OmegaConf's two parsers, of a file and of a text with `${...}`."""
+    """OmegaConf's two parsers, of an open file (Hydra opens its own) and of a text with `${...}`."""
     from omegaconf import OmegaConf, base
 
     load = OmegaConf.load
