@@ -162,6 +162,8 @@ def test_further_trainings_are_shown_where_they_ran_and_pay_for_what_chose_their
     assert ego3s_report._costs(run, "pass_rate")[0] == 35 and ego3s_report._costs(run, "oracle")[0] == 0
     assert ego3s_report._costs(run, "greso")[0] == 3000, "the training on all rows that it read"
     assert ("greso", "csm") in [(one["a"], one["b"]) for one in content["comparisons"]]
+    _, differences = seeds.ego3s(json.loads(json.dumps(content)))
+    assert {"csm - pass_rate", "csm - greso", "csm - oracle"} < differences.keys() and "csm - limr" not in differences
 
 
 def test_the_report_is_a_page_with_its_links_and_gives_the_table_of_seeds(run: Path) -> None:

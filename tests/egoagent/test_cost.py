@@ -8,6 +8,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from firsthand.egoagent.cost import GB, Shape, clip_cost, image_cost, memory
+from firsthand.egoagent.dry_run import Planned, lines
 from firsthand.egoagent.model.config import EgoAgentConfig
 from firsthand.egoagent.model.model import EgoAgentModel
 from firsthand.egoagent.training.settings import checked, read_recipe
@@ -112,3 +113,11 @@ def test_activations_of_one_image_as_measured() -> None:
     plain = memory(shape, recipe("300m"), 1)["activations"]
     thrifty = memory(shape, recipe("300m", checkpointing=True), 1)["activations"]
     assert plain / GB == pytest.approx(0.88, abs=0.01) and thrifty / GB == pytest.approx(0.063, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"), [("stage1", "up to 2.1 GB, 16 readers"), ("stage2", "up to 4.3 GB, 32 readers")]
+)
+def test_a_dry_run_counts_what_readers_keep_of_each_kind_of_shard(stage: str, said: str) -> None:
+    path = Path(f"recipes/egoagent/{stage}_300m.yaml")
+    assert any(said in line for line in lines(path, read_recipe(path), [], Planned(gpus=2, teraflops=989, use=0.45)))

@@ -1,4 +1,5 @@
-"""The table of several seeds, made of their reports: one row a seed and the mean, between two marks of a page."""
+"""The tables of several seeds, made of their reports, between two marks of a page: a row for each seed and the mean, and
+every model by label."""
 
 import statistics
 from collections import defaultdict
@@ -8,6 +9,7 @@ from typing import Any
 
 from firsthand import files
 from firsthand.demo import egoagent_report
+from firsthand.demo.ego3s import LATER
 from firsthand.evals.score import Score, Tally
 
 NOTE = (
@@ -39,9 +41,11 @@ def egoagent(report: Report) -> Seed:
 
 
 def ego3s(report: Report) -> Seed:
-    """Of questions about what hands do, and what the selection and all of Ego3S change there."""
+    """Of questions about what hands do, and what each selection and all of Ego3S change there."""
     table = {row["model"]: Score.model_validate(row).by["interaction"] for row in report["table"]}
     pairs = [("random", "csm"), ("full", "csm"), ("full", "ego3s")]
+    pairs += [(other, "csm") for other in LATER if other in table]
+    pairs += [("full", name) for name in ("interaction_rewards",) if name in table]
     return dict(table), {f"{b} - {a}": 100 * (table[b].accuracy - table[a].accuracy) for a, b in pairs}
 
 
@@ -54,8 +58,8 @@ def _gap(report: Report, name: str) -> float:
 def write_table(loop: str, folders: dict[int, Path], page: Path, read: Callable[[Report], Seed]) -> None:
     columns: dict[str, list[float]] = defaultdict(list)
     rows = []
-    for seed, folder in folders.items():
-        report = files.read_json(folder / "report.json")
+    reports = {seed: files.read_json(folder / "report.json") for seed, folder in folders.items()}
+    for seed, report in reports.items():
         scored, differences = read(report)
         for name, value in ({name: 100 * one.accuracy for name, one in scored.items()} | differences).items():
             columns[name].append(value)
@@ -69,7 +73,29 @@ def write_table(loop: str, folders: dict[int, Path], page: Path, read: Callable[
     begin, end = (f"<!-- {loop} seeds: {word} -->" for word in ("begin", "end"))
     text = page.read_text() if page.exists() else "# Results\n"
     before, after = (text.split(begin)[0], text.split(end)[1]) if begin in text else (f"{text.rstrip()}\n\n", "\n")
-    files.write_text(page, "\n".join([before + begin, "", NOTE, "", *head, *rows, "", end + after]))
+    files.write_text(page, "\n".join([before + begin, "", NOTE, "", *head, *rows, "", *by_label(reports), end + after]))
+
+
+def by_label(reports: dict[int, Report]) -> list[str]:
+    """What each model knows of each kind of question, so that what is forgotten is seen too."""
+    tables = [{row["model"]: Score.model_validate(row) for row in report["table"]} for report in reports.values()]
+    models = [name for name in tables[0] if all(name in table for table in tables)]
+    labels = sorted(tables[0][models[0]].by)
+    if len(labels) < 2:
+        return []
+    rows = []
+    for name in models:
+        cells = [[100 * table[name].by[label].accuracy for table in tables] for label in labels]
+        rows.append(f"| `{name}` | {' | '.join(map(_mean, cells))} |")
+    asked = [f"{label} (n = {tables[0][models[0]].by[label].n})" for label in labels]
+    said = f"By label, the mean of the seeds and in brackets seeds {', '.join(map(str, reports))}:"
+    return [said, "", f"| model | {' | '.join(asked)} |", "|---" * (len(labels) + 1) + "|", *rows, ""]
+
+
+def _mean(values: list[float]) -> str:
+    return f"{statistics.fmean(values):.0f}" + (
+        f" ({', '.join(f'{value:.0f}' for value in values)})" * (len(values) > 1)
+    )
 
 
 def _percent(tally: Tally) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firsthand.egoagent.cost import GB, Shape, clip_cost, image_cost, memory
+from firsthand.egoagent.data.shard_files import DECODED
 from firsthand.egoagent.training.settings import Recipe
 
 
@@ -25,6 +26,8 @@ def lines(path: Path, recipe: Recipe, overrides: list[str], given: Planned) -> I
     for name, size in parts.items():
         if size:
             yield f"  {name:<22}{size / GB:8.2f} GB"
+    readers = given.gpus * max(recipe.machine.workers, 1) * (1 + recipe.joint)
+    yield f"memory of the host for decoded images: up to {readers * DECODED / GB:.1f} GB, {readers} readers"
     image, clip = image_cost(shape, recipe), clip_cost(shape, recipe.data.clip_steps, recipe.views.global_size)
     yield f"an image: {image.useful() / 1e12:.4g} TFLOP"
     batch, speed = recipe.batch, given.use * given.teraflops * 1e12 * given.gpus

@@ -15,11 +15,10 @@ from firsthand import files
 from firsthand.egoagent.clips import Clips
 from firsthand.egoagent.data.cache import Place
 from firsthand.egoagent.data.pictures import rgb
-from firsthand.egoagent.data.shard_files import MANIFEST, Index, Manifest, index_path
+from firsthand.egoagent.data.shard_files import DECODED, MANIFEST, Index, Manifest, index_path
 from firsthand.errors import UserError, first_problem
 
 OPEN = 32  # shards that a process holds open
-DECODED = 2**27  # bytes of decoded images, of both kinds each, that a process may keep
 
 
 class Shards:

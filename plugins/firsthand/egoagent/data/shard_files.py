@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from firsthand import files
 
 MANIFEST = "shards.json"
+DECODED = 2**27  # bytes of decoded images that a process keeps of each kind of shard at most
 Sample = tuple[str, dict[str, bytes]]  # key, and the content of each ending
 
 
