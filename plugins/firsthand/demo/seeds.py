@@ -1,5 +1,5 @@
-"""The tables of several seeds, made of their reports, between two marks of a page: a row for each seed and the mean, and
-every model by label."""
+"""The tables of several seeds, made of their reports, between two marks of a page: a row for each seed and the mean,
+and every model by label."""
 
 import statistics
 from collections import defaultdict
