@@ -174,3 +174,7 @@ def test_the_report_is_a_page_with_its_links_and_gives_the_table_of_seeds(run: P
     assert 'href="select/csm/selection.html"' in page and "the thing in the hand is named" in page
     scored, differences = seeds.ego3s(report)
     assert scored["sft"].n == 2 and differences == {"csm - random": 0.0, "csm - full": 0.0, "ego3s - full": 0.0}
+    table = seeds.over_updates({0: report, 1: report})
+    assert [line for line in table if line.startswith("| `csm`, 2 |")] == [
+        "| `csm`, 2 | 100 (100, 100) | 0 (0, 0) | 0 (0, 0) |"
+    ]

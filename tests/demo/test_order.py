@@ -98,9 +98,14 @@ def test_the_report_is_a_page_and_gives_the_table_of_seeds(run: Path) -> None:
     assert "gap to reversed" in (run / "report.html").read_text()
     seeds.write_table("order", {0: run, 1: run}, Path("results.md"), seeds.order)
     lines = [line for line in Path("results.md").read_text().splitlines() if line.startswith("|")]
-    (head, _, first, _, mean), (labels, _, *models) = lines[:5], lines[5:]
+    (head, _, first, _, mean), (updates, _, *models) = lines[:5], lines[5:]
     assert head.startswith("| seed | n | sft | grpo | rloo | temporal | rloo_faster | gap of sft | gap of grpo |")
     assert first.startswith("| 0 | 4 | 50.0 (15-85) | 100.0") and "| +0.0 | +75.0 |" in first
     assert "| 75.0 ± 0.0 |" in mean
-    assert labels == "| model | order (n = 4) | scene (n = 2) |"
-    assert models[:2] == ["| `sft` | 50 (50, 50) | 100 (100, 100) |", "| `grpo` | 100 (100, 100) | 100 (100, 100) |"]
+    assert updates.startswith("| training, updates | held-out order, ordered | held-out order, shuffled |")
+    assert [row.split(" (")[0] for row in models] == [
+        f"| `{name}`, {update} | {value}"
+        for name in ("grpo", "rloo", "temporal", "rloo_faster")
+        for update, value in ((0, 50), (12, 100))
+    ]
+    assert " 75 (75, 75) " in models[1], "the gap to reversed frames after twelve updates"

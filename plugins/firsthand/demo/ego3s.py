@@ -36,7 +36,7 @@ READ = (
     *(Path("reward_fns") / name for name in ("ego3s.py", "groups.py", "objects.py")),
 )  # fmt: skip
 CSM = {"name": "csm", "preset": "paper", "share": 0.15, "samples": 5}
-CURRICULUM = {"rounds": 4, "steps": 2, "probes": 40, "slice": 60, "stagnation": {"share": 0.6, "rest": 2, "tail": 0.0}}
+CURRICULUM = {"rounds": 4, "steps": 3, "probes": 40, "slice": 60, "stagnation": {"share": 0.6, "rest": 3, "tail": 0.0}}
 FIRST = ("csm", "csm_true_regions", "random")  # selections of the story
 LATER = ("pass_rate", "limr", "greso", "oracle")  # of the comparison; two read what the training on all rows saw
 TRAININGS = {

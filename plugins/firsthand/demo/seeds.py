@@ -1,5 +1,5 @@
 """The tables of several seeds, made of their reports, between two marks of a page: a row for each seed and the mean,
-and every model by label."""
+and what held-out questions showed over the updates."""
 
 import statistics
 from collections import defaultdict
@@ -73,23 +73,36 @@ def write_table(loop: str, folders: dict[int, Path], page: Path, read: Callable[
     begin, end = (f"<!-- {loop} seeds: {word} -->" for word in ("begin", "end"))
     text = page.read_text() if page.exists() else "# Results\n"
     before, after = (text.split(begin)[0], text.split(end)[1]) if begin in text else (f"{text.rstrip()}\n\n", "\n")
-    files.write_text(page, "\n".join([before + begin, "", NOTE, "", *head, *rows, "", *by_label(reports), end + after]))
+    files.write_text(
+        page, "\n".join([before + begin, "", NOTE, "", *head, *rows, "", *over_updates(reports), end + after])
+    )
 
 
-def by_label(reports: dict[int, Report]) -> list[str]:
-    """What each model knows of each kind of question, so that what is forgotten is seen too."""
-    tables = [{row["model"]: Score.model_validate(row) for row in report["table"]} for report in reports.values()]
-    models = [name for name in tables[0] if all(name in table for table in tables)]
-    labels = sorted(tables[0][models[0]].by)
-    if len(labels) < 2:
+def over_updates(reports: dict[int, Report]) -> list[str]:
+    """What held-out questions showed before a training and after 1, 2, 4, ... updates, so that what is forgotten is
+    seen as what is learnt."""
+    seeds = [_held_out(report) for report in reports.values()]
+    rows: list[str] = []
+    for model, curves in seeds[0].items():
+        updates = sorted(next(iter(curves.values())))
+        for update in (one for one in updates if one & (one - 1) == 0 or one == updates[-1]):
+            cells = [_mean([100 * seed[model][name][update] for seed in seeds]) for name in curves]
+            rows.append(f"| `{model}`, {update} | {' | '.join(cells)} |")
+    if not rows:
         return []
-    rows = []
-    for name in models:
-        cells = [[100 * table[name].by[label].accuracy for table in tables] for label in labels]
-        rows.append(f"| `{name}` | {' | '.join(map(_mean, cells))} |")
-    asked = [f"{label} (n = {tables[0][models[0]].by[label].n})" for label in labels]
-    said = f"By label, the mean of the seeds and in brackets seeds {', '.join(map(str, reports))}:"
-    return [said, "", f"| model | {' | '.join(asked)} |", "|---" * (len(labels) + 1) + "|", *rows, ""]
+    names = next(iter(seeds[0].values()))
+    head = [f"| training, updates | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    return [f"In %, the mean of the seeds and in brackets seeds {', '.join(map(str, reports))}:", "", *head, *rows, ""]
+
+
+def _held_out(report: Report) -> dict[str, dict[str, dict[int, float]]]:
+    """Model -> what was measured -> update -> value: of curves that begin before the training and end with a model."""
+    found: dict[str, dict[str, dict[int, float]]] = {row["model"]: {} for row in report["table"]}
+    for key, points in report["curves"]["series"].items():
+        name, _, model = key.partition(": ")
+        if model in found and points[0][0] == 0:
+            found[model][name] = dict(points)
+    return {model: curves for model, curves in found.items() if curves}
 
 
 def _mean(values: list[float]) -> str:
