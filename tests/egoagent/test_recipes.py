@@ -59,7 +59,9 @@ def test_presets_keep_what_is_published_and_single_keys_win() -> None:
     published, ours = read_recipe(path).loss, read_recipe(path, ["preset=rounds"]).loss
     assert (published.teacher_temperature, published.act, published.pose_normalisation) == (0.04, 3, "none")
     assert (published.rep, published.pred) == (2, 1)
-    assert (ours.teacher_temperature, ours.act, ours.pose_normalisation) == (0.02, 15, "train")
+    assert published.late_act is None, "one weight from the first step to the last"
+    assert (ours.teacher_temperature, ours.pose_normalisation) == (0.02, "train")
+    assert (ours.rep, ours.pred, ours.act, ours.late_act) == (2, 2, 3, 30)
     assert read_recipe(path, ["loss.act=7"]).loss.act == 7
 
 
@@ -91,4 +93,5 @@ def test_schedules_by_hand() -> None:
     assert last.learning_rate == pytest.approx(0.01, abs=1e-3) and math.isclose(last.momentum, 1, abs_tol=1e-5)
     kept = given.model_copy(update={"last_teacher_momentum": 0.99, "floor": 1})
     assert values(kept, 99).momentum == pytest.approx(0.99) and values(kept, 99).learning_rate == pytest.approx(1)
+    assert [values(given, step).late for step in (0, 49, 50, 99)] == [False, False, True, True]
     assert values(given, 100) == values(given, 0), "a further round is like the first"

@@ -91,6 +91,16 @@ def test_two_micro_batches_are_two_halves_of_one(train) -> None:
             assert torch.allclose(value, weights(two)[name], atol=2e-5), name
 
 
+def test_poses_weigh_more_in_the_late_part_of_the_steps_and_of_a_resumed_run(train) -> None:
+    changes = {"schedule__steps": 6, "loss__act": 3, "loss__late_act": 30}
+    train(to=4, **changes).save()
+    whole = train(**changes)
+    lines = read_jsonl(whole.out / "metrics.jsonl")
+    others = {"rep": 2, "pred": 2, "confidence": 0.1}
+    paid = [(one["loss"] - sum(by * one[name] for name, by in others.items())) / one["act"] for one in lines]
+    assert paid == pytest.approx([3, 3, 3, 30, 30, 30], rel=1e-3)
+
+
 def test_a_run_is_not_continued_with_other_settings(train) -> None:
     train(to=0)
     with pytest.raises(UserError, match=r"begun with other settings.*seed: was 0, is 1"):

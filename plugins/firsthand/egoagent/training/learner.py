@@ -30,6 +30,7 @@ class Learner(nn.Module):
     def __init__(self, student: EgoAgentModel, given: Loss, stage: Literal["stage1", "stage2"]):
         super().__init__()
         self.given, self.joint = given, stage == "stage2"
+        self.act = given.act  # the trainer changes it where it is late
         self.student = student
         self.teacher = copy.deepcopy(student).requires_grad_(False)
         # With sinkhorn no loss reads them, but the evaluation does: it compares centred logits.
@@ -43,7 +44,8 @@ class Learner(nn.Module):
         if clips is None:
             return found["rep"], found
         found |= self._predict(clips)
-        weights = {name: getattr(self.given, name) for name in ("rep", "pred", "act", "confidence")}
+        given = self.given
+        weights = {"rep": given.rep, "pred": given.pred, "act": self.act, "confidence": given.confidence}
         return torch.stack([weight * found[name] for name, weight in weights.items()]).sum(), found
 
     def _represent(self, large: Tensor, small: Tensor) -> Found:

@@ -1,4 +1,4 @@
-"""Learning rate, weight decay and the teacher's momentum as functions of the applied step."""
+"""Learning rate, weight decay, the teacher's momentum and what is late, as functions of the applied step."""
 
 import math
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ class Values:
     learning_rate: float
     weight_decay: float
     momentum: float  # of the teacher
+    late: bool
 
 
 def values(given: Schedule, step: int) -> Values:
@@ -24,7 +25,7 @@ def values(given: Schedule, step: int) -> Values:
         rate = given.learning_rate * (given.floor + (1 - given.floor) * left)
     left = cosine(step / given.steps)
     decay, momentum = given.weight_decay, (given.teacher_momentum, given.last_teacher_momentum)
-    return Values(rate, _between(decay, left), _between(momentum, left))
+    return Values(rate, _between(decay, left), _between(momentum, left), step >= given.late * given.steps)
 
 
 def _between(ends: tuple[float, float], left: float) -> float:

@@ -17,7 +17,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "teacher_temperature": 0.04, "centring": "running", "act": 3, "confidence": 1, "pose_normalisation": "none",
     },
     "rounds": {
-        "teacher_temperature": 0.02, "centring": "sinkhorn", "act": 15, "confidence": 0.1,
+        "teacher_temperature": 0.02, "centring": "sinkhorn", "pred": 2, "act": 3, "late_act": 30, "confidence": 0.1,
         "pose_normalisation": "train",
     },
 }  # fmt: skip
@@ -58,6 +58,7 @@ class Loss(_Strict):
     rep: float = 2  # weights of the losses of stage 2; stage 1 has one loss
     pred: float = 1
     act: float
+    late_act: float | None = None  # that of `act` in the last part of the steps; None: the same
     confidence: float
     pose_normalisation: Literal["none", "train"]  # train: mean and twice the mean deviation of the training poses
 
@@ -74,6 +75,7 @@ class Schedule(_Strict):
     decays: Literal["all", "matrices"] = "all"
     betas: tuple[float, float] = (0.9, 0.999)
     clip: float = 1.0
+    late: Share = 0.5  # from this share of the steps on `loss.late_act` holds
     teacher_momentum: Share = 0.996
     last_teacher_momentum: Share = 1  # at the end; a stage that ends with 1 ends with a teacher that lags behind
 

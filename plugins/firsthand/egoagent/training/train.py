@@ -155,6 +155,8 @@ class Trainer:
         return kept | {"learning_rate": torch.tensor(now.learning_rate), "norm": torch.tensor(float(norm or 0.0))}
 
     def _set(self, now: Values) -> None:
+        loss = self.recipe.loss
+        self.learner.act = loss.late_act if now.late and loss.late_act is not None else loss.act
         for group in self.optimizer.param_groups:
             group["lr"] = now.learning_rate
             group["weight_decay"] = now.weight_decay if group["decays"] else 0.0
