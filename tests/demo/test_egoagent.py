@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from firsthand import files
 from firsthand.demo import egoagent, egoagent_report, seeds
 from firsthand.demo.progress import egoagent_metrics
+from firsthand.egoagent.evaluation import side_by_side
+from firsthand.egoagent.evaluation.commands import app
 from firsthand.egoagent.evaluation.results import Results, Row, Table
 from firsthand.egoagent.training.settings import read_recipe
 from firsthand.errors import UserError
@@ -40,13 +43,12 @@ def run(tmp_path: Path) -> Path:
     ]
     state = [Row(name="predicted", value=70, interval=(66, 74), more={"mAP %": 80.0})]
     state.append(Row(name="shuffled actions", value=26, interval=(24, 28), more={"mAP %": 50.0}))
-    motion = [Row(name="model", value=5.5, interval=(5, 6), more={"of the best trivial": 0.55})]
+    errors = {"of the best trivial": 0.55, "by horizon, of the best trivial": [0.5, 1.0]}
+    motion = [Row(name="model", value=5.5, interval=(5, 6), more=errors)]
     tables = [
-        Table(title=egoagent_report.WITHIN, unit="Top1 %", n="10 clips", rows=state, columns=["mAP %"]),
-        Table(
-            title=egoagent_report.MOTION, unit="cm (MPJPE)", n="10 clips", rows=motion, columns=["of the best trivial"]
-        ),
-        Table(title=egoagent_report.FEW, unit="Top1 %", n="1000 queries, 6 classes", rows=few, columns=["Top5 %", "k"]),
+        Table(title=side_by_side.WITHIN, unit="Top1 %", n="10 clips", rows=state, columns=["mAP %"]),
+        Table(title=side_by_side.MOTION, unit="cm (MPJPE)", n="10 clips", rows=motion, columns=["of the best trivial"]),
+        Table(title=side_by_side.FEW, unit="Top1 %", n="1000 queries, 6 classes", rows=few, columns=["Top5 %", "k"]),
     ]
     results = Results(
         checkpoint="x", data="y", settings={}, tables=tables, left_out={"kNN of held": "too small a bank"}
@@ -64,20 +66,38 @@ def test_the_report_is_a_page_and_gives_the_table_of_seeds(run: Path) -> None:
     files.write_json(run / "report.json", json.loads(json.dumps({**content, "seed": 0})) | {"stages": []})
     build(run, run / "report.html")
     page = (run / "report.html").read_text()
-    assert "too small a bank" in page and egoagent_report.WITHIN in page and "1.5 + 4.0 minutes" in page
+    assert "too small a bank" in page and side_by_side.WITHIN in page and "1.5 + 4.0 minutes" in page
     assert "nearest labelled frames" in page and "clear letter" not in page
     assert {row["model"]: row["correct"] for row in content["table"]} == {
         name: 10 * value for name, value in RIGHT.items()
     }
     scored, apart = seeds.egoagent(files.read_json(run / "report.json"))
     assert list(scored) == list(RIGHT)
-    assert list(apart.values()) == pytest.approx([40, 45, 44, 55])
+    assert list(apart.values()) == pytest.approx([40, 45, 44, 55, 100])
+    assert [row[-1] for row in content["tables"][0]["rows"]] == ["yes", "yes", "yes", "yes", "no"]
 
 
 def test_an_evaluation_without_rooms_is_an_error_that_says_so(run: Path) -> None:
     results = Results.model_validate(files.read_json(run / "eval/results.json"))
     with pytest.raises(UserError, match="kNN of room"):
-        egoagent_report.found(results.model_copy(update={"tables": results.tables[:2]}), egoagent_report.FEW)
+        side_by_side.found(results.model_copy(update={"tables": results.tables[:2]}), side_by_side.FEW)
+
+
+def test_evaluations_stand_beside_one_another_with_the_bars_that_each_holds(run: Path) -> None:
+    other = files.read_json(run / "eval/results.json")
+    other["tables"][0]["rows"][0]["value"] = 60.0  # 34 points over shuffled actions
+    other["tables"][1]["rows"][0]["more"]["by horizon, of the best trivial"] = [0.5, 0.9]
+    other["tables"][2]["rows"].pop()  # the untrained network with k = 100
+    files.write_json(run / "other/results.json", other)
+    lines = CliRunner().invoke(app, ["compare", str(run / "eval/results.json"), str(run / "other/results.json")]).stdout
+    assert "| predicted | 70.0 (66.0 to 74.0) | 60.0 (66.0 to 74.0) |" in lines
+    assert "| random init, k = 100 | 45.0 |  |" in lines
+    assert "| next state: predicted - shuffled actions | at least 35 points | 44.0 | 34.0 | 1 of 2 |" in lines
+    assert "| the same, of the worst horizon | below 100 | 100.0 | 90.0 | 1 of 2 |" in lines
+    assert lines.rstrip().endswith("All bars are held by 0 of 2.")
+    files.write_json(run / "other/results.json", {"tables": []})
+    said = CliRunner().invoke(app, ["compare", str(run / "other/results.json")])
+    assert isinstance(said.exception, UserError) and "other/results.json" in str(said.exception)
 
 
 def test_progress_is_the_last_whole_row(run: Path) -> None:

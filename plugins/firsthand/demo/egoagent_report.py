@@ -5,18 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from firsthand import files
-from firsthand.egoagent.evaluation.results import Results, Row, Table, cells, heads
-from firsthand.errors import UserError
+from firsthand.egoagent.evaluation.results import Row, Table, cells, heads, read_results
+from firsthand.egoagent.evaluation.side_by_side import FEW, Bar, bars, found
 from firsthand.evals.score import Score
 from firsthand.evals.tables import print_scores
 
+BARS = "Bars of the small world"
 LOGGED = ("rep", "pred", "act", "entropy", "marginal_entropy")
-FEW = "kNN of room, bank of 120"
-WITHIN, MOTION = "next state, within the clip", "motion, teacher-forced"
 
 
 def content(run: Path) -> dict[str, Any]:
-    results = Results.model_validate(files.read_json(run / "eval/results.json"))
+    results = read_results(run / "eval/results.json")
     table = [_score(row, found(results, FEW)) for row in found(results, FEW).rows if row.more["k"] == 10]
     print_scores(table, [])
     return {
@@ -24,7 +23,7 @@ def content(run: Path) -> dict[str, Any]:
         "subtitle": "one model represents a frame, predicts the next state and the next poses; people it never saw",
         "table": [one.model_dump() for one in table],
         "about": "Rooms named by the nearest labelled frames, with Wilson 95 % intervals.",
-        "tables": [_shown(one) for one in results.tables],
+        "tables": [_bars(bars(results)), *map(_shown, results.tables)],
         "curves": {"x": "step", "series": curves(run)},
         "notes": [
             "The table of accuracies is kNN of rooms with 120 labelled frames: of the trained teacher and student, of "
@@ -34,27 +33,6 @@ def content(run: Path) -> dict[str, Any]:
             f"What it expects to see and to do, frame by frame, is in {run.name}/rollout.html.",
             *(f"Not measured: {what} ({why})." for what, why in results.left_out.items()),
         ],
-    }
-
-
-def found(results: Results, title: str) -> Table:
-    if (table := results.table(title)) is None:
-        raise UserError(f"{results.checkpoint}: its evaluation has no table {title!r}; was the world whole?")
-    return table
-
-
-def differences(report: dict[str, Any]) -> dict[str, float]:
-    """The three bars, in points, and per cent of the best trivial error."""
-    table = {row["model"]: Score.model_validate(row).accuracy for row in report["table"]}
-    shown = {one["title"]: {row[0]: row[1:] for row in one["rows"]} for one in report["tables"]}
-    motion = next(one for one in report["tables"] if one["title"] == MOTION)
-    return {
-        "teacher - pixels": 100 * (table["teacher"] - table["pixels"]),
-        "teacher - random init": 100 * (table["teacher"] - table["random init"]),
-        "next state - shuffled actions": float(shown[WITHIN]["predicted"][0])
-        - float(shown[WITHIN]["shuffled actions"][0]),
-        "error of poses, % of the best trivial": 100
-        * float(shown[MOTION]["model"][motion["head"].index("of the best trivial") - 1]),
     }
 
 
@@ -71,6 +49,11 @@ def _minutes(run: Path) -> str:
 def _score(row: Row, table: Table) -> Score:
     queries = int(table.n.split()[0])
     return Score(model=row.name, n=queries, correct=round(row.value / 100 * queries))
+
+
+def _bars(held: list[Bar]) -> dict[str, Any]:
+    rows = [[one.name, one.bar, f"{one.value:.1f}", "yes" if one.held else "no"] for one in held]
+    return {"title": BARS, "head": ["", "bar", "here", "held"], "rows": rows}
 
 
 def _shown(table: Table) -> dict[str, Any]:

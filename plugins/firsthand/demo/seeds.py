@@ -37,7 +37,8 @@ def order(report: Report) -> Seed:
 def egoagent(report: Report) -> Seed:
     """Few-shot kNN of rooms, and how far each bar is passed."""
     table = {row["model"]: Score.model_validate(row) for row in report["table"]}
-    return dict(table), egoagent_report.differences(report)
+    [bars] = [table for table in report["tables"] if table["title"] == egoagent_report.BARS]
+    return dict(table), {name: float(value) for name, _, value, _ in bars["rows"]}
 
 
 def ego3s(report: Report) -> Seed:

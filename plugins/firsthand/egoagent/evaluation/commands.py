@@ -1,4 +1,4 @@
-"""`firsthand egoagent eval`: what a trained model knows, beside every baseline."""
+"""`firsthand egoagent eval` and `compare`: what a trained model knows, beside every baseline and beside others."""
 
 from pathlib import Path
 from typing import Annotated
@@ -54,3 +54,17 @@ def evaluate(
         results = evaluate_run(checkpoint, data, out, settings, progress)
     typer.echo(markdown(results))
     typer.echo(f"{out}/results.json and results.md")
+
+
+@app.command()
+def compare(
+    evaluations: Annotated[list[Path], typer.Argument(help="results.json of each `firsthand egoagent eval`.")],
+) -> None:
+    """Print several evaluations beside one another, and how many hold the bars of the small world.
+
+    Example: firsthand egoagent compare runs/seed1/eval/results.json runs/seed2/eval/results.json
+    """
+    from firsthand.egoagent.evaluation.results import read_results
+    from firsthand.egoagent.evaluation.side_by_side import side_by_side
+
+    typer.echo(side_by_side([str(path.parent) for path in evaluations], [read_results(path) for path in evaluations]))

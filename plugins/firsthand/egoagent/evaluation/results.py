@@ -1,10 +1,13 @@
 """Results of an evaluation: what is written, and how it is read as tables. Each number has its n and its interval."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from firsthand import files
+from firsthand.errors import UserError, first_problem
 from firsthand.evals.score import bootstrap_of_mean
 
 
@@ -37,6 +40,13 @@ class Results(BaseModel):
         return next((table for table in self.tables if table.title == title), None)
 
 
+def read_results(path: Path) -> Results:
+    try:
+        return Results.model_validate(files.read_json(path))
+    except ValidationError as error:
+        raise UserError(f"{path}: not the results.json of `firsthand egoagent eval`: {first_problem(error)}") from None
+
+
 def share(name: str, values: Sequence[float], clusters: Sequence[str], **more: Any) -> Row:
     """A mean of shares, in per cent."""
     low, high = bootstrap_of_mean(zip(clusters, values, strict=True))
@@ -48,8 +58,7 @@ def markdown(results: Results) -> str:
     parts = [f"# {results.checkpoint} on {results.data}", ""]
     for table in results.tables:
         parts += [f"## {table.title}", "", f"n: {table.n}.", *([table.note] if table.note else []), ""]
-        parts += [_line(heads(table)), _line(["---"] * len(heads(table)))]
-        parts += [_line(cells(row, table)) for row in table.rows] + [""]
+        parts += [*markdown_table(heads(table), [cells(row, table) for row in table.rows]), ""]
     if results.left_out:
         parts += ["## Not measured", "", *(f"- {what}: {why}" for what, why in results.left_out.items()), ""]
     return "\n".join(parts)
@@ -77,5 +86,5 @@ def _brief(value: float) -> str:
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
 
 
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(line)} |" for line in (head, ["---"] * len(head), *rows)]

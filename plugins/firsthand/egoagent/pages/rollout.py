@@ -19,7 +19,7 @@ from firsthand.egoagent.data.batches import open_clips
 from firsthand.egoagent.data.egoexo import JOINTS
 from firsthand.egoagent.evaluation.clip_set import ClipSet, read_clips
 from firsthand.egoagent.evaluation.models import open_agent, states
-from firsthand.egoagent.evaluation.results import Results, cells, heads
+from firsthand.egoagent.evaluation.results import cells, heads, read_results
 from firsthand.egoagent.evaluation.retrieval import Found, over_all, within_clip
 from firsthand.html.render import render
 from firsthand.pages.report.figures import HEIGHT, WIDTH, Chart, draw
@@ -96,7 +96,7 @@ def build(
         box=(WIDTH, HEIGHT),
         heads=heads,
         cells=cells,
-        results=Results.model_validate(files.read_json(results)) if results else None,
+        results=read_results(results) if results else None,
     )
     files.write_text(out, page)
     return Built(len(picked), len(page.encode()))
