@@ -46,7 +46,8 @@ def ego3s(report: Report) -> Seed:
     table = {row["model"]: Score.model_validate(row).by["interaction"] for row in report["table"]}
     pairs = [("random", "csm"), ("full", "csm"), ("full", "ego3s")]
     pairs += [(other, "csm") for other in LATER if other in table]
-    pairs += [("full", name) for name in ("interaction_rewards",) if name in table]
+    if "interaction_rewards" in table:
+        pairs.append(("full", "interaction_rewards"))
     return dict(table), {f"{b} - {a}": 100 * (table[b].accuracy - table[a].accuracy) for a, b in pairs}
 
 
@@ -107,9 +108,8 @@ def _held_out(report: Report) -> dict[str, dict[str, dict[int, float]]]:
 
 
 def _mean(values: list[float]) -> str:
-    return f"{statistics.fmean(values):.0f}" + (
-        f" ({', '.join(f'{value:.0f}' for value in values)})" * (len(values) > 1)
-    )
+    mean, each = f"{statistics.fmean(values):.0f}", ", ".join(f"{value:.0f}" for value in values)
+    return f"{mean} ({each})" if len(values) > 1 else mean
 
 
 def _percent(tally: Tally) -> str:
